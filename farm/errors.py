@@ -1,0 +1,160 @@
+"""Every error that a user of the farm can see.
+
+::
+
+    FarmError
+    ├─ InvalidRequest        400 invalid_request
+    │  └─ InvalidUrl         400 invalid_url
+    ├─ NotFound              404 not_found
+    ├─ MethodNotAllowed      405 method_not_allowed
+    ├─ NotAcceptable         406 not_acceptable
+    ├─ BodyTimeout           408 body_timeout
+    ├─ BodyTooLarge          413 body_too_large
+    ├─ UnsupportedMediaType  415 unsupported_media_type
+    ├─ NavigationFailed      422 navigation_failed
+    ├─ OutputTooLarge        422 output_too_large
+    ├─ PageCrashes           422 page_crashes
+    ├─ InternalError         500 internal_error
+    ├─ Busy                  503 busy                 with Retry-After
+    ├─ BrowserUnavailable    503 browser_unavailable  with Retry-After
+    └─ RenderTimeout         504 render_timeout
+
+    StartError               no request's: what keeps the farm from starting
+
+Each class owns its status, its code and a sentence that a person can act on; a sentence may be
+given anew where more is known. It never carries a stack, a path or another program's message:
+those are the exception's `__cause__`, which goes to the log.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a request: the field's JSON path, and what it must be."""
+
+    field: str
+    problem: str
+
+
+class StartError(Exception):
+    """The farm cannot start; `str()` of it tells the operator what to mend."""
+
+
+class FarmError(Exception):
+    """An error with a public face; `str()` of it is the public sentence."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    sentence: ClassVar[str]
+    retry_after_s: int | None = None
+
+    def __init__(self, sentence: str | None = None) -> None:
+        super().__init__(sentence or self.sentence)
+
+
+class InvalidRequest(FarmError):
+    status = 400
+    code = "invalid_request"
+    sentence = "The request is not valid."
+
+    def __init__(self, sentence: str | None = None, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(sentence)
+        self.problems = tuple(problems)
+
+
+class InvalidUrl(InvalidRequest):
+    code = "invalid_url"
+    sentence = "The URL must be an absolute http or https URL."
+
+
+class NotFound(FarmError):
+    status = 404
+    code = "not_found"
+    sentence = "There is nothing at this address; the API is described in docs/api.md."
+
+
+class MethodNotAllowed(FarmError):
+    status = 405
+    code = "method_not_allowed"
+    sentence = "This address does not know that method; the Allow header lists those it knows."
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__()
+        self.allowed = tuple(allowed)
+
+
+class NotAcceptable(FarmError):
+    status = 406
+    code = "not_acceptable"
+    sentence = "The Accept header names neither the format asked for nor JSON."
+
+
+class BodyTimeout(FarmError):
+    status = 408
+    code = "body_timeout"
+    sentence = "The body did not arrive in time."
+
+
+class BodyTooLarge(FarmError):
+    status = 413
+    code = "body_too_large"
+    sentence = "The body is too large."
+
+
+class UnsupportedMediaType(FarmError):
+    status = 415
+    code = "unsupported_media_type"
+    sentence = "The body must be JSON, sent as Content-Type: application/json."
+
+
+class NavigationFailed(FarmError):
+    status = 422
+    code = "navigation_failed"
+    sentence = "The URL could not be loaded."
+
+
+class OutputTooLarge(FarmError):
+    status = 422
+    code = "output_too_large"
+    sentence = "The image would be too large."
+
+
+class PageCrashes(FarmError):
+    status = 422
+    code = "page_crashes"
+    sentence = "The page ended its own process or closed itself before it could be captured."
+
+
+class InternalError(FarmError):
+    status = 500
+    code = "internal_error"
+    sentence = "The farm made a mistake; its log tells more under this request id."
+
+
+class Unavailable(FarmError):
+    """A 503: the same request may well succeed in `retry_after_s` seconds."""
+
+    status = 503
+
+    def __init__(self, sentence: str | None = None, *, retry_after_s: int = 1) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
+
+
+class Busy(Unavailable):
+    code = "busy"
+    sentence = "Every place is taken; try again in the seconds that Retry-After names."
+
+
+class BrowserUnavailable(Unavailable):
+    code = "browser_unavailable"
+    sentence = "The browser is being started again; try again in a moment."
+
+
+class RenderTimeout(FarmError):
+    status = 504
+    code = "render_timeout"
+    sentence = "The page did not finish in time."

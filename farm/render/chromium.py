@@ -1,0 +1,122 @@
+"""Finding a Chromium, and launching it sandboxed and never as root."""
+
+import os
+import pwd
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Playwright
+
+from farm.errors import StartError
+from farm.settings import Settings
+
+HOW_TO_GET_ONE = (
+    "On Debian, `apt-get install chromium-headless-shell`; elsewhere, "
+    "`playwright install --with-deps --only-shell chromium`; "
+    "or set FARM_CHROMIUM_PATH to the one you have."
+)
+
+#: Debian's wrapper in /usr/bin stays as a shell between the farm and the browser; this does not.
+_DEBIAN_SHELL = "/usr/lib/chromium/chromium-headless-shell"
+_SYSTEM_SHELLS = (_DEBIAN_SHELL, "chromium-headless-shell", "chrome-headless-shell")
+_SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+#: Runs Chromium as another user; see the file.
+_LAUNCHER = Path(__file__).with_name("chromium-as-user")
+
+#: What Chromium's environment keeps of the farm's: a page that broke into its process could read
+#: it, and the farm's may hold secrets.
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "FONTCONFIG_FILE", "FONTCONFIG_PATH")
+
+
+class ChromiumMissing(StartError):
+    """There is no browser that the farm can run as the settings ask."""
+
+
+@dataclass(frozen=True)
+class Chromium:
+    """A browser to launch: where it is, and as whom it runs (None: as the farm itself)."""
+
+    path: str
+    user: str | None
+    sandbox: bool
+
+    def launch(self, playwright: Playwright) -> Browser:
+        """Start it; Playwright's errors are the caller's."""
+        environment: dict[str, str | float | bool] = {
+            name: os.environ[name] for name in _ENVIRONMENT if name in os.environ
+        }
+        path = self.path
+        if self.user is not None:
+            account = pwd.getpwnam(self.user)
+            path = str(_LAUNCHER)
+            environment |= {
+                "CHROMIUM_PROGRAM": self.path,
+                "CHROMIUM_UID": str(account.pw_uid),
+                "CHROMIUM_GID": str(account.pw_gid),
+            }
+        # Signals are the farm's to handle: a terminal's Ctrl-C reaches the driver too.
+        return playwright.chromium.launch(
+            executable_path=path,
+            chromium_sandbox=self.sandbox,
+            env=environment,
+            # Nothing is ever put there (no downloads, videos or traces): without it Playwright
+            # makes a folder for each browser, and a driver that dies leaves it behind.
+            artifacts_dir=tempfile.gettempdir(),
+            handle_sigint=False,
+            handle_sigterm=False,
+            handle_sighup=False,
+        )
+
+
+def find_chromium(settings: Settings) -> Chromium:
+    """The browser that the settings and this machine give. Raises `ChromiumMissing`."""
+    user = settings.user if os.geteuid() == 0 else None
+    if user is not None:
+        _require_account(user)
+    if settings.chromium_path is not None:
+        path = str(settings.chromium_path)
+        if not os.access(path, os.X_OK) or not os.path.isfile(path):
+            raise ChromiumMissing(f"FARM_CHROMIUM_PATH: {path} is not a program that can be run.")
+    else:
+        path = next(_candidates(user), "")
+        if not path:
+            raise ChromiumMissing(f"There is no Chromium that the farm can run. {HOW_TO_GET_ONE}")
+    return Chromium(path, user, settings.chromium_sandbox == "on")
+
+
+def _candidates(user: str | None) -> Iterator[str]:
+    """Programs that exist and that `user` may run, in the order of preference."""
+    browsers = os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or "~/.cache/ms-playwright"
+    shells = Path(browsers).expanduser().glob("chromium_headless_shell-*/*/*headless*shell")
+    for path in sorted(shells, key=lambda path: path.stat().st_mtime, reverse=True):
+        if _may_run(path, user):
+            yield str(path)
+    for name in (*_SYSTEM_SHELLS, *_SYSTEM_BROWSERS):
+        found = shutil.which(name)
+        if found:
+            yield found
+
+
+def _may_run(path: Path, user: str | None) -> bool:
+    """Whether the program, and every folder above it, is open to the user."""
+    if not os.access(path, os.X_OK):
+        return False
+    if user is None:
+        return True
+    # Another user gets what "others" get; a group's rights are not looked up.
+    return all(entry.stat().st_mode & 0o001 for entry in (path, *path.resolve().parents))
+
+
+def _require_account(user: str) -> None:
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        raise ChromiumMissing(f"FARM_USER: there is no account named {user}.") from None
+    if account.pw_uid == 0:
+        raise ChromiumMissing("FARM_USER: Chromium must not run as root; name another account.")
+    if shutil.which("setpriv") is None:
+        raise ChromiumMissing("Started as root, the farm needs setpriv (package util-linux).")

@@ -1,0 +1,252 @@
+"""The engine: `RenderRequest` in, `RenderResult` or a `FarmError` out, for everything it accepts.
+
+Request threads call `render` and wait on a future. The line and the slots are theirs and the
+engine thread's; pages, contexts and the browser are the engine thread's alone (see `browser`).
+"""
+
+import threading
+import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from playwright.sync_api import Browser
+
+from farm.errors import BrowserUnavailable, FarmError, InternalError, PageCrashes, RenderTimeout
+from farm.render import page as page_render
+from farm.render.browser import BrowserThread, PlaywrightFailure, first_line
+from farm.render.chromium import find_chromium
+from farm.render.outputs import OUTPUTS
+from farm.render.slots import Slots
+from farm.render.spares import FreshContexts, Page
+from farm.request import Limits, RenderRequest, RenderResult
+from farm.settings import Settings
+
+log = structlog.get_logger()
+
+#: How long a page whose deadline has passed may take to close before its browser is killed, and
+#: how long the browser's end may take before the driver is. Closing takes 0.03 s even for a page
+#: in an endless loop.
+_CLOSE_GRACE_S = 1.0
+#: How long the first browser may take to start.
+_START_TIMEOUT_S = 30.0
+#: How long a browser may take to answer a ping, and for how long an answer is believed.
+_PING_TIMEOUT_S = 2.0
+_PING_VALID_S = 0.5
+
+
+class _Job:
+    """One render on its way. Hashed by identity."""
+
+    def __init__(self, request: RenderRequest, request_id: str) -> None:
+        self.request = request
+        self.request_id = request_id
+        self.arrived = time.monotonic()
+        self.answer: Future[RenderResult] = Future()
+        self.page: Page | None = None
+        #: Why the engine itself ended the render; what the page's calls then raise is no news.
+        self.given_up: FarmError | None = None
+        #: Set when nothing of the render is left in the browser.
+        self.gone = threading.Event()
+
+    def deliver(self, result: RenderResult) -> None:
+        if not self.answer.done():
+            self.answer.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """What an engine has and uses, at one moment."""
+
+    up: bool
+    pages: int
+    rendering: int
+    max_waiting: int
+    waiting: int
+    spares: int
+    #: Browsers that had to be started after the first.
+    browser_restarts: int
+
+
+class Engine:
+    """One browser, its pages and the line before them. Start it after the fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Finds the browser; raises `ChromiumMissing`."""
+        self._deadline_s = settings.render_deadline_s
+        self._wanted_spares = settings.spare_contexts
+        self._slots: Slots[_Job] = Slots(settings.pages_per_browser, settings.max_waiting)
+        self._browser = BrowserThread(find_chromium(settings), self._on_up, self._on_down)
+        self._pages: FreshContexts | None = None
+        self._closing = False
+        self._pinged = 0.0
+        self._ping_lock = threading.Lock()
+        #: What requests are checked against.
+        self.limits = Limits(OUTPUTS, int(self._deadline_s * 1000), settings.max_pixels)
+
+    def start(self) -> None:
+        """Start the thread and wait for the first browser. Raises `BrowserUnavailable`.
+
+        The engine goes on trying after that, with a back-off.
+        """
+        self._browser.start()
+        self._browser.wait_started(_START_TIMEOUT_S)
+
+    def render(self, request: RenderRequest, request_id: str = "") -> RenderResult:
+        """Render, within the deadline, the wait in line included.
+
+        Raises `Busy`, `BrowserUnavailable`, `RenderTimeout`, `NavigationFailed`, `PageCrashes` or
+        `InternalError`. `request_id` is for the log.
+        """
+        if self._closing:
+            raise BrowserUnavailable("This instance is stopping; try again.")
+        job = _Job(request, request_id)
+        self._slots.join(job)
+        self._pump()
+        try:
+            return job.answer.result(self._deadline_s)
+        except FutureTimeout:
+            return self._give_up(job)
+
+    def check(self) -> None:
+        """Raises `BrowserUnavailable` unless the browser answers now, or did a moment ago."""
+        with self._ping_lock:
+            if time.monotonic() - self._pinged < _PING_VALID_S and self._browser.up:
+                return
+            answer: Future[None] = Future()
+
+            def ping() -> None:
+                try:
+                    answer.set_result(self._browser.ping())
+                except BaseException as exc:
+                    answer.set_exception(exc)
+
+            if not self._browser.up or not self._browser.spawn(ping):
+                raise BrowserUnavailable()
+            try:
+                answer.result(_PING_TIMEOUT_S)
+            except FutureTimeout as exc:
+                raise BrowserUnavailable("The browser does not answer.") from exc
+            self._pinged = time.monotonic()
+
+    @property
+    def status(self) -> EngineStatus:
+        pages = self._pages
+        return EngineStatus(
+            up=self._browser.up,
+            pages=self._slots.slots,
+            rendering=self._slots.running,
+            max_waiting=self._slots.max_waiting,
+            waiting=self._slots.waiting,
+            spares=pages.spares if pages else 0,
+            browser_restarts=max(0, self._browser.launches - 1),
+        )
+
+    def close(self) -> None:
+        """End at once: what still waits or runs gets `BrowserUnavailable`; nothing is left."""
+        self._closing = True
+        for job in self._slots.empty():
+            job.fail(BrowserUnavailable("This instance is stopping; try again."))
+        self._browser.stop()
+
+    def _pump(self) -> None:
+        """Start what can be started. From any thread."""
+        self._browser.spawn(self._start_waiting)
+
+    def _start_waiting(self) -> None:
+        """Engine thread: give free slots to the oldest of the line, while there is a browser."""
+        while (pages := self._pages) is not None and (job := self._slots.take()) is not None:
+            self._browser.spawn(partial(self._serve, job, pages))
+
+    def _serve(self, job: _Job, pages: FreshContexts) -> None:
+        """Engine thread, a greenlet: one job from its slot to its answer."""
+        try:
+            self._render(job, pages)
+        except FarmError as exc:
+            job.fail(exc)
+        except PlaywrightFailure as exc:
+            job.fail(self._translate(exc, job))
+        except BaseException as exc:
+            job.fail(_internal(exc))
+        finally:
+            self._slots.release(job)
+            job.gone.set()
+            self._start_waiting()
+
+    def _render(self, job: _Job, pages: FreshContexts) -> None:
+        options = job.request.options
+        waiting_ms = (time.monotonic() - job.arrived) * 1000
+        with pages.page(options.width, options.height) as job.page:
+            if job.given_up is not None:
+                raise job.given_up
+            # The answer leaves before the context is closed.
+            job.deliver(page_render.render(job.page, job.request, waiting_ms))
+
+    def _translate(self, exc: BaseException, job: _Job) -> FarmError:
+        """What Playwright raised, as what it was for the caller."""
+        if job.given_up is not None:
+            return job.given_up
+        error: FarmError
+        try:
+            self._browser.ping()
+        except BrowserUnavailable as unavailable:
+            error = unavailable
+        else:
+            page = job.page
+            gone = page is not None and (page.crashed or page.page.is_closed())
+            error = PageCrashes() if gone else _internal(exc)
+        error.__cause__ = exc
+        return error
+
+    def _give_up(self, job: _Job) -> RenderResult:
+        """The deadline has passed: answer now, and see to it that nothing of the render runs on."""
+        job.given_up = RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
+        if not self._slots.leave(job):
+            with suppress(Exception):
+                # It may have been answered just now, in which case that answer is as good as any.
+                if job.answer.done():
+                    return job.answer.result()
+            threading.Thread(target=self._see_gone, args=(job,), daemon=True).start()
+        raise job.given_up
+
+    def _see_gone(self, job: _Job) -> None:
+        """Outside the engine's thread: close the page; else kill its browser; else the driver."""
+        page = job.page
+        if page is not None:
+            self._browser.spawn(page.close)
+        if job.gone.wait(_CLOSE_GRACE_S):
+            return
+        self._browser.kill(f"a page did not close after its deadline ({job.request_id})")
+        if job.gone.wait(_CLOSE_GRACE_S):
+            return
+        self._browser.kill_driver(f"a page outlived its browser ({job.request_id})")
+
+    def _on_up(self, browser: Browser) -> None:
+        self._pages = FreshContexts(browser, self._wanted_spares, self._browser.spawn)
+        self._pages.refill()
+        self._pump()
+
+    def _on_down(self) -> None:
+        """Engine thread: what ran in the browser is lost; what waits in line goes on waiting.
+
+        The jobs are failed here and not left to their calls, not all of which raise.
+        """
+        self._pages = None
+        for job in self._slots.running_items():
+            job.fail(BrowserUnavailable())
+            self._slots.release(job)
+            job.gone.set()
+
+
+def _internal(cause: BaseException) -> InternalError:
+    log.error("render failed", cause=first_line(cause), exc_info=cause)
+    error = InternalError()
+    error.__cause__ = cause
+    return error

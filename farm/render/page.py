@@ -1,0 +1,161 @@
+"""One render, top to bottom: load, settle, wait, capture."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Error as PlaywrightError
+
+from farm.errors import NavigationFailed
+from farm.render.outputs import OUTPUTS, Output
+from farm.render.spares import Page
+from farm.request import RenderRequest, RenderResult, Timings
+
+#: Characters of HTML in one message. Playwright's driver joins what it has read of a message again
+#: for every 64 KiB that arrive, so 50 MB in one piece cost it 20 s, and in pieces of this size 4 s.
+_PIECE = 1 << 20
+
+_KEEP_PIECE = "function (piece) { (globalThis.pieces ??= []).push(piece) }"
+
+_WRITE = """
+function (last) {
+  const html = (globalThis.pieces ?? []).join('') + last;
+  globalThis.pieces = undefined;
+  document.open();
+  document.write(html);
+  document.close();
+}
+"""
+
+#: Settled: `load` has fired, web fonts are ready, images in the viewport are decoded. The layout is
+#: asked for first, since only a layout tells the document which fonts it needs.
+#: The text cursor is hidden, as Playwright's own screenshots do it: it blinks.
+_SETTLE = """
+async function () {
+  if (document.readyState !== 'complete')
+    await new Promise((resolve) => addEventListener('load', resolve, { once: true }));
+  await new Promise((resolve) => setTimeout(resolve));
+  document.documentElement?.getBoundingClientRect();
+  await document.fonts?.ready;
+  const inViewport = (image) => {
+    const box = image.getBoundingClientRect();
+    return box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
+  };
+  const images = [...(document.images ?? [])].filter(inViewport);
+  await Promise.all(images.map((image) => image.decode().catch(() => {})));
+  for (let root = document; root?.activeElement; ) {
+    const active = root.activeElement;
+    if (active !== root.body) active.style?.setProperty('caret-color', 'transparent', 'important');
+    root = active.shadowRoot ?? active.contentDocument;
+  }
+}
+"""
+
+#: Chromium's network errors (net/base/net_error_list.h) in words for the caller.
+_NET_ERRORS = {
+    "ERR_NAME_NOT_RESOLVED": "its host name is not known",
+    "ERR_CONNECTION_REFUSED": "its host refused the connection",
+    "ERR_CONNECTION_RESET": "its host broke the connection off",
+    "ERR_CONNECTION_CLOSED": "its host broke the connection off",
+    "ERR_EMPTY_RESPONSE": "its host sent no answer",
+    "ERR_CONNECTION_TIMED_OUT": "its host did not answer",
+    "ERR_ADDRESS_UNREACHABLE": "its host cannot be reached",
+    "ERR_INTERNET_DISCONNECTED": "its host cannot be reached",
+    "ERR_TOO_MANY_REDIRECTS": "it redirects without an end",
+    "ERR_UNSAFE_PORT": "browsers refuse its port",
+    "ERR_INVALID_RESPONSE": "its answer is not HTTP",
+    "ERR_INVALID_HTTP_RESPONSE": "its answer is not HTTP",
+    "ERR_HTTP_RESPONSE_CODE_FAILURE": "it answered with an error and no page",
+    "ERR_ABORTED": "its answer is not a page",
+}
+
+
+class _Clock:
+    """Milliseconds of each step."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = {}
+
+    @contextmanager
+    def time(self, step: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent[step] = (time.perf_counter() - started) * 1000
+
+
+def render(page: Page, request: RenderRequest, waiting_ms: float) -> RenderResult:
+    """Render on a fresh page whose viewport is the request's.
+
+    Raises `NavigationFailed`, or Playwright's `Error` when the page is closed or gone meanwhile:
+    the engine knows why it closed it. There is no timeout in here; the engine closes the page when
+    the deadline has passed, and every call below ends with it.
+    """
+    output = OUTPUTS[request.options.format]
+    clock = _Clock()
+    with clock.time("loading_ms"):
+        if request.url is not None:
+            _go_to(page, request.url)
+        else:
+            _write(page, request.html or "")
+    with clock.time("settling_ms"):
+        _settle(page)
+        if request.options.wait_for:
+            page.page.wait_for_timeout(request.options.wait_for)
+    with clock.time("capturing_ms"):
+        base64 = _capture(page, output)
+    return RenderResult(
+        base64=base64,
+        format=output,
+        width=request.options.width,
+        height=request.options.height,
+        timings=Timings(waiting_ms=waiting_ms, **clock.spent),
+    )
+
+
+def _write(page: Page, html: str) -> None:
+    last = len(html) - len(html) % _PIECE if len(html) > _PIECE else 0
+    for start in range(0, last, _PIECE):
+        page.call(_KEEP_PIECE, html[start : start + _PIECE])
+    page.call(_WRITE, html[last:])
+
+
+def _go_to(page: Page, url: str) -> None:
+    try:
+        page.page.goto(url, wait_until="commit", timeout=0)
+    except PlaywrightError as exc:
+        if page.page.is_closed():
+            raise
+        raise _as_navigation_failed(exc) from exc
+    page.enter_world()
+
+
+def _settle(page: Page) -> None:
+    """Wait until the page has settled; if it goes elsewhere meanwhile, until that has."""
+    while True:
+        try:
+            page.call(_SETTLE)
+            return
+        except PlaywrightError:
+            if page.page.is_closed():
+                raise
+            page.enter_world()
+
+
+def _capture(page: Page, output: Output) -> str:
+    method, params = output.command()
+    data: str = page.send(method, params)["data"]
+    return data
+
+
+def _as_navigation_failed(exc: PlaywrightError) -> NavigationFailed:
+    if "Download is starting" in exc.message:
+        return NavigationFailed("The URL could not be loaded: its answer is a download, not a page.")
+    found = re.search(r"net::(ERR_[A-Z_]+)", exc.message)
+    error = found.group(1) if found else ""
+    reason = _NET_ERRORS.get(error)
+    if reason is None and error.startswith(("ERR_CERT_", "ERR_SSL_")):
+        reason = "its TLS certificate or handshake is not valid"
+    return NavigationFailed(f"The URL could not be loaded: {reason}." if reason else None)

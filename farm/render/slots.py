@@ -1,0 +1,91 @@
+"""A bounded number of page slots, and a bounded line in front of them.
+
+Request threads `join` the line and are refused at once when it is full; the engine's thread takes
+the oldest item whenever a slot is free. First come, first served. Thread-safe.
+"""
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from farm.errors import Busy
+
+T = TypeVar("T", bound=Hashable)
+
+#: Weight of the newest render in the running mean of service times.
+_NEWEST = 0.1
+
+
+class Slots(Generic[T]):
+    def __init__(self, slots: int, max_waiting: int) -> None:
+        self.slots = slots
+        self.max_waiting = max_waiting
+        self._lock = threading.Lock()
+        self._waiting: deque[T] = deque()
+        self._running: dict[T, float] = {}
+        self._service_s = 0.0
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """Items in the line beyond those that free slots are about to take."""
+        return max(0, len(self._waiting) + len(self._running) - self.slots)
+
+    def join(self, item: T) -> None:
+        """Enter the line. Raises `Busy` when every slot and every waiting place is taken."""
+        with self._lock:
+            if len(self._running) + len(self._waiting) >= self.slots + self.max_waiting:
+                raise Busy(retry_after_s=self._retry_after_s())
+            self._waiting.append(item)
+
+    def leave(self, item: T) -> bool:
+        """Give up waiting. False if the item has a slot, or had one."""
+        with self._lock:
+            try:
+                self._waiting.remove(item)
+            except ValueError:
+                return False
+            return True
+
+    def take(self) -> T | None:
+        """Move the oldest waiting item into a free slot; None where there is no item or slot."""
+        with self._lock:
+            if not self._waiting or len(self._running) >= self.slots:
+                return None
+            item = self._waiting.popleft()
+            self._running[item] = time.monotonic()
+            return item
+
+    def release(self, item: T) -> None:
+        """Free the item's slot. Does nothing if it has none, so it may be called twice."""
+        with self._lock:
+            started = self._running.pop(item, None)
+            if started is None:
+                return
+            service_s = time.monotonic() - started
+            if not self._service_s:
+                self._service_s = service_s
+            self._service_s += _NEWEST * (service_s - self._service_s)
+
+    def empty(self) -> list[T]:
+        """Take every item out, waiting or running, and return them."""
+        with self._lock:
+            items = [*self._running, *self._waiting]
+            self._running.clear()
+            self._waiting.clear()
+            return items
+
+    def running_items(self) -> list[T]:
+        with self._lock:
+            return list(self._running)
+
+    def _retry_after_s(self) -> int:
+        """Whole seconds until the line, at the measured speed, will have moved through."""
+        rounds = (len(self._waiting) + 1) / self.slots
+        return max(1, math.ceil(rounds * self._service_s))

@@ -1,0 +1,306 @@
+"""What a render is asked to do, and what comes of it.
+
+A body becomes a `RenderRequest` here, once; from then on only the value is used. Names are
+snake_case in Python and camelCase in JSON, and this file is where one becomes the other.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Protocol, Self
+
+import ada_url
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from farm.errors import InvalidRequest, InvalidUrl, OutputTooLarge, Problem
+
+#: The contract's longest side, in CSS pixels.
+MAX_SIDE_PX = 16_384
+#: Longer URLs are refused; browsers and servers in use agree on far less.
+MAX_URL_LENGTH = 8_192
+
+
+class Format(Protocol):
+    """What a request must know of an output format."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def media_type(self) -> str: ...
+    @property
+    def aliases(self) -> tuple[str, ...]: ...
+    @property
+    def max_side_px(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an engine can do; requests are checked against it."""
+
+    formats: Mapping[str, Format]
+    deadline_ms: int
+    max_pixels: int
+
+    def canonical(self, name: str) -> str | None:
+        """The format's own name for one of its names (`jpg` → `jpeg`)."""
+        for format_ in self.formats.values():
+            if name == format_.name or name in format_.aliases:
+                return format_.name
+        return None
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=False
+    )
+
+
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
+
+
+class RenderOptions(_Model):
+    """How to render: the viewport in CSS pixels, the output, and a wait in milliseconds."""
+
+    width: Side = 1280
+    height: Side = 720
+    format: str = "png"
+    wait_for: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, name: str, info: ValidationInfo) -> str:
+        limits: Limits = info.context
+        canonical = limits.canonical(name)
+        if canonical is None:
+            raise _problem("must be one of " + ", ".join(limits.formats))
+        return canonical
+
+    @field_validator("wait_for")
+    @classmethod
+    def _within_deadline(cls, wait_ms: int, info: ValidationInfo) -> int:
+        limits: Limits = info.context
+        if wait_ms > limits.deadline_ms:
+            raise _problem(f"must be an integer from 0 to {limits.deadline_ms} (milliseconds)")
+        return wait_ms
+
+    @model_validator(mode="after")
+    def _sides_of_format(self, info: ValidationInfo) -> Self:
+        limits: Limits = info.context
+        longest = limits.formats[self.format].max_side_px
+        if max(self.width, self.height) > longest:
+            raise _problem(f"{self.format} has sides of at most {longest} pixels")
+        return self
+
+
+class RenderRequest(_Model):
+    """One render: HTML or a URL, and the options. Valid by construction."""
+
+    html: str | None = None
+    url: str | None = None
+    options: RenderOptions = Field(default_factory=RenderOptions.model_construct)
+
+    @field_validator("html")
+    @classmethod
+    def _whole_characters(cls, html: str) -> str:
+        # JSON can spell half of a surrogate pair; nothing behind this point could encode it.
+        try:
+            html.isascii() or html.encode()
+        except UnicodeEncodeError:
+            raise _problem("must be valid Unicode: it has half of a surrogate pair") from None
+        return html
+
+    @field_validator("url")
+    @classmethod
+    def _absolute_http(cls, url: str) -> str:
+        return parse_url(url)
+
+    @classmethod
+    def parse(cls, body: bytes, source: str, limits: Limits) -> Self:
+        """The request in a JSON body whose page is named by `source`, `"html"` or `"url"`.
+
+        Raises `InvalidRequest` with every problem found, `InvalidUrl` where the URL is the only
+        one, and `OutputTooLarge` where the image would have more pixels than allowed.
+        """
+        fields = parse_json_object(body)
+        problems = []
+        if fields.get(source) in (None, ""):
+            problems.append(Problem(source, "missing"))
+            fields.pop(source, None)
+        for other in {"html", "url"} - {source}:
+            if other in fields:
+                problems.append(Problem(other, "unknown field"))
+                del fields[other]
+        try:
+            request = cls.model_validate(fields, context=limits)
+        except ValidationError as exc:
+            problems += [_as_problem(error) for error in exc.errors()]
+            if len(problems) == 1 and exc.errors()[0]["type"] == "invalid_url":
+                raise InvalidUrl(f"The URL {problems[0].problem}.", problems) from None
+            raise InvalidRequest(_summary(problems), problems) from None
+        if problems:
+            raise InvalidRequest(_summary(problems), problems)
+        request.check_pixels(limits)
+        return request
+
+    def check_pixels(self, limits: Limits) -> None:
+        pixels = self.options.width * self.options.height
+        if pixels > limits.max_pixels:
+            raise OutputTooLarge(
+                f"The image would have {pixels:,} pixels; at most {limits.max_pixels:,} are allowed."
+            )
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Milliseconds that a render spent in each of its steps."""
+
+    waiting_ms: float = 0
+    loading_ms: float = 0
+    settling_ms: float = 0
+    capturing_ms: float = 0
+
+
+@dataclass(frozen=True)
+class RenderResult:
+    """The rendered file and what is known of it; sides in pixels (of a PDF, its viewport's)."""
+
+    #: The file as the browser sends it. JSON answers carry it on without decoding it.
+    base64: str
+    format: Format
+    width: int
+    height: int
+    timings: Timings
+
+    @cached_property
+    def data(self) -> bytes:
+        return base64.b64decode(self.base64)
+
+    @property
+    def size(self) -> int:
+        """Length of `data` in bytes."""
+        return len(self.base64) // 4 * 3 - self.base64[-2:].count("=")
+
+
+def parse_json_object(body: bytes) -> dict[str, Any]:
+    """A JSON object, read strictly: UTF-8, no duplicate names, no NaN. Raises `InvalidRequest`."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest(f"The body is not UTF-8: byte {exc.start} is wrong.") from exc
+    duplicates: list[str] = []
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=lambda pairs: _object(pairs, duplicates),
+            parse_constant=_refuse_constant,
+        )
+    except json.JSONDecodeError as exc:
+        where = f"{exc.msg[0].lower()}{exc.msg[1:]}, line {exc.lineno} column {exc.colno}"
+        raise InvalidRequest(f"The body is not valid JSON: {where}.") from exc
+    except (ValueError, RecursionError) as exc:
+        cause = "a number or a nesting in it is out of all bounds"
+        raise InvalidRequest(f"The body is not valid JSON: {cause}.") from exc
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be a JSON object.")
+    if duplicates:
+        problems = [Problem(name, "given more than once") for name in duplicates]
+        raise InvalidRequest(_summary(problems), problems)
+    return value
+
+
+def parse_url(url: str) -> str:
+    """The URL as a browser would load it: absolute, http or https, its host normalised.
+
+    The WHATWG parser forgives more than a service should (control characters, `http:host`,
+    backslashes, credentials): those are refused first.
+    """
+    scheme, separator, rest = url.partition("://")
+    if (
+        len(url) > MAX_URL_LENGTH
+        or scheme.lower() not in ("http", "https")
+        or not separator
+        or not rest
+        or rest[0] in "/\\?#"
+        or any(character <= " " or character in "\x7f\\" for character in url)
+    ):
+        raise _bad_url()
+    try:
+        parsed = ada_url.URL(url)
+    except (ValueError, UnicodeEncodeError):
+        raise _bad_url() from None
+    if not parsed.hostname:
+        raise _bad_url()
+    if parsed.username or parsed.password:
+        raise PydanticCustomError("invalid_url", "must not carry a user name or a password")
+    return str(parsed.href)
+
+
+def _bad_url() -> PydanticCustomError:
+    return PydanticCustomError(
+        "invalid_url",
+        "must be an absolute http or https URL of at most {length} characters",
+        {"length": MAX_URL_LENGTH},
+    )
+
+
+def _problem(text: str) -> PydanticCustomError:
+    return PydanticCustomError("problem", "{text}", {"text": text})
+
+
+def _object(pairs: list[tuple[str, Any]], duplicates: list[str]) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for name, item in pairs:
+        if name in value and name not in duplicates:
+            duplicates.append(name)
+        value[name] = item
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise InvalidRequest(f"The body is not valid JSON: {name} is not a JSON number.")
+
+
+def _as_problem(error: ErrorDetails) -> Problem:
+    field = ".".join(str(part) for part in error["loc"])
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            text = "missing"
+        case "extra_forbidden":
+            text = "unknown field"
+        case "int_type" | "int_parsing_size":
+            text = "must be an integer"
+        case "greater_than_equal" | "less_than_equal" if error["loc"][-1] in ("width", "height"):
+            text = f"must be an integer from 1 to {MAX_SIDE_PX} (pixels)"
+        case "greater_than_equal":
+            text = f"must be at least {context['ge']}"
+        case "string_type":
+            text = "must be a string"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            text = "must be an object"
+        case _:
+            text = error["msg"]
+    return Problem(field, text)
+
+
+def _summary(problems: Iterable[Problem]) -> str:
+    first, *others = problems
+    if first == Problem("html", "missing"):
+        sentence = "HTML content is required."
+    elif first == Problem("url", "missing"):
+        sentence = "A URL is required."
+    else:
+        sentence = f"{first.field}: {first.problem}."
+    return f"{sentence} {len(others)} more in details." if others else sentence
