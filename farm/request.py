@@ -81,7 +81,7 @@ class RenderOptions(_Model):
     @field_validator("format")
     @classmethod
     def _known_format(cls, name: str, info: ValidationInfo) -> str:
-        limits: Limits = info.context
+        limits = _limits(info)
         canonical = limits.canonical(name)
         if canonical is None:
             raise _problem("must be one of " + ", ".join(limits.formats))
@@ -90,14 +90,14 @@ class RenderOptions(_Model):
     @field_validator("wait_for")
     @classmethod
     def _within_deadline(cls, wait_ms: int, info: ValidationInfo) -> int:
-        limits: Limits = info.context
+        limits = _limits(info)
         if wait_ms > limits.deadline_ms:
             raise _problem(f"must be an integer from 0 to {limits.deadline_ms} (milliseconds)")
         return wait_ms
 
     @model_validator(mode="after")
     def _sides_of_format(self, info: ValidationInfo) -> Self:
-        limits: Limits = info.context
+        limits = _limits(info)
         longest = limits.formats[self.format].max_side_px
         if max(self.width, self.height) > longest:
             raise _problem(f"{self.format} has sides of at most {longest} pixels")
@@ -245,6 +245,11 @@ def parse_url(url: str) -> str:
     if parsed.username or parsed.password:
         raise PydanticCustomError("invalid_url", "must not carry a user name or a password")
     return str(parsed.href)
+
+
+def _limits(info: ValidationInfo) -> Limits:
+    assert isinstance(info.context, Limits), "validate with context=limits"
+    return info.context
 
 
 def _bad_url() -> PydanticCustomError:

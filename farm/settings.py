@@ -164,7 +164,7 @@ def unknown_names(environ: Mapping[str, str]) -> list[str]:
     sentences = []
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
-            close = difflib.get_close_matches(name, known, 1)
+            close = difflib.get_close_matches(name, known, 1, cutoff=0.8)
             hint = f"; did you mean {close[0]}?" if close else ""
             sentences.append(f"{name} is not a setting{hint}")
     return sentences

@@ -28,7 +28,8 @@ import structlog
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
-from farm.errors import BrowserUnavailable
+from farm.errors import BrowserUnavailable, StartError
+from farm.logs import first_line
 from farm.render.chromium import Chromium
 
 log = structlog.get_logger()
@@ -110,10 +111,13 @@ class BrowserThread:
         return life.process.pid if life else None
 
     def wait_started(self, timeout_s: float) -> None:
-        """Wait for the first launch. Raises `BrowserUnavailable` if it failed or takes longer."""
+        """Wait for the first launch. Raises `StartError` if it failed or takes longer."""
         self._first_attempt_over.wait(timeout_s)
-        if not self.up:
-            raise BrowserUnavailable("Chromium does not start.") from self._failure
+        if self.up:
+            return
+        if isinstance(self._failure, StartError):
+            raise self._failure
+        raise StartError(f"Chromium does not start within {timeout_s:g} s.") from self._failure
 
     def spawn(self, work: Callable[[], None]) -> bool:
         """Run `work` in a greenlet of this thread. False if there is no loop to run it now.
@@ -280,12 +284,6 @@ def _runs(process: psutil.Process) -> bool:
 def _kill(process: psutil.Process) -> None:
     with suppress(psutil.Error):
         process.kill()
-
-
-def first_line(exc: BaseException) -> str:
-    """What an exception says, for the log: its first line, without any URL's query."""
-    line = next(iter(str(exc).splitlines()), "") or type(exc).__name__
-    return " ".join(word.partition("?")[0] for word in line.split())[:300]
 
 
 def _end(worker: greenlet.greenlet) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from farm.errors import StartError
 from farm.settings import Settings
@@ -45,7 +46,7 @@ class Chromium:
     sandbox: bool
 
     def launch(self, playwright: Playwright) -> Browser:
-        """Start it; Playwright's errors are the caller's."""
+        """Start it. Raises `StartError`, which says why it does not start where that is known."""
         environment: dict[str, str | float | bool] = {
             name: os.environ[name] for name in _ENVIRONMENT if name in os.environ
         }
@@ -58,17 +59,25 @@ class Chromium:
                 "CHROMIUM_UID": str(account.pw_uid),
                 "CHROMIUM_GID": str(account.pw_gid),
             }
-        # Signals are the farm's to handle: a terminal's Ctrl-C reaches the driver too.
+        try:
+            return self._launch(playwright, path, environment)
+        except PlaywrightError as exc:
+            raise StartError(_why(exc.message, self)) from exc
+
+    def _launch(
+        self, playwright: Playwright, path: str, environment: dict[str, str | float | bool]
+    ) -> Browser:
         return playwright.chromium.launch(
             executable_path=path,
             chromium_sandbox=self.sandbox,
             env=environment,
-            # Nothing is ever put there (no downloads, videos or traces): without it Playwright
-            # makes a folder for each browser, and a driver that dies leaves it behind.
-            artifacts_dir=tempfile.gettempdir(),
+            # Signals are the farm's to handle: a terminal's Ctrl-C reaches the driver too.
             handle_sigint=False,
             handle_sigterm=False,
             handle_sighup=False,
+            # Nothing is ever put there (no downloads, videos or traces): without it Playwright
+            # makes a folder for each browser, and a driver that dies leaves it behind.
+            artifacts_dir=tempfile.gettempdir(),
         )
 
 
@@ -120,3 +129,18 @@ def _require_account(user: str) -> None:
         raise ChromiumMissing("FARM_USER: Chromium must not run as root; name another account.")
     if shutil.which("setpriv") is None:
         raise ChromiumMissing("Started as root, the farm needs setpriv (package util-linux).")
+
+
+def _why(message: str, chromium: Chromium) -> str:
+    """A sentence for the operator from what Playwright and Chromium printed."""
+    lowered = message.lower()
+    if "sandbox" in lowered and ("no usable sandbox" in lowered or "namespace" in lowered):
+        return (
+            "The kernel does not let Chromium make its sandbox. Allow unprivileged user namespaces "
+            "(sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0, and "
+            "kernel.apparmor_restrict_unprivileged_userns=0 where they exist), or accept the risk "
+            "and set FARM_CHROMIUM_SANDBOX=off."
+        )
+    if "shared libraries" in lowered:
+        return f"{chromium.path} lacks libraries that it needs. {HOW_TO_GET_ONE}"
+    return f"{chromium.path} does not start; `farm doctor` tells more."

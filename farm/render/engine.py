@@ -16,8 +16,9 @@ import structlog
 from playwright.sync_api import Browser
 
 from farm.errors import BrowserUnavailable, FarmError, InternalError, PageCrashes, RenderTimeout
+from farm.logs import first_line
 from farm.render import page as page_render
-from farm.render.browser import BrowserThread, PlaywrightFailure, first_line
+from farm.render.browser import BrowserThread, PlaywrightFailure
 from farm.render.chromium import find_chromium
 from farm.render.outputs import OUTPUTS
 from farm.render.slots import Slots
@@ -92,12 +93,20 @@ class Engine:
         self.limits = Limits(OUTPUTS, int(self._deadline_s * 1000), settings.max_pixels)
 
     def start(self) -> None:
-        """Start the thread and wait for the first browser. Raises `BrowserUnavailable`.
+        """Start the thread, and in it the browser; returns at once."""
+        self._browser.start()
+
+    def wait_started(self, timeout_s: float = _START_TIMEOUT_S) -> None:
+        """Wait for the first browser. Raises `StartError`, which says why there is none.
 
         The engine goes on trying after that, with a back-off.
         """
-        self._browser.start()
-        self._browser.wait_started(_START_TIMEOUT_S)
+        self._browser.wait_started(timeout_s)
+
+    @property
+    def chromium_pid(self) -> int | None:
+        """Process id of the browser that is up."""
+        return self._browser.pid
 
     def render(self, request: RenderRequest, request_id: str = "") -> RenderResult:
         """Render, within the deadline, the wait in line included.
@@ -124,7 +133,8 @@ class Engine:
 
             def ping() -> None:
                 try:
-                    answer.set_result(self._browser.ping())
+                    self._browser.ping()
+                    answer.set_result(None)
                 except BaseException as exc:
                     answer.set_exception(exc)
 

@@ -14,7 +14,8 @@ import structlog
 from playwright.sync_api import Browser, BrowserContext, CDPSession
 from playwright.sync_api import Page as PlaywrightPage
 
-from farm.render.browser import PlaywrightFailure, first_line
+from farm.logs import first_line
+from farm.render.browser import PlaywrightFailure
 
 log = structlog.get_logger()
 

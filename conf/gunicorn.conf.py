@@ -1,0 +1,72 @@
+"""How gunicorn runs the farm: `farm serve`, or `gunicorn -c conf/gunicorn.conf.py`.
+
+Everything follows from the farm's own settings (docs/settings.md).
+"""
+
+import math
+import shlex
+import sys
+
+from farm import logs
+from farm.errors import StartError
+from farm.render.chromium import find_chromium
+from farm.settings import Settings
+
+try:
+    settings = Settings.from_environment()
+    find_chromium(settings)
+except StartError as exc:
+    sys.exit(f"The farm cannot start.\n{exc}")
+
+wsgi_app = "farm.wsgi:create()"
+proc_name = "render-farm"
+bind = f"{settings.host}:{settings.port}"
+logconfig_dict = logs.configure(settings)
+# One line a render is logged by the farm itself.
+accesslog = None
+# Not needed, and one more way in.
+control_socket_disable = True
+
+worker_class = "gthread"
+workers = settings.worker_count
+threads = settings.threads
+# Connections beyond the threads wait in gunicorn; beyond this, in the kernel's backlog.
+worker_connections = max(1000, 4 * settings.threads)
+# Longer than the 60 s that nginx keeps an idle upstream connection, so that the farm is never
+# the one to close it first.
+keepalive = 75
+
+# A render in flight is never killed by a timeout shorter than its deadline. In a gthread worker
+# `timeout` is about the main loop only, which a request does not hold.
+timeout = math.ceil(settings.render_deadline_s) + 30
+# Bodies under way and renders under way end by their own deadlines; closing takes a moment more.
+graceful_timeout = math.ceil(settings.body_deadline_s + settings.render_deadline_s) + 10
+
+max_requests = settings.max_requests
+max_requests_jitter = settings.max_requests // 10
+
+
+def post_worker_init(worker):
+    from farm import wsgi
+
+    wsgi.wait_started(first=worker.age <= workers)
+    if worker.age == 1:
+        _welcome()
+
+
+def worker_exit(server, worker):
+    from farm import wsgi
+
+    wsgi.close()
+
+
+def _welcome():
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
+    base = f"http://{host}:{settings.port}"
+    body = '{"html": "<h1>Hello from the farm</h1>"}'
+    curl = shlex.join(
+        ["curl", "-fsS", f"{base}/render"]
+        + ["-H", "Content-Type: application/json", "-H", "Accept: image/png"]
+        + ["-d", body, "-o", "hello.png"]
+    )
+    print(f"\nThe farm is up at {base}. Try:\n\n  {curl}\n", file=sys.stderr, flush=True)

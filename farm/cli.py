@@ -1,0 +1,132 @@
+"""The command line: `farm serve`, `farm render`, `farm doctor`, `farm settings`."""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+import farm
+from farm import doctor as checks
+from farm import logs
+from farm.errors import FarmError, InvalidRequest, StartError
+from farm.render import Engine
+from farm.request import RenderRequest
+from farm.settings import Settings
+from farm.settings_table import as_markdown
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(farm.__version__, prog_name="farm")
+def main() -> None:
+    """Turn HTML and URLs into PNG, JPEG, WebP and PDF."""
+
+
+@main.command()
+def serve() -> None:
+    """Serve the HTTP API with gunicorn, in the foreground."""
+    # gunicorn takes this process's place, so that a signal to it is a signal to gunicorn.
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", str(_gunicorn_conf())])
+
+
+@main.command()
+@click.argument("source")
+@click.option("-o", "--output", required=True, help="File to write; `-` for standard output.")
+@click.option("--width", type=int, help="Viewport width in CSS pixels.  [default: 1280]")
+@click.option("--height", type=int, help="Viewport height in CSS pixels.  [default: 720]")
+@click.option("--format", "format_", help="png, jpeg, webp or pdf.  [default: by the file's name]")
+@click.option("--wait-for", type=int, help="Milliseconds to wait after the page has settled.")
+def render(
+    source: str,
+    output: str,
+    width: int | None,
+    height: int | None,
+    format_: str | None,
+    wait_for: int | None,
+) -> None:
+    """Render SOURCE (a file of HTML, a URL, or `-` for standard input) without a server."""
+    suffix = Path(output).suffix.removeprefix(".").lower()
+    options = {
+        "width": width,
+        "height": height,
+        "format": format_ or suffix or None,
+        "waitFor": wait_for,
+    }
+    page = _page(source)
+    page["options"] = {name: value for name, value in options.items() if value is not None}
+    try:
+        data = _render(json.dumps(page).encode(), "url" if "url" in page else "html")
+    except (FarmError, StartError) as exc:
+        lines = [str(exc)]
+        if isinstance(exc, InvalidRequest):
+            lines += [f"  {problem.field}: {problem.problem}" for problem in exc.problems]
+        raise click.ClickException("\n".join(lines)) from exc
+    try:
+        with click.open_file(output, "wb") as file:
+            file.write(data)
+    except OSError as exc:
+        raise click.ClickException(f"{output} cannot be written: {exc.strerror}.") from exc
+
+
+@main.command()
+def doctor() -> None:
+    """Look at everything the farm needs, and say how to mend what is wrong."""
+    logging.disable()
+    healthy = True
+    for check in checks.examine():
+        mark = {True: click.style("ok  ", fg="green"), False: click.style("BAD ", fg="red")}
+        click.echo(f"{mark[check.good]} {check.subject}: {check.finding}")
+        if check.remedy:
+            click.echo(f"     {check.remedy}")
+        healthy = healthy and (check.good or check.optional)
+    sys.exit(0 if healthy else 1)
+
+
+@main.command()
+@click.option("--check", type=click.Path(path_type=Path), help="Fail if this file is not the same.")
+def settings(check: Path | None) -> None:
+    """Print docs/settings.md, the table of every setting."""
+    table = as_markdown()
+    if check is None:
+        click.echo(table, nl=False)
+    elif check.read_text() != table:
+        raise click.ClickException(f"{check} is not up to date: farm settings > {check}")
+
+
+def _page(source: str) -> dict[str, object]:
+    if source.startswith(("http://", "https://")):
+        return {"url": source}
+    try:
+        with click.open_file(source, encoding="utf-8") as file:
+            return {"html": file.read()}
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+        raise click.ClickException(f"{source} cannot be read: {reason}.") from exc
+
+
+def _render(body: bytes, source: str) -> bytes:
+    farm_settings = Settings.from_environment()
+    logs.configure(farm_settings.model_copy(update={"log_level": "error"}))
+    engine = Engine(farm_settings.model_copy(update={"spare_contexts": 0}))
+    request = RenderRequest.parse(body, source, engine.limits)
+    engine.start()
+    try:
+        engine.wait_started()
+        return engine.render(request).data
+    finally:
+        engine.close()
+
+
+def _gunicorn_conf() -> Path:
+    """The shipped configuration: beside the package in a checkout, else where it is installed."""
+    places = [Path(farm.__file__).parents[1] / "conf", Path(sys.prefix) / "share/render-farm"]
+    for place in places:
+        if (place / "gunicorn.conf.py").is_file():
+            return place / "gunicorn.conf.py"
+    raise click.ClickException(f"gunicorn.conf.py is neither in {places[0]} nor in {places[1]}.")
+
+
+if __name__ == "__main__":
+    main()

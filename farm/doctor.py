@@ -1,0 +1,127 @@
+"""What the farm needs of the machine, looked at one by one."""
+
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+import farm
+from farm.errors import FarmError, StartError
+from farm.render import Engine
+from farm.render.chromium import Chromium, find_chromium
+from farm.request import RenderRequest
+from farm.settings import Settings
+
+_FONTS = {
+    "Latin": ("en", "fonts-liberation"),
+    "Devanagari": ("hi", "fonts-noto-core"),
+    "Arabic": ("ar", "fonts-noto-core"),
+    "Chinese": ("zh-cn", "fonts-noto-cjk"),
+    "Japanese": ("ja", "fonts-noto-cjk"),
+    "emoji": ("und-zsye", "fonts-noto-color-emoji"),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One look: what at, what was found, whether it is good, and what to do if not."""
+
+    subject: str
+    good: bool
+    finding: str
+    remedy: str = ""
+    #: Bad, but the farm runs without it.
+    optional: bool = False
+
+
+def examine() -> Iterator[Check]:
+    """Every check, in the order in which the farm would stumble over them."""
+    yield _versions()
+    yield from _fonts()
+    try:
+        settings = Settings.from_environment()
+    except StartError as exc:
+        yield Check("settings", False, "some are wrong", str(exc).replace("\n", "\n     "))
+        return
+    yield Check("settings", True, "all are valid")
+    try:
+        chromium = find_chromium(settings)
+    except StartError as exc:
+        yield Check("Chromium", False, "none that can be used", str(exc))
+        return
+    yield _chromium(chromium)
+    yield from _render(settings)
+
+
+def _versions() -> Check:
+    names = ("playwright", "falcon", "gunicorn")
+    parts = [f"Render Farm {farm.__version__}", f"Python {platform.python_version()}"]
+    return Check("versions", True, ", ".join(parts + [f"{name} {version(name)}" for name in names]))
+
+
+def _fonts() -> Iterator[Check]:
+    if shutil.which("fc-list") is None:
+        yield Check("fonts", False, "fc-list is not there to ask", "Install fontconfig.", True)
+        return
+    missing: dict[str, str] = {}
+    for script, (language, package) in _FONTS.items():
+        command = ["fc-list", f":lang={language}", "family"]
+        if not subprocess.run(command, capture_output=True, check=False).stdout.strip():
+            missing[script] = package
+    if missing:
+        packages = " ".join(sorted(set(missing.values())))
+        finding = f"none for {', '.join(missing)}: such text comes out as boxes"
+        yield Check("fonts", False, finding, f"On Debian: apt-get install {packages}", True)
+    else:
+        yield Check("fonts", True, f"there are some for {', '.join(_FONTS)}")
+
+
+def _chromium(chromium: Chromium) -> Check:
+    user = f", run as {chromium.user}" if chromium.user else ""
+    if "headless" in Path(chromium.path).name:
+        return Check("Chromium", True, chromium.path + user)
+    finding = f"{chromium.path}{user}: a full browser, about three times slower"
+    return Check("Chromium", False, finding, "Install a headless shell beside it.", True)
+
+
+def _render(settings: Settings) -> Iterator[Check]:
+    """Start the engine for real, look at the sandbox of its page processes, and render."""
+    engine = Engine(settings.model_copy(update={"spare_contexts": 1}))
+    engine.start()
+    try:
+        engine.wait_started()
+        request = RenderRequest.parse(b'{"html": "<h1>ok</h1>"}', "html", engine.limits)
+        result = engine.render(request)
+        yield _sandbox(engine, settings)
+        total_ms = result.timings.loading_ms + result.timings.capturing_ms
+        yield Check("render", True, f"a PNG of {result.size} bytes in {total_ms:.0f} ms")
+    except (StartError, FarmError) as exc:
+        yield Check("render", False, "it does not work", str(exc))
+    finally:
+        engine.close()
+
+
+def _sandbox(engine: Engine, settings: Settings) -> Check:
+    if settings.chromium_sandbox == "off":
+        remedy = "Unset FARM_CHROMIUM_SANDBOX unless every page is your own."
+        return Check("sandbox", False, "switched off by a setting", remedy, True)
+    modes = {_seccomp_mode(process.pid) for process in _renderers(engine)}
+    if modes == {"2"}:
+        return Check("sandbox", True, "every page process is under seccomp")
+    return Check("sandbox", False, f"page processes have seccomp mode {modes or 'unknown'}")
+
+
+def _renderers(engine: Engine) -> list[psutil.Process]:
+    processes = psutil.Process(engine.chromium_pid).children(recursive=True)
+    return [process for process in processes if "--type=renderer" in process.cmdline()]
+
+
+def _seccomp_mode(pid: int) -> str:
+    """2 is a filter; see proc_pid_status(5)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(line.split()[1] for line in status.splitlines() if line.startswith("Seccomp:"))

@@ -1,0 +1,80 @@
+"""Logging: one line an event on stdout, JSON for machines, plain for a person at a terminal.
+
+The farm logs through structlog; gunicorn, which uses the standard library's logging, comes out in
+the same shape. What a page is made of (HTML, images, a URL's query) never gets here.
+"""
+
+import logging.config
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+from farm.settings import Settings
+
+_SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+def configure(settings: Settings) -> dict[str, Any]:
+    """Set structlog up; returns the standard library's `dictConfig` that fits it."""
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    config = _dict_config(settings)
+    logging.config.dictConfig(config)
+    return config
+
+
+def _dict_config(settings: Settings) -> dict[str, Any]:
+    as_json = settings.log_format == "json" or (
+        settings.log_format == "auto" and not sys.stdout.isatty()
+    )
+    if as_json:
+        last: list[Processor] = [
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ]
+    else:
+        colors = sys.stdout.isatty()
+        last = [structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0)]
+    level = settings.log_level.upper()
+    handler = {"handlers": ["stdout"], "level": level, "propagate": False}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "farm": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": _SHARED,
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+            }
+        },
+        "handlers": {
+            "stdout": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stdout",
+                "formatter": "farm",
+            }
+        },
+        "root": {"handlers": ["stdout"], "level": level},
+        "loggers": {
+            "gunicorn.error": handler,
+            # The engine tells of a driver's death itself; asyncio adds a line for every call that
+            # was under way.
+            "asyncio": {"level": "CRITICAL"},
+        },
+    }
+
+
+def first_line(exc: BaseException) -> str:
+    """What an exception says, for the log: its first line, without any URL's query."""
+    line = next(iter(str(exc).splitlines()), "") or type(exc).__name__
+    return " ".join(word.partition("?")[0] for word in line.split())[:300]

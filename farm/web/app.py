@@ -1,0 +1,105 @@
+"""The WSGI application: its routes, and what holds for every answer."""
+
+import json
+import re
+import uuid
+from typing import Any
+
+import falcon
+import structlog
+
+from farm.errors import (
+    FarmError,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    Unavailable,
+)
+from farm.render import Engine
+from farm.settings import Settings
+from farm.web.body import Bodies
+from farm.web.resources import HealthResource, RenderResource, StatusResource
+
+log = structlog.get_logger()
+
+_CALLERS_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def create_app(engine: Engine, settings: Settings) -> falcon.App[falcon.Request, falcon.Response]:
+    """The farm as a WSGI application over an engine that was started, or will be."""
+    app = falcon.App(middleware=RequestIds())
+    if settings.cors_origins:
+        origins = "*" if "*" in settings.cors_origins else settings.cors_origins
+        exposed = ["X-Request-Id", "X-Image-Width", "X-Image-Height", "Server-Timing"]
+        app.add_middleware(falcon.CORSMiddleware(allow_origins=origins, expose_headers=exposed))
+    bodies = Bodies(
+        budget_bytes=settings.body_budget_bytes,
+        deadline_s=settings.body_deadline_s,
+        readers=settings.body_readers,
+    )
+    app.add_route("/render", RenderResource(engine, bodies, source="html"))
+    app.add_route("/render-url", RenderResource(engine, bodies, source="url"))
+    app.add_route("/health", HealthResource(engine))
+    app.add_route("/status", StatusResource(engine))
+    app.add_error_handler(Exception, answer_error)
+    app.add_error_handler(falcon.HTTPError, answer_error)
+    return app
+
+
+class RequestIds:
+    """Every request gets an id of its own; log and `X-Request-Id` take the caller's if it is sane.
+
+    `req.context.id` is the render's own (a UUID4), `req.context.log_id` the one to be found by.
+    """
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        req.context.id = str(uuid.uuid4())
+        callers = req.get_header("X-Request-Id") or ""
+        req.context.log_id = callers if _CALLERS_ID.fullmatch(callers) else req.context.id
+        structlog.contextvars.bind_contextvars(request_id=req.context.log_id)
+        resp.set_header("X-Request-Id", req.context.log_id)
+
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool
+    ) -> None:
+        structlog.contextvars.clear_contextvars()
+
+
+def answer_error(
+    req: falcon.Request, resp: falcon.Response, exc: Exception, params: dict[str, Any]
+) -> None:
+    """The one place where an exception becomes an answer."""
+    error = as_farm_error(exc)
+    if isinstance(error, InternalError) and not isinstance(exc, FarmError):
+        log.error("request failed", route=req.path, exc_info=exc)
+    body: dict[str, Any] = {
+        "success": False,
+        "error": str(error),
+        "code": error.code,
+        "requestId": req.context.id,
+    }
+    if isinstance(error, InvalidRequest) and error.problems:
+        body["details"] = [{"field": p.field, "problem": p.problem} for p in error.problems]
+    if isinstance(error, MethodNotAllowed):
+        resp.set_header("Allow", ", ".join(error.allowed))
+    if isinstance(error, Unavailable):
+        resp.set_header("Retry-After", str(error.retry_after_s))
+    resp.status = error.status
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = json.dumps(body).encode()
+
+
+def as_farm_error(exc: Exception) -> FarmError:
+    """Falcon's own errors, and defects, as errors of the contract."""
+    match exc:
+        case FarmError():
+            return exc
+        case falcon.HTTPMethodNotAllowed():
+            headers = dict(exc.headers or {})
+            return MethodNotAllowed([m.strip() for m in headers.get("Allow", "").split(",")])
+        case falcon.HTTPNotFound():
+            return NotFound()
+        case falcon.HTTPError() if exc.status_code < 500:
+            return InvalidRequest()
+    return InternalError()

@@ -1,0 +1,51 @@
+"""The composition root that gunicorn loads in each worker, after the fork: `farm.wsgi:create()`."""
+
+import sys
+
+import falcon
+import structlog
+
+from farm import logs
+from farm.errors import StartError
+from farm.render import Engine
+from farm.settings import Settings
+from farm.web import create_app
+
+log = structlog.get_logger()
+
+#: gunicorn stops altogether when a worker ends with this code (`Arbiter.APP_LOAD_ERROR`).
+_STOP_ALL = 4
+
+_engine: Engine | None = None
+
+
+def create() -> falcon.App[falcon.Request, falcon.Response]:
+    """Build this worker's application and start its engine."""
+    global _engine
+    settings = Settings.from_environment()
+    logs.configure(settings)
+    _engine = Engine(settings)
+    _engine.start()
+    return create_app(_engine, settings)
+
+
+def wait_started(first: bool) -> None:
+    """Wait for the engine's browser.
+
+    A farm whose first workers have no browser stops with a sentence; a worker that replaces
+    another goes on trying, and `/health` says so meanwhile.
+    """
+    assert _engine is not None
+    try:
+        _engine.wait_started()
+    except StartError as exc:
+        log.critical("no browser", cause=str(exc))
+        if first:
+            _engine.close()
+            sys.exit(_STOP_ALL)
+
+
+def close() -> None:
+    """End the engine, and with it Chromium; called when the worker exits."""
+    if _engine is not None:
+        _engine.close()

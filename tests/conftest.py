@@ -1,0 +1,78 @@
+"""Fixtures: a running engine, the application over it, a local site, a whole farm."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import falcon.testing
+import pytest
+
+from farm.render import Engine
+from farm.request import RenderRequest
+from farm.settings import Settings
+from farm.web import create_app
+from tests.farm_process import Farm, running_farm
+from tests.site import Site, running_site
+
+for name in [name for name in os.environ if name.startswith("FARM_") and name != "FARM_CHROMIUM_PATH"]:
+    del os.environ[name]
+
+
+def request_for(
+    engine: Engine, html: str | None = None, url: str | None = None, **options: object
+) -> RenderRequest:
+    """A request as a client would send it; options by their JSON names."""
+    source = "html" if url is None else "url"
+    body = json.dumps({source: html if url is None else url, "options": options})
+    return RenderRequest.parse(body.encode(), source, engine.limits)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """One engine for all tests that leave it as they found it."""
+    with_engine = Engine(Settings())
+    with_engine.start()
+    with_engine.wait_started()
+    yield with_engine
+    with_engine.close()
+
+
+@pytest.fixture
+def make_engine() -> Iterator[Callable[..., Engine]]:
+    """Engines with settings of their own, closed after the test."""
+    engines: list[Engine] = []
+
+    def make(**settings: object) -> Engine:
+        new = Engine(Settings.model_validate(settings))
+        engines.append(new)
+        new.start()
+        new.wait_started()
+        return new
+
+    yield make
+    for made in engines:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def client(engine: Engine) -> falcon.testing.TestClient:
+    return falcon.testing.TestClient(create_app(engine, Settings()))
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with running_site() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    """A farm of two workers that is up for the whole session; tests may kill what is in it."""
+    with running_farm(tmp_path_factory.mktemp("farm") / "log") as running:
+        yield running
+
+
+@pytest.fixture
+def log_path(tmp_path: Path) -> Path:
+    return tmp_path / "log"

@@ -1,0 +1,127 @@
+"""A whole farm as its users run it: `farm serve`, with gunicorn, its workers and their Chromiums."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+START_TIMEOUT_S = 60
+
+
+class Farm:
+    """A farm that is up; its log is `log_path`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log_path: Path) -> None:
+        self.process = process
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.log_path = log_path
+
+    def post(self, path: str, body: object, **kwargs: Any) -> requests.Response:
+        kwargs.setdefault("timeout", 60)
+        return requests.post(self.url + path, json=body, **kwargs)
+
+    def render(self, html: str, **options: object) -> requests.Response:
+        return self.post("/render", {"html": html, "options": options})
+
+    def workers(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children()
+
+    def tree(self) -> list[psutil.Process]:
+        """Every process below gunicorn's master."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def chromiums(self) -> list[psutil.Process]:
+        """The main processes of the browsers."""
+        return [p for p in self.tree() if is_browser(p)]
+
+    def drivers(self) -> list[psutil.Process]:
+        return [browser.parent() for browser in self.chromiums()]
+
+    def log_lines(self, event: str) -> list[dict[str, Any]]:
+        lines = []
+        for line in self.log_path.read_text().splitlines():
+            if line.startswith("{"):
+                entry = json.loads(line)
+                if entry["event"] == event:
+                    lines.append(entry)
+        return lines
+
+    def stop(self, timeout_s: float = 60) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout_s)
+
+
+def is_browser(process: psutil.Process) -> bool:
+    try:
+        line = process.cmdline()
+    except psutil.Error:
+        return False
+    return any(a.startswith("--user-data-dir=") for a in line) and not any(
+        a.startswith("--type=") for a in line
+    )
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 30) -> None:
+    """Poll a condition; fail when it does not come true in time."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, f"not true within {timeout_s} s: {condition}"
+        time.sleep(0.02)
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@contextmanager
+def running_farm(log_path: Path, workers: int = 2, **settings: object) -> Iterator[Farm]:
+    """A farm with the settings given by their names in lower case (`max_waiting=4`)."""
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if name[:5] != "FARM_"}
+    environment |= {f"FARM_{name.upper()}": str(value) for name, value in settings.items()}
+    environment |= {"FARM_PORT": str(port), "FARM_WORKERS": str(workers), "FARM_LOG_FORMAT": "json"}
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "farm.cli", "serve"],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    farm = Farm(process, port, log_path)
+    try:
+        wait_until(lambda: _all_up(farm, workers), START_TIMEOUT_S)
+        yield farm
+    finally:
+        if process.poll() is None:
+            tree = farm.tree()
+            process.terminate()
+            try:
+                process.wait(60)
+            finally:
+                for survivor in [process, *tree]:
+                    try:
+                        survivor.kill()
+                    except (psutil.Error, OSError):
+                        pass
+
+
+def _all_up(farm: Farm, workers: int) -> bool:
+    assert farm.process.poll() is None, farm.log_path.read_text()
+    return len(farm.log_lines("browser up")) >= workers

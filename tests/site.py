@@ -1,0 +1,100 @@
+"""A local web site whose pages behave in every way that a render may meet."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+#: A red and a blue image, 40 × 40.
+RED = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><rect width="40" height="40" fill="red"/></svg>'
+BLUE = RED.replace(b"red", b"blue")
+
+
+class Site:
+    """The site while it is up. `hold` keeps `/slow…` waiting until it is set."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.hold = threading.Event()
+        #: Paths (with queries) and `Cookie` headers, in the order of the requests.
+        self.requests: list[tuple[str, str]] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    site: Site
+
+    def do_GET(self) -> None:
+        self.site.requests.append((self.path, self.headers.get("Cookie", "")))
+        path = self.path.partition("?")[0]
+        match path:
+            case "/":
+                self._page(b"<body style='margin:0;background:lime'>home")
+            case "/missing":
+                self._page(b"<body style='margin:0;background:orange'>no such page", 404)
+            case "/error-without-a-page":
+                self._send(500, "text/html", b"")
+            case "/no-content":
+                self._send(204, "text/html", b"")
+            case "/download":
+                self._send(200, "application/octet-stream", b"\0" * 1000)
+            case "/redirect":
+                self._send(302, "text/html", b"", {"Location": "/"})
+            case "/redirect-for-ever":
+                self._send(302, "text/html", b"", {"Location": "/redirect-for-ever"})
+            case "/garbage":
+                self.wfile.write(b"this is not HTTP\r\n\r\n")
+            case "/hang-up":
+                self.close_connection = True
+            case "/slow":
+                self.site.hold.wait(60)
+                self._page(b"<body style='margin:0;background:lime'>at last")
+            case "/slow.svg":
+                self.site.hold.wait(60)
+                self._send(200, "image/svg+xml", RED)
+            case "/red.svg":
+                self._send(200, "image/svg+xml", RED)
+            case "/with-slow-image":
+                self._page(b"<body style='margin:0'><img src=/slow.svg>")
+            case "/set-cookie":
+                self._page(b"<p>set", headers={"Set-Cookie": "seen=yes; Path=/"})
+            case _:
+                self._send(404, "text/plain", b"")
+
+    def _page(self, html: bytes, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        self._send(status, "text/html; charset=utf-8", html, headers)
+
+    def _send(
+        self, status: int, media_type: str, body: bytes, headers: dict[str, str] | None = None
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", media_type)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Browsers hang up when their page is closed; that is no news."""
+
+
+@contextmanager
+def running_site() -> Iterator[Site]:
+    server = _Server(("127.0.0.1", 0), _Handler)
+    site = Site(server.server_port)
+    server.RequestHandlerClass = type("Handler", (_Handler,), {"site": site})
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield site
+    finally:
+        site.hold.set()
+        server.shutdown()
+        server.server_close()
