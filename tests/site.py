@@ -31,8 +31,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self._page(b"<body style='margin:0;background:lime'>home")
             case "/missing":
                 self._page(b"<body style='margin:0;background:orange'>no such page", 404)
-            case "/error-without-a-page":
-                self._send(500, "text/html", b"")
             case "/no-content":
                 self._send(204, "text/html", b"")
             case "/download":

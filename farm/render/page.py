@@ -126,8 +126,9 @@ def _go_to(page: Page, url: str) -> None:
     try:
         page.page.goto(url, wait_until="commit", timeout=0)
     except PlaywrightError as exc:
-        if page.page.is_closed():
-            raise
+        # A page whose process died raises the same as an answer that is no page; this tells them
+        # apart, since it raises where there is no page any more.
+        page.enter_world()
         raise _as_navigation_failed(exc) from exc
     page.enter_world()
 

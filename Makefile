@@ -1,0 +1,43 @@
+# What people run. Settings are environment variables; `PORT=8080 make run` and
+# `make run PORT=8080` both reach the farm.
+.SILENT:
+.PHONY: help run test setup lint lock clean
+
+# For pytest, `make test ARGS='-k health'`, or for the lock, `make lock ARGS=--upgrade`.
+ARGS =
+
+help:  ## Show this list
+	sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
+
+run:  ## Start the farm; installs what it needs first
+	conf/setup run
+	exec .venv/bin/farm serve
+
+test: setup  ## Run the tests; ARGS go to pytest
+	.venv/bin/pytest $(ARGS)
+
+setup:  ## Install what running, testing and linting need
+	conf/setup dev
+
+lint: setup  ## Check style, types and the generated docs
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/farm settings --check docs/settings.md
+
+# The requirements are in setup.cfg and conf/requirements-build.in. Versions stay as they are
+# locked where they can.
+COMPILE = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
+	--generate-hashes --custom-compile-command "make lock" $(ARGS) \
+	setup.cfg conf/requirements-build.in
+
+lock:  ## Lock the requirements anew; ARGS go to uv
+	test -x .venv/bin/python || $${PYTHON:-python3} -m venv .venv
+	test -x .venv/bin/uv || .venv/bin/python -m pip install --quiet uv
+	$(COMPILE) --output-file conf/requirements.txt
+	$(COMPILE) --output-file conf/requirements-dev.txt --extra dev \
+		--constraint conf/requirements.txt
+
+clean:  ## Remove all that make and the tools have made here
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

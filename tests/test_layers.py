@@ -1,0 +1,54 @@
+"""The architecture, checked: imports point down, each library is used in one place."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "farm"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+#: What each room may import of the farm; the composition roots may import anything.
+ALLOWED = {
+    "errors": set(),
+    "settings": {"errors"},
+    "settings_table": {"settings"},
+    "logs": {"settings"},
+    "request": {"errors"},
+    "render": {"errors", "settings", "request", "logs", "render"},
+    "web": {"errors", "settings", "request", "logs", "render", "web"},
+}
+ROOTS = {"cli", "wsgi", "doctor", "__init__"}
+LIBRARIES = {"falcon": {"web", "wsgi"}, "playwright": {"render"}, "gunicorn": set()}
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            if node.module == "farm":
+                names |= {f"farm.{alias.name}" for alias in node.names}
+            else:
+                names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down_only(path: Path) -> None:
+    if room(path) in ROOTS:
+        return
+    inside = {name.split(".")[1] for name in imports(path) if name.startswith("farm.")}
+    assert inside <= ALLOWED[room(path)]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_each_library_is_used_in_one_place(library: str) -> None:
+    users = {room(path) for path in MODULES if library in {n.split(".")[0] for n in imports(path)}}
+    assert users <= LIBRARIES[library]

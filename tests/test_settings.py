@@ -1,0 +1,95 @@
+"""Settings: read from the environment, all wrong ones named at once."""
+
+from pathlib import Path
+
+import pytest
+
+from farm.settings import Settings, SettingsError, usable_cores
+from farm.settings_table import as_markdown
+
+
+def test_every_setting_has_a_default() -> None:
+    assert Settings().render_deadline_s == 30
+
+
+def test_a_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARM_MAX_WAITING", "7")
+    assert Settings.from_environment().max_waiting == 7
+
+
+def test_port_is_read_too_and_farm_port_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "4000")
+    assert Settings.from_environment().port == 4000
+    monkeypatch.setenv("FARM_PORT", "5000")
+    assert Settings.from_environment().port == 5000
+
+
+def test_all_wrong_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARM_PORT", "eighty")
+    monkeypatch.setenv("FARM_PAGES_PER_BROWSER", "0")
+    monkeypatch.setenv("FARM_CHROMIUM_SANDBOX", "maybe")
+    monkeypatch.setenv("FARM_MAX_WAITIN", "3")
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment()
+    lines = str(caught.value).splitlines()
+    assert [line.partition(" ")[0].rstrip(":") for line in lines] == [
+        "FARM_MAX_WAITIN",
+        "FARM_PORT",
+        "FARM_PAGES_PER_BROWSER",
+        "FARM_CHROMIUM_SANDBOX",
+    ]
+    assert "did you mean FARM_MAX_WAITING?" in lines[0]
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARM_WORKERS", "")
+    assert Settings.from_environment().workers is None
+
+
+def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARM_CORS_ORIGINS", "https://a.example, https://b.example")
+    assert Settings.from_environment().cors_origins == ("https://a.example", "https://b.example")
+
+
+def test_something_that_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARM_CORS_ORIGINS", "a.example")
+    with pytest.raises(SettingsError, match=r"FARM_CORS_ORIGINS: 'a\.example'"):
+        Settings.from_environment()
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "150000 100000\n"}, 1.5),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 0.5),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({}, None),
+    ],
+)
+def test_cores_follow_the_quota_of_the_cgroup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cores: float | None
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3})
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert usable_cores(tmp_path) == (cores or 4)
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(0.5, 1), (2, 1), (3.9, 1), (4, 2), (16, 8)])
+def test_workers_follow_half_of_the_cores(
+    monkeypatch: pytest.MonkeyPatch, cores: float, workers: int
+) -> None:
+    monkeypatch.setattr("farm.settings.usable_cores", lambda: cores)
+    assert Settings().worker_count == workers
+
+
+def test_threads_cover_pages_line_bodies_and_a_few_more() -> None:
+    settings = Settings(pages_per_browser=8, max_waiting=56)
+    assert settings.threads >= 8 + 56 + settings.body_readers + 4
+
+
+def test_the_documented_table_is_up_to_date() -> None:
+    documented = Path(__file__).parents[1] / "docs" / "settings.md"
+    assert documented.read_text() == as_markdown()

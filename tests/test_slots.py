@@ -1,0 +1,117 @@
+"""The line: first come, first served, and bounded."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farm.errors import Busy
+from farm.render.slots import Slots
+
+
+def test_a_full_line_refuses_at_once() -> None:
+    slots: Slots[str] = Slots(slots=1, max_waiting=1)
+    slots.join("first")
+    assert slots.take() == "first"
+    slots.join("second")
+    with pytest.raises(Busy) as caught:
+        slots.join("third")
+    assert caught.value.retry_after_s == 1
+
+
+def test_no_more_run_than_there_are_slots() -> None:
+    slots: Slots[int] = Slots(slots=2, max_waiting=8)
+    for item in range(5):
+        slots.join(item)
+    assert [slots.take(), slots.take(), slots.take()] == [0, 1, None]
+    assert (slots.running, slots.waiting) == (2, 3)
+
+
+def test_the_oldest_goes_first() -> None:
+    slots: Slots[int] = Slots(slots=1, max_waiting=8)
+    for item in range(3):
+        slots.join(item)
+    order = []
+    while (item := slots.take()) is not None:
+        order.append(item)
+        slots.release(item)
+    assert order == [0, 1, 2]
+
+
+def test_one_that_leaves_is_not_taken() -> None:
+    slots: Slots[str] = Slots(slots=1, max_waiting=8)
+    slots.join("leaves")
+    slots.join("stays")
+    assert slots.leave("leaves")
+    assert slots.take() == "stays"
+    assert not slots.leave("stays")
+
+
+def test_releasing_twice_frees_one_slot() -> None:
+    slots: Slots[str] = Slots(slots=2, max_waiting=8)
+    for item in ("a", "b"):
+        slots.join(item)
+        slots.take()
+    slots.release("a")
+    slots.release("a")
+    assert slots.running == 1
+
+
+def test_retry_after_follows_the_measured_service_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("farm.render.slots.time.monotonic", lambda: now[0])
+    slots: Slots[int] = Slots(slots=2, max_waiting=4)
+    slots.join(0)
+    slots.take()
+    now[0] = 10.0
+    slots.release(0)
+    for item in range(1, 7):
+        slots.join(item)
+        slots.take()
+    with pytest.raises(Busy) as caught:
+        slots.join(7)
+    # Four wait and one more comes: five renders of 10 s each over two slots.
+    assert caught.value.retry_after_s == 25
+
+
+ACTIONS = st.lists(st.sampled_from(["join", "take", "release", "leave"]), max_size=200)
+
+
+@given(ACTIONS, st.integers(1, 4), st.integers(0, 4))
+def test_no_order_of_calls_breaks_the_bounds(actions: list[str], pages: int, line: int) -> None:
+    slots: Slots[int] = Slots(pages, line)
+    waiting: list[int] = []
+    running: list[int] = []
+    for number, action in enumerate(actions):
+        if action == "join":
+            if len(waiting) + len(running) < pages + line:
+                slots.join(number)
+                waiting.append(number)
+            else:
+                with pytest.raises(Busy):
+                    slots.join(number)
+        elif action == "take":
+            expected = waiting[0] if waiting and len(running) < pages else None
+            assert slots.take() == expected
+            if expected is not None:
+                running.append(waiting.pop(0))
+        elif action == "release" and running:
+            slots.release(running.pop(0))
+        elif action == "leave" and waiting:
+            assert slots.leave(waiting.pop())
+        assert slots.running == len(running) <= pages
+
+
+def test_many_threads_share_the_line() -> None:
+    slots: Slots[int] = Slots(slots=3, max_waiting=1000)
+    threads = [threading.Thread(target=slots.join, args=(n,)) for n in range(200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    taken = set()
+    while (item := slots.take()) is not None:
+        taken.add(item)
+        slots.release(item)
+    assert taken == set(range(200))
