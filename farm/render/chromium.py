@@ -134,7 +134,7 @@ def _require_account(user: str) -> None:
 def _why(message: str, chromium: Chromium) -> str:
     """A sentence for the operator from what Playwright and Chromium printed."""
     lowered = message.lower()
-    if "sandbox" in lowered and ("no usable sandbox" in lowered or "namespace" in lowered):
+    if "no usable sandbox" in lowered or "move to new namespace" in lowered:
         return (
             "The kernel does not let Chromium make its sandbox. Allow unprivileged user namespaces "
             "(sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0, and "

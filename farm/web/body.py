@@ -57,20 +57,12 @@ class Bodies:
 
     def _read_stream(self, req: falcon.Request, share: "_Share") -> bytes:
         body = bytearray()
-        # Not `bounded_stream`, which reads a chunked body as empty.
-        stream = req.stream
         with _Deadline(req.env.get("gunicorn.socket"), self._deadline_s) as deadline:
-            try:
-                while chunk := stream.read(_CHUNK_BYTES):
-                    body += chunk
-                    if len(body) > MAX_BODY_BYTES:
-                        raise _too_large()
-                    share.grow_to(max(len(body), req.content_length or 0))
-            except OSError as exc:
-                if deadline.passed:
-                    raise BodyTimeout() from exc
-                # gunicorn's errors about a body that is framed wrongly are OSErrors too.
-                raise InvalidRequest("The body broke off or is framed wrongly.") from exc
+            while chunk := _read_chunk(req, deadline):
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise _too_large()
+                share.grow_to(max(len(body), req.content_length or 0))
         if deadline.passed:
             raise BodyTimeout()
         if len(body) < (req.content_length or 0):
@@ -122,6 +114,17 @@ class _Deadline:
         assert self._sock is not None
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RD)
+
+
+def _read_chunk(req: falcon.Request, deadline: _Deadline) -> bytes:
+    try:
+        # Not `bounded_stream`, which reads a chunked body as empty.
+        return req.stream.read(_CHUNK_BYTES)
+    except Exception as exc:
+        # Each WSGI server has errors of its own for a body that is framed wrongly.
+        if deadline.passed:
+            raise BodyTimeout() from exc
+        raise InvalidRequest("The body broke off or is framed wrongly.") from exc
 
 
 def _too_large() -> BodyTooLarge:

@@ -1,0 +1,100 @@
+"""Bodies: never more bytes or threads than there are for them."""
+
+import io
+import threading
+
+import falcon
+import falcon.testing
+import pytest
+
+from farm.errors import BodyTooLarge, Busy, InvalidRequest
+from farm.settings import MAX_BODY_BYTES
+from farm.web.body import Bodies
+
+
+def request(body: bytes, length: int | None = None, stream: object = None) -> falcon.Request:
+    headers = {"Content-Type": "application/json"}
+    if length is not None:
+        headers["Content-Length"] = str(length)
+    environ = falcon.testing.create_environ(method="POST", headers=headers)
+    environ["wsgi.input"] = stream or io.BytesIO(body)
+    return falcon.Request(environ)
+
+
+def bodies(budget_bytes: int = 2 * MAX_BODY_BYTES, readers: int = 2) -> Bodies:
+    return Bodies(budget_bytes, deadline_s=5, readers=readers)
+
+
+@pytest.mark.parametrize("length", [None, MAX_BODY_BYTES])
+def test_the_largest_body_passes(length: int | None) -> None:
+    whole = b"x" * MAX_BODY_BYTES
+    with bodies().read(request(whole, length)) as body:
+        assert body == whole
+
+
+def test_a_byte_more_is_refused_before_it_is_read() -> None:
+    stream = io.BytesIO(b"x" * (MAX_BODY_BYTES + 1))
+    with pytest.raises(BodyTooLarge, match="52,428,800"):
+        with bodies().read(request(b"", MAX_BODY_BYTES + 1, stream)):
+            pass
+    assert stream.tell() == 0
+
+
+def test_a_byte_more_is_refused_where_no_length_was_sent() -> None:
+    with pytest.raises(BodyTooLarge):
+        with bodies().read(request(b"x" * (MAX_BODY_BYTES + 1))):
+            pass
+
+
+@pytest.mark.parametrize("length", [None, MAX_BODY_BYTES])
+def test_bodies_share_a_budget(length: int | None) -> None:
+    two = bodies()
+    large = b"x" * MAX_BODY_BYTES
+    with two.read(request(large, length)), two.read(request(large, length)):
+        with pytest.raises(Busy):
+            with two.read(request(b"x", 1)):
+                pass
+    with two.read(request(b"x", 1)) as body:
+        assert body == b"x"
+
+
+def test_a_refused_body_gives_its_share_back() -> None:
+    two = bodies()
+    for _ in range(5):
+        with pytest.raises(BodyTooLarge):
+            with two.read(request(b"x" * (MAX_BODY_BYTES + 1))):
+                pass
+    with two.read(request(b"x" * MAX_BODY_BYTES)) as body:
+        assert len(body) == MAX_BODY_BYTES
+
+
+def test_readers_are_bounded() -> None:
+    class Blocked(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            reading.set()
+            release.wait(30)
+            return b""
+
+    reading, release = threading.Event(), threading.Event()
+    one = bodies(readers=1)
+
+    def slow() -> None:
+        with one.read(request(b"", None, Blocked())):
+            pass
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    assert reading.wait(10)
+    with pytest.raises(Busy):
+        with one.read(request(b"x")):
+            pass
+    release.set()
+    thread.join()
+    with one.read(request(b"x")) as body:
+        assert body == b"x"
+
+
+def test_a_body_shorter_than_it_says_is_told_so() -> None:
+    with pytest.raises(InvalidRequest, match="shorter"):
+        with bodies().read(request(b"x", 10)):
+            pass

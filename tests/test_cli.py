@@ -1,0 +1,98 @@
+"""The command line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.images import LIME, is_filled, opened
+from tests.site import Site
+
+GREEN = "<body style='background:lime'>"
+
+
+def farm(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "farm.cli", *arguments],
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, **environment},
+        timeout=60,
+    )
+
+
+def test_a_file_is_rendered_in_the_format_of_the_outputs_name(tmp_path: Path) -> None:
+    page, output = tmp_path / "page.html", tmp_path / "out.webp"
+    page.write_text(GREEN)
+    finished = farm("render", str(page), "-o", str(output), "--width", "300", "--height", "200")
+    assert finished.returncode == 0, finished.stderr
+    assert opened(output.read_bytes()).size == (300, 200)
+    assert is_filled(output.read_bytes(), LIME)
+
+
+def test_standard_input_goes_to_standard_output() -> None:
+    finished = farm("render", "-", "-o", "-", "--format", "pdf", stdin=GREEN.encode())
+    assert finished.returncode == 0
+    assert finished.stdout.startswith(b"%PDF")
+    assert finished.stderr == b""
+
+
+def test_a_url_is_rendered(tmp_path: Path, site: Site) -> None:
+    output = tmp_path / "out.png"
+    assert farm("render", site.url, "-o", str(output)).returncode == 0
+    assert opened(output.read_bytes()).getpixel((600, 600)) == LIME
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["no-such-page.html", "-o", "out.png"], "no-such-page.html cannot be read"),
+        (["-", "-o", "out.png", "--width", "0"], "options.width: must be an integer from 1"),
+        (["-", "-o", "out.gif"], "must be one of png, jpeg, webp, pdf"),
+        (["-", "-o", "/no/such/folder/out.png"], "cannot be written"),
+        (["http://127.0.0.1:4/", "-o", "out.png"], "refused the connection"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_sentence(arguments: list[str], says: str) -> None:
+    finished = farm("render", *arguments, stdin=GREEN.encode())
+    assert finished.returncode == 1
+    assert says in finished.stderr.decode()
+    assert "Traceback" not in finished.stderr.decode()
+    assert not Path("out.png").exists()
+
+
+def test_the_doctor_finds_nothing_wrong_here() -> None:
+    finished = farm("doctor")
+    printed = finished.stdout.decode()
+    assert finished.returncode == 0, printed
+    for subject in ("versions", "fonts", "settings", "Chromium", "sandbox", "render"):
+        assert f"ok   {subject}: " in printed
+
+
+@pytest.mark.parametrize(
+    ("environment", "subject", "says"),
+    [
+        ({"FARM_PORT": "0"}, "settings", "FARM_PORT: "),
+        ({"FARM_CHROMIUM_PATH": "/nowhere"}, "Chromium", "/nowhere is not a program"),
+        ({"FARM_CHROMIUM_PATH": "/bin/false"}, "render", "/bin/false does not start"),
+    ],
+)
+def test_the_doctor_says_what_is_wrong(
+    environment: dict[str, str], subject: str, says: str
+) -> None:
+    finished = farm("doctor", **environment)
+    printed = finished.stdout.decode()
+    assert finished.returncode == 1
+    assert f"BAD  {subject}: " in printed
+    assert says in printed
+
+
+def test_settings_prints_the_table_and_can_check_it(tmp_path: Path) -> None:
+    table = farm("settings").stdout
+    assert table.startswith(b"# Settings")
+    (tmp_path / "settings.md").write_bytes(table)
+    assert farm("settings", "--check", str(tmp_path / "settings.md")).returncode == 0
+    (tmp_path / "settings.md").write_bytes(table + b"stale")
+    assert farm("settings", "--check", str(tmp_path / "settings.md")).returncode == 1
