@@ -4,7 +4,7 @@
 .PHONY: help run test setup lint lock clean
 
 # For pytest, `make test ARGS='-k health'`, or for the lock, `make lock ARGS=--upgrade`.
-ARGS =
+ARGS ?=
 
 help:  ## Show this list
 	sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)

@@ -64,9 +64,6 @@ def _welcome():
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
     base = f"http://{host}:{settings.port}"
     body = '{"html": "<h1>Hello from the farm</h1>"}'
-    curl = shlex.join(
-        ["curl", "-fsS", f"{base}/render"]
-        + ["-H", "Content-Type: application/json", "-H", "Accept: image/png"]
-        + ["-d", body, "-o", "hello.png"]
-    )
+    headers = ["-H", "Content-Type: application/json", "-H", "Accept: image/png"]
+    curl = shlex.join(["curl", "-fsS", f"{base}/render", *headers, "-d", body, "-o", "hello.png"])
     print(f"\nThe farm is up at {base}. Try:\n\n  {curl}\n", file=sys.stderr, flush=True)

@@ -158,7 +158,7 @@ class RenderRequest(_Model):
         pixels = self.options.width * self.options.height
         if pixels > limits.max_pixels:
             raise OutputTooLarge(
-                f"The image would have {pixels:,} pixels; at most {limits.max_pixels:,} are allowed."
+                f"The image would have {pixels:,} pixels; at most {limits.max_pixels:,} may be."
             )
 
 

@@ -15,7 +15,9 @@ from farm.web import create_app
 from tests.farm_process import Farm, running_farm
 from tests.site import Site, running_site
 
-for name in [name for name in os.environ if name.startswith("FARM_") and name != "FARM_CHROMIUM_PATH"]:
+for name in [
+    name for name in os.environ if name.startswith("FARM_") and name != "FARM_CHROMIUM_PATH"
+]:
     del os.environ[name]
 
 

@@ -1,4 +1,4 @@
-"""A whole farm as its users run it: `farm serve`, with gunicorn, its workers and their Chromiums."""
+"""A whole farm as its users run it: `farm serve`, gunicorn, its workers, their Chromiums."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +116,8 @@ def running_farm(log_path: Path, workers: int = 2, **settings: object) -> Iterat
                 process.wait(60)
             finally:
                 for survivor in [process, *tree]:
-                    try:
+                    with suppress(psutil.Error, OSError):
                         survivor.kill()
-                    except (psutil.Error, OSError):
-                        pass
 
 
 def _all_up(farm: Farm, workers: int) -> bool:

@@ -17,7 +17,9 @@ def colour(data: bytes, x: int, y: int) -> tuple[int, int, int]:
 
 def is_filled(data: bytes, expected: tuple[int, int, int]) -> bool:
     """Whether every pixel has the colour."""
-    return opened(data).getcolors(maxcolors=1) == [(opened(data).width * opened(data).height, expected)]
+    return opened(data).getcolors(maxcolors=1) == [
+        (opened(data).width * opened(data).height, expected)
+    ]
 
 
 LIME = (0, 255, 0)

@@ -73,7 +73,9 @@ def test_a_browser_that_the_other_user_cannot_reach_is_passed_over(
     assert find_chromium(Settings()).path == str(system)
 
 
-@pytest.mark.parametrize(("user", "says"), [("root", "not run as root"), ("no-one-here", "no account")])
+@pytest.mark.parametrize(
+    ("user", "says"), [("root", "not run as root"), ("no-one-here", "no account")]
+)
 def test_root_must_name_another_account_that_exists(
     machine: Path, monkeypatch: pytest.MonkeyPatch, user: str, says: str
 ) -> None:

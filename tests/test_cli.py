@@ -13,7 +13,9 @@ from tests.site import Site
 GREEN = "<body style='background:lime'>"
 
 
-def farm(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+def farm(
+    *arguments: str, stdin: bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "farm.cli", *arguments],
         input=stdin,

@@ -76,9 +76,7 @@ def test_a_url_is_answered_with_the_url(client: Client, site: Site) -> None:
 
 
 def test_the_file_itself_is_answered_to_those_who_accept_it(client: Client) -> None:
-    result = client.simulate_post(
-        "/render", json={"html": GREEN}, headers={"Accept": "image/*"}
-    )
+    result = client.simulate_post("/render", json={"html": GREEN}, headers={"Accept": "image/*"})
     assert result.headers["Content-Type"] == "image/png"
     assert result.headers["X-Image-Width"] == "1280"
     assert result.headers["X-Image-Height"] == "720"
@@ -121,7 +119,9 @@ def test_every_problem_of_a_request_is_listed(client: Client) -> None:
     ]
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "data:text/html,x", "example.com", "http://"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "data:text/html,x", "example.com", "http://"]
+)
 def test_a_url_that_is_not_http_is_refused(client: Client, url: str) -> None:
     assert_is_error(client.simulate_post("/render-url", json={"url": url}), 400, "invalid_url")
 
@@ -181,7 +181,9 @@ def test_a_defect_is_a_500_that_tells_nothing(
     assert "secret" not in result.text
 
 
-@pytest.mark.parametrize("path", ["/", "/renders", "/render/", "/render-async/1", "/%00", "/Render"])
+@pytest.mark.parametrize(
+    "path", ["/", "/renders", "/render/", "/render-async/1", "/%00", "/Render"]
+)
 def test_an_unknown_address_is_a_404(client: Client, path: str) -> None:
     assert_is_error(client.simulate_post(path, json={"html": "x"}), 404, "not_found")
 
@@ -218,9 +220,11 @@ def test_a_body_that_is_not_json_is_a_400(client: Client, body: bytes) -> None:
 FIELDS = st.sampled_from(["html", "url", "options", "x"])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
-    lambda children: st.lists(children, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["width", "height", "format", "waitFor"]), children, max_size=3
+    lambda children: (
+        st.lists(children, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["width", "height", "format", "waitFor"]), children, max_size=3
+        )
     ),
     max_leaves=6,
 )

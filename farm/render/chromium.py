@@ -88,7 +88,7 @@ def find_chromium(settings: Settings) -> Chromium:
         _require_account(user)
     if settings.chromium_path is not None:
         path = str(settings.chromium_path)
-        if not os.access(path, os.X_OK) or not os.path.isfile(path):
+        if not (settings.chromium_path.is_file() and os.access(path, os.X_OK)):
             raise ChromiumMissing(f"FARM_CHROMIUM_PATH: {path} is not a program that can be run.")
     else:
         path = next(_candidates(user), "")

@@ -65,8 +65,9 @@ class Pdf(Output):
         return "Page.printToPDF", {
             "printBackground": True,
             "preferCSSPageSize": True,
-            "paperWidth": 210 / 25.4,
-            "paperHeight": 297 / 25.4,
+            # Inches: A4 as Playwright and Puppeteer have it, so that pages break where theirs do.
+            "paperWidth": 8.27,
+            "paperHeight": 11.7,
             **margins,
         }
 

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from playwright.sync_api import Error as PlaywrightError
 
@@ -50,6 +50,15 @@ async function () {
     root = active.shadowRoot ?? active.contentDocument;
   }
 }
+"""
+
+#: A frame of another site is drawn by another process, and a capture does not wait for it. A frame
+#: that cannot be seen never draws: two frames at 60 Hz are enough for one that can.
+_DRAWN = """
+() => Promise.race([
+  new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
+  new Promise((resolve) => setTimeout(resolve, 34)),
+])
 """
 
 #: Chromium's network errors (net/base/net_error_list.h) in words for the caller.
@@ -138,6 +147,9 @@ def _settle(page: Page) -> None:
     while True:
         try:
             page.call(_SETTLE)
+            for frame in page.page.frames[1:]:
+                with suppress(PlaywrightError):  # it may be gone again
+                    frame.evaluate(_DRAWN)
             return
         except PlaywrightError:
             if page.page.is_closed():
@@ -153,7 +165,9 @@ def _capture(page: Page, output: Output) -> str:
 
 def _as_navigation_failed(exc: PlaywrightError) -> NavigationFailed:
     if "Download is starting" in exc.message:
-        return NavigationFailed("The URL could not be loaded: its answer is a download, not a page.")
+        return NavigationFailed(
+            "The URL could not be loaded: its answer is a download, not a page."
+        )
     found = re.search(r"net::(ERR_[A-Z_]+)", exc.message)
     error = found.group(1) if found else ""
     reason = _NET_ERRORS.get(error)
