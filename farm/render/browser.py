@@ -117,7 +117,10 @@ class BrowserThread:
             return
         if isinstance(self._failure, StartError):
             raise self._failure
-        raise StartError(f"Chromium does not start within {timeout_s:g} s.") from self._failure
+        raise StartError(
+            f"Chromium or Playwright's driver does not start within {timeout_s:g} s. On a bare "
+            "Debian the driver needs libatomic1."
+        ) from self._failure
 
     def spawn(self, work: Callable[[], None]) -> bool:
         """Run `work` in a greenlet of this thread. False if there is no loop to run it now.

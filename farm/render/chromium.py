@@ -16,7 +16,8 @@ from farm.settings import Settings
 
 HOW_TO_GET_ONE = (
     "On Debian, `apt-get install chromium-headless-shell`; elsewhere, "
-    "`playwright install --with-deps --only-shell chromium`; "
+    "`playwright install --with-deps --only-shell chromium` (as root, with PLAYWRIGHT_BROWSERS_PATH "
+    "set to a folder that others may read, then and for the farm); "
     "or set FARM_CHROMIUM_PATH to the one you have."
 )
 
@@ -124,11 +125,11 @@ def _require_account(user: str) -> None:
     try:
         account = pwd.getpwnam(user)
     except KeyError:
-        raise ChromiumMissing(f"FARM_USER: there is no account named {user}.") from None
+        raise StartError(f"FARM_USER: there is no account named {user}.") from None
     if account.pw_uid == 0:
-        raise ChromiumMissing("FARM_USER: Chromium must not run as root; name another account.")
+        raise StartError("FARM_USER: Chromium must not run as root; name another account.")
     if shutil.which("setpriv") is None:
-        raise ChromiumMissing("Started as root, the farm needs setpriv (package util-linux).")
+        raise StartError("Started as root, the farm needs setpriv (package util-linux).")
 
 
 def _why(message: str, chromium: Chromium) -> str:

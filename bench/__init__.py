@@ -1,0 +1,1 @@
+"""Measurements; nothing here is a test, and nothing of the farm needs it."""
