@@ -16,7 +16,7 @@ from farm.settings import Settings
 
 HOW_TO_GET_ONE = (
     "On Debian, `apt-get install chromium-headless-shell`; elsewhere, "
-    "`playwright install --with-deps --only-shell chromium` (as root, with PLAYWRIGHT_BROWSERS_PATH "
+    "`playwright install --with-deps --only-shell chromium` (as root with PLAYWRIGHT_BROWSERS_PATH "
     "set to a folder that others may read, then and for the farm); "
     "or set FARM_CHROMIUM_PATH to the one you have."
 )
