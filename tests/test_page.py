@@ -106,6 +106,24 @@ def test_an_image_that_a_script_adds_on_load_is_waited_for(engine: Engine) -> No
     assert colour(engine.render(request_for(engine, html)).data, 20, 20) == BLUE
 
 
+INPUT = "<input id=i value=Ada style='caret-color:red;font-size:60px'>"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        page(f"{INPUT}<script>i.focus()</script>"),
+        page(f"{INPUT}<script>setTimeout(() => i.focus(), 200)</script>"),
+        page(f'<iframe sandbox=allow-scripts srcdoc="{INPUT}<script>i.focus()</script>"></iframe>'),
+        "<body id=i contenteditable style='caret-color:red'>Text<script>i.focus()</script>",
+    ],
+    ids=["at once", "during the wait", "in a frame of another origin", "in an editable body"],
+)
+def test_the_text_cursor_is_never_in_the_picture(engine: Engine, html: str) -> None:
+    picture = opened(engine.render(request_for(engine, html, waitFor=300)).data)
+    assert RED not in {colour for _, colour in picture.getcolors(maxcolors=1 << 20) or []}
+
+
 def test_a_broken_image_holds_nothing_up(engine: Engine) -> None:
     html = page("<img src='data:image/png;base64,AAAA'><p style='background:lime'>here")
     assert engine.render(request_for(engine, html)).size > 0

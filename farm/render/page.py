@@ -28,37 +28,49 @@ function (last) {
 }
 """
 
+#: The text cursor blinks; it is hidden as Playwright's own screenshots do it. Each frame hides its
+#: own: the focus may be in one of another site.
+_HIDE_CURSOR = """
+const hideCursor = () => {
+  for (let root = document; root?.activeElement; root = root.activeElement.shadowRoot) {
+    const active = root.activeElement;
+    if (active !== document.body || active.isContentEditable)
+      active.style?.setProperty('caret-color', 'transparent', 'important');
+  }
+};
+"""
+
 #: Settled: `load` has fired, web fonts are ready, images in the viewport are decoded. The layout is
 #: asked for first, since only a layout tells the document which fonts it needs.
-#: The text cursor is hidden, as Playwright's own screenshots do it: it blinks.
-_SETTLE = """
-async function () {
+_SETTLE = f"""
+async function () {{
+  {_HIDE_CURSOR}
   if (document.readyState !== 'complete')
-    await new Promise((resolve) => addEventListener('load', resolve, { once: true }));
+    await new Promise((resolve) => addEventListener('load', resolve, {{ once: true }}));
   await new Promise((resolve) => setTimeout(resolve));
   document.documentElement?.getBoundingClientRect();
   await document.fonts?.ready;
-  const inViewport = (image) => {
+  const inViewport = (image) => {{
     const box = image.getBoundingClientRect();
     return box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
-  };
+  }};
   const images = [...(document.images ?? [])].filter(inViewport);
-  await Promise.all(images.map((image) => image.decode().catch(() => {})));
-  for (let root = document; root?.activeElement; ) {
-    const active = root.activeElement;
-    if (active !== root.body) active.style?.setProperty('caret-color', 'transparent', 'important');
-    root = active.shadowRoot ?? active.contentDocument;
-  }
-}
+  await Promise.all(images.map((image) => image.decode().catch(() => {{}})));
+  hideCursor();
+}}
 """
 
 #: A frame of another site is drawn by another process, and a capture does not wait for it. A frame
 #: that cannot be seen never draws: two frames at 60 Hz are enough for one that can.
-_DRAWN = """
-() => Promise.race([
-  new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
-  new Promise((resolve) => setTimeout(resolve, 34)),
-])
+_SETTLE_FRAME = f"""
+() => {{
+  {_HIDE_CURSOR}
+  hideCursor();
+  return Promise.race([
+    new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
+    new Promise((resolve) => setTimeout(resolve, 34)),
+  ]);
+}}
 """
 
 #: Chromium's network errors (net/base/net_error_list.h) in words for the caller.
@@ -113,6 +125,8 @@ def render(page: Page, request: RenderRequest, waiting_ms: float) -> RenderResul
         _settle(page)
         if request.options.wait_for:
             page.page.wait_for_timeout(request.options.wait_for)
+            # What the page did meanwhile may have brought images, fonts and frames.
+            _settle(page)
     with clock.time("capturing_ms"):
         base64 = _capture(page, output)
     return RenderResult(
@@ -149,7 +163,7 @@ def _settle(page: Page) -> None:
             page.call(_SETTLE)
             for frame in page.page.frames[1:]:
                 with suppress(PlaywrightError):  # it may be gone again
-                    frame.evaluate(_DRAWN)
+                    frame.evaluate(_SETTLE_FRAME)
             return
         except PlaywrightError:
             if page.page.is_closed():
