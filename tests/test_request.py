@@ -112,7 +112,7 @@ def test_too_many_pixels_are_an_error_of_their_own() -> None:
         (b'{"html": "x", "options": {"width": NaN}}', "NaN is not a JSON number"),
         (b'{"html": "x", "options": {"width": -Infinity}}', "-Infinity is not a JSON number"),
         (b'{"html": "x", "options": {"width": ' + b"1" * 5000 + b"}}", "out of all bounds"),
-        (b"[" * 100_000, "out of all bounds"),
+        (b"[" * 100_000, "far more values"),
         (b"[]", "must be a JSON object"),
         (b'"html"', "must be a JSON object"),
         (b"null", "must be a JSON object"),
@@ -130,6 +130,24 @@ def test_a_bad_body_is_told_what_is_wrong(body: bytes, says: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse(body)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"html": "x", ' + b",".join(b'"%d": 1' % n for n in range(100_000)) + b"}",
+        b'{"html": "x", "options": [' + b"[]," * 100_000 + b"[]]}",
+        b'{"html": [' + b'"",' * 100_000 + b'""]}',
+    ],
+)
+def test_a_body_of_very_many_values_is_refused_before_it_is_parsed(body: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="far more values"):
+        parse(body)
+
+
+def test_what_stands_in_a_string_is_no_value() -> None:
+    html = '{[,]}\\"\n' * 10_000
+    assert parse({"html": html}).html == html
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:

@@ -83,7 +83,7 @@ class Chromium:
 
 
 def find_chromium(settings: Settings) -> Chromium:
-    """The browser that the settings and this machine give. Raises `ChromiumMissing`."""
+    """The browser that the settings and this machine give. Raises `StartError`."""
     user = settings.user if os.geteuid() == 0 else None
     if user is not None:
         _require_account(user)

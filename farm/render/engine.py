@@ -6,7 +6,7 @@ engine thread's; pages, contexts and the browser are the engine thread's alone (
 
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +38,8 @@ _START_TIMEOUT_S = 30.0
 _PING_TIMEOUT_S = 2.0
 _PING_VALID_S = 0.5
 
+_STOPPING = "This instance is stopping; try again."
+
 
 class _Job:
     """One render on its way. Hashed by identity."""
@@ -54,11 +56,12 @@ class _Job:
         self.gone = threading.Event()
 
     def deliver(self, result: RenderResult) -> None:
-        if not self.answer.done():
+        """The first answer counts, whichever thread gives it."""
+        with suppress(InvalidStateError):
             self.answer.set_result(result)
 
     def fail(self, error: BaseException) -> None:
-        if not self.answer.done():
+        with suppress(InvalidStateError):
             self.answer.set_exception(error)
 
 
@@ -80,7 +83,7 @@ class Engine:
     """One browser, its pages and the line before them. Start it after the fork."""
 
     def __init__(self, settings: Settings) -> None:
-        """Finds the browser; raises `ChromiumMissing`."""
+        """Finds the browser; raises `StartError`."""
         self._deadline_s = settings.render_deadline_s
         self._wanted_spares = settings.spare_contexts
         self._slots: Slots[_Job] = Slots(settings.pages_per_browser, settings.max_waiting)
@@ -114,10 +117,12 @@ class Engine:
         Raises `Busy`, `BrowserUnavailable`, `RenderTimeout`, `NavigationFailed`, `PageCrashes` or
         `InternalError`. `request_id` is for the log.
         """
-        if self._closing:
-            raise BrowserUnavailable("This instance is stopping; try again.")
         job = _Job(request, request_id)
         self._slots.join(job)
+        # After joining: `close` empties the line once, after it has set this.
+        if self._closing:
+            self._slots.leave(job)
+            raise BrowserUnavailable(_STOPPING)
         self._pump()
         try:
             return job.answer.result(self._deadline_s)
@@ -163,7 +168,7 @@ class Engine:
         """End at once: what still waits or runs gets `BrowserUnavailable`; nothing is left."""
         self._closing = True
         for job in self._slots.empty():
-            job.fail(BrowserUnavailable("This instance is stopping; try again."))
+            job.fail(BrowserUnavailable(_STOPPING))
         self._browser.stop()
 
     def _pump(self) -> None:
