@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import click
+import structlog
 
 import farm
 from farm import doctor as checks
@@ -73,7 +74,8 @@ def render(
 @main.command()
 def doctor() -> None:
     """Look at everything the farm needs, and say how to mend what is wrong."""
-    logging.disable()
+    # What the checks find is said here, once.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     healthy = True
     for check in checks.examine():
         mark = {True: click.style("ok  ", fg="green"), False: click.style("BAD ", fg="red")}

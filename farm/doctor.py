@@ -4,6 +4,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -110,15 +111,15 @@ def _sandbox(engine: Engine, settings: Settings) -> Check:
     if settings.chromium_sandbox == "off":
         remedy = "Unset FARM_CHROMIUM_SANDBOX unless every page is your own."
         return Check("sandbox", False, "switched off by a setting", remedy, True)
-    modes = {_seccomp_mode(process.pid) for process in _renderers(engine)}
+    modes = set()
+    for process in psutil.Process(engine.chromium_pid).children(recursive=True):
+        # Processes of pages come and go; one that is gone is nobody's worry.
+        with suppress(psutil.Error, OSError):
+            if "--type=renderer" in process.cmdline():
+                modes.add(_seccomp_mode(process.pid))
     if modes == {"2"}:
         return Check("sandbox", True, "every page process is under seccomp")
     return Check("sandbox", False, f"page processes have seccomp mode {modes or 'unknown'}")
-
-
-def _renderers(engine: Engine) -> list[psutil.Process]:
-    processes = psutil.Process(engine.chromium_pid).children(recursive=True)
-    return [process for process in processes if "--type=renderer" in process.cmdline()]
 
 
 def _seccomp_mode(pid: int) -> str:

@@ -62,11 +62,16 @@ class Farm:
         return self.process.wait(timeout_s)
 
 
-def is_browser(process: psutil.Process) -> bool:
+def command_line(process: psutil.Process) -> list[str]:
+    """Empty for a process that is gone, or a zombie."""
     try:
-        line = process.cmdline()
+        return process.cmdline()
     except psutil.Error:
-        return False
+        return []
+
+
+def is_browser(process: psutil.Process) -> bool:
+    line = command_line(process)
     return any(a.startswith("--user-data-dir=") for a in line) and not any(
         a.startswith("--type=") for a in line
     )

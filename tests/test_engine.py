@@ -13,7 +13,7 @@ from farm.render import Engine
 from farm.request import RenderResult
 from farm.settings import Settings
 from tests.conftest import request_for
-from tests.farm_process import gone, wait_until
+from tests.farm_process import command_line, gone, wait_until
 from tests.images import LIME, is_filled
 from tests.site import Site
 
@@ -122,7 +122,7 @@ def test_a_crashed_page_is_told_so_and_its_neighbours_go_on(
     with ThreadPoolExecutor(2) as pool:
         (victim,) = start_held(pool, engine, site, 1)
         tree = chromium(engine).children(recursive=True)
-        (renderer,) = [p for p in tree if "--type=renderer" in p.cmdline()]
+        (renderer,) = [p for p in tree if "--type=renderer" in command_line(p)]
         (neighbour,) = start_held(pool, engine, site, 1)
         renderer.kill()
         with pytest.raises(PageCrashes):
@@ -269,7 +269,7 @@ def test_every_page_process_is_sandboxed_and_not_roots(make_engine: MakeEngine) 
     engine = make_engine(spare_contexts=1)
     wait_until(lambda: engine.status.spares == 1)
     tree = chromium(engine).children(recursive=True)
-    renderers = [p for p in tree if "--type=renderer" in p.cmdline()]
+    renderers = [p for p in tree if "--type=renderer" in command_line(p)]
     assert renderers
     for process in [chromium(engine), *renderers]:
         assert process.uids().real != 0

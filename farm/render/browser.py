@@ -67,6 +67,8 @@ class _Life:
     def clean_up(self) -> None:
         """What the driver does when its browser ends, in case that it died too."""
         _kill(self.process)
+        with suppress(psutil.Error):  # it writes there until it is gone
+            self.process.wait(1)
         shutil.rmtree(self.profile, ignore_errors=True)
 
 
