@@ -49,7 +49,6 @@ class FarmError(Exception):
     status: ClassVar[int]
     code: ClassVar[str]
     sentence: ClassVar[str]
-    retry_after_s: int | None = None
 
     def __init__(self, sentence: str | None = None) -> None:
         super().__init__(sentence or self.sentence)
