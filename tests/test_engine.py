@@ -13,7 +13,7 @@ from farm.render import Engine
 from farm.request import RenderResult
 from farm.settings import Settings
 from tests.conftest import request_for
-from tests.farm_process import command_line, gone, wait_until
+from tests.farm_process import command_line, gone, is_browser, wait_until
 from tests.images import LIME, is_filled
 from tests.site import Site
 
@@ -251,6 +251,19 @@ def test_closing_answers_what_is_under_way_and_leaves_nothing(
     wait_until(lambda: gone(processes))
     with pytest.raises(BrowserUnavailable):
         engine.render(request_for(engine, GREEN))
+
+
+def test_closing_while_the_browser_starts_leaves_nothing() -> None:
+    before = set(psutil.Process().children(recursive=True))
+
+    def started() -> list[psutil.Process]:
+        return list(set(psutil.Process().children(recursive=True)) - before)
+
+    engine = Engine(Settings())
+    engine.start()
+    wait_until(lambda: any(is_browser(process) for process in started()))
+    engine.close()
+    wait_until(lambda: gone(started()))
 
 
 def test_a_browser_that_does_not_start_is_told_in_a_sentence() -> None:

@@ -132,7 +132,6 @@ class BrowserThread:
         loop = self._loop
         if loop is None:
             return False
-
         try:
             loop.call_soon_threadsafe(self._start_greenlet, work)
         except RuntimeError:  # the loop was closed in between
@@ -167,14 +166,12 @@ class BrowserThread:
     def stop(self) -> None:
         """End browser, driver and thread; kill what does not go by itself."""
         self._stopping.set()
-        life = self._life
         self.spawn(self._close_keeper)
         self._thread.join(_CLOSE_TIMEOUT_S)
-        if self._thread.is_alive() and life is not None:
-            self.kill("it did not close in time")
-            self._thread.join(1)
-            _kill(life.driver)
-            self._thread.join(1)
+        for kill in (self.kill, self.kill_driver):
+            if self._thread.is_alive():
+                kill("it did not close in time")
+                self._thread.join(1)
 
     def _start_greenlet(self, work: Callable[[], None]) -> None:
         def run() -> None:
@@ -243,7 +240,9 @@ class BrowserThread:
         self._on_up(browser)
         self._first_attempt_over.set()
         try:
-            life.keeper.wait_for_event("close", timeout=0)
+            # `stop` closes the keeper of the browser that is up; it may have found none.
+            if not self._stopping.is_set():
+                life.keeper.wait_for_event("close", timeout=0)
         except PlaywrightFailure as exc:
             if not self._stopping.is_set():
                 log.warning("browser lost", cause=first_line(exc))

@@ -189,7 +189,7 @@ class Engine:
         except PlaywrightFailure as exc:
             job.fail(self._translate(exc, job))
         except BaseException as exc:
-            job.fail(_internal(exc))
+            job.fail(_internal(exc, job))
         finally:
             self._slots.release(job)
             job.gone.set()
@@ -216,18 +216,16 @@ class Engine:
         else:
             page = job.page
             gone = page is not None and (page.crashed or page.page.is_closed())
-            error = PageCrashes() if gone else _internal(exc)
+            error = PageCrashes() if gone else _internal(exc, job)
         error.__cause__ = exc
         return error
 
     def _give_up(self, job: _Job) -> RenderResult:
         """The deadline has passed: answer now, and see to it that nothing of the render runs on."""
         job.given_up = RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
+        if job.answer.done():  # just now: that answer is as good as any
+            return job.answer.result()
         if not self._slots.leave(job):
-            with suppress(Exception):
-                # It may have been answered just now, in which case that answer is as good as any.
-                if job.answer.done():
-                    return job.answer.result()
             threading.Thread(target=self._see_gone, args=(job,), daemon=True).start()
         raise job.given_up
 
@@ -260,8 +258,9 @@ class Engine:
             job.gone.set()
 
 
-def _internal(cause: BaseException) -> InternalError:
-    log.error("render failed", cause=first_line(cause), exc_info=cause)
+def _internal(cause: BaseException, job: _Job) -> InternalError:
+    # In the engine's thread, where no request is bound to the log.
+    log.error("render failed", request_id=job.request_id, cause=first_line(cause), exc_info=cause)
     error = InternalError()
     error.__cause__ = cause
     return error
