@@ -28,7 +28,7 @@ lint: setup  ## Check style, types and the generated docs
 # The requirements are in setup.cfg and conf/requirements-build.in. Versions stay as they are
 # locked where they can.
 COMPILE = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
-	--generate-hashes --custom-compile-command "make lock" $(ARGS) \
+	--generate-hashes --custom-compile-command "make lock" --extra dashboard $(ARGS) \
 	setup.cfg conf/requirements-build.in
 
 lock:  ## Lock the requirements anew; ARGS go to uv

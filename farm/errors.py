@@ -9,14 +9,20 @@
     ├─ MethodNotAllowed      405 method_not_allowed
     ├─ NotAcceptable         406 not_acceptable
     ├─ BodyTimeout           408 body_timeout
+    ├─ NotReady              409 not_ready
+    ├─ AlreadyFinished       409 already_finished
+    ├─ IdempotencyConflict   409 idempotency_conflict
     ├─ BodyTooLarge          413 body_too_large
     ├─ UnsupportedMediaType  415 unsupported_media_type
+    ├─ RangeNotSatisfiable   416 range_not_satisfiable
     ├─ NavigationFailed      422 navigation_failed
     ├─ OutputTooLarge        422 output_too_large
     ├─ PageCrashes           422 page_crashes
     ├─ InternalError         500 internal_error
     ├─ Busy                  503 busy                 with Retry-After
     ├─ BrowserUnavailable    503 browser_unavailable  with Retry-After
+    ├─ QueueUnavailable      503 queue_unavailable    with Retry-After
+    ├─ StorageUnavailable    503 storage_unavailable  with Retry-After
     └─ RenderTimeout         504 render_timeout
 
     StartError               no request's: what keeps the farm from starting
@@ -97,6 +103,24 @@ class BodyTimeout(FarmError):
     sentence = "The body did not arrive in time."
 
 
+class NotReady(FarmError):
+    status = 409
+    code = "not_ready"
+    sentence = "The job has not completed yet; its file can be downloaded once it has."
+
+
+class AlreadyFinished(FarmError):
+    status = 409
+    code = "already_finished"
+    sentence = "The job has ended already, so it cannot be cancelled."
+
+
+class IdempotencyConflict(FarmError):
+    status = 409
+    code = "idempotency_conflict"
+    sentence = "This Idempotency-Key came with another request before; send a new key."
+
+
 class BodyTooLarge(FarmError):
     status = 413
     code = "body_too_large"
@@ -107,6 +131,16 @@ class UnsupportedMediaType(FarmError):
     status = 415
     code = "unsupported_media_type"
     sentence = "The body must be JSON, sent as Content-Type: application/json."
+
+
+class RangeNotSatisfiable(FarmError):
+    status = 416
+    code = "range_not_satisfiable"
+    sentence = "The file ends before the range begins."
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
 
 
 class NavigationFailed(FarmError):
@@ -151,6 +185,16 @@ class Busy(Unavailable):
 class BrowserUnavailable(Unavailable):
     code = "browser_unavailable"
     sentence = "The browser is being started again; try again in a moment."
+
+
+class QueueUnavailable(Unavailable):
+    code = "queue_unavailable"
+    sentence = "The job queue cannot be reached; try again in a moment."
+
+
+class StorageUnavailable(Unavailable):
+    code = "storage_unavailable"
+    sentence = "The storage of the jobs' files cannot be used; try again in a moment."
 
 
 class RenderTimeout(FarmError):

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import quote, urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -18,6 +19,9 @@ from farm.errors import StartError
 PREFIX = "FARM_"
 #: The contract's limit on one body (50 MiB).
 MAX_BODY_BYTES = 52_428_800
+#: Where job inputs and files can live: obstore's schemes, and the queue's own Redis.
+_STORAGE_SCHEMES = ("file", "s3", "gs", "az", "redis")
+_REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 
 class SettingsError(StartError):
@@ -98,6 +102,83 @@ class Settings(BaseSettings):
         "nobody",
         description="Whom Chromium runs as when the farm is started as root.",
     )
+    data_dir: Path = Field(
+        Path("data"),
+        description="Directory of what the farm keeps itself: the embedded Valkey's data, and "
+        "the jobs' files unless `FARM_STORAGE_URL` says otherwise.",
+    )
+    redis_url: str | None = Field(
+        None,
+        description="The Redis or Valkey of the job queue: `redis://`, `rediss://` (TLS) or "
+        "`unix://`, user and password in it. Unset: `farm serve` starts an embedded Valkey and "
+        "a worker.",
+    )
+    redis_eviction: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="What to do with a Redis whose `maxmemory-policy` evicts keys: it may lose "
+        "accepted jobs without a word.",
+    )
+    embedded_memory_bytes: int = Field(
+        536_870_912,
+        ge=16_777_216,
+        description="`maxmemory` of the embedded Valkey; submissions are refused from nine "
+        "tenths of it.",
+    )
+    storage_url: str | None = Field(
+        None,
+        description="Where jobs' inputs and files live: `file:///dir`, `s3://bucket/prefix`, "
+        "`gs://…`, `az://…`, or `redis:` for the queue's own Redis. Unset: in `FARM_DATA_DIR`, "
+        "which needs the embedded Valkey.",
+    )
+    redis_storage_bytes: int = Field(
+        268_435_456,
+        ge=1_048_576,
+        description="Bytes of inputs and files that `redis:` storage may hold; submissions are "
+        "refused from three quarters of it.",
+    )
+    job_ttl_s: int = Field(
+        3600,
+        ge=1,
+        le=2_592_000,
+        description="Seconds for which a job's state and file are kept after it ended.",
+    )
+    worker_concurrency: int = Field(
+        4, ge=1, le=64, description="Jobs that one `farm worker` renders at the same time."
+    )
+    worker_grace_s: float = Field(
+        45,
+        ge=0,
+        le=3600,
+        description="Seconds that a stopping `farm worker` gives its running jobs; the rest is "
+        "handed back to the queue.",
+    )
+    long_polls: int = Field(
+        32,
+        ge=0,
+        le=1000,
+        description="Requests of a worker process that may wait for a job to end; more are "
+        "answered at once.",
+    )
+    downloads: int = Field(
+        16,
+        ge=1,
+        le=1000,
+        description="Downloads of a worker process at the same time; more are answered `busy`.",
+    )
+    download_deadline_s: float = Field(
+        120, gt=0, le=3600, description="Seconds a download may take; then it is broken off."
+    )
+    dashboard_host: str = Field(
+        "127.0.0.1", description="Address that `farm dashboard` listens on."
+    )
+    dashboard_port: int = Field(
+        9181, ge=1, le=65535, description="TCP port that `farm dashboard` listens on."
+    )
+    dashboard_password: str | None = Field(
+        None,
+        description="Password that `farm dashboard` asks for, the user being `farm`. Unset: "
+        "none, and then it listens on loopback only.",
+    )
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="`json`: one object a line; `text`: for people; `auto`: by terminal."
     )
@@ -122,6 +203,54 @@ class Settings(BaseSettings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _check_queue(self) -> "Settings":
+        if self.redis_url and urlsplit(self.redis_url).scheme not in _REDIS_SCHEMES:
+            raise ValueError(
+                f"{PREFIX}REDIS_URL: must be a URL such as redis://host:6379/0, rediss://… or "
+                "unix:///path"
+            )
+        if self.storage_url and urlsplit(self.storage_url).scheme not in _STORAGE_SCHEMES:
+            raise ValueError(
+                f"{PREFIX}STORAGE_URL: must be file:///dir, s3://…, gs://…, az://… or redis:"
+            )
+        if self.redis_url and not self.storage_url:
+            raise ValueError(
+                f"{PREFIX}STORAGE_URL: must be set with {PREFIX}REDIS_URL, since another "
+                "machine's worker could not reach a directory of this one: s3://…, gs://…, "
+                "az://…, redis:, or file:///dir on a disk that all share"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_dashboard(self) -> "Settings":
+        if not self.dashboard_password and not _is_loopback(self.dashboard_host):
+            raise ValueError(
+                f"{PREFIX}DASHBOARD_PASSWORD: must be set for {PREFIX}DASHBOARD_HOST to be "
+                "another address than loopback"
+            )
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the job queue is in a Valkey that `farm serve` starts itself."""
+        return self.redis_url is None
+
+    @property
+    def embedded_socket(self) -> Path:
+        """The Unix socket of the embedded Valkey."""
+        return self.data_dir.absolute() / "valkey" / "valkey.sock"
+
+    @property
+    def queue_url(self) -> str:
+        """The Redis of the job queue, wherever it is."""
+        return self.redis_url or f"unix://{quote(str(self.embedded_socket))}"
+
+    @property
+    def files_url(self) -> str:
+        """Where jobs' inputs and files are, wherever that is."""
+        return self.storage_url or (self.data_dir.absolute() / "files").as_uri()
+
     @property
     def worker_count(self) -> int:
         return self.workers or max(1, int(usable_cores() // 2))
@@ -133,11 +262,12 @@ class Settings(BaseSettings):
 
     @property
     def threads(self) -> int:
-        """Threads of a worker: renders that run or wait, bodies that arrive, and eight more.
+        """Threads of a worker: for all that may hold one for long, and eight more.
 
         The eight are never held for long, so health and refusals are always answered.
         """
-        return self.pages_per_browser + self.max_waiting + self.body_readers + 8
+        renders = self.pages_per_browser + self.max_waiting
+        return renders + self.body_readers + self.long_polls + self.downloads + 8
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -178,6 +308,10 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
     if not name.isupper():
         name = variable_name(name)
     return f"{name}: {message[0].lower()}{message[1:]}"
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def usable_cores(root: Path = Path("/sys/fs/cgroup")) -> float:

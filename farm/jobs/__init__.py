@@ -1,0 +1,1 @@
+"""Jobs: the only room that knows RQ and Redis."""
