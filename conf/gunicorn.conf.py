@@ -9,6 +9,7 @@ import sys
 
 from farm import logs
 from farm.errors import StartError
+from farm.jobs import broker
 from farm.render.chromium import find_chromium
 from farm.settings import Settings
 
@@ -44,6 +45,15 @@ graceful_timeout = math.ceil(settings.body_deadline_s + settings.render_deadline
 
 max_requests = settings.max_requests
 max_requests_jitter = settings.max_requests // 10
+
+
+def on_starting(server):
+    # Not where the settings are read: that is done again at a reload, when a Redis that is away
+    # must not stop the farm.
+    try:
+        broker.check(settings)
+    except StartError as exc:
+        sys.exit(f"The farm cannot start.\n{exc}")
 
 
 def post_worker_init(worker):

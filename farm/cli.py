@@ -1,4 +1,4 @@
-"""The command line: `farm serve`, `farm render`, `farm doctor`, `farm settings`."""
+"""The command line: `farm serve`, `worker`, `dashboard`, `render`, `doctor`, `settings`."""
 
 import json
 import logging
@@ -12,8 +12,14 @@ import structlog
 import farm
 from farm import doctor as checks
 from farm import logs
+from farm import serve as supervisor
 from farm.errors import FarmError, InvalidRequest, StartError
+from farm.jobs import broker
+from farm.jobs import dashboard as jobs_dashboard
+from farm.jobs.files import open_storage
+from farm.jobs.worker import Worker
 from farm.render import Engine
+from farm.render.chromium import find_chromium
 from farm.request import RenderRequest
 from farm.settings import Settings
 from farm.settings_table import as_markdown
@@ -27,9 +33,44 @@ def main() -> None:
 
 @main.command()
 def serve() -> None:
-    """Serve the HTTP API with gunicorn, in the foreground."""
+    """Serve the HTTP API, in the foreground; without FARM_REDIS_URL, its jobs' worker too."""
+    command = [sys.executable, "-m", "gunicorn", "-c", str(_gunicorn_conf())]
+    try:
+        farm_settings = Settings.from_environment()
+        find_chromium(farm_settings)
+        if farm_settings.embedded:
+            sys.exit(supervisor.run(farm_settings, command))
+    except StartError as exc:
+        raise click.ClickException(f"The farm cannot start.\n{exc}") from exc
     # gunicorn takes this process's place, so that a signal to it is a signal to gunicorn.
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", str(_gunicorn_conf())])
+    os.execv(sys.executable, command)
+
+
+@main.command()
+@click.option("--concurrency", type=int, help="Jobs at the same time.  [FARM_WORKER_CONCURRENCY]")
+def worker(concurrency: int | None) -> None:
+    """Render the jobs of the queue, until SIGTERM."""
+    if concurrency is not None:
+        os.environ["FARM_WORKER_CONCURRENCY"] = str(concurrency)
+    try:
+        farm_settings = Settings.from_environment()
+        logs.configure(farm_settings)
+        broker.check(farm_settings)
+        client = broker.connect_patiently(farm_settings.queue_url)
+        Worker(farm_settings, open_storage(farm_settings, client), client).run()
+    except StartError as exc:
+        raise click.ClickException(f"The worker cannot start.\n{exc}") from exc
+
+
+@main.command()
+def dashboard() -> None:
+    """Serve the dashboard of the job queue, until SIGTERM."""
+    try:
+        farm_settings = Settings.from_environment()
+        logs.configure(farm_settings)
+        jobs_dashboard.run(farm_settings)
+    except StartError as exc:
+        raise click.ClickException(f"The dashboard cannot start.\n{exc}") from exc
 
 
 @main.command()
@@ -112,7 +153,7 @@ def _render(body: bytes, source: str) -> bytes:
     farm_settings = Settings.from_environment()
     logs.configure(farm_settings.model_copy(update={"log_level": "error"}))
     engine = Engine(farm_settings.model_copy(update={"spare_contexts": 0}))
-    request = RenderRequest.parse(body, source, engine.limits)
+    request = RenderRequest.parse(body, (source,), engine.limits)
     engine.start()
     try:
         engine.wait_started()

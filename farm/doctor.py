@@ -15,7 +15,7 @@ import farm
 from farm.errors import FarmError, StartError
 from farm.render import Engine
 from farm.render.chromium import Chromium, find_chromium
-from farm.request import RenderRequest
+from farm.request import HTML, RenderRequest
 from farm.settings import Settings
 
 _FONTS = {
@@ -96,7 +96,7 @@ def _render(settings: Settings) -> Iterator[Check]:
     engine.start()
     try:
         engine.wait_started()
-        request = RenderRequest.parse(b'{"html": "<h1>ok</h1>"}', "html", engine.limits)
+        request = RenderRequest.parse(b'{"html": "<h1>ok</h1>"}', HTML, engine.limits)
         result = engine.render(request)
         yield _sandbox(engine, settings)
         total_ms = result.timings.loading_ms + result.timings.capturing_ms

@@ -70,6 +70,9 @@ def _dict_config(settings: Settings) -> dict[str, Any]:
             # The engine tells of a driver's death itself; asyncio adds a line for every call that
             # was under way.
             "asyncio": {"level": "CRITICAL"},
+            # RQ sets its own to INFO, and tells each step of each job.
+            "rq.worker": {"level": "WARNING"},
+            "rq.job": {"level": "WARNING"},
         },
     }
 

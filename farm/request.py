@@ -34,6 +34,10 @@ MAX_URL_LENGTH = 8_192
 #: A request has about ten values. Each takes a hundred times its bytes once it is parsed: 40 MB of
 #: unknown fields would take 5 GB and a minute.
 MAX_JSON_VALUES = 1_000
+#: The fields that may name a request's page.
+HTML = ("html",)
+URL = ("url",)
+HTML_OR_URL = ("html", "url")
 #: A JSON string, also one that never ends; possessive, so that it never looks back.
 _JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
@@ -133,21 +137,14 @@ class RenderRequest(_Model):
         return parse_url(url)
 
     @classmethod
-    def parse(cls, body: bytes, source: str, limits: Limits) -> Self:
-        """The request in a JSON body whose page is named by `source`, `"html"` or `"url"`.
+    def parse(cls, body: bytes, sources: tuple[str, ...], limits: Limits) -> Self:
+        """The request in a JSON body whose page is named by one of `sources`, `html` and `url`.
 
         Raises `InvalidRequest` with every problem found, `InvalidUrl` where the URL is the only
         one, and `OutputTooLarge` where the image would have more pixels than allowed.
         """
         fields = parse_json_object(body)
-        problems = []
-        if fields.get(source) in (None, ""):
-            problems.append(Problem(source, "missing"))
-            fields.pop(source, None)
-        for other in {"html", "url"} - {source}:
-            if other in fields:
-                problems.append(Problem(other, "unknown field"))
-                del fields[other]
+        problems = _check_source(fields, sources)
         try:
             request = cls.model_validate(fields, context=limits)
         except ValidationError as exc:
@@ -159,6 +156,18 @@ class RenderRequest(_Model):
             raise InvalidRequest(_summary(problems), problems)
         request.check_pixels(limits)
         return request
+
+    @classmethod
+    def from_json(cls, data: bytes, limits: Limits) -> Self:
+        """What `to_json` made of a request. Raises `InvalidRequest` if these limits forbid it."""
+        try:
+            return cls.model_validate_json(data, context=limits)
+        except ValidationError as exc:
+            raise InvalidRequest(_summary([_as_problem(error) for error in exc.errors()])) from exc
+
+    def to_json(self) -> bytes:
+        """The request as one JSON object, the same for requests that are the same."""
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
 
     def check_pixels(self, limits: Limits) -> None:
         pixels = self.options.width * self.options.height
@@ -197,6 +206,28 @@ class RenderResult:
     def size(self) -> int:
         """Length of `data` in bytes."""
         return len(self.base64) // 4 * 3 - self.base64[-2:].count("=")
+
+
+_NO_PAGE = Problem("html", "missing, and so is url")
+
+
+def _check_source(fields: dict[str, Any], sources: tuple[str, ...]) -> list[Problem]:
+    """Whether exactly one page is named, where it may be; what is wrong leaves `fields`."""
+    problems = []
+    for name in set(HTML_OR_URL) - set(sources):
+        if name in fields:
+            problems.append(Problem(name, "unknown field"))
+            del fields[name]
+    for name in sources:
+        if fields.get(name) in (None, ""):
+            fields.pop(name, None)
+    given = [name for name in sources if name in fields]
+    if not given:
+        problems.insert(0, _NO_PAGE if sources == HTML_OR_URL else Problem(sources[0], "missing"))
+    if len(given) > 1:
+        problems.append(Problem("url", "not together with html"))
+        del fields["url"]
+    return problems
 
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
@@ -313,6 +344,8 @@ def _summary(problems: Iterable[Problem]) -> str:
     first, *others = problems
     if first == Problem("html", "missing"):
         sentence = "HTML content is required."
+    elif first == _NO_PAGE:
+        sentence = "HTML content or a URL is required."
     elif first == Problem("url", "missing"):
         sentence = "A URL is required."
     else:

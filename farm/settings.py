@@ -5,7 +5,9 @@
 """
 
 import difflib
+import hashlib
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -250,6 +252,12 @@ class Settings(BaseSettings):
     def files_url(self) -> str:
         """Where jobs' inputs and files are, wherever that is."""
         return self.storage_url or (self.data_dir.absolute() / "files").as_uri()
+
+    @property
+    def files_name(self) -> str:
+        """A name for that place, the same for all who share it."""
+        machine = socket.gethostname() if self.files_url.startswith("file:") else ""
+        return hashlib.sha256(f"{self.files_url} {machine}".encode()).hexdigest()[:16]
 
     @property
     def worker_count(self) -> int:

@@ -6,10 +6,48 @@ Google Cloud Storage, Azure). The queue's own Redis as a storage is `farm.jobs.r
 Names are flat: `inputs/{jobId}` and `files/{jobId}`.
 """
 
+import os
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, from_url
+
+from farm.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from obstore import GetResult, ObjectMeta
+    from obstore.store import ClientConfig, ObjectStore
+
+_PIECE_BYTES = 1 << 20
+#: What obstore writes to, beside the name, until the file is whole; it refuses such names itself.
+_STAGING = re.compile(r"#\d+$")
+#: After this obstore tries no more; its own default is three minutes, longer than a request waits.
+_RETRY_TIMEOUT = timedelta(seconds=10)
+_CLIENT_OPTIONS = {
+    "connect_timeout": "3s",
+    # The longest silence, and also the longest that sending a file may take: 52 MB at 21 Mbit/s.
+    "read_timeout": "20s",
+    # A download is as slow as its reader; `FARM_DOWNLOAD_DEADLINE_S` ends it, an hour at the most.
+    "timeout": "1h",
+}
+#: Client options given to obstore replace all that the environment has, so these are read here.
+_CLIENT_VARIABLES = (
+    *_CLIENT_OPTIONS,
+    "allow_http",
+    "allow_invalid_certificates",
+    "proxy_url",
+    "proxy_ca_certificate",
+    "proxy_excludes",
+)
+_VARIABLE_PREFIXES = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}
 
 
 class NotStored(Exception):
@@ -46,3 +84,139 @@ class Storage(Protocol):
 
     def list(self) -> Iterator[Stored]:
         """Every file, in no order."""
+
+
+class ObjectStorage:
+    """A `Storage` on obstore: `file:///dir`, `s3://bucket/prefix`, `gs://…` or `az://…`.
+
+    The directory is made if it is missing. Credentials, endpoint and region of a cloud come from
+    the environment, as obstore reads it (`AWS_…`, `GOOGLE_…`, `AZURE_…`).
+
+    obstore runs threads from its first call on, which a fork does not copy: a child that was forked
+    after that call hangs in its own. So each process makes its storage after it was forked.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Raises `StorageUnavailable`: the URL or directory cannot be used. Connects to nothing."""
+        self._root: Path | None = None
+        with _translated():
+            if urlsplit(url).scheme == "file":
+                self._root = _made_directory(url)
+            self._store = LocalStore(self._root) if self._root else _cloud_store(url)
+
+    def put(self, name: str, data: bytes) -> None:
+        with _translated():
+            # In one request: a multipart upload that breaks off stays in the bucket, unseen.
+            obstore.put(self._store, name, data, use_multipart=False)
+
+    def read(self, name: str) -> bytes:
+        with _translated(name):
+            return bytes(obstore.get(self._store, name).bytes())
+
+    def stat(self, name: str) -> Stored:
+        with _translated(name):
+            return _stored(obstore.head(self._store, name))
+
+    def stream(self, name: str, start: int, length: int) -> Iterator[bytes]:
+        with _translated(name):
+            try:
+                found = obstore.get(self._store, name, options={"range": (start, start + length)})
+            except BaseError:
+                # obstore has no empty ranges.
+                if length and start < self.stat(name).size:
+                    raise
+                return iter(())
+        return _pieces(found)
+
+    def delete(self, names: Iterable[str]) -> None:
+        names = list(names)
+        if self._root is not None:
+            for name in filter(_STAGING.search, names):
+                with _translated():
+                    (self._root / name).unlink(missing_ok=True)
+            names = [name for name in names if not _STAGING.search(name)]
+        with _translated():
+            try:
+                obstore.delete(self._store, names)
+            except FileNotFoundError:
+                # A missing name ends a deletion of many for all but S3.
+                for name in names:
+                    with suppress(FileNotFoundError):
+                        obstore.delete(self._store, name)
+
+    def list(self) -> Iterator[Stored]:
+        """Every file, and what a writer that died left of one (`files/{jobId}#1`)."""
+        with _translated():
+            for found in obstore.list(self._store, chunk_size=1000):
+                yield from map(_stored, found)
+            if self._root is not None:
+                yield from _leftovers(self._root)
+
+
+@contextmanager
+def _translated(name: str | None = None) -> Iterator[None]:
+    """obstore's errors as `StorageUnavailable`; if a name is given, it may be `NotStored`."""
+    try:
+        yield
+    except FileNotFoundError as exc:
+        if name is not None:
+            raise NotStored(name) from exc
+        # A bucket that is missing.
+        raise StorageUnavailable() from exc
+    except (BaseError, OSError, ValueError) as exc:
+        raise StorageUnavailable() from exc
+
+
+def _made_directory(url: str) -> Path:
+    parts = urlsplit(url)
+    root = Path(unquote(parts.path))
+    if parts.netloc not in ("", "localhost") or not root.is_absolute():
+        raise ValueError(f"not a URL such as file:///dir: {url}")
+    # Not by obstore, which would let everyone read it.
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return root
+
+
+def _cloud_store(url: str) -> "ObjectStore":
+    prefix = _VARIABLE_PREFIXES.get(urlsplit(url).scheme, "")
+    variables = {name: os.environ.get(f"{prefix}{name.upper()}") for name in _CLIENT_VARIABLES}
+    options = _CLIENT_OPTIONS | {name: value for name, value in variables.items() if value}
+    return from_url(
+        url,
+        client_options=cast("ClientConfig", options),
+        retry_config={"retry_timeout": _RETRY_TIMEOUT},
+    )
+
+
+def _stored(meta: "ObjectMeta") -> Stored:
+    size, modified, etag = meta["size"], meta["last_modified"], meta["e_tag"]
+    if etag is None:
+        etag = f"{size:x}-{modified.timestamp():.6f}"
+    if not etag.endswith('"'):
+        # Azure's listings have no quotes.
+        etag = f'"{etag}"'
+    return Stored(meta["path"], size, modified, etag)
+
+
+def _pieces(found: "GetResult") -> Iterator[bytes]:
+    with _translated():
+        for piece in found.stream(_PIECE_BYTES):
+            yield bytes(piece)
+
+
+def _leftovers(root: Path) -> Iterator[Stored]:
+    for path in root.rglob("*#*"):
+        if not _STAGING.search(path.name):
+            continue
+        # Its writer may be at work, and the file whole by now.
+        with suppress(FileNotFoundError):
+            status = path.stat()
+            yield _stored(
+                {
+                    "path": path.relative_to(root).as_posix(),
+                    "size": status.st_size,
+                    "last_modified": datetime.fromtimestamp(status.st_mtime, UTC),
+                    "e_tag": None,
+                    "version": None,
+                }
+            )

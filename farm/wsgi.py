@@ -7,6 +7,9 @@ import structlog
 
 from farm import logs
 from farm.errors import StartError
+from farm.jobs import broker
+from farm.jobs.files import open_storage
+from farm.jobs.queue import RedisJobs
 from farm.render import Engine
 from farm.settings import Settings
 from farm.web import create_app
@@ -20,13 +23,15 @@ _engine: Engine | None = None
 
 
 def create() -> falcon.App[falcon.Request, falcon.Response]:
-    """Build this worker's application and start its engine."""
+    """Build this worker's application; start its engine, and the removal of expired files."""
     global _engine
     settings = Settings.from_environment()
     logs.configure(settings)
     _engine = Engine(settings)
     _engine.start()
-    return create_app(_engine, settings)
+    client = broker.connect(settings.queue_url)
+    storage = open_storage(settings, client)
+    return create_app(_engine, RedisJobs(client, storage, settings), storage, settings)
 
 
 def wait_started(first: bool) -> None:

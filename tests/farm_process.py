@@ -1,4 +1,14 @@
-"""A whole farm as its users run it: `farm serve`, gunicorn, its workers, their Chromiums."""
+"""A whole farm as its users run it.
+
+::
+
+    farm serve
+    ├─ Valkey
+    ├─ farm worker ─ its driver ─ Chromium
+    └─ gunicorn ─ workers ─ their drivers ─ Chromiums
+
+With `redis_url` there is no Valkey and no `farm worker`, and `farm serve` itself is gunicorn.
+"""
 
 import json
 import os
@@ -34,32 +44,59 @@ class Farm:
     def render(self, html: str, **options: object) -> requests.Response:
         return self.post("/render", {"html": html, "options": options})
 
-    def workers(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children()
-
     def tree(self) -> list[psutil.Process]:
-        """Every process below gunicorn's master."""
+        """Every process below `farm serve`."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
+    def gunicorn(self) -> psutil.Process:
+        """gunicorn's master."""
+        return self._find(lambda line: line[1:3] == ["-m", "gunicorn"])
+
+    def job_worker(self) -> psutil.Process:
+        """The `farm worker`."""
+        return self._find(lambda line: line[-2:] == ["farm.cli", "worker"])
+
+    def valkey(self) -> psutil.Process:
+        return self._find(lambda line: Path(line[0]).name == "valkey-server")
+
+    def _find(self, is_it: Callable[[list[str]], bool]) -> psutil.Process:
+        """`farm serve` or the child of it whose command line it is. Raises `LookupError`."""
+        serve = psutil.Process(self.process.pid)
+        for process in [serve, *serve.children()]:
+            line = command_line(process)
+            if line and is_it(line):
+                return process
+        raise LookupError("the farm has no such process")
+
+    def workers(self) -> list[psutil.Process]:
+        """gunicorn's workers."""
+        return self.gunicorn().children()
+
     def chromiums(self) -> list[psutil.Process]:
-        """The main processes of the browsers."""
-        return [p for p in self.tree() if is_browser(p)]
+        """The main processes of the browsers of gunicorn's workers."""
+        return [p for p in self.gunicorn().children(recursive=True) if is_browser(p)]
 
     def drivers(self) -> list[psutil.Process]:
+        """The Playwright drivers of gunicorn's workers."""
         return [browser.parent() for browser in self.chromiums()]
 
     def log_lines(self, event: str) -> list[dict[str, Any]]:
-        lines = []
-        for line in self.log_path.read_text().splitlines():
-            if line.startswith("{"):
-                entry = json.loads(line)
-                if entry["event"] == event:
-                    lines.append(entry)
-        return lines
+        return log_lines(self.log_path, event)
 
     def stop(self, timeout_s: float = 60) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout_s)
+
+
+def log_lines(log_path: Path, event: str) -> list[dict[str, Any]]:
+    """The entries of a JSON log that tell of this event."""
+    lines = []
+    for line in log_path.read_text().splitlines():
+        if line.startswith("{"):
+            entry = json.loads(line)
+            if entry["event"] == event:
+                lines.append(entry)
+    return lines
 
 
 def command_line(process: psutil.Process) -> list[str]:
@@ -97,9 +134,13 @@ def free_port() -> int:
 
 @contextmanager
 def running_farm(log_path: Path, workers: int = 2, **settings: object) -> Iterator[Farm]:
-    """A farm with the settings given by their names in lower case (`max_waiting=4`)."""
+    """A farm with the settings given by their names in lower case (`max_waiting=4`).
+
+    Its data are beside its log, unless `data_dir` says otherwise.
+    """
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if name[:5] != "FARM_"}
+    environment["FARM_DATA_DIR"] = str(log_path.parent / "data")
     environment |= {f"FARM_{name.upper()}": str(value) for name, value in settings.items()}
     environment |= {"FARM_PORT": str(port), "FARM_WORKERS": str(workers), "FARM_LOG_FORMAT": "json"}
     with log_path.open("wb") as log:
@@ -127,4 +168,9 @@ def running_farm(log_path: Path, workers: int = 2, **settings: object) -> Iterat
 
 def _all_up(farm: Farm, workers: int) -> bool:
     assert farm.process.poll() is None, farm.log_path.read_text()
-    return len(farm.log_lines("browser up")) >= workers
+    # The job worker has a browser too.
+    up = {entry["chromium_pid"] for entry in farm.log_lines("browser up")}
+    try:
+        return len(up & {browser.pid for browser in farm.chromiums()}) >= workers
+    except LookupError:
+        return False

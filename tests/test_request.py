@@ -18,7 +18,7 @@ LIMITS = Limits(OUTPUTS, deadline_ms=30_000, max_pixels=67_108_864)
 
 def parse(value: object, source: str = "html") -> RenderRequest:
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return RenderRequest.parse(body, source, LIMITS)
+    return RenderRequest.parse(body, (source,), LIMITS)
 
 
 def with_options(**options: object) -> RenderRequest:

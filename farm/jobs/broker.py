@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 import structlog
-from redis.backoff import NoBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
 from farm.errors import QueueUnavailable, StartError
@@ -45,8 +45,14 @@ def connect(url: str, call_timeout_s: float = _CALL_TIMEOUT_S) -> redis.Redis:
 
 
 def connect_patiently(url: str) -> redis.Redis:
-    """A client for workers, whose calls may block and wait (RQ sets its own socket timeout)."""
-    return redis.Redis.from_url(url, socket_connect_timeout=5, health_check_interval=30)
+    """A client for workers: every call goes on trying while Redis is gone, for ten minutes.
+
+    So nothing that RQ or the farm was about to write has to be undone when Redis is restarted.
+    """
+    retry = Retry(ConstantBackoff(0.5), retries=1_200)
+    return redis.Redis.from_url(
+        url, socket_connect_timeout=5, health_check_interval=30, retry=retry
+    )
 
 
 @contextmanager

@@ -5,6 +5,6 @@ thread that owns Playwright and Chromium), `spares` (contexts made ahead), `page
 to bottom), `outputs` (png, jpeg, webp, pdf) and `chromium` (finding and launching it).
 """
 
-from farm.render.engine import Engine, EngineStatus
+from farm.render.engine import Engine, EngineStatus, RenderCancelled, Rendering
 
-__all__ = ["Engine", "EngineStatus"]
+__all__ = ["Engine", "EngineStatus", "RenderCancelled", "Rendering"]

@@ -41,6 +41,10 @@ _PING_VALID_S = 0.5
 _STOPPING = "This instance is stopping; try again."
 
 
+class RenderCancelled(Exception):
+    """The render was ended by `Rendering.cancel`; its result is wanted no more."""
+
+
 class _Job:
     """One render on its way. Hashed by identity."""
 
@@ -51,7 +55,7 @@ class _Job:
         self.answer: Future[RenderResult] = Future()
         self.page: Page | None = None
         #: Why the engine itself ended the render; what the page's calls then raise is no news.
-        self.given_up: FarmError | None = None
+        self.given_up: FarmError | RenderCancelled | None = None
         #: Set when nothing of the render is left in the browser.
         self.gone = threading.Event()
 
@@ -63,6 +67,22 @@ class _Job:
     def fail(self, error: BaseException) -> None:
         with suppress(InvalidStateError):
             self.answer.set_exception(error)
+
+
+class Rendering:
+    """A render under way."""
+
+    def __init__(self, engine: "Engine", job: _Job) -> None:
+        self._engine = engine
+        self._job = job
+
+    def result(self) -> RenderResult:
+        """Wait for it, within the deadline. Raises what `Engine.render` does, `RenderCancelled`."""
+        return self._engine._wait(self._job)
+
+    def cancel(self) -> None:
+        """End it now, from any thread; nothing of it runs on."""
+        self._engine._abandon(self._job, RenderCancelled())
 
 
 @dataclass(frozen=True)
@@ -117,6 +137,10 @@ class Engine:
         Raises `Busy`, `BrowserUnavailable`, `RenderTimeout`, `NavigationFailed`, `PageCrashes` or
         `InternalError`. `request_id` is for the log.
         """
+        return self.begin(request, request_id).result()
+
+    def begin(self, request: RenderRequest, request_id: str = "") -> Rendering:
+        """Start a render that can be cancelled. Raises `Busy` or `BrowserUnavailable`."""
         job = _Job(request, request_id)
         self._slots.join(job)
         # After joining: `close` empties the line once, after it has set this.
@@ -124,10 +148,7 @@ class Engine:
             self._slots.leave(job)
             raise BrowserUnavailable(_STOPPING)
         self._pump()
-        try:
-            return job.answer.result(self._deadline_s)
-        except FutureTimeout:
-            return self._give_up(job)
+        return Rendering(self, job)
 
     def check(self) -> None:
         """Raises `BrowserUnavailable` unless the browser answers now, or did a moment ago."""
@@ -184,7 +205,7 @@ class Engine:
         """Engine thread, a greenlet: one job from its slot to its answer."""
         try:
             self._render(job, pages)
-        except FarmError as exc:
+        except (FarmError, RenderCancelled) as exc:
             job.fail(exc)
         except PlaywrightFailure as exc:
             job.fail(self._translate(exc, job))
@@ -204,7 +225,7 @@ class Engine:
             # The answer leaves before the context is closed.
             job.deliver(page_render.render(job.page, job.request, waiting_ms))
 
-    def _translate(self, exc: BaseException, job: _Job) -> FarmError:
+    def _translate(self, exc: BaseException, job: _Job) -> FarmError | RenderCancelled:
         """What Playwright raised, as what it was for the caller."""
         if job.given_up is not None:
             return job.given_up
@@ -220,14 +241,27 @@ class Engine:
         error.__cause__ = exc
         return error
 
-    def _give_up(self, job: _Job) -> RenderResult:
-        """The deadline has passed: answer now, and see to it that nothing of the render runs on."""
-        job.given_up = RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
-        if job.answer.done():  # just now: that answer is as good as any
+    def _wait(self, job: _Job) -> RenderResult:
+        left_s = max(0.0, job.arrived + self._deadline_s - time.monotonic())
+        try:
+            return job.answer.result(left_s)
+        except FutureTimeout:
+            self._abandon(
+                job, RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
+            )
             return job.answer.result()
+
+    def _abandon(self, job: _Job, reason: FarmError | RenderCancelled) -> None:
+        """Answer with `reason` now, and see to it that nothing of the render runs on.
+
+        An answer that is there already is as good as any, and stays.
+        """
+        job.given_up = reason
+        if job.answer.done():
+            return
+        job.fail(reason)
         if not self._slots.leave(job):
             threading.Thread(target=self._see_gone, args=(job,), daemon=True).start()
-        raise job.given_up
 
     def _see_gone(self, job: _Job) -> None:
         """Outside the engine's thread: close the page; else kill its browser; else the driver."""
@@ -236,7 +270,7 @@ class Engine:
             self._browser.spawn(page.close)
         if job.gone.wait(_CLOSE_GRACE_S):
             return
-        self._browser.kill(f"a page did not close after its deadline ({job.request_id})")
+        self._browser.kill(f"a page did not close when it was told ({job.request_id})")
         if job.gone.wait(_CLOSE_GRACE_S):
             return
         self._browser.kill_driver(f"a page outlived its browser ({job.request_id})")

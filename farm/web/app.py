@@ -14,11 +14,17 @@ from farm.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    RangeNotSatisfiable,
     Unavailable,
 )
+from farm.job import Jobs
 from farm.render import Engine
+from farm.request import HTML, URL
 from farm.settings import Settings
+from farm.storage import Storage
 from farm.web.body import Bodies
+from farm.web.downloads import Downloads
+from farm.web.job_resources import DownloadResource, JobResource, SubmitResource
 from farm.web.resources import HealthResource, RenderResource, StatusResource
 
 log = structlog.get_logger()
@@ -26,20 +32,26 @@ log = structlog.get_logger()
 _CALLERS_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-def create_app(engine: Engine, settings: Settings) -> falcon.App[falcon.Request, falcon.Response]:
+def create_app(
+    engine: Engine, jobs: Jobs, storage: Storage, settings: Settings
+) -> falcon.App[falcon.Request, falcon.Response]:
     """The farm as a WSGI application over an engine that was started, or will be."""
     app = falcon.App(middleware=RequestIds())
     if settings.cors_origins:
         origins = "*" if "*" in settings.cors_origins else settings.cors_origins
-        exposed = ["X-Request-Id", "X-Image-Width", "X-Image-Height", "Server-Timing"]
+        exposed = ["X-Request-Id", "X-Image-Width", "X-Image-Height", "Server-Timing", "Location"]
         app.add_middleware(falcon.CORSMiddleware(allow_origins=origins, expose_headers=exposed))
     bodies = Bodies(
         budget_bytes=settings.body_budget_bytes,
         deadline_s=settings.body_deadline_s,
         readers=settings.body_readers,
     )
-    app.add_route("/render", RenderResource(engine, bodies, source="html"))
-    app.add_route("/render-url", RenderResource(engine, bodies, source="url"))
+    app.add_route("/render", RenderResource(engine, bodies, HTML))
+    app.add_route("/render-url", RenderResource(engine, bodies, URL))
+    downloads = Downloads(storage, settings.downloads, settings.download_deadline_s)
+    app.add_route("/render-async", SubmitResource(engine, bodies, jobs))
+    app.add_route("/render-async/{job_id}", JobResource(jobs, downloads))
+    app.add_route("/download/{job_id}", DownloadResource(engine, jobs, downloads))
     app.add_route("/health", HealthResource(engine))
     app.add_route("/status", StatusResource(engine))
     app.add_error_handler(Exception, answer_error)
@@ -83,6 +95,8 @@ def answer_error(
         body["details"] = [{"field": p.field, "problem": p.problem} for p in error.problems]
     if isinstance(error, MethodNotAllowed):
         resp.set_header("Allow", ", ".join(error.allowed))
+    if isinstance(error, RangeNotSatisfiable):
+        resp.set_header("Content-Range", f"bytes */{error.size}")
     if isinstance(error, Unavailable):
         resp.set_header("Retry-After", str(error.retry_after_s))
     resp.status = error.status

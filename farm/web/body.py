@@ -8,12 +8,13 @@ byte budget together; the bytes count until the answer is made.
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import falcon
 
 from farm.errors import BodyTimeout, BodyTooLarge, Busy, InvalidRequest, UnsupportedMediaType
 from farm.settings import MAX_BODY_BYTES
+from farm.web.deadlines import SocketDeadline
 
 _CHUNK_BYTES = 1 << 20
 #: How long a request waits for its turn to read when all readers are busy.
@@ -57,7 +58,8 @@ class Bodies:
 
     def _read_stream(self, req: falcon.Request, share: "_Share") -> bytes:
         body = bytearray()
-        with _Deadline(req.env.get("gunicorn.socket"), self._deadline_s) as deadline:
+        sock = req.env.get("gunicorn.socket")
+        with SocketDeadline(sock, self._deadline_s, socket.SHUT_RD) as deadline:
             while chunk := _read_chunk(req, deadline):
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
@@ -88,35 +90,7 @@ class _Share:
         self._held = count
 
 
-class _Deadline:
-    """Ends a blocked read: shuts the reading half of the socket, so that `recv` sees an end.
-
-    A timeout on the socket would bound only each `recv`, and a sender of one byte a second passes
-    that for ever. The writing half stays open for the answer. No socket: nothing to bound.
-    """
-
-    def __init__(self, sock: socket.socket | None, seconds: float) -> None:
-        self.passed = False
-        self._sock = sock
-        self._timer = threading.Timer(seconds, self._pass)
-        self._timer.daemon = True
-
-    def __enter__(self) -> "_Deadline":
-        if self._sock is not None:
-            self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-    def _pass(self) -> None:
-        self.passed = True
-        assert self._sock is not None
-        with suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RD)
-
-
-def _read_chunk(req: falcon.Request, deadline: _Deadline) -> bytes:
+def _read_chunk(req: falcon.Request, deadline: SocketDeadline) -> bytes:
     try:
         # Not `bounded_stream`, which reads a chunked body as empty.
         return req.stream.read(_CHUNK_BYTES)

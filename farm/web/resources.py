@@ -2,55 +2,37 @@
 
 import json
 import time
-from datetime import UTC, datetime
-from typing import Any
 
 import falcon
-import structlog
 
 import farm
-from farm.errors import FarmError, InternalError
-from farm.logs import first_line
+from farm.clock import timestamp
 from farm.render import Engine
 from farm.request import RenderRequest, RenderResult, Timings
+from farm.web.access import logged
 from farm.web.body import Bodies
 from farm.web.negotiation import wants_file
 
-log = structlog.get_logger()
-
-
-def timestamp() -> str:
-    """Now, in UTC, as the contract writes it: `2024-01-15T10:30:45.123Z`."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
 
 class RenderResource:
-    """`POST /render` and `POST /render-url`; `source` is the field that names the page."""
+    """`POST /render` and `POST /render-url`; `sources` are the fields that may name the page."""
 
-    def __init__(self, engine: Engine, bodies: Bodies, source: str) -> None:
+    def __init__(self, engine: Engine, bodies: Bodies, sources: tuple[str, ...]) -> None:
         self._engine = engine
         self._bodies = bodies
-        self._source = source
+        self._sources = sources
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        started = time.perf_counter()
-        line: dict[str, Any] = {"route": req.path}
-        try:
+        with logged("render", req) as line:
             with self._bodies.read(req) as body:
-                request = RenderRequest.parse(body, self._source, self._engine.limits)
+                request = RenderRequest.parse(body, self._sources, self._engine.limits)
                 del body
                 line["format"] = request.options.format
                 format_ = self._engine.limits.formats[request.options.format]
                 as_file = wants_file(req.get_header("Accept"), format_)
                 result = self._engine.render(request, req.context.log_id)
             self._answer(req, resp, request, result, as_file)
-            line |= {"outcome": "ok", "bytes": result.size, **_rounded(result.timings)}
-            log.info("render", **line, total_ms=_since(started))
-        except FarmError as exc:
-            line |= {"outcome": "error", "code": exc.code, **_cause(exc)}
-            level = log.error if isinstance(exc, InternalError) else log.info
-            level("render", **line, total_ms=_since(started))
-            raise
+            line |= {"bytes": result.size, **_rounded(result.timings)}
 
     def _answer(
         self,
@@ -120,10 +102,6 @@ class StatusResource:
         resp.data = json.dumps(answer).encode()
 
 
-def _since(started: float) -> float:
-    return round((time.perf_counter() - started) * 1000, 1)
-
-
 def _rounded(timings: Timings) -> dict[str, float]:
     return {name: round(value, 1) for name, value in vars(timings).items()}
 
@@ -137,10 +115,3 @@ def _server_timing(timings: Timings) -> str:
         "capture": timings.capturing_ms,
     }
     return ", ".join(f"{name};dur={value:.1f}" for name, value in steps.items())
-
-
-def _cause(exc: FarmError) -> dict[str, str]:
-    """What lies behind an error, for the log only."""
-    if exc.__cause__ is None:
-        return {}
-    return {"cause": first_line(exc.__cause__)}

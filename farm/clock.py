@@ -1,0 +1,8 @@
+"""The wall clock, as the contract writes it."""
+
+from datetime import UTC, datetime
+
+
+def timestamp() -> str:
+    """Now, in UTC, with milliseconds: `2024-01-15T10:30:45.123Z`."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

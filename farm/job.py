@@ -1,0 +1,105 @@
+"""A job as its clients know it: its states, its record, and what can be asked of the queue.
+
+    pending → processing → completed | failed | cancelled
+
+`Jobs` is what the web layer knows of the queue; `farm.jobs` is it on RQ and Redis.
+"""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any, Protocol, Self
+
+from pydantic.alias_generators import to_camel, to_snake
+
+from farm.request import RenderRequest
+
+
+class State(StrEnum):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self not in (State.PENDING, State.PROCESSING)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a job. Times as the contract writes them, size in bytes, sides in pixels."""
+
+    status: State
+    created_at: str
+    #: Of the submission; every line of the log about the job carries it.
+    request_id: str
+    #: Redis key of the idempotency key that it came with; not for clients.
+    idempotency: str | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+    failed_at: str | None = None
+    cancelled_at: str | None = None
+    size: int | None = None
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    download_url: str | None = None
+    error: str | None = None
+    code: str | None = None
+
+    @classmethod
+    def from_json(cls, text: bytes | str) -> Self:
+        fields = {to_snake(name): value for name, value in json.loads(text).items()}
+        return cls(**fields | {"status": State(fields["status"])})
+
+    def to_json(self) -> str:
+        return json.dumps(_as_json(self))
+
+    def public(self) -> dict[str, Any]:
+        """The record as the API answers it."""
+        return _as_json(replace(self, idempotency=None))
+
+
+def _as_json(record: Record) -> dict[str, Any]:
+    fields = asdict(record)
+    return {to_camel(name): value for name, value in fields.items() if value is not None}
+
+
+def input_name(job_id: str) -> str:
+    """Where the storage has what is to be rendered."""
+    return f"inputs/{job_id}"
+
+
+def file_name(job_id: str) -> str:
+    """Where the storage has what was rendered."""
+    return f"files/{job_id}"
+
+
+class Jobs(Protocol):
+    """The job queue. All methods raise `QueueUnavailable` within a second if it is gone."""
+
+    def submit(
+        self, request: RenderRequest, request_id: str, idempotency_key: str | None = None
+    ) -> str:
+        """Queue a render; its job's id. What it answers for is stored: a crash does not lose it.
+
+        The same key with the same request gives the same job for as long as its record lives; with
+        another request it raises `IdempotencyConflict`. Raises `StorageUnavailable`.
+        """
+
+    def read(self, job_id: str) -> tuple[Record, int | None]:
+        """The record, and the place in the queue (1 is next) of a job that waits in it.
+
+        Raises `NotFound`.
+        """
+
+    def wait(self, job_id: str, seconds: float) -> None:
+        """Return when the job has ended, or `seconds` are over, or at once if too many wait.
+
+        Raises `NotFound`.
+        """
+
+    def cancel(self, job_id: str) -> Record:
+        """End a job that waits or runs. Raises `NotFound` or `AlreadyFinished`."""

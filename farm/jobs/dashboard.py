@@ -1,0 +1,237 @@
+"""`farm dashboard`: rq-dashboard on the farm's queue, made fit for JSON jobs and for a browser.
+
+Flask and rq-dashboard are an extra, so they are imported where they are used.
+"""
+
+import contextlib
+import errno
+import hmac
+import signal
+import socket
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import redis
+import rq.serializers
+import structlog
+from rq import Queue
+from rq.exceptions import NoSuchJobError
+
+from farm.errors import AlreadyFinished, NotFound, QueueUnavailable, StartError
+from farm.jobs import broker
+from farm.jobs.record import Records
+from farm.jobs.rq_adapter import QUEUE_NAME
+from farm.settings import Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+log = structlog.get_logger()
+
+USER = "farm"
+#: A page asks for some hundred values at once, which a request to the farm never does.
+_CALL_TIMEOUT_S = 5.0
+#: How long a client may keep its thread waiting for what it has to send.
+_CLIENT_TIMEOUT_S = 30
+#: Templates that put what they show (descriptions, messages of pages that failed) into the page
+#: as HTML; `jobs.html` escapes it by itself.
+_UNESCAPED = ("job.html", "queues.html", "workers.html")
+
+
+def run(settings: Settings) -> None:
+    """Serve the dashboard until SIGINT or SIGTERM; for a process of its own, in its main thread.
+
+    Raises `StartError`: it is not installed, its port is taken, or the queue cannot be reached.
+    """
+    try:
+        import rq_dashboard.web  # noqa: F401
+        from werkzeug.serving import WSGIRequestHandler, make_server
+    except ImportError as exc:
+        raise StartError(
+            "The dashboard is not installed: pip install 'render-farm[dashboard]'"
+        ) from exc
+
+    class RequestHandler(WSGIRequestHandler):
+        timeout = _CLIENT_TIMEOUT_S
+
+        def log(self, *_: object) -> None:
+            """Nothing: an open page asks again every 2.5 seconds."""
+
+    broker.check(settings)
+    client = broker.connect(settings.queue_url, _CALL_TIMEOUT_S)
+    with contextlib.suppress(KeyboardInterrupt), _listen(settings) as sock:
+        # A shell that starts it in the background has SIGINT ignored.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        # Flask's own server, without the debugger and reloader that make it a development server:
+        # an operator's few pages need no more. gunicorn would fork workers for them. The socket
+        # is ours because werkzeug's answer to a taken port is to exit.
+        server = make_server(
+            settings.dashboard_host,
+            settings.dashboard_port,
+            create_app(settings, client),
+            threaded=True,
+            request_handler=RequestHandler,
+            fd=sock.fileno(),
+        )
+        log.info("dashboard up", host=settings.dashboard_host, port=settings.dashboard_port)
+        server.serve_forever()
+
+
+def create_app(settings: Settings, client: redis.Redis) -> "Flask":
+    """The WSGI application. It changes RQ for the whole process: see `_read_json`."""
+    from flask import Flask
+    from rq_dashboard import web
+
+    _read_json(web)
+    # By its package's name, Flask finds the stylesheets and templates.
+    app = Flask(web.__package__)
+    # What the page's corner says; rq-dashboard's way is the URL, of which it may show a password
+    # that has an @ in it, or one in the query.
+    app.config["RQ_DASHBOARD_REDIS_URL"] = (_place(settings),)
+    # Else it makes a new client, without time limits, for every request.
+    web.from_url = lambda *_, **__: (None, client)
+    app.redis_conn = client  # type: ignore[attr-defined]
+    _escape(app)
+    _guard(app, settings)
+    _cancel_what_is_deleted(app, settings, client)
+    _answer_errors(app)
+    app.register_blueprint(web.blueprint)
+
+    @app.url_value_preprocessor
+    def open_our_queue(_: str | None, values: dict[str, Any] | None) -> None:
+        # The page "Jobs" opens RQ's "default" queue, which the farm does not have.
+        if values and values.get("queue_name", "") is None:
+            values["queue_name"] = QUEUE_NAME
+
+    return app
+
+
+def _read_json(web: object) -> None:
+    """Have RQ read every job as JSON, which is how the farm writes them.
+
+    rq-dashboard has a setting for it and forgets it in half of its places: the page of workers
+    fails while a job runs, since its arguments are no pickle, and what is read as a pickle runs
+    the code that is in it, so that whoever can write to the Redis could run any here. All these
+    places take RQ's default serializer, so one line there mends them all.
+    """
+    web.config.serializer = rq.serializers.JSONSerializer  # type: ignore[attr-defined]
+    rq.serializers.PickleSerializer = rq.serializers.JSONSerializer  # type: ignore[assignment]
+
+
+def _escape(app: "Flask") -> None:
+    """Close the ways by which a job's description or a link could put a script into the page."""
+    from jinja2 import FunctionLoader
+
+    # The address names the queue, and jobs.js has it in a string; Flask escapes in .html only.
+    app.jinja_env.autoescape = True
+    shipped = app.jinja_env.loader
+    assert shipped is not None
+
+    def load(name: str) -> str | None:
+        source = shipped.get_source(app.jinja_env, name)[0]
+        # Underscore.js: <%= %> is HTML, <%- %> is text.
+        return source.replace("<%=", "<%-") if name.endswith(_UNESCAPED) else source
+
+    app.jinja_env.loader = FunctionLoader(load)
+
+
+def _guard(app: "Flask", settings: Settings) -> None:
+    """Ask for the password, and keep other sites' pages from acting in the operator's browser."""
+    from flask import Response, request
+
+    password = settings.dashboard_password
+    own_hosts = {"localhost", "127.0.0.1", "::1", settings.dashboard_host}
+
+    @app.before_request
+    def guard() -> Response | None:
+        if password:
+            given = request.authorization
+            pair = f"{given.username}:{given.password}" if given else ""
+            if not hmac.compare_digest(pair.encode(), f"{USER}:{password}".encode()):
+                realm = {"WWW-Authenticate": 'Basic realm="Render Farm", charset="UTF-8"'}
+                return Response("A user and a password are needed.\n", 401, realm)
+        elif urlsplit(f"//{request.host}").hostname not in own_hosts:
+            # Without a password it is on loopback, and another name for loopback is a site's that
+            # wants to read the pages (DNS rebinding).
+            return Response("The dashboard is not known by this name.\n", 421)
+        if request.endpoint == "rq_dashboard.requeue_all" and request.method != "POST":
+            # rq-dashboard would requeue on GET, which an <img> of any site can send.
+            return Response("Requeueing is a POST.\n", 405, {"Allow": "POST"})
+        if request.method == "POST" and _is_cross_site(
+            request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin"), request.host
+        ):
+            return Response("Other sites may not act here.\n", 403)
+        return None
+
+    @app.after_request
+    def unframed(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
+        return response
+
+
+def _is_cross_site(fetch_site: str | None, origin: str | None, host: str) -> bool:
+    """As Go's `http.CrossOriginProtection` decides it; what sends neither header is no browser."""
+    if fetch_site is not None:
+        return fetch_site not in ("same-origin", "none")
+    return origin is not None and origin.partition("://")[2] != host
+
+
+def _cancel_what_is_deleted(app: "Flask", settings: Settings, client: redis.Redis) -> None:
+    """Tell the farm of deleted jobs: else they are `pending` to their clients for ever."""
+    from flask import request
+
+    records = Records(client, settings.job_ttl_s)
+
+    @app.before_request
+    def cancel() -> None:
+        values = request.view_args or {}
+        job_ids: list[str] = []
+        if request.endpoint == "rq_dashboard.delete_job_view":
+            job_ids = [values["job_id"]]
+        elif request.endpoint == "rq_dashboard.empty_queue":
+            queue = Queue(values["queue_name"], connection=client)
+            registry = values["registry_name"]
+            if registry == "queued":
+                job_ids = queue.get_job_ids()
+            elif registry in ("started", "scheduled", "deferred"):
+                job_ids = getattr(queue, f"{registry}_job_registry").get_job_ids(cleanup=False)
+        for job_id in job_ids:
+            with contextlib.suppress(NotFound, AlreadyFinished):
+                records.cancel(job_id)
+
+
+def _answer_errors(app: "Flask") -> None:
+    """A sentence for what happens every day: a page stays open when its job is gone."""
+
+    def gone(_: Exception) -> "tuple[str, int]":
+        return "There is no such job; it may have been deleted or its time may be over.\n", 404
+
+    def unreachable(exc: Exception) -> "tuple[str, int]":
+        log.warning("queue unavailable", error=type(exc).__name__)
+        return "The job queue cannot be reached; try again in a moment.\n", 503
+
+    app.register_error_handler(NoSuchJobError, gone)
+    app.register_error_handler(redis.exceptions.RedisError, unreachable)
+    app.register_error_handler(QueueUnavailable, unreachable)
+
+
+def _place(settings: Settings) -> str:
+    """The queue's Redis by its address alone."""
+    if settings.embedded:
+        return "the embedded Valkey"
+    url = urlsplit(settings.queue_url)
+    return url.netloc.rpartition("@")[2] + url.path
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host, port = settings.dashboard_host, settings.dashboard_port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            raise StartError(
+                f"Port {port} of {host} is taken; set FARM_DASHBOARD_PORT to another."
+            ) from exc
+        raise StartError(f"The dashboard cannot listen on {host}, port {port}: {exc}") from exc

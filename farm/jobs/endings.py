@@ -1,0 +1,88 @@
+"""Waiting for jobs to end: one subscription to Redis for all who wait in a process."""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import redis
+import structlog
+
+from farm.job import Record
+from farm.jobs.record import ENDED_CHANNEL
+
+log = structlog.get_logger()
+
+#: Messages are lost while Redis is away, so who waits also looks for himself this often.
+_LOOK_S = 2.0
+_RECONNECT_S = 1.0
+
+
+class Endings:
+    """Wakes those who wait for a job. The subscription starts with the first of them."""
+
+    def __init__(self, client: redis.Redis, at_once: int) -> None:
+        """`at_once`: how many may wait; each holds a thread."""
+        self._client = client
+        self._places = threading.BoundedSemaphore(at_once) if at_once else None
+        self._lock = threading.Lock()
+        self._waiting: defaultdict[str, set[threading.Event]] = defaultdict(set)
+        self._listener: threading.Thread | None = None
+
+    def wait(self, job_id: str, seconds: float, read: Callable[[], Record]) -> Record:
+        """The job's record when it has ended, or when `seconds` are over, or at once if too many
+        wait already. `read` gets the record; what it raises is passed on.
+        """
+        if self._places is None or not self._places.acquire(blocking=False):
+            return read()
+        try:
+            with self._notified(job_id) as ended:
+                return self._wait(ended, time.monotonic() + seconds, read)
+        finally:
+            self._places.release()
+
+    def _wait(self, ended: threading.Event, until: float, read: Callable[[], Record]) -> Record:
+        while True:
+            record = read()
+            left_s = until - time.monotonic()
+            if record.status.final or left_s <= 0:
+                return record
+            ended.wait(min(left_s, _LOOK_S))
+            ended.clear()
+
+    @contextmanager
+    def _notified(self, job_id: str) -> Iterator[threading.Event]:
+        ended = threading.Event()
+        with self._lock:
+            self._waiting[job_id].add(ended)
+            if self._listener is None:
+                self._listener = threading.Thread(target=self._listen, name="endings", daemon=True)
+                self._listener.start()
+        try:
+            yield ended
+        finally:
+            with self._lock:
+                self._waiting[job_id].discard(ended)
+                if not self._waiting[job_id]:
+                    del self._waiting[job_id]
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                with self._client.pubsub(  # type: ignore[no-untyped-call]
+                    ignore_subscribe_messages=True
+                ) as pubsub:
+                    pubsub.subscribe(ENDED_CHANNEL)
+                    while True:
+                        message = pubsub.get_message(timeout=30)
+                        if message is not None:
+                            self._wake(message["data"].decode())
+            except redis.RedisError as exc:
+                log.debug("not told of ended jobs", cause=type(exc).__name__)
+                time.sleep(_RECONNECT_S)
+
+    def _wake(self, job_id: str) -> None:
+        with self._lock:
+            for ended in self._waiting.get(job_id, ()):
+                ended.set()

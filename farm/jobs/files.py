@@ -1,0 +1,33 @@
+"""The storage of the jobs' inputs and files, as the settings name it."""
+
+import redis
+
+from farm.errors import StartError, StorageUnavailable
+from farm.jobs import broker
+from farm.jobs.expiry import Sweeper
+from farm.jobs.redis_storage import RedisStorage
+from farm.logs import first_line
+from farm.settings import Settings
+from farm.storage import ObjectStorage, Storage
+
+#: One call may carry 50 MB.
+_CALL_TIMEOUT_S = 10.0
+
+
+def open_storage(settings: Settings, client: redis.Redis) -> Storage:
+    """The storage, from now on swept of what has expired. Call it after a fork.
+
+    `client` is for the sweep. Raises `StartError`.
+    """
+    storage: Storage
+    try:
+        if settings.files_url.startswith("redis:"):
+            blobs = broker.connect(settings.queue_url, _CALL_TIMEOUT_S)
+            storage = RedisStorage(blobs, settings.redis_storage_bytes)
+        else:
+            storage = ObjectStorage(settings.files_url)
+    except StorageUnavailable as exc:
+        cause = first_line(exc.__cause__ or exc)
+        raise StartError(f"The storage of FARM_STORAGE_URL cannot be used: {cause}") from exc
+    Sweeper(storage, client, settings.job_ttl_s, settings.files_name).start()
+    return storage

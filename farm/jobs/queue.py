@@ -1,0 +1,137 @@
+"""Jobs for those who submit and ask: `RenderRequest` in, `Record` out."""
+
+import hashlib
+import json
+import time
+import uuid
+from contextlib import suppress
+from typing import Any
+
+import redis
+
+from farm.clock import timestamp
+from farm.errors import FarmError, IdempotencyConflict, QueueUnavailable
+from farm.job import Record, State, input_name
+from farm.jobs.broker import translated
+from farm.jobs.endings import Endings
+from farm.jobs.record import Records, record_key
+from farm.jobs.rq_adapter import RenderQueue
+from farm.request import RenderRequest
+from farm.settings import Settings
+from farm.storage import Storage
+
+#: Share of `maxmemory` from which submissions are refused, so that workers can always write what
+#: becomes of the jobs that were accepted; and for how long one look at it is believed.
+_FULL = 0.9
+_LOOK_VALID_S = 0.5
+
+
+class RedisJobs:
+    """`farm.job.Jobs` over RQ; its docstrings say what each method does."""
+
+    def __init__(self, client: redis.Redis, storage: Storage, settings: Settings) -> None:
+        self._client = client
+        self._storage = storage
+        self._records = Records(client, settings.job_ttl_s)
+        self._queue = RenderQueue(client, settings.job_ttl_s)
+        self._endings = Endings(client, settings.long_polls)
+        self._looked = 0.0
+
+    def submit(
+        self, request: RenderRequest, request_id: str, idempotency_key: str | None = None
+    ) -> str:
+        self._check_room()
+        claim = _Claim(idempotency_key, request) if idempotency_key else None
+        if claim and (job_id := self._claimed(self._client, claim)):
+            return job_id
+        job_id = str(uuid.uuid4())
+        self._storage.put(input_name(job_id), request.to_json())
+        # If this raises, the job may have been queued all the same, and only Redis's answer lost:
+        # so the input stays, for the job or for the sweep.
+        accepted = self._enqueue(job_id, request, request_id, claim)
+        if accepted != job_id:
+            self._storage.delete([input_name(job_id)])
+        return accepted
+
+    def read(self, job_id: str) -> tuple[Record, int | None]:
+        record = self._records.read(job_id)
+        position = None
+        if record.status is State.PENDING:
+            with translated():
+                position = self._queue.position(job_id)
+        return record, position
+
+    def wait(self, job_id: str, seconds: float) -> None:
+        self._endings.wait(job_id, seconds, lambda: self._records.read(job_id))
+
+    def cancel(self, job_id: str) -> Record:
+        record = self._records.cancel(job_id)
+        # From here on nobody gets a result, whatever else succeeds; the rest is tidying up.
+        with suppress(FarmError), translated():
+            if not self._queue.remove(job_id):
+                self._queue.stop(job_id)
+        with suppress(FarmError):
+            self._storage.delete([input_name(job_id)])
+        return record
+
+    def _check_room(self) -> None:
+        """Raises `QueueUnavailable` if Redis is gone, or nearly full."""
+        if time.monotonic() - self._looked < _LOOK_VALID_S:
+            return
+        with translated():
+            memory = self._client.info("memory")
+        if memory["used_memory"] >= _FULL * (memory.get("maxmemory") or float("inf")):
+            raise QueueUnavailable("The job queue is full; try again in a while.", retry_after_s=10)
+        self._looked = time.monotonic()
+
+    def _claimed(self, connection: Any, claim: "_Claim") -> str | None:
+        """The job that has this idempotency key already. Raises `IdempotencyConflict`."""
+        with translated():
+            text = connection.get(claim.key)
+            if text is None:
+                return None
+            job_id, digest = json.loads(text)
+            if not connection.exists(record_key(job_id)):
+                return None
+        if digest != claim.digest:
+            raise IdempotencyConflict()
+        return str(job_id)
+
+    def _enqueue(
+        self, job_id: str, request: RenderRequest, request_id: str, claim: "_Claim | None"
+    ) -> str:
+        """Record, claim and queue entry, all or none; the id of the job that has the claim."""
+        record = Record(
+            status=State.PENDING,
+            created_at=timestamp(),
+            request_id=request_id,
+            idempotency=claim.key if claim else None,
+        )
+        while True:
+            with translated(), self._client.pipeline() as pipe, suppress(redis.WatchError):
+                if claim:
+                    pipe.watch(claim.key)  # type: ignore[no-untyped-call]
+                    if other := self._claimed(pipe, claim):
+                        return other
+                pipe.multi()
+                if claim:
+                    pipe.set(claim.key, json.dumps([job_id, claim.digest]))
+                pipe.set(record_key(job_id), record.to_json())
+                self._queue.enqueue(pipe, job_id, _description(request))
+                pipe.execute()
+                return job_id
+
+
+class _Claim:
+    """An idempotency key in Redis, and what it was sent with."""
+
+    def __init__(self, idempotency_key: str, request: RenderRequest) -> None:
+        self.key = f"idempotency:{hashlib.sha256(idempotency_key.encode()).hexdigest()}"
+        self.digest = hashlib.sha256(request.to_json()).hexdigest()
+
+
+def _description(request: RenderRequest) -> str:
+    """What the dashboard calls the job. A URL's query may be nobody's business."""
+    options = request.options
+    page = "HTML" if request.url is None else request.url.partition("?")[0].partition("#")[0]
+    return f"{page} → {options.format} {options.width} × {options.height}"

@@ -1,0 +1,234 @@
+"""Everything that touches RQ's inside, for exactly the RQ that setup.cfg pins.
+
+RQ loses nothing if it is told not to. What it does by itself, and what is done about it here:
+
+- It forks for each job; a fork cannot share its parent's browser. `JobThread` is a worker in a
+  thread: no signal handlers, no alarm, no fork.
+- Its in-process worker sends no heartbeat during a job, and gives an execution the job's timeout to
+  live. `JobThread.beat` is called every `HEARTBEAT_S`, so an execution's life can be short.
+- A worker killed in maintenance leaves a lock for 899 s, and a job killed in the dequeue is looked
+  at ten minutes later: `_Queue` and `JobThread.maintain` shorten both. Whatever was killed when, an
+  abandoned job is queued again within 135 s (dequeued: 15 + 60 + 15 s; running: 45 + 15 s; between
+  the two: both, one after the other).
+- It retries a job a number of times, whatever the reason. `Verdict` is asked instead.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from enum import Enum
+from types import TracebackType
+from typing import Any
+
+import redis
+from rq import Queue, Retry, SimpleWorker
+from rq.command import send_stop_job_command
+from rq.exceptions import AbandonedJobError, InvalidJobOperation, NoSuchJobError, StopRequested
+from rq.executions import Execution
+from rq.intermediate_queue import IntermediateQueue
+from rq.job import Job
+from rq.job_lifecycle import call_exception_handlers
+from rq.serializers import JSONSerializer
+from rq.timeouts import TimerDeathPenalty
+
+QUEUE_NAME = "renders"
+#: What RQ calls for a job, with the job's id.
+_FUNCTION = "farm.jobs.task.render"
+
+#: How often running jobs are shown to be alive, and how long one that is not counts as alive.
+HEARTBEAT_S = 10
+_EXECUTION_TTL_S = 45
+#: How often a process looks for abandoned jobs, and how long one killed at it keeps others away.
+MAINTENANCE_S = 15
+_MAINTENANCE_LOCK_S = 30
+#: RQ looks twice, a minute apart, at a job in the dequeue before it takes it for abandoned.
+_FIRST_SEEN_TTL_S = 120
+#: A worker without a sign of life for this long (and a minute) is gone from the dashboard.
+_WORKER_TTL_S = 45
+#: How long an idle worker waits in Redis before it looks whether it should stop.
+_IDLE_S = 1
+_NEVER_S = 10**9
+#: The limit is the verdict's; RQ only needs one that is never reached.
+_MANY_RETRIES = 1_000
+
+
+class Verdict(Enum):
+    """What becomes of a job that did not end well."""
+
+    FAIL = "fail"
+    RETRY = "retry"
+
+
+#: Asked with the job's RQ meta (kept with the job, JSON) and what was raised.
+Judge = Callable[[str, dict[str, Any], BaseException], Verdict]
+
+
+class Abandoned(Exception):
+    """The worker of the job was killed, or lost its Redis for long."""
+
+
+class _Intermediate(IntermediateQueue):
+    def set_first_seen(self, job_id: str) -> bool:
+        # RQ keeps it for a day, in which a job that is dequeued again counts as stuck at once.
+        key = self.get_first_seen_key(job_id)
+        return bool(self.connection.set(key, time.time(), nx=True, ex=_FIRST_SEEN_TTL_S))
+
+
+class _Queue(Queue):
+    def acquire_maintenance_lock(self) -> bool:
+        key = self.registry_cleaning_key
+        return bool(self.connection.set(key, 1, nx=True, ex=_MAINTENANCE_LOCK_S))
+
+    @property
+    def intermediate_queue(self) -> IntermediateQueue:
+        return _Intermediate(self.key, connection=self.connection)
+
+
+class RenderQueue:
+    """The one queue, as those who submit see it."""
+
+    def __init__(self, client: redis.Redis, job_ttl_s: int) -> None:
+        self._client = client
+        self._job_ttl_s = job_ttl_s
+        self._queue = _Queue(QUEUE_NAME, connection=client, serializer=JSONSerializer)
+
+    def enqueue(self, pipe: "redis.client.Pipeline", job_id: str, description: str) -> None:
+        """Add to a transaction what queues the job."""
+        self._queue.enqueue_call(
+            _FUNCTION,
+            args=(job_id,),
+            job_id=job_id,
+            description=description,
+            timeout=-1,  # the engine keeps the deadline
+            result_ttl=self._job_ttl_s,
+            failure_ttl=self._job_ttl_s,
+            retry=Retry(max=_MANY_RETRIES),
+            pipeline=pipe,
+        )
+
+    def position(self, job_id: str) -> int | None:
+        """1 for the next job to be taken; None for one that is not waiting."""
+        place = self._queue.get_job_position(job_id)
+        return None if place is None else place + 1
+
+    def remove(self, job_id: str) -> bool:
+        """Take a waiting job out; False if a worker has it (or it is not there)."""
+        with self._client.pipeline() as pipe:
+            self._queue.remove(job_id, pipeline=pipe)
+            # A worker that takes the job at this moment makes its hash lasting again.
+            pipe.expire(Job.key_for(job_id), self._job_ttl_s)
+            removed, _ = pipe.execute()
+        return bool(removed)
+
+    def stop(self, job_id: str) -> None:
+        """Tell the worker that runs the job to end it; of no effect if none does."""
+        try:
+            send_stop_job_command(self._client, job_id, serializer=JSONSerializer)
+        except (NoSuchJobError, InvalidJobOperation):
+            return
+
+
+class JobThread(SimpleWorker):
+    """One thread that takes jobs one after another; a worker of its own to RQ."""
+
+    queue_class = _Queue
+    death_penalty_class = TimerDeathPenalty  # threads have no alarm
+    max_connection_wait_time = 2.0
+    log_result_lifespan = False
+
+    def __init__(
+        self, client: redis.Redis, name: str, judge: Judge, cancel: Callable[[str], None]
+    ) -> None:
+        """`cancel` is called with the id of a job that is to be stopped, from another thread."""
+        self._judge = judge
+        self._cancel = cancel
+        super().__init__(
+            [QUEUE_NAME],
+            name=name,
+            connection=client,
+            serializer=JSONSerializer,
+            worker_ttl=_WORKER_TTL_S,
+            maintenance_interval=_NEVER_S,  # `maintain` is called instead
+            log_job_description=False,
+            exception_handlers=[self._decide],
+        )
+
+    def run(self) -> None:
+        """Take jobs until `stop`. Raises what Redis raises when it is gone for too long."""
+        self.work(logging_level=logging.getLevelName(logging.getLogger("rq.worker").level))
+
+    def stop(self) -> None:
+        """Take no more jobs, from any thread; a running one goes on."""
+        self._stop_requested = True
+
+    @property
+    def running(self) -> list[str]:
+        """Ids of the jobs that run in this thread: one or none."""
+        return [execution.job_id for execution in list(self.executions.values())]
+
+    def beat(self, longest_s: float) -> None:
+        """Show that the running job is alive, unless it has run for longer than it can."""
+        for execution in list(self.executions.values()):
+            if time.time() - execution.created_at.timestamp() < longest_s:
+                self.maintain_heartbeats(execution.job, execution)
+
+    def maintain(self) -> None:
+        """Look for abandoned jobs, unless another process does."""
+        self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
+
+    # ---- what RQ calls
+
+    def _install_signal_handlers(self) -> None:
+        """Signals are the main thread's."""
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        while not self._stop_requested:
+            if taken := super().dequeue_job_and_maintain_ttl(timeout, max_idle_time=_IDLE_S):
+                return taken
+        raise StopRequested
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        return _EXECUTION_TTL_S
+
+    def kill_horse(self, sig: Any = None) -> None:
+        """RQ's "stop this job"; `_stopped_job_id` was set just before."""
+        if self._stopped_job_id is not None:
+            self._cancel(self._stopped_job_id)
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        # RQ would log a traceback; the handler has logged what is to be said.
+        call_exception_handlers(self._exc_handlers, job, *exc_info)
+
+    def _decide(
+        self,
+        job: Job,
+        _: type[BaseException],
+        error: BaseException,
+        __: TracebackType | None,
+    ) -> None:
+        """Before RQ looks whether the job is to be retried: for jobs that raised or were lost."""
+        if isinstance(error, AbandonedJobError):
+            error = Abandoned()
+        if self._judge(job.id, job.meta, error) is Verdict.FAIL:
+            job.retries_left = 0
+
+    def handle_job_failure(
+        self,
+        job: Job,
+        queue: Queue,
+        started_job_registry: Any = None,
+        exc_string: str = "",
+        execution: Execution | None = None,
+    ) -> None:
+        if execution is None:
+            # Its worker was killed in the dequeue, which is not the job's doing.
+            job.retries_left = (job.retries_left or 0) + 1
+        super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
+
+    def _pubsub_exception_handler(self, exc: Exception, *_: Any) -> None:
+        # RQ ends the thread, and with it the worker's ear, for all but one error of Redis.
+        self.log.warning("Worker %s: no commands for now: %s", self.name, exc)
+        threading.Event().wait(2)

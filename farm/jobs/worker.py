@@ -1,0 +1,139 @@
+"""`farm worker`: one process, one engine, N job threads, each a worker of its own to RQ."""
+
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from os import getpid
+
+import redis
+import structlog
+
+from farm.jobs import task
+from farm.jobs.record import Records
+from farm.jobs.rq_adapter import HEARTBEAT_S, MAINTENANCE_S, JobThread
+from farm.logs import first_line
+from farm.render import Engine
+from farm.settings import Settings
+from farm.storage import Storage
+
+log = structlog.get_logger()
+
+#: Beyond the render's deadline: for the input and the file. A job that runs for longer hangs, and
+#: is left to another worker.
+_STORING_S = 120.0
+#: How long threads may take to hand back their jobs once the engine is closed.
+_HAND_BACK_S = 5.0
+
+
+class Worker:
+    """The process: its engine, its threads, and the one that keeps them alive in Redis."""
+
+    def __init__(self, settings: Settings, storage: Storage, client: redis.Redis) -> None:
+        """Raises `StartError` if there is no browser."""
+        self._settings = settings
+        self._client = client
+        threads = settings.worker_concurrency
+        # A place in line for each, for when a page that timed out has not gone yet.
+        changes = {"pages_per_browser": threads, "max_waiting": threads}
+        self._engine = Engine(settings.model_copy(update=changes))
+        records = Records(client, settings.job_ttl_s)
+        self._renderer = task.Renderer(self._engine, storage, records)
+        self._names = _names()
+        self._slots: list[JobThread | None] = [None] * threads
+        self._stopped = threading.Event()
+        self._forced = threading.Event()
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT; then end what runs within the grace time, hand back the
+        rest. Raises `StartError`.
+        """
+        task.use(self._renderer)
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        self._engine.start()
+        try:
+            self._engine.wait_started()
+            threads = [self._thread(self._take_jobs, slot) for slot in range(len(self._slots))]
+            self._thread(self._keep)
+            log.info("worker up", concurrency=len(threads))
+            self._stopped.wait()
+            self._drain(threads)
+        finally:
+            self._engine.close()
+        log.info("worker stopped")
+
+    def _on_signal(self, *_: object) -> None:
+        if self._stopped.is_set():
+            self._forced.set()
+        self._stopped.set()
+
+    def _thread(self, target: Callable[..., None], *args: object) -> threading.Thread:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        thread.start()
+        return thread
+
+    def _take_jobs(self, slot: int) -> None:
+        """One of the job threads. RQ's worker ends on errors it does not know: then a new one."""
+        while not self._stopped.is_set():
+            worker = None
+            try:
+                worker = self._slots[slot] = JobThread(
+                    self._client, next(self._names), self._renderer.judge, self._renderer.cancel
+                )
+                worker.run()
+            except Exception as exc:
+                log.warning("job thread starts again", cause=first_line(exc))
+            self._slots[slot] = None
+            self._stopped.wait(1)
+
+    def _keep(self) -> None:
+        """Show Redis that the running jobs are alive, and look for those that are not."""
+        longest_s = self._settings.render_deadline_s + _STORING_S
+        maintained = time.monotonic()
+        while True:
+            beaten = time.monotonic()
+            try:
+                workers = [worker for worker in self._slots if worker is not None]
+                for worker in workers:
+                    worker.beat(longest_s)
+                if time.monotonic() - beaten > HEARTBEAT_S:
+                    # Redis was away. Others have yet to show that their jobs are alive.
+                    maintained = time.monotonic()
+                elif workers and time.monotonic() - maintained >= MAINTENANCE_S:
+                    maintained = time.monotonic()
+                    workers[0].maintain()
+            except Exception as exc:
+                log.warning("worker could not keep its jobs", cause=first_line(exc))
+            time.sleep(HEARTBEAT_S / 2)
+
+    def _drain(self, threads: list[threading.Thread]) -> None:
+        log.info("worker stopping", running=self._running())
+        for worker in self._slots:
+            if worker is not None:
+                worker.stop()
+        _join(threads, self._settings.worker_grace_s, self._forced)
+        if any(thread.is_alive() for thread in threads):
+            log.warning("worker hands back its jobs", jobs=self._running())
+        self._renderer.stopping.set()
+        self._engine.close()
+        _join(threads, _HAND_BACK_S, threading.Event())
+
+    def _running(self) -> list[str]:
+        return [job_id for worker in self._slots if worker is not None for job_id in worker.running]
+
+
+def _join(threads: list[threading.Thread], seconds: float, cut_short: threading.Event) -> None:
+    end = time.monotonic() + seconds
+    while any(thread.is_alive() for thread in threads) and time.monotonic() < end:
+        if cut_short.wait(0.05):
+            return
+
+
+def _names() -> Iterator[str]:
+    """Names for RQ's list of workers: host, process, number. No two are the same, ever."""
+    process = f"{socket.gethostname()}.{getpid()}-{secrets.token_hex(2)}"
+    return (f"{process}.{number}" for number in count(1))

@@ -1,0 +1,230 @@
+"""The composition root of a farm without a Redis of its own: what `farm serve` then is.
+
+::
+
+    farm serve
+    ├─ Valkey        first to start, last to stop; started again when it ends
+    ├─ farm worker   started again when it ends
+    └─ gunicorn      its end is the farm's end
+
+gunicorn is stopped before the worker and the worker before Valkey, so that each finishes while what
+it needs is still there.
+"""
+
+import math
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import structlog
+
+from farm import logs
+from farm.errors import StartError
+from farm.jobs.embedded import EmbeddedValkey
+from farm.settings import Settings
+
+log = structlog.get_logger()
+
+_WORKER = [sys.executable, "-m", "farm.cli", "worker"]
+#: SIGQUIT means at once, as it does to gunicorn; a second of the others does too.
+_STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+#: gunicorn's: reload, log reopen, upgrade, a worker more, a worker less.
+_PASSED_ON = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU)
+#: A child that was told SIGINT besides SIGTERM has this long, before it is killed.
+_QUICK_S = 8.0
+#: Pauses before what ended is started again: doubled each time, and anew after a life this long.
+_FIRST_PAUSE_S = 0.5
+_MAX_PAUSE_S = 10.0
+_LONG_LIFE_S = 10.0
+
+
+def run(
+    settings: Settings, gunicorn_command: list[str], worker_command: list[str] | None = None
+) -> int:
+    """Run the farm until gunicorn ends or a signal stops it; returns the exit code, 0 if stopped.
+
+    For the main thread of a process that does nothing else: it takes the signals over. Raises
+    `StartError` when Valkey cannot be started.
+    """
+    logs.configure(settings)
+    supervisor = _Supervisor(
+        settings, Child("gunicorn", gunicorn_command), Child("worker", worker_command or _WORKER)
+    )
+    return supervisor.run()
+
+
+class Child:
+    """A process in a session of its own, so that a terminal's Ctrl-C does not reach it."""
+
+    def __init__(self, name: str, command: list[str]) -> None:
+        self.name = name
+        # It ends with this process even if that is killed.
+        tie = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
+        self._command = [*tie, *command]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def exit_status(self) -> int | None:
+        """Its exit code, or minus the signal that ended it; 0 before it was started.
+
+        None while it runs.
+        """
+        return self._process.poll() if self._process else 0
+
+    def send(self, number: int) -> None:
+        if self._process:
+            self._process.send_signal(number)
+
+    def send_group(self, number: int) -> None:
+        """Signal the child and all that it started and did not give a group of its own."""
+        if self._process:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+
+class Kept:
+    """What is started again when it ends, after a pause that grows while its lives are short."""
+
+    def __init__(self, name: str, what: Child | EmbeddedValkey) -> None:
+        self._name = name
+        self._what = what
+        self._pause_s = _FIRST_PAUSE_S
+        self._started = time.monotonic()
+        self._due: float | None = None
+
+    def start(self) -> None:
+        self._started = time.monotonic()
+        self._due = None
+        self._what.start()
+
+    def keep_up(self) -> float | None:
+        """Start it again if it is time to. Returns the seconds until then; None while it runs."""
+        if self._due is None:
+            status = self._what.exit_status
+            if status is None:
+                return None
+            self._ended("child ended", exit_status=status)
+        elif time.monotonic() >= self._due:
+            try:
+                self.start()
+                log.info("child started again", child=self._name)
+                return None
+            except StartError as exc:
+                self._ended("child does not start", cause=str(exc))
+        assert self._due is not None
+        return max(0.0, self._due - time.monotonic())
+
+    def _ended(self, event: str, **facts: object) -> None:
+        now = time.monotonic()
+        if now - self._started >= _LONG_LIFE_S:
+            self._pause_s = _FIRST_PAUSE_S
+        log.error(event, child=self._name, **facts, again_in_s=self._pause_s)
+        self._due = now + self._pause_s
+        self._pause_s = min(self._pause_s * 2, _MAX_PAUSE_S)
+
+
+class _Supervisor:
+    def __init__(self, settings: Settings, gunicorn: Child, worker: Child) -> None:
+        self._settings = settings
+        self._valkey = EmbeddedValkey(settings)
+        self._gunicorn = gunicorn
+        self._worker = worker
+        self._hurried = False
+        # Python writes every signal's number here; see signal.set_wakeup_fd.
+        self._signals, self._wakeup = socket.socketpair()
+        self._wakeup.setblocking(False)
+        signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
+        for number in (*_STOP, *_PASSED_ON, signal.SIGCHLD):
+            signal.signal(number, lambda *_: None)
+
+    def run(self) -> int:
+        try:
+            self._valkey.start()
+            log.info("embedded valkey up", data=str(self._valkey.folder))
+            self._worker.start()
+            self._gunicorn.start()
+            code = self._serve()
+        finally:
+            self._end(self._gunicorn, _gunicorn_grace_s(self._settings))
+            # What a gunicorn that was killed has left.
+            self._gunicorn.send_group(signal.SIGTERM)
+            self._end(self._worker, self._settings.worker_grace_s + 15)
+            self._valkey.stop()
+        log.info("stopped", exit_code=code)
+        return code
+
+    def _serve(self) -> int:
+        kept = [Kept("valkey", self._valkey), Kept("worker", self._worker)]
+        while (status := self._gunicorn.exit_status) is None:
+            self._reap_adopted()
+            pauses = [pause for each in kept if (pause := each.keep_up()) is not None]
+            number = self._next_signal(min(pauses, default=None))
+            if number in _STOP:
+                log.info("stopping", signal=signal.Signals(number).name)
+                self._hurried = number == signal.SIGQUIT
+                status = self._end(self._gunicorn, _gunicorn_grace_s(self._settings))
+                # It may have been told before it knew signals.
+                return 0 if status in (-signal.SIGTERM, -signal.SIGINT) else _exit_code(status)
+            if number in _PASSED_ON:
+                self._gunicorn.send(number)
+        log.error("child ended, and so the farm", child="gunicorn", exit_status=status)
+        return _exit_code(status)
+
+    def _end(self, child: Child, bound_s: float) -> int:
+        """End a child, by force after the bound or, soon, if asked again. Returns its status."""
+        child.send(signal.SIGTERM)
+        if self._hurried:
+            child.send(signal.SIGINT)
+        end = time.monotonic() + (_QUICK_S if self._hurried else bound_s)
+        while (status := child.exit_status) is None:
+            left_s = end - time.monotonic()
+            if left_s <= 0:
+                log.warning("child did not end in time and is killed", child=child.name)
+                child.send_group(signal.SIGKILL)
+                left_s = _QUICK_S
+            if self._next_signal(left_s) in _STOP and not self._hurried:
+                self._hurried = True
+                child.send(signal.SIGINT)
+                end = time.monotonic() + _QUICK_S
+        return status
+
+    def _next_signal(self, timeout_s: float | None) -> int:
+        """The signal that came next, SIGCHLD among them; 0 if none came in time."""
+        self._signals.settimeout(None if timeout_s is None else max(timeout_s, 0.001))
+        try:
+            return self._signals.recv(1)[0]
+        except TimeoutError:
+            return 0
+
+    def _reap_adopted(self) -> None:
+        """Reap orphans, which a container's first process inherits: those of killed browsers."""
+        own = (self._valkey.pid, self._worker.pid, self._gunicorn.pid)
+        with suppress(ChildProcessError):
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if ended.si_pid in own:
+                    return
+                os.waitpid(ended.si_pid, 0)
+
+
+def _gunicorn_grace_s(settings: Settings) -> float:
+    """gunicorn ends within its graceful_timeout (conf/gunicorn.conf.py); some seconds more."""
+    return math.ceil(settings.body_deadline_s + settings.render_deadline_s) + 10 + 5
+
+
+def _exit_code(status: int) -> int:
+    """A shell's code for a child's exit status."""
+    return status if status >= 0 else 128 - status

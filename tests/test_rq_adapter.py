@@ -1,0 +1,340 @@
+"""What is done about RQ's inside: a test for each override, on a real server."""
+
+import json
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import rq
+from rq.job import Job, JobStatus
+from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
+from rq.serializers import JSONSerializer
+
+from farm.jobs import broker, rq_adapter, task
+from farm.jobs.rq_adapter import QUEUE_NAME, Abandoned, JobThread, RenderQueue, Verdict
+from tests.farm_process import wait_until
+
+TTL_S = 3600
+JOB = "6a3a8c0e-5f0e-4c43-9b3b-0c2f5d6f7a10"
+
+
+class Jobs:
+    """Stands where the renderer does: what a job does is up to the test."""
+
+    def __init__(self) -> None:
+        self.body: Callable[[str], object] = lambda job_id: None
+        self.verdict = Verdict.RETRY
+        self.judged: list[tuple[str, BaseException]] = []
+        self.cancelled: list[str] = []
+
+    def render(self, job_id: str) -> None:
+        self.body(job_id)
+
+    def judge(self, job_id: str, meta: dict[str, Any], error: BaseException) -> Verdict:
+        meta["times"] = meta.get("times", 0) + 1
+        self.judged.append((job_id, error))
+        return self.verdict
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    work = Jobs()
+    monkeypatch.setattr(task, "_renderer", work)
+    return work
+
+
+@pytest.fixture
+def queue(redis_client: redis.Redis) -> RenderQueue:
+    return RenderQueue(redis_client, TTL_S)
+
+
+@pytest.fixture
+def worker(redis_client: redis.Redis, valkey: str, jobs: Jobs) -> Iterator[JobThread]:
+    client = broker.connect_patiently(valkey)
+    worker = JobThread(client, "a-worker", jobs.judge, jobs.cancelled.append)
+    yield worker
+    worker.stop()
+    client.close()
+
+
+@pytest.fixture
+def running(worker: JobThread) -> Iterator[JobThread]:
+    """The worker at work in a thread of its own."""
+    thread = threading.Thread(target=worker.run, daemon=True)
+    thread.start()
+    yield worker
+    worker.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def enqueue(client: redis.Redis, queue: RenderQueue, job_id: str = JOB) -> None:
+    with client.pipeline() as pipe:
+        queue.enqueue(pipe, job_id, "HTML → png 1280 × 720")
+        pipe.execute()
+
+
+def rq_job(client: redis.Redis, job_id: str = JOB) -> Job:
+    return Job.fetch(job_id, connection=client, serializer=JSONSerializer)
+
+
+def status(client: redis.Redis, job_id: str = JOB) -> JobStatus:
+    return rq_job(client, job_id).get_status()
+
+
+def queued(client: redis.Redis) -> list[bytes]:
+    return client.lrange(f"rq:queue:{QUEUE_NAME}", 0, -1)
+
+
+def take(worker: JobThread) -> Job:
+    """What a worker does before it starts a job, to the point where it is in the dequeue."""
+    taken = worker.dequeue_job_and_maintain_ttl(1)
+    assert taken is not None
+    return taken[0]
+
+
+def expire(client: redis.Redis, registry: StartedJobRegistry) -> None:
+    """As if a running job's worker had been dead for a while."""
+    for member in client.zrange(registry.key, 0, -1):
+        client.zadd(registry.key, {member: time.time() - 1})
+
+
+def test_rq_is_the_one_that_this_was_written_for() -> None:
+    assert version("rq") == "3.0.0"
+    assert "rq==3.0.0" in (Path(__file__).parents[1] / "setup.cfg").read_text()
+
+
+def test_the_entry_is_small_json_and_says_what_the_job_is(
+    redis_client: redis.Redis, queue: RenderQueue
+) -> None:
+    enqueue(redis_client, queue)
+    fields = redis_client.hgetall(f"rq:job:{JOB}")
+    call = json.loads(zlib.decompress(fields[b"data"]))
+    assert call == ["farm.jobs.task.render", None, [JOB], {}]
+    assert fields[b"description"].decode() == "HTML → png 1280 × 720"
+    assert sum(len(name) + len(value) for name, value in fields.items()) < 1000
+
+
+def test_positions_count_from_one(redis_client: redis.Redis, queue: RenderQueue) -> None:
+    enqueue(redis_client, queue, "first")
+    enqueue(redis_client, queue, "second")
+    assert (queue.position("first"), queue.position("second")) == (1, 2)
+    assert queue.position("third") is None
+
+
+def test_a_job_is_done_in_a_thread_by_a_worker_that_rq_knows_by_name(
+    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+) -> None:
+    threads: list[str] = []
+    jobs.body = lambda job_id: threads.append(threading.current_thread().name)
+    enqueue(redis_client, queue)
+    wait_until(lambda: status(redis_client) == JobStatus.FINISHED)
+    assert threads
+    assert threads[0] != threading.main_thread().name
+    names = [known.name for known in rq.Worker.all(connection=redis_client)]
+    assert names == ["a-worker"]
+
+
+def test_what_rq_keeps_of_an_ended_job_expires_with_it(
+    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+) -> None:
+    def fail(job_id: str) -> None:
+        if job_id == "bad":
+            raise ValueError(job_id)
+
+    jobs.body, jobs.verdict = fail, Verdict.FAIL
+    enqueue(redis_client, queue, "good")
+    enqueue(redis_client, queue, "bad")
+    wait_until(lambda: status(redis_client, "bad") == JobStatus.FAILED)
+    for registry, job_id in ((FinishedJobRegistry, "good"), (FailedJobRegistry, "bad")):
+        known = registry(QUEUE_NAME, connection=redis_client, serializer=JSONSerializer)
+        assert known.get_job_ids(cleanup=False) == [job_id]
+        expires = known.get_expiration_time(rq_job(redis_client, job_id))
+        assert TTL_S - 60 < (expires - datetime.now(UTC)).total_seconds() <= TTL_S
+    for pattern in ("rq:*good", "rq:*bad"):
+        for key in redis_client.scan_iter(pattern):
+            assert 0 < redis_client.ttl(key) <= TTL_S
+
+
+def test_a_job_that_raised_is_queued_again_if_the_verdict_is_so(
+    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+) -> None:
+    runs: list[str] = []
+
+    def fail_once(job_id: str) -> None:
+        runs.append(job_id)
+        if len(runs) == 1:
+            raise ValueError("once")
+
+    jobs.body = fail_once
+    enqueue(redis_client, queue)
+    wait_until(lambda: status(redis_client) == JobStatus.FINISHED)
+    assert len(runs) == 2
+    assert [str(error) for _, error in jobs.judged] == ["once"]
+    assert rq_job(redis_client).meta == {"times": 1}
+
+
+def test_a_running_job_is_shown_to_be_alive(
+    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+) -> None:
+    go_on = threading.Event()
+    jobs.body = lambda job_id: go_on.wait(30)
+    enqueue(redis_client, queue)
+    wait_until(lambda: running.running == [JOB])
+    wait_until(lambda: status(redis_client) == JobStatus.STARTED)
+    (execution,) = list(running.executions.values())
+    assert redis_client.ttl(execution.key) <= 45
+    redis_client.expire(execution.key, 5)
+    running.beat(longest_s=0)  # it has run for longer than it can
+    assert redis_client.ttl(execution.key) <= 5
+    running.beat(longest_s=60)
+    assert redis_client.ttl(execution.key) > 5
+    go_on.set()
+    wait_until(lambda: status(redis_client) == JobStatus.FINISHED)
+    assert running.running == []
+
+
+def test_an_idle_worker_stops_when_told(running: JobThread, redis_client: redis.Redis) -> None:
+    wait_until(lambda: running.get_state() == "idle")
+    running.stop()
+    wait_until(lambda: not rq.Worker.all(connection=redis_client))
+
+
+def test_a_worker_that_stops_ends_its_job_first_and_takes_no_other(
+    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+) -> None:
+    go_on = threading.Event()
+    jobs.body = lambda job_id: go_on.wait(30)
+    enqueue(redis_client, queue, "first")
+    enqueue(redis_client, queue, "second")
+    wait_until(lambda: running.running == ["first"])
+    running.stop()
+    go_on.set()
+    wait_until(lambda: not rq.Worker.all(connection=redis_client))
+    assert status(redis_client, "first") == JobStatus.FINISHED
+    assert queued(redis_client) == [b"second"]
+
+
+def test_a_job_whose_worker_was_killed_is_queued_again(
+    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, worker: JobThread
+) -> None:
+    enqueue(redis_client, queue)
+    job = take(worker)
+    worker.prepare_execution(job)
+    worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+    worker.maintain()
+    assert queued(redis_client) == []
+    expire(redis_client, job.started_job_registry)
+    worker.maintain()
+    assert queued(redis_client) == [JOB.encode()]
+    assert isinstance(jobs.judged[0][1], Abandoned)
+    assert rq_job(redis_client).meta == {"times": 1}
+
+
+def test_a_job_that_killed_its_workers_fails_if_the_verdict_is_so(
+    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, worker: JobThread
+) -> None:
+    jobs.verdict = Verdict.FAIL
+    enqueue(redis_client, queue)
+    job = take(worker)
+    worker.prepare_execution(job)
+    worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+    expire(redis_client, job.started_job_registry)
+    worker.maintain()
+    assert queued(redis_client) == []
+    assert status(redis_client) == JobStatus.FAILED
+
+
+def test_a_job_whose_worker_was_killed_in_the_dequeue_is_queued_again_uncounted(
+    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, worker: JobThread
+) -> None:
+    enqueue(redis_client, queue)
+    take(worker)
+    retries = rq_job(redis_client).retries_left
+    worker.maintain()
+    assert queued(redis_client) == []
+    seen = f"rq:queue:{QUEUE_NAME}:intermediate:first_seen:{JOB}"
+    assert 0 < redis_client.ttl(seen) <= 120
+    redis_client.set(seen, time.time() - 61)
+    worker.maintain()
+    assert queued(redis_client) == [JOB.encode()]
+    assert rq_job(redis_client).retries_left == retries
+    assert jobs.judged == []
+
+
+def test_a_job_whose_worker_was_killed_between_dequeue_and_start_is_queued_again(
+    redis_client: redis.Redis, queue: RenderQueue, worker: JobThread
+) -> None:
+    enqueue(redis_client, queue)
+    job = take(worker)
+    worker.prepare_execution(job)
+    expire(redis_client, job.started_job_registry)
+    worker.maintain()
+    redis_client.set(f"rq:queue:{QUEUE_NAME}:intermediate:first_seen:{JOB}", time.time() - 61)
+    worker.maintain()
+    assert queued(redis_client) == [JOB.encode()]
+
+
+def test_a_worker_killed_in_maintenance_does_not_keep_others_from_it_for_long(
+    redis_client: redis.Redis, worker: JobThread
+) -> None:
+    (queue,) = worker.queues
+    assert queue.acquire_maintenance_lock()
+    assert not queue.acquire_maintenance_lock()
+    assert 0 < redis_client.ttl(queue.registry_cleaning_key) <= 30
+
+
+def test_a_waiting_job_can_be_removed_and_leaves_nothing_lasting(
+    redis_client: redis.Redis, queue: RenderQueue
+) -> None:
+    enqueue(redis_client, queue)
+    assert queue.remove(JOB)
+    assert queued(redis_client) == []
+    assert 0 < redis_client.ttl(f"rq:job:{JOB}") <= TTL_S
+    assert not queue.remove(JOB)
+
+
+def test_a_running_job_can_be_stopped(
+    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+) -> None:
+    go_on = threading.Event()
+
+    def work(job_id: str) -> None:
+        go_on.wait(30)
+        raise ValueError("cancelled")
+
+    jobs.body = work
+    enqueue(redis_client, queue)
+    wait_until(lambda: status(redis_client) == JobStatus.STARTED)
+    assert not queue.remove(JOB)
+    queue.stop(JOB)
+    wait_until(lambda: jobs.cancelled == [JOB])
+    go_on.set()
+    wait_until(lambda: status(redis_client) == JobStatus.STOPPED)
+    assert queued(redis_client) == []
+
+
+def test_stopping_a_job_that_nobody_runs_does_nothing(
+    redis_client: redis.Redis, queue: RenderQueue
+) -> None:
+    queue.stop(JOB)
+    enqueue(redis_client, queue)
+    queue.stop(JOB)
+    assert status(redis_client) == JobStatus.QUEUED
+
+
+def test_a_worker_outlives_commands_that_are_lost(worker: JobThread) -> None:
+    """RQ would end the thread that listens for commands."""
+    rq_adapter.JobThread._pubsub_exception_handler(worker, redis.TimeoutError("lost"))
+
+
+def test_an_execution_is_short_lived_whatever_the_job_may_take(worker: JobThread) -> None:
+    job = Job.create("operator.add", connection=worker.connection, serializer=JSONSerializer)
+    assert worker.get_heartbeat_ttl(job) == 45
