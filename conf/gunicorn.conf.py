@@ -40,8 +40,7 @@ keepalive = 75
 # A render in flight is never killed by a timeout shorter than its deadline. In a gthread worker
 # `timeout` is about the main loop only, which a request does not hold.
 timeout = math.ceil(settings.render_deadline_s) + 30
-# Bodies under way and renders under way end by their own deadlines; closing takes a moment more.
-graceful_timeout = math.ceil(settings.body_deadline_s + settings.render_deadline_s) + 10
+graceful_timeout = settings.stop_grace_s
 
 max_requests = settings.max_requests
 max_requests_jitter = settings.max_requests // 10

@@ -11,7 +11,6 @@ gunicorn is stopped before the worker and the worker before Valkey, so that each
 it needs is still there.
 """
 
-import math
 import os
 import shutil
 import signal
@@ -37,6 +36,8 @@ _STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 _PASSED_ON = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU)
 #: A child that was told SIGINT besides SIGTERM has this long, before it is killed.
 _QUICK_S = 8.0
+#: Children keep to graces of their own; this comes on top of them.
+_MARGIN_S = 5.0
 #: Pauses before what ended is started again: doubled each time, and anew after a life this long.
 _FIRST_PAUSE_S = 0.5
 _MAX_PAUSE_S = 10.0
@@ -159,10 +160,10 @@ class _Supervisor:
             self._gunicorn.start()
             code = self._serve()
         finally:
-            self._end(self._gunicorn, _gunicorn_grace_s(self._settings))
+            self._end(self._gunicorn, self._settings.stop_grace_s + _MARGIN_S)
             # What a gunicorn that was killed has left.
             self._gunicorn.send_group(signal.SIGTERM)
-            self._end(self._worker, self._settings.worker_grace_s + 15)
+            self._end(self._worker, self._settings.worker_grace_s + 3 * _MARGIN_S)
             self._valkey.stop()
         log.info("stopped", exit_code=code)
         return code
@@ -176,7 +177,7 @@ class _Supervisor:
             if number in _STOP:
                 log.info("stopping", signal=signal.Signals(number).name)
                 self._hurried = number == signal.SIGQUIT
-                status = self._end(self._gunicorn, _gunicorn_grace_s(self._settings))
+                status = self._end(self._gunicorn, self._settings.stop_grace_s + _MARGIN_S)
                 # It may have been told before it knew signals.
                 return 0 if status in (-signal.SIGTERM, -signal.SIGINT) else _exit_code(status)
             if number in _PASSED_ON:
@@ -218,11 +219,6 @@ class _Supervisor:
                 if ended.si_pid in own:
                     return
                 os.waitpid(ended.si_pid, 0)
-
-
-def _gunicorn_grace_s(settings: Settings) -> float:
-    """gunicorn ends within its graceful_timeout (conf/gunicorn.conf.py); some seconds more."""
-    return math.ceil(settings.body_deadline_s + settings.render_deadline_s) + 10 + 5
 
 
 def _exit_code(status: int) -> int:

@@ -6,6 +6,7 @@
 
 import difflib
 import hashlib
+import math
 import os
 import socket
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from pydantic import AliasChoices, Field, ValidationError, field_validator, mode
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from farm.errors import StartError
+from farm.machine import usable_cores
 
 PREFIX = "FARM_"
 #: The contract's limit on one body (50 MiB).
@@ -195,42 +197,46 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @model_validator(mode="after")
-    def _check_cors(self) -> "Settings":
-        for origin in self.cors_origins:
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
             if origin != "*" and not origin.startswith(("http://", "https://")):
-                raise ValueError(
-                    f"{PREFIX}CORS_ORIGINS: {origin!r} is not an origin such as "
-                    "https://app.example.com"
-                )
-        return self
+                raise ValueError(f"{origin!r} is not an origin such as https://app.example.com")
+        return origins
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, url: str | None) -> str | None:
+        if url and urlsplit(url).scheme not in _REDIS_SCHEMES:
+            raise ValueError(
+                "must be a URL such as redis://host:6379/0, rediss://… or unix:///path"
+            )
+        return url
+
+    @field_validator("storage_url")
+    @classmethod
+    def _check_storage_url(cls, url: str | None) -> str | None:
+        if url and urlsplit(url).scheme not in _STORAGE_SCHEMES:
+            raise ValueError("must be file:///dir, s3://…, gs://…, az://… or redis:")
+        return url
 
     @model_validator(mode="after")
-    def _check_queue(self) -> "Settings":
-        if self.redis_url and urlsplit(self.redis_url).scheme not in _REDIS_SCHEMES:
-            raise ValueError(
-                f"{PREFIX}REDIS_URL: must be a URL such as redis://host:6379/0, rediss://… or "
-                "unix:///path"
-            )
-        if self.storage_url and urlsplit(self.storage_url).scheme not in _STORAGE_SCHEMES:
-            raise ValueError(
-                f"{PREFIX}STORAGE_URL: must be file:///dir, s3://…, gs://…, az://… or redis:"
-            )
+    def _check_together(self) -> "Settings":
+        problems = []
         if self.redis_url and not self.storage_url:
-            raise ValueError(
+            problems.append(
                 f"{PREFIX}STORAGE_URL: must be set with {PREFIX}REDIS_URL, since another "
                 "machine's worker could not reach a directory of this one: s3://…, gs://…, "
                 "az://…, redis:, or file:///dir on a disk that all share"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _check_dashboard(self) -> "Settings":
         if not self.dashboard_password and not _is_loopback(self.dashboard_host):
-            raise ValueError(
+            problems.append(
                 f"{PREFIX}DASHBOARD_PASSWORD: must be set for {PREFIX}DASHBOARD_HOST to be "
                 "another address than loopback"
             )
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
     @property
@@ -267,6 +273,15 @@ class Settings(BaseSettings):
     def body_readers(self) -> int:
         """Threads of a worker that may read bodies at the same time."""
         return max(4, (self.pages_per_browser + self.max_waiting) // 2)
+
+    @property
+    def stop_grace_s(self) -> int:
+        """Seconds that gunicorn gives the requests under way when it stops.
+
+        Each ends by deadlines of its own; closing takes a moment more.
+        """
+        request_s = self.body_deadline_s + self.render_deadline_s
+        return math.ceil(max(request_s, self.download_deadline_s)) + 10
 
     @property
     def threads(self) -> int:
@@ -320,19 +335,3 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
 
 def _is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def usable_cores(root: Path = Path("/sys/fs/cgroup")) -> float:
-    """Cores this process may use: its affinity, and the quota of its cgroup (v2 or v1)."""
-    cores = float(len(os.sched_getaffinity(0)))
-    try:
-        quota, period = (root / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            quota = (root / "cpu/cpu.cfs_quota_us").read_text().strip()
-            period = (root / "cpu/cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return cores
-    if quota in ("max", "-1"):
-        return cores
-    return min(cores, int(quota) / int(period))

@@ -321,7 +321,11 @@ def test_gunicorn_never_ends_a_request_before_its_deadline(log_path: Path, site:
     """The worker timeout and the grace follow the deadline."""
     printed = subprocess.run(
         [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.conf.py", "--print-config"],
-        env={**os.environ, "FARM_RENDER_DEADLINE_S": "100"},
+        env={
+            **os.environ,
+            "FARM_RENDER_DEADLINE_S": "100",
+            "FARM_DATA_DIR": str(log_path.parent / "data"),
+        },
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,

@@ -12,7 +12,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 BELOW = {"errors", "settings", "clock", "request", "job", "storage", "logs"}
 ALLOWED = {
     "errors": set(),
-    "settings": {"errors"},
+    "machine": set(),
+    "settings": {"errors", "machine"},
     "settings_table": {"settings"},
     "logs": {"settings"},
     "clock": set(),

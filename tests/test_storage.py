@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_files_are_deleted_and_missing_ones_are_no_error(storage: Storage) -> No
 
 
 def test_it_lists_every_file(storage: Storage) -> None:
-    expected = {f"{folder}/{number}" for folder in ("inputs", "files") for number in range(600)}
+    expected = {f"{folder}/{number}" for folder in ("inputs", "files") for number in range(510)}
     for name in expected:
         storage.put(name, b"x")
     assert names(storage) == expected
@@ -225,16 +226,68 @@ def test_a_disk_that_fills_up_is_unavailable_and_spoils_nothing(directory: Objec
     assert names(directory) == {"files/a"}
 
 
-def test_a_cloud_that_does_not_answer_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Nobody listens on port 1.
-    monkeypatch.setenv("AWS_ENDPOINT", "http://127.0.0.1:1")
-    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "x")
-    storage = ObjectStorage("s3://bucket/prefix")
-    with pytest.raises(StorageUnavailable) as caught:
-        storage.put("files/a", b"x")
-    assert "Connect" in str(caught.value.__cause__)
+class Cloud(BaseHTTPRequestHandler):
+    """An S3 that answers everything with `status`; a file breaks off, and is then refused."""
+
+    status = 0
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(206 if (self.status, self.command) == (200, "GET") else self.status)
+        self.send_header("Content-Length", "3000000" if self.status == 200 else "0")
+        self.send_header("Content-Range", "bytes 0-2999999/3000000")
+        self.send_header("Last-Modified", "Mon, 15 Jan 2024 10:30:45 GMT")
+        self.end_headers()
+        if (self.status, self.command) == (200, "GET"):
+            self.wfile.write(bytes(2_000_000))
+            type(self).status = 403
+
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStorage]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Cloud) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+        monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+        yield ObjectStorage("s3://bucket/prefix")
+        server.shutdown()
+
+
+def test_a_cloud_that_refuses_is_unavailable(cloud: ObjectStorage) -> None:
+    Cloud.status = 403
+    for ask in (
+        lambda: cloud.put("files/a", b"x"),
+        lambda: cloud.read("files/a"),
+        lambda: cloud.stat("files/a"),
+        lambda: cloud.stream("files/a", 0, 1),
+        lambda: cloud.delete(["files/a"]),
+        lambda: list(cloud.list()),
+    ):
+        with pytest.raises(StorageUnavailable) as caught:
+            ask()
+        assert "403" in str(caught.value.__cause__)
+
+
+def test_a_bucket_that_is_missing_is_unavailable(cloud: ObjectStorage) -> None:
+    Cloud.status = 404
+    for ask in (lambda: cloud.put("files/a", b"x"), lambda: list(cloud.list())):
+        with pytest.raises(StorageUnavailable):
+            ask()
+
+
+def test_a_stream_that_breaks_off_is_unavailable(cloud: ObjectStorage) -> None:
+    Cloud.status = 200
+    pieces = cloud.stream("files/a", 0, 3_000_000)
+    assert len(next(pieces)) >= MIB
+    with pytest.raises(StorageUnavailable):
+        list(pieces)
 
 
 def test_a_dead_writers_leftovers_are_listed_and_deleted(

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import redis
-import rq.serializers
 import structlog
 from rq import Queue
 from rq.exceptions import NoSuchJobError
+from rq.serializers import JSONSerializer
 
 from farm.errors import AlreadyFinished, NotFound, QueueUnavailable, StartError
 from farm.jobs import broker
 from farm.jobs.record import Records
-from farm.jobs.rq_adapter import QUEUE_NAME
+from farm.jobs.rq_adapter import QUEUE_NAME, read_nothing_but_json
 from farm.settings import Settings
 
 if TYPE_CHECKING:
@@ -79,11 +79,13 @@ def run(settings: Settings) -> None:
 
 
 def create_app(settings: Settings, client: redis.Redis) -> "Flask":
-    """The WSGI application. It changes RQ for the whole process: see `_read_json`."""
+    """The WSGI application. It changes RQ for the whole process: see `read_nothing_but_json`."""
     from flask import Flask
     from rq_dashboard import web
 
-    _read_json(web)
+    web.config.serializer = JSONSerializer
+    # rq-dashboard forgets that setting in half of its places.
+    read_nothing_but_json()
     # By its package's name, Flask finds the stylesheets and templates.
     app = Flask(web.__package__)
     # What the page's corner says; rq-dashboard's way is the URL, of which it may show a password
@@ -105,18 +107,6 @@ def create_app(settings: Settings, client: redis.Redis) -> "Flask":
             values["queue_name"] = QUEUE_NAME
 
     return app
-
-
-def _read_json(web: object) -> None:
-    """Have RQ read every job as JSON, which is how the farm writes them.
-
-    rq-dashboard has a setting for it and forgets it in half of its places: the page of workers
-    fails while a job runs, since its arguments are no pickle, and what is read as a pickle runs
-    the code that is in it, so that whoever can write to the Redis could run any here. All these
-    places take RQ's default serializer, so one line there mends them all.
-    """
-    web.config.serializer = rq.serializers.JSONSerializer  # type: ignore[attr-defined]
-    rq.serializers.PickleSerializer = rq.serializers.JSONSerializer  # type: ignore[assignment]
 
 
 def _escape(app: "Flask") -> None:

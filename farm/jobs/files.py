@@ -28,6 +28,9 @@ def open_storage(settings: Settings, client: redis.Redis) -> Storage:
             storage = ObjectStorage(settings.files_url)
     except StorageUnavailable as exc:
         cause = first_line(exc.__cause__ or exc)
-        raise StartError(f"The storage of FARM_STORAGE_URL cannot be used: {cause}") from exc
+        raise StartError(
+            "The directory or bucket of FARM_STORAGE_URL (unset: in FARM_DATA_DIR) cannot be used: "
+            f"{cause}."
+        ) from exc
     Sweeper(storage, client, settings.job_ttl_s, settings.files_name).start()
     return storage

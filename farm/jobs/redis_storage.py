@@ -14,12 +14,9 @@ from typing import cast
 
 import redis
 
-from farm.errors import StartError, StorageUnavailable
+from farm.errors import StorageUnavailable
 from farm.job import input_name
-from farm.jobs import broker
-from farm.logs import first_line
-from farm.settings import Settings
-from farm.storage import NotStored, ObjectStorage, Storage, Stored
+from farm.storage import NotStored, Stored
 
 _INDEX = "farm:blobs"
 _TOTAL = "total"
@@ -59,20 +56,6 @@ for i, name in ipairs(ARGV) do
   end
 end
 """
-
-
-def open_storage(settings: Settings) -> Storage:
-    """The storage of `FARM_STORAGE_URL`, for the process that calls. Raises `StartError`."""
-    if settings.files_url.startswith("redis:"):
-        client = broker.connect(settings.queue_url, _CALL_TIMEOUT_S)
-        return RedisStorage(client, settings.redis_storage_bytes)
-    try:
-        return ObjectStorage(settings.files_url)
-    except StorageUnavailable as exc:
-        raise StartError(
-            "The directory or bucket of FARM_STORAGE_URL (unset: in FARM_DATA_DIR) cannot be used: "
-            f"{first_line(exc.__cause__ or exc)}."
-        ) from exc
 
 
 class RedisStorage:

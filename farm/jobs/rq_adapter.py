@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 import redis
+import rq.serializers
 from rq import Queue, Retry, SimpleWorker
 from rq.command import send_stop_job_command
 from rq.exceptions import AbandonedJobError, InvalidJobOperation, NoSuchJobError, StopRequested
@@ -232,3 +233,12 @@ class JobThread(SimpleWorker):
         # RQ ends the thread, and with it the worker's ear, for all but one error of Redis.
         self.log.warning("Worker %s: no commands for now: %s", self.name, exc)
         threading.Event().wait(2)
+
+
+def read_nothing_but_json() -> None:
+    """Make JSON RQ's default in this process, for tools that forget how jobs are written.
+
+    Else they take arguments for pickles, and a pickle runs the code that is in it: whoever can
+    write to the Redis could run any here.
+    """
+    rq.serializers.PickleSerializer = JSONSerializer  # type: ignore[assignment]

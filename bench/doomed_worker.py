@@ -1,0 +1,37 @@
+"""A `farm worker` that is SIGKILLed at one exact point: `python -m bench.doomed_worker POINT`.
+
+Random kills hardly ever hit the moments that matter; this one always does. All else is the real
+worker.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import rq.worker.base
+
+from farm.cli import main
+from farm.jobs.rq_adapter import JobThread
+from farm.storage import ObjectStorage
+
+#: Where each point is: what is replaced by death, and what has happened just before it.
+POINTS: dict[str, tuple[Any, str]] = {
+    "dequeue": (JobThread, "prepare_execution"),  # the job was moved out of the queue
+    "between": (JobThread, "prepare_job_execution"),  # and was registered as running
+    "job": (ObjectStorage, "put"),  # and was rendered
+    "end": (JobThread, "handle_job_success"),  # and its file and record were written
+    "maintenance": (rq.worker.base, "clean_registries"),  # the maintenance lock was taken
+}
+
+
+def die(*_: object, **__: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    owner, name = POINTS[sys.argv.pop()]
+    death: Callable[..., None] = die
+    setattr(owner, name, death)
+    main(["worker", "--concurrency", "1"])

@@ -1,0 +1,20 @@
+"""What this machine gives the farm."""
+
+import os
+from pathlib import Path
+
+
+def usable_cores(root: Path = Path("/sys/fs/cgroup")) -> float:
+    """Cores this process may use: its affinity, and the quota of its cgroup (v2 or v1)."""
+    cores = float(len(os.sched_getaffinity(0)))
+    try:
+        quota, period = (root / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota = (root / "cpu/cpu.cfs_quota_us").read_text().strip()
+            period = (root / "cpu/cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return cores
+    if quota in ("max", "-1"):
+        return cores
+    return min(cores, int(quota) / int(period))
