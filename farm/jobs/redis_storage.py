@@ -24,8 +24,6 @@ _INPUTS = input_name("")
 _PIECE_BYTES = 1 << 20
 #: Names in one deletion, which holds up all other users of Redis (500: 2 ms).
 _NAMES_AT_ONCE = 500
-#: The longest that one call may take; 52 MB need 0.3 s on the same machine, 5 s at 100 Mbit/s.
-_CALL_TIMEOUT_S = 10.0
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 #: KEYS: the file, the index. ARGV: name, data, sha256, the most bytes that all may have after it.

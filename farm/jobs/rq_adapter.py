@@ -23,6 +23,7 @@ from typing import Any
 
 import redis
 import rq.serializers
+import structlog
 from rq import Queue, Retry, SimpleWorker
 from rq.command import send_stop_job_command
 from rq.exceptions import AbandonedJobError, InvalidJobOperation, NoSuchJobError, StopRequested
@@ -32,6 +33,8 @@ from rq.job import Job
 from rq.job_lifecycle import call_exception_handlers
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
+
+log = structlog.get_logger()
 
 QUEUE_NAME = "renders"
 #: What RQ calls for a job, with the job's id.
@@ -226,12 +229,13 @@ class JobThread(SimpleWorker):
     ) -> None:
         if execution is None:
             # Its worker was killed in the dequeue, which is not the job's doing.
+            log.warning("job is tried again", job_id=job.id, cause="dequeue")
             job.retries_left = (job.retries_left or 0) + 1
         super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
 
     def _pubsub_exception_handler(self, exc: Exception, *_: Any) -> None:
         # RQ ends the thread, and with it the worker's ear, for all but one error of Redis.
-        self.log.warning("Worker %s: no commands for now: %s", self.name, exc)
+        log.warning("worker hears no commands", worker=self.name, cause=type(exc).__name__)
         threading.Event().wait(2)
 
 
