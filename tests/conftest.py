@@ -90,9 +90,24 @@ def jobs(redis_client: redis.Redis, storage: ObjectStorage) -> RedisJobs:
     return RedisJobs(redis_client, storage, Settings())
 
 
+MakeApp = Callable[..., falcon.App[falcon.Request, falcon.Response]]
+
+
 @pytest.fixture
-def client(engine: Engine, jobs: RedisJobs, storage: ObjectStorage) -> falcon.testing.TestClient:
-    return falcon.testing.TestClient(create_app(engine, jobs, storage, Settings()))
+def make_app(jobs: RedisJobs, storage: ObjectStorage) -> MakeApp:
+    """The application over an engine, with settings of its own."""
+
+    def make(
+        engine: Engine, settings: Settings | None = None
+    ) -> falcon.App[falcon.Request, falcon.Response]:
+        return create_app(engine, jobs, storage, settings or Settings())
+
+    return make
+
+
+@pytest.fixture
+def client(engine: Engine, make_app: MakeApp) -> falcon.testing.TestClient:
+    return falcon.testing.TestClient(make_app(engine))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from farm.errors import RenderTimeout
 from farm.job import file_name
 from farm.jobs import broker
 from farm.jobs.queue import RedisJobs
-from farm.jobs.record import ENDED_CHANNEL, Records, record_key
+from farm.jobs.record import Records, record_key
 from farm.render import Engine
 from farm.render.outputs import OUTPUTS
 from farm.request import RenderResult, Timings
@@ -34,10 +34,12 @@ Result = falcon.testing.Result
 
 FILE = b"\x89PNG and so on"
 RESULT = RenderResult(base64.b64encode(FILE).decode(), OUTPUTS["png"], 40, 30, Timings())
+#: JSON can spell half of a surrogate pair; no UTF-8 can.
+HALF_A_PAIR = b'{"html": "\\ud800"}'
 #: Characters that a header's value can have on its way through WSGI.
 HEADER_TEXT = st.text(st.characters(codec="latin-1", exclude_categories=["C"]), max_size=30)
 fuzzed = hypothesis_settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -119,7 +121,6 @@ def test_the_callers_request_id_is_in_the_jobs_record(client: Client) -> None:
         ({"html": None, "url": ""}, "html"),
         ({"html": "x", "url": "https://example.org"}, "url"),
         ({"html": 1}, "html"),
-        ({"html": "\ud800"}, "html"),
         ({"html": "x", "quality": 1}, "quality"),
         ({"html": "x", "options": None}, "options"),
         ({"html": "x", "options": {"width": 0}}, "options.width"),
@@ -172,7 +173,9 @@ def test_too_many_pixels_are_refused(
     assert_nothing_is_kept(redis_client, storage)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b'{"html": "a", "html": "b"}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff", b"[]", b'{"html": "a", "html": "b"}', HALF_A_PAIR]
+)
 def test_a_body_that_is_no_json_object_is_refused(
     client: Client, redis_client: redis.Redis, storage: ObjectStorage, body: bytes
 ) -> None:
@@ -379,14 +382,12 @@ def test_a_query_that_means_nothing_is_refused_by_name(
     assert [detail["field"] for detail in error["details"]] == [field]
 
 
-@pytest.mark.xfail(strict=True, reason="only the first problem of a query is listed")
 def test_every_problem_of_a_query_is_listed_at_once(client: Client) -> None:
     result = ask(client, submit(client), "wait=x&image=x&a=1&b=2")
     error = assert_is_error(result, 400, "invalid_request")
     assert [detail["field"] for detail in error["details"]] == ["wait", "image", "a", "b"]
 
 
-@pytest.mark.xfail(strict=True, reason="what float() reads is more than what a client may mean")
 @pytest.mark.parametrize("value", ["1_0", "%201", "%D9%A1"])
 def test_a_wait_is_a_plain_number(client: Client, value: str) -> None:
     job_id = submit(client)
@@ -402,8 +403,8 @@ def test_who_waits_is_answered_when_the_job_ends(
     redis_client: redis.Redis,
     end: str,
 ) -> None:
-    def listeners() -> int:
-        return int(redis_client.pubsub_numsub(ENDED_CHANNEL)[0][1])
+    def listeners() -> set[str]:
+        return {listener["id"] for listener in redis_client.client_list(_type="pubsub")}
 
     ends: dict[str, tuple[str, Callable[[], Any]]] = {
         "complete": ("completed", lambda: complete(records, storage, job_id)),
@@ -415,7 +416,7 @@ def test_who_waits_is_answered_when_the_job_ends(
     before = listeners()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ask, client, job_id, "wait=30&image=true")
-        wait_until(lambda: listeners() > before)
+        wait_until(lambda: listeners() - before)
         records.start(job_id)
         assert not waiting.done()
         end_it()
@@ -535,7 +536,6 @@ def test_other_methods_are_refused_with_those_that_are_known(
 
 
 @pytest.mark.filterwarnings("ignore:Unknown REQUEST_METHOD")
-@pytest.mark.xfail(strict=True, reason="a method that Falcon has never heard of is a 400")
 def test_methods_that_nobody_knows_are_refused_likewise(client: Client) -> None:
     environ = falcon.testing.create_environ(path="/render-async")
     environ["REQUEST_METHOD"] = "BREW"
@@ -544,7 +544,6 @@ def test_methods_that_nobody_knows_are_refused_likewise(client: Client) -> None:
     assert start_response.status.startswith("405 ")
 
 
-@pytest.mark.xfail(strict=True, reason="Falcon refuses it before the request has its id")
 def test_a_method_that_is_falcons_own_is_an_error_like_others(client: Client) -> None:
     environ = falcon.testing.create_environ(path="/render-async")
     environ["REQUEST_METHOD"] = "WEBSOCKET"

@@ -130,6 +130,31 @@ def test_a_job_whose_input_is_gone_fails(
     assert jobs.read(job_id)[0].code == InternalError.code
 
 
+@pytest.mark.parametrize("step", ["put", "complete"])
+def test_a_job_that_two_workers_do_at_once_keeps_its_file(
+    engine: Engine,
+    renderer: Renderer,
+    jobs: RedisJobs,
+    records: Records,
+    storage: ObjectStorage,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    job_id = jobs.submit(request_for(engine, BLUE), "")
+    owner = storage if step == "put" else records
+    do_step = getattr(owner, step)
+
+    def after_the_other(*args: object) -> object:
+        monkeypatch.undo()
+        Renderer(engine, storage, records).render(job_id)
+        return do_step(*args)
+
+    monkeypatch.setattr(owner, step, after_the_other)
+    renderer.render(job_id)
+    assert jobs.read(job_id)[0].status is State.COMPLETED
+    assert storage.read(file_name(job_id))[:4] == b"\x89PNG"
+
+
 def test_a_job_that_is_cancelled_while_it_runs_leaves_no_file_and_a_free_page(
     engine: Engine, renderer: Renderer, jobs: RedisJobs, storage: ObjectStorage
 ) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from farm.render import Engine
 from farm.settings import Settings
-from farm.web import create_app
+from tests.conftest import MakeApp
 from tests.farm_process import wait_until
 from tests.images import LIME, is_filled
 from tests.site import Site
@@ -140,17 +140,19 @@ def test_too_many_pixels_are_refused(client: Client) -> None:
     assert_is_error(client.simulate_post("/render", json=body), 422, "output_too_large")
 
 
-def test_a_deadline_that_passes_is_a_504(make_engine: Any) -> None:
+def test_a_deadline_that_passes_is_a_504(make_engine: Any, make_app: MakeApp) -> None:
     engine = make_engine(render_deadline_s=1)
-    client = Client(create_app(engine, Settings()))
+    client = Client(make_app(engine))
     body = {"html": "<script>while (true);</script>"}
     error = assert_is_error(client.simulate_post("/render", json=body), 504, "render_timeout")
     assert error["error"] == "The page did not finish within 1 s."
 
 
-def test_a_busy_farm_says_when_to_come_back(make_engine: Any, site: Site) -> None:
+def test_a_busy_farm_says_when_to_come_back(
+    make_engine: Any, site: Site, make_app: MakeApp
+) -> None:
     engine = make_engine(pages_per_browser=1, max_waiting=0)
-    client = Client(create_app(engine, Settings()))
+    client = Client(make_app(engine))
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(client.simulate_post, "/render-url", json={"url": site.url + "/slow"})
         wait_until(lambda: engine.status.rendering == 1)
@@ -161,9 +163,9 @@ def test_a_busy_farm_says_when_to_come_back(make_engine: Any, site: Site) -> Non
         assert held.result().status_code == 200
 
 
-def test_a_farm_without_a_browser_says_so() -> None:
+def test_a_farm_without_a_browser_says_so(make_app: MakeApp) -> None:
     engine = Engine(Settings(chromium_path="/bin/false"))
-    client = Client(create_app(engine, Settings()))
+    client = Client(make_app(engine))
     result = client.simulate_get("/health")
     assert_is_error(result, 503, "browser_unavailable")
     assert int(result.headers["Retry-After"]) >= 1
@@ -181,9 +183,7 @@ def test_a_defect_is_a_500_that_tells_nothing(
     assert "secret" not in result.text
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/renders", "/render/", "/render-async/1", "/%00", "/Render"]
-)
+@pytest.mark.parametrize("path", ["/", "/renders", "/render/", "/renders", "/%00", "/Render"])
 def test_an_unknown_address_is_a_404(client: Client, path: str) -> None:
     assert_is_error(client.simulate_post(path, json={"html": "x"}), 404, "not_found")
 
@@ -272,9 +272,9 @@ def test_there_are_no_cors_headers_unless_set(client: Client) -> None:
     assert not [name for name in result.headers if name.lower().startswith("access-control")]
 
 
-def test_a_named_origin_may_call(engine: Engine) -> None:
+def test_a_named_origin_may_call(engine: Engine, make_app: MakeApp) -> None:
     settings = Settings(cors_origins=("https://a.example",))
-    client = Client(create_app(engine, settings))
+    client = Client(make_app(engine, settings))
     result = client.simulate_get("/status", headers={"Origin": "https://a.example"})
     assert result.headers["Access-Control-Allow-Origin"] == "https://a.example"
     result = client.simulate_get("/status", headers={"Origin": "https://b.example"})
@@ -290,7 +290,7 @@ def test_a_named_origin_may_call(engine: Engine) -> None:
     assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
 
 
-def test_an_error_has_cors_headers_too(engine: Engine) -> None:
-    client = Client(create_app(engine, Settings(cors_origins=("*",))))
+def test_an_error_has_cors_headers_too(engine: Engine, make_app: MakeApp) -> None:
+    client = Client(make_app(engine, Settings(cors_origins=("*",))))
     result = client.simulate_get("/nowhere", headers={"Origin": "https://a.example"})
     assert result.headers["Access-Control-Allow-Origin"] == "*"

@@ -28,7 +28,7 @@ _CALL_TIMEOUT_S = 0.4
 _CALLS_AT_ONCE = 16
 _TURN_S = 0.2
 #: How long a start waits for a Redis that is starting too. The embedded one runs before others do.
-_START_TIMEOUT_S = 15.0
+_START_TIMEOUT_S = 5.0
 
 
 def connect(url: str, call_timeout_s: float = _CALL_TIMEOUT_S) -> redis.Redis:

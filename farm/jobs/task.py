@@ -15,11 +15,12 @@ from farm.errors import (
     BrowserUnavailable,
     FarmError,
     InternalError,
+    NotFound,
     PageCrashes,
     RenderTimeout,
     Unavailable,
 )
-from farm.job import file_name, input_name
+from farm.job import State, file_name, input_name
 from farm.jobs.record import Records
 from farm.jobs.rq_adapter import Abandoned, Verdict
 from farm.logs import first_line
@@ -74,14 +75,30 @@ class Renderer:
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=record.request_id, job_id=job_id):
             result = self._result(job_id, record.request_id)
-            self._storage.put(file_name(job_id), result.data)
-            if self._records.complete(job_id, result):
-                total_ms = round((time.perf_counter() - started) * 1000, 1)
-                log.info("job", outcome="completed", bytes=result.size, total_ms=total_ms)
+            if self._has_ended(job_id):
+                log.info("job", outcome="ended meanwhile")
             else:
-                self._storage.delete([file_name(job_id)])
-                log.info("job", outcome="cancelled while it ran")
+                self._storage.put(file_name(job_id), result.data)
+                self._complete(job_id, result, started)
             self._storage.delete([input_name(job_id)])
+
+    def _complete(self, job_id: str, result: RenderResult, started: float) -> None:
+        if self._records.complete(job_id, result):
+            total_ms = round((time.perf_counter() - started) * 1000, 1)
+            log.info("job", outcome="completed", bytes=result.size, total_ms=total_ms)
+        elif self._has_ended(job_id, State.COMPLETED):
+            # It was run twice, and the file is the other run's as well.
+            log.info("job", outcome="completed meanwhile")
+        else:
+            self._storage.delete([file_name(job_id)])
+            log.info("job", outcome="cancelled meanwhile")
+
+    def _has_ended(self, job_id: str, how: State | None = None) -> bool:
+        try:
+            status = self._records.read(job_id).status
+        except NotFound:  # and its record has expired since
+            return how is None
+        return status.final if how is None else status is how
 
     def _result(self, job_id: str, request_id: str) -> RenderResult:
         try:

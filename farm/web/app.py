@@ -36,7 +36,8 @@ def create_app(
     engine: Engine, jobs: Jobs, storage: Storage, settings: Settings
 ) -> falcon.App[falcon.Request, falcon.Response]:
     """The farm as a WSGI application over an engine that was started, or will be."""
-    app = falcon.App(middleware=RequestIds())
+    app: falcon.App[falcon.Request, falcon.Response]
+    app = falcon.App(middleware=RequestIds(), request_type=Request)
     if settings.cors_origins:
         origins = "*" if "*" in settings.cors_origins else settings.cors_origins
         exposed = ["X-Request-Id", "X-Image-Width", "X-Image-Height", "Server-Timing", "Location"]
@@ -50,7 +51,7 @@ def create_app(
     app.add_route("/render-url", RenderResource(engine, bodies, URL))
     downloads = Downloads(storage, settings.downloads, settings.download_deadline_s)
     app.add_route("/render-async", SubmitResource(engine, bodies, jobs))
-    app.add_route("/render-async/{job_id}", JobResource(jobs, downloads))
+    app.add_route("/render-async/{job_id}", JobResource(jobs, storage, downloads))
     app.add_route("/download/{job_id}", DownloadResource(engine, jobs, downloads))
     app.add_route("/health", HealthResource(engine))
     app.add_route("/status", StatusResource(engine))
@@ -59,16 +60,27 @@ def create_app(
     return app
 
 
-class RequestIds:
-    """Every request gets an id of its own; log and `X-Request-Id` take the caller's if it is sane.
+class Request(falcon.Request):
+    """Has an id of its own; the log and `X-Request-Id` take the caller's if that is sane.
 
-    `req.context.id` is the render's own (a UUID4), `req.context.log_id` the one to be found by.
+    `context.id` is the request's own (a UUID4), `context.log_id` the one to be found by. They are
+    made here, since Falcon refuses some requests before any middleware.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.method not in falcon.COMBINED_METHODS or self.method == "WEBSOCKET":
+            # Falcon answers 400 to what it does not know; no route answers this one: 405.
+            self.method = "TRACE"
+        self.context.id = str(uuid.uuid4())
+        callers = self.get_header("X-Request-Id") or ""
+        self.context.log_id = callers if _CALLERS_ID.fullmatch(callers) else self.context.id
+
+
+class RequestIds:
+    """Binds the request's id to the log, and answers it."""
+
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        req.context.id = str(uuid.uuid4())
-        callers = req.get_header("X-Request-Id") or ""
-        req.context.log_id = callers if _CALLERS_ID.fullmatch(callers) else req.context.id
         structlog.contextvars.bind_contextvars(request_id=req.context.log_id)
         resp.set_header("X-Request-Id", req.context.log_id)
 
@@ -99,6 +111,7 @@ def answer_error(
         resp.set_header("Content-Range", f"bytes */{error.size}")
     if isinstance(error, Unavailable):
         resp.set_header("Retry-After", str(error.retry_after_s))
+    resp.set_header("X-Request-Id", req.context.log_id)
     resp.status = error.status
     resp.content_type = falcon.MEDIA_JSON
     resp.data = json.dumps(body).encode()

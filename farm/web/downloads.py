@@ -7,7 +7,7 @@ deadline each and a bounded share of the threads.
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import falcon
 
@@ -27,16 +27,6 @@ class Downloads:
         self._storage = storage
         self._deadline_s = deadline_s
         self._places = threading.BoundedSemaphore(at_once)
-
-    def whole(self, job_id: str) -> bytes:
-        """A job's whole file. Raises `Busy` or `NotFound`."""
-        self._take_place()
-        try:
-            return self._storage.read(file_name(job_id))
-        except NotStored as exc:
-            raise NotFound(NO_FILE) from exc
-        finally:
-            self._places.release()
 
     def answer(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Answer with a job's file, or the range of it that is asked for.
@@ -64,20 +54,19 @@ class Downloads:
             resp.content_range = (start, start + length - 1, stored.size)
 
     def _stream(self, req: falcon.Request, name: str, start: int, length: int) -> "_Stream":
-        self._take_place()
+        return self.send(req, lambda: self._storage.stream(name, start, length))
+
+    def send(self, req: falcon.Request, make: Callable[[], Iterator[bytes]]) -> "_Stream":
+        """What `make` makes, holding one of the places until it is sent. Raises `Busy`."""
+        if not self._places.acquire(blocking=False):
+            raise Busy("Too many downloads are under way; try again in a moment.")
         try:
-            pieces = self._storage.stream(name, start, length)
+            sock = req.env.get("gunicorn.socket")
+            deadline = SocketDeadline(sock, self._deadline_s, socket.SHUT_RDWR)
+            return _Stream(make(), deadline, self._places)
         except BaseException:
             self._places.release()
             raise
-        sock = req.env.get("gunicorn.socket")
-        return _Stream(
-            pieces, SocketDeadline(sock, self._deadline_s, socket.SHUT_RDWR), self._places
-        )
-
-    def _take_place(self) -> None:
-        if not self._places.acquire(blocking=False):
-            raise Busy("Too many downloads are under way; try again in a moment.")
 
 
 class _Stream:
@@ -111,6 +100,8 @@ def _has_it(req: falcon.Request, stored: Stored) -> bool:
 
 def _asked_range(req: falcon.Request, stored: Stored) -> tuple[int, int]:
     """Start and length. One range is served; what is no such range means the whole (RFC 9110)."""
+    if req.method != "GET":
+        return 0, stored.size
     match = _RANGE.fullmatch((req.get_header("Range") or "").strip())
     only_if = req.get_header("If-Range")
     if match is None or (only_if is not None and only_if != stored.etag):

@@ -3,19 +3,22 @@
 import base64
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import falcon
 
 from farm.errors import InvalidRequest, NotFound, NotReady, Problem
-from farm.job import Jobs, State
+from farm.job import Jobs, State, file_name
 from farm.render import Engine
 from farm.request import HTML_OR_URL, RenderRequest
+from farm.storage import NotStored, Storage
 from farm.web.access import logged
 from farm.web.body import Bodies
 from farm.web.downloads import NO_FILE, Downloads
 
 _MAX_WAIT_S = 30
+_SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,9})?")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -50,8 +53,9 @@ class SubmitResource:
 class JobResource:
     """`GET` and `DELETE /render-async/{jobId}`."""
 
-    def __init__(self, jobs: Jobs, downloads: Downloads) -> None:
+    def __init__(self, jobs: Jobs, storage: Storage, downloads: Downloads) -> None:
         self._jobs = jobs
+        self._storage = storage
         self._downloads = downloads
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
@@ -62,11 +66,20 @@ class JobResource:
         answer = record.public()
         if position is not None:
             answer["position"] = position
-        if with_image and record.status is State.COMPLETED:
-            data = self._downloads.whole(job_id)
-            answer["imageBase64"] = base64.b64encode(data).decode()
         resp.set_header("Cache-Control", "no-store")
-        resp.data = json.dumps(answer).encode()
+        if with_image and record.status is State.COMPLETED:
+            # As large as a download, so it is sent as one.
+            resp.stream = self._downloads.send(req, lambda: self._with_image(job_id, answer))
+        else:
+            resp.data = json.dumps(answer).encode()
+
+    def _with_image(self, job_id: str, answer: dict[str, Any]) -> Iterator[bytes]:
+        try:
+            data = self._storage.read(file_name(job_id))
+        except NotStored as exc:
+            raise NotFound(NO_FILE) from exc
+        answer["imageBase64"] = base64.b64encode(data).decode()
+        return iter([json.dumps(answer).encode()])
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         with logged("cancel", req):
@@ -88,11 +101,14 @@ class DownloadResource:
             raise NotReady()
         if record.status is not State.COMPLETED or record.format is None:
             raise NotFound(NO_FILE)
+        format_ = self._formats.get(record.format)
+        if format_ is None:  # of another version of the farm
+            raise NotFound(NO_FILE)
         self._downloads.answer(req, resp, job_id)
-        format_ = self._formats[record.format]
-        resp.content_type = format_.media_type
-        resp.downloadable_as = f"{job_id}.{format_.name}"
         resp.set_header("Cache-Control", "private, no-cache")
+        if resp.status != falcon.HTTP_NOT_MODIFIED:
+            resp.content_type = format_.media_type
+            resp.downloadable_as = f"{job_id}.{format_.name}"
 
     on_head = on_get
 
@@ -108,18 +124,17 @@ def _idempotency_key(req: falcon.Request) -> str | None:
 def _parse_query(req: falcon.Request) -> tuple[float, bool]:
     """`wait` in seconds, and `image`."""
     params: dict[str, Any] = dict(req.params)
-    try:
-        wait_s = float(params.pop("wait", 0))
-    except (ValueError, TypeError):
-        wait_s = -1
-    if not 0 <= wait_s <= _MAX_WAIT_S:
-        raise _invalid("wait", f"must be a number from 0 to {_MAX_WAIT_S} (seconds)")
+    problems = []
+    wait = params.pop("wait", "0")
+    if not (isinstance(wait, str) and _SECONDS.fullmatch(wait) and float(wait) <= _MAX_WAIT_S):
+        problems.append(Problem("wait", f"must be a number from 0 to {_MAX_WAIT_S} (seconds)"))
     image = params.pop("image", "false")
     if image not in ("true", "false"):
-        raise _invalid("image", "must be true or false")
-    for name in params:
-        raise _invalid(name, "unknown parameter")
-    return wait_s, image == "true"
+        problems.append(Problem("image", "must be true or false"))
+    problems += [Problem(name, "unknown parameter") for name in params]
+    if problems:
+        raise InvalidRequest(f"{problems[0].field}: {problems[0].problem}.", problems)
+    return float(wait), image == "true"
 
 
 def _invalid(field: str, problem: str) -> InvalidRequest:
