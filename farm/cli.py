@@ -16,7 +16,7 @@ from farm import serve as supervisor
 from farm.errors import FarmError, InvalidRequest, StartError
 from farm.jobs import broker
 from farm.jobs import dashboard as jobs_dashboard
-from farm.jobs.files import open_storage
+from farm.jobs.files import open_swept_storage
 from farm.jobs.worker import Worker
 from farm.render import Engine
 from farm.render.chromium import find_chromium
@@ -57,7 +57,7 @@ def worker(concurrency: int | None) -> None:
         logs.configure(farm_settings)
         broker.check(farm_settings)
         client = broker.connect_patiently(farm_settings.queue_url)
-        Worker(farm_settings, open_storage(farm_settings, client), client).run()
+        Worker(farm_settings, open_swept_storage(farm_settings, client), client).run()
     except StartError as exc:
         raise click.ClickException(f"The worker cannot start.\n{exc}") from exc
 

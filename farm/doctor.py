@@ -13,11 +13,17 @@ import psutil
 
 import farm
 from farm.errors import FarmError, StartError
+from farm.jobs import broker
+from farm.jobs.files import open_storage
+from farm.logs import first_line
 from farm.render import Engine
 from farm.render.chromium import Chromium, find_chromium
 from farm.request import HTML, RenderRequest
 from farm.settings import Settings
+from farm.storage import NotStored
 
+#: Written into the storage to see whether it works.
+_PROBE = "doctor"
 _FONTS = {
     "Latin": ("en", "fonts-liberation"),
     "Devanagari": ("hi", "fonts-noto-core"),
@@ -50,6 +56,7 @@ def examine() -> Iterator[Check]:
         yield Check("settings", False, "some are wrong", str(exc).replace("\n", "\n     "))
         return
     yield Check("settings", True, "all are valid")
+    yield from _jobs(settings)
     try:
         chromium = find_chromium(settings)
     except StartError as exc:
@@ -60,7 +67,7 @@ def examine() -> Iterator[Check]:
 
 
 def _versions() -> Check:
-    names = ("playwright", "falcon", "gunicorn")
+    names = ("playwright", "falcon", "gunicorn", "rq", "redis")
     parts = [f"Render Farm {farm.__version__}", f"Python {platform.python_version()}"]
     return Check("versions", True, ", ".join(parts + [f"{name} {version(name)}" for name in names]))
 
@@ -88,6 +95,31 @@ def _chromium(chromium: Chromium) -> Check:
         return Check("Chromium", True, chromium.path + user)
     finding = f"{chromium.path}{user}: a full browser, about three times slower"
     return Check("Chromium", False, finding, "Install a headless shell beside it.", True)
+
+
+def _jobs(settings: Settings) -> Iterator[Check]:
+    """The queue's Redis and the storage; files are written, read and removed."""
+    if settings.embedded:
+        yield Check("queue", True, "an embedded Valkey, which `farm serve` starts")
+    else:
+        try:
+            broker.check(settings)
+            yield Check("queue", True, "the Redis of FARM_REDIS_URL is there, and does not evict")
+        except StartError as exc:
+            yield Check("queue", False, "it does not work", str(exc))
+            return
+    if settings.storage_url is None:
+        yield Check("storage", True, f"a directory: {settings.files_url}")
+        return
+    try:
+        storage = open_storage(settings)
+        storage.put(_PROBE, b"ok")
+        storage.read(_PROBE)
+        storage.delete([_PROBE])
+        yield Check("storage", True, "a file was written, read and removed")
+    except (StartError, FarmError, NotStored) as exc:
+        cause = first_line(exc.__cause__ or exc)
+        yield Check("storage", False, "that of FARM_STORAGE_URL cannot be used", cause)
 
 
 def _render(settings: Settings) -> Iterator[Check]:

@@ -5,14 +5,11 @@ snake_case in Python and camelCase in JSON, and this file is where one becomes t
 """
 
 import base64
-import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Protocol, Self
 
-import ada_url
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -26,20 +23,14 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from farm.errors import InvalidRequest, InvalidUrl, OutputTooLarge, Problem
+from farm.parsing import parse_json_object, parse_url
 
 #: The contract's longest side, in CSS pixels.
 MAX_SIDE_PX = 16_384
-#: Longer URLs are refused; browsers and servers in use agree on far less.
-MAX_URL_LENGTH = 8_192
-#: A request has about ten values. Each takes a hundred times its bytes once it is parsed: 40 MB of
-#: unknown fields would take 5 GB and a minute.
-MAX_JSON_VALUES = 1_000
 #: The fields that may name a request's page.
 HTML = ("html",)
 URL = ("url",)
 HTML_OR_URL = ("html", "url")
-#: A JSON string, also one that never ends; possessive, so that it never looks back.
-_JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 class Format(Protocol):
@@ -230,91 +221,13 @@ def _check_source(fields: dict[str, Any], sources: tuple[str, ...]) -> list[Prob
     return problems
 
 
-def parse_json_object(body: bytes) -> dict[str, Any]:
-    """A JSON object, read strictly: UTF-8, no duplicate names, no NaN. Raises `InvalidRequest`."""
-    skeleton = _JSON_STRING.sub(b"", body)
-    if sum(map(skeleton.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
-        raise InvalidRequest("The body has far more values than a request can have.")
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise InvalidRequest(f"The body is not UTF-8: byte {exc.start} is wrong.") from exc
-    duplicates: list[str] = []
-    try:
-        value = json.loads(
-            text,
-            object_pairs_hook=lambda pairs: _object(pairs, duplicates),
-            parse_constant=_refuse_constant,
-        )
-    except json.JSONDecodeError as exc:
-        where = f"{exc.msg[0].lower()}{exc.msg[1:]}, line {exc.lineno} column {exc.colno}"
-        raise InvalidRequest(f"The body is not valid JSON: {where}.") from exc
-    except (ValueError, RecursionError) as exc:
-        cause = "a number or a nesting in it is out of all bounds"
-        raise InvalidRequest(f"The body is not valid JSON: {cause}.") from exc
-    if not isinstance(value, dict):
-        raise InvalidRequest("The body must be a JSON object.")
-    if duplicates:
-        problems = [Problem(name, "given more than once") for name in duplicates]
-        raise InvalidRequest(_summary(problems), problems)
-    return value
-
-
-def parse_url(url: str) -> str:
-    """The URL as a browser would load it: absolute, http or https, its host normalised.
-
-    The WHATWG parser forgives more than a service should (control characters, `http:host`,
-    backslashes, credentials): those are refused first.
-    """
-    scheme, separator, rest = url.partition("://")
-    if (
-        len(url) > MAX_URL_LENGTH
-        or scheme.lower() not in ("http", "https")
-        or not separator
-        or not rest
-        or rest[0] in "/\\?#"
-        or any(character <= " " or character in "\x7f\\" for character in url)
-    ):
-        raise _bad_url()
-    try:
-        parsed = ada_url.URL(url)
-    except (ValueError, UnicodeEncodeError):
-        raise _bad_url() from None
-    if not parsed.hostname:
-        raise _bad_url()
-    if parsed.username or parsed.password:
-        raise PydanticCustomError("invalid_url", "must not carry a user name or a password")
-    return str(parsed.href)
-
-
 def _limits(info: ValidationInfo) -> Limits:
     assert isinstance(info.context, Limits), "validate with context=limits"
     return info.context
 
 
-def _bad_url() -> PydanticCustomError:
-    return PydanticCustomError(
-        "invalid_url",
-        "must be an absolute http or https URL of at most {length} characters",
-        {"length": MAX_URL_LENGTH},
-    )
-
-
 def _problem(text: str) -> PydanticCustomError:
     return PydanticCustomError("problem", "{text}", {"text": text})
-
-
-def _object(pairs: list[tuple[str, Any]], duplicates: list[str]) -> dict[str, Any]:
-    value: dict[str, Any] = {}
-    for name, item in pairs:
-        if name in value and name not in duplicates:
-            duplicates.append(name)
-        value[name] = item
-    return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise InvalidRequest(f"The body is not valid JSON: {name} is not a JSON number.")
 
 
 def _as_problem(error: ErrorDetails) -> Problem:

@@ -8,7 +8,7 @@ import structlog
 from farm import logs
 from farm.errors import StartError
 from farm.jobs import broker
-from farm.jobs.files import open_storage
+from farm.jobs.files import open_swept_storage
 from farm.jobs.queue import RedisJobs
 from farm.render import Engine
 from farm.settings import Settings
@@ -30,7 +30,7 @@ def create() -> falcon.App[falcon.Request, falcon.Response]:
     _engine = Engine(settings)
     _engine.start()
     client = broker.connect(settings.queue_url)
-    storage = open_storage(settings, client)
+    storage = open_swept_storage(settings, client)
     return create_app(_engine, RedisJobs(client, storage, settings), storage, settings)
 
 

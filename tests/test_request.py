@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
 from farm.errors import InvalidRequest, InvalidUrl, OutputTooLarge
+from farm.parsing import parse_url
 from farm.render.outputs import OUTPUTS
-from farm.request import Limits, RenderRequest, RenderResult, Timings, parse_url
+from farm.request import Limits, RenderRequest, RenderResult, Timings
 
 LIMITS = Limits(OUTPUTS, deadline_ms=30_000, max_pixels=67_108_864)
 

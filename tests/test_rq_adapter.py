@@ -17,6 +17,7 @@ from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
+from farm.errors import NavigationFailed
 from farm.jobs import broker, rq_adapter, task
 from farm.jobs.rq_adapter import QUEUE_NAME, Abandoned, JobThread, RenderQueue, Verdict
 from tests.farm_process import wait_until
@@ -161,6 +162,23 @@ def test_what_rq_keeps_of_an_ended_job_expires_with_it(
     for pattern in ("rq:*good", "rq:*bad"):
         for key in redis_client.scan_iter(pattern):
             assert 0 < redis_client.ttl(key) <= TTL_S
+
+
+def test_the_dashboard_is_told_why_a_job_failed_and_no_more(
+    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+) -> None:
+    def fail(job_id: str) -> None:
+        try:
+            raise OSError("https://example.com/?key=secret")
+        except OSError as exc:
+            raise NavigationFailed from exc
+
+    jobs.body, jobs.verdict = fail, Verdict.FAIL
+    enqueue(redis_client, queue)
+    wait_until(lambda: status(redis_client) == JobStatus.FAILED)
+    result = rq_job(redis_client).latest_result()
+    assert result is not None
+    assert result.exc_string == "farm.errors.NavigationFailed: The URL could not be loaded."
 
 
 def test_a_job_that_raised_is_queued_again_if_the_verdict_is_so(

@@ -14,23 +14,26 @@ from farm.storage import ObjectStorage, Storage
 _CALL_TIMEOUT_S = 10.0
 
 
-def open_storage(settings: Settings, client: redis.Redis) -> Storage:
-    """The storage, from now on swept of what has expired. Call it after a fork.
+def open_swept_storage(settings: Settings, client: redis.Redis) -> Storage:
+    """The storage, from now on swept of what has expired. Raises `StartError`."""
+    storage = open_storage(settings)
+    Sweeper(storage, client, settings.job_ttl_s, settings.files_name).start()
+    return storage
 
-    `client` is for the sweep. Raises `StartError`.
+
+def open_storage(settings: Settings) -> Storage:
+    """The storage, for the process that calls: not to be shared with a fork of it.
+
+    Raises `StartError`.
     """
-    storage: Storage
     try:
         if settings.files_url.startswith("redis:"):
-            blobs = broker.connect(settings.queue_url, _CALL_TIMEOUT_S)
-            storage = RedisStorage(blobs, settings.redis_storage_bytes)
-        else:
-            storage = ObjectStorage(settings.files_url)
+            client = broker.connect(settings.queue_url, _CALL_TIMEOUT_S)
+            return RedisStorage(client, settings.redis_storage_bytes)
+        return ObjectStorage(settings.files_url)
     except StorageUnavailable as exc:
         cause = first_line(exc.__cause__ or exc)
         raise StartError(
             "The directory or bucket of FARM_STORAGE_URL (unset: in FARM_DATA_DIR) cannot be used: "
             f"{cause}."
         ) from exc
-    Sweeper(storage, client, settings.job_ttl_s, settings.files_name).start()
-    return storage

@@ -231,7 +231,9 @@ class JobThread(SimpleWorker):
             # Its worker was killed in the dequeue, which is not the job's doing.
             log.warning("job is tried again", job_id=job.id, cause="dequeue")
             job.retries_left = (job.retries_left or 0) + 1
-        super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
+        # Not the traceback, which has URLs with their queries in it: that is the log's.
+        told = exc_string.strip().splitlines()[-1:] or [""]
+        super().handle_job_failure(job, queue, started_job_registry, told[0], execution)
 
     def _pubsub_exception_handler(self, exc: Exception, *_: Any) -> None:
         # RQ ends the thread, and with it the worker's ear, for all but one error of Redis.
