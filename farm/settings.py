@@ -257,7 +257,7 @@ class Settings(BaseSettings):
     @property
     def files_url(self) -> str:
         """Where jobs' inputs and files are, wherever that is."""
-        return self.storage_url or (self.data_dir.absolute() / "files").as_uri()
+        return self.storage_url or (self.data_dir.absolute() / "storage").as_uri()
 
     @property
     def files_name(self) -> str:

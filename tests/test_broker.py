@@ -37,12 +37,6 @@ def settings(directory: Path, password: str = "", **more: Any) -> Settings:
     )
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A start waits some seconds for a Redis that may be starting too."""
-    monkeypatch.setattr(broker, "_START_TIMEOUT_S", 0.0)
-
-
 def test_a_redis_that_keeps_what_it_has_will_do(tmp_path: Path) -> None:
     with server(tmp_path):
         broker.check(settings(tmp_path))
@@ -67,7 +61,6 @@ def test_the_password_in_the_url_is_used(tmp_path: Path) -> None:
             broker.check(settings(tmp_path))
 
 
-@pytest.mark.usefixtures("impatient")
 def test_tls_is_spoken_with_a_rediss_url(tmp_path: Path) -> None:
     with server(tmp_path), tls_in_front(tmp_path / "s") as port:
         url = f"rediss://127.0.0.1:{port}/0"
@@ -76,7 +69,7 @@ def test_tls_is_spoken_with_a_rediss_url(tmp_path: Path) -> None:
         client = broker.connect_patiently(trusting)
         assert client.set("key", "value")
         with pytest.raises(StartError):  # nobody vouches for this certificate
-            broker.check(settings(tmp_path, redis_url=url))
+            broker.check(settings(tmp_path, redis_url=url), wait_s=0)
 
 
 @contextmanager
@@ -113,10 +106,9 @@ def test_a_user_who_may_not_look_is_told_so(tmp_path: Path) -> None:
             broker.check(settings(tmp_path, redis_url=f"unix://farm:x@{tmp_path}/s"))
 
 
-@pytest.mark.usefixtures("impatient")
 def test_one_that_cannot_be_reached_is_said_without_its_password(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="cannot reach the Redis of FARM_REDIS_URL") as caught:
-        broker.check(settings(tmp_path, password="secret"))
+        broker.check(settings(tmp_path, password="secret"), wait_s=0)
     assert "secret" not in str(caught.value)
 
 

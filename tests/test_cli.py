@@ -69,7 +69,7 @@ def test_the_doctor_finds_nothing_wrong_here() -> None:
     finished = farm("doctor")
     printed = finished.stdout.decode()
     assert finished.returncode == 0, printed
-    for subject in ("versions", "fonts", "settings", "Chromium", "sandbox", "render"):
+    for subject in ("versions", "fonts", "settings", "queue", "storage", "Chromium", "render"):
         assert f"ok   {subject}: " in printed
 
 
@@ -77,6 +77,12 @@ def test_the_doctor_finds_nothing_wrong_here() -> None:
     ("environment", "subject", "says"),
     [
         ({"FARM_PORT": "0"}, "settings", "FARM_PORT: "),
+        (
+            {"FARM_REDIS_URL": "redis://127.0.0.1:1", "FARM_STORAGE_URL": "redis:"},
+            "queue",
+            "cannot reach the Redis",
+        ),
+        ({"FARM_STORAGE_URL": "file:///proc/none"}, "storage", "/proc/none"),
         ({"FARM_CHROMIUM_PATH": "/nowhere"}, "Chromium", "/nowhere is not a program"),
         ({"FARM_CHROMIUM_PATH": "/bin/false"}, "render", "/bin/false does not start"),
     ],

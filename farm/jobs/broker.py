@@ -27,8 +27,8 @@ _CALL_TIMEOUT_S = 0.4
 #: Threads of a process that may be inside Redis calls at once; a hung Redis holds no more.
 _CALLS_AT_ONCE = 16
 _TURN_S = 0.2
-#: How long a start waits for a Redis that is starting too. The embedded one runs before others do.
-_START_TIMEOUT_S = 5.0
+#: How long a start waits for a Redis that is starting too.
+_START_WAIT_S = 5.0
 
 
 def connect(url: str, call_timeout_s: float = _CALL_TIMEOUT_S) -> redis.Redis:
@@ -68,11 +68,14 @@ def translated() -> Iterator[None]:
         raise QueueUnavailable() from exc
 
 
-def check(settings: Settings) -> None:
-    """Look at the queue's Redis before the farm starts. Raises `StartError`."""
+def check(settings: Settings, wait_s: float = _START_WAIT_S) -> None:
+    """Look at the queue's Redis before the farm starts. Raises `StartError`.
+
+    An external Redis is waited for; the embedded one runs before all others do.
+    """
     client = connect(settings.queue_url)
     try:
-        info = _info(client, settings)
+        info = _info(client, settings, 0 if settings.embedded else wait_s)
     finally:
         client.close()
     version = str(info.get("redis_version", "0"))
@@ -89,9 +92,9 @@ def check(settings: Settings) -> None:
         )
 
 
-def _info(client: redis.Redis, settings: Settings) -> dict[str, Any]:
+def _info(client: redis.Redis, settings: Settings, wait_s: float) -> dict[str, Any]:
     where = "the embedded Valkey" if settings.embedded else "the Redis of FARM_REDIS_URL"
-    end = time.monotonic() + (0 if settings.embedded else _START_TIMEOUT_S)
+    end = time.monotonic() + wait_s
     while True:
         try:
             # Not CONFIG, which managed services block.
