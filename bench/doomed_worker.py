@@ -13,15 +13,15 @@ from typing import Any
 import rq.worker.base
 
 from farm.cli import main
-from farm.jobs.rq_adapter import JobThread
+from farm.jobs.rq_adapter import ThreadWorker
 from farm.storage import ObjectStorage
 
 #: Where each point is: what is replaced by death, and what has happened just before it.
 POINTS: dict[str, tuple[Any, str]] = {
-    "dequeue": (JobThread, "prepare_execution"),  # the job was moved out of the queue
-    "between": (JobThread, "prepare_job_execution"),  # and was registered as running
+    "dequeue": (ThreadWorker, "prepare_execution"),  # the job was moved out of the queue
+    "between": (ThreadWorker, "prepare_job_execution"),  # and was registered as running
     "job": (ObjectStorage, "put"),  # and was rendered
-    "end": (JobThread, "handle_job_success"),  # and its file and record were written
+    "end": (ThreadWorker, "handle_job_success"),  # and its file and record were written
     "maintenance": (rq.worker.base, "clean_registries"),  # the maintenance lock was taken
 }
 

@@ -6,7 +6,7 @@ before `Engine.render` and a storage after it.
 
 The layers; imports point down only::
 
-    cli, wsgi, serve, doctor     composition roots: read the environment, build, wire
+    cli, wsgi, supervisor, doctor     composition roots: read the environment, build, wire
     web/            jobs/        Falcon: routes, answers · RQ and Redis: queue, records, worker
     render/                      the engine: Playwright, pages, supervision
     storage                      where jobs' inputs and files live

@@ -11,8 +11,7 @@ import structlog
 
 import farm
 from farm import doctor as checks
-from farm import logs
-from farm import serve as supervisor
+from farm import logs, supervisor
 from farm.errors import FarmError, InvalidRequest, StartError
 from farm.jobs import broker
 from farm.jobs import dashboard as jobs_dashboard
@@ -47,13 +46,13 @@ def serve() -> None:
 
 
 @main.command()
-@click.option("--concurrency", type=int, help="Jobs at the same time.  [FARM_WORKER_CONCURRENCY]")
+@click.option(
+    "--concurrency", type=int, help="Jobs at the same time.  [default: FARM_JOB_CONCURRENCY]"
+)
 def worker(concurrency: int | None) -> None:
     """Render the jobs of the queue, until SIGTERM."""
-    if concurrency is not None:
-        os.environ["FARM_WORKER_CONCURRENCY"] = str(concurrency)
     try:
-        farm_settings = Settings.from_environment()
+        farm_settings = Settings.from_environment(job_concurrency=concurrency)
         logs.configure(farm_settings)
         broker.check(farm_settings)
         client = broker.connect_patiently(farm_settings.queue_url)

@@ -2,7 +2,7 @@
 
     pending → processing → completed | failed | cancelled
 
-`Jobs` is what the web layer knows of the queue; `farm.jobs` is it on RQ and Redis.
+`JobQueue` is what the web layer knows of the queue; `farm.jobs` is it on RQ and Redis.
 """
 
 import json
@@ -67,17 +67,22 @@ def _as_json(record: Record) -> dict[str, Any]:
     return {to_camel(name): value for name, value in fields.items() if value is not None}
 
 
+#: What names in the storage begin with.
+INPUTS = "inputs/"
+FILES = "files/"
+
+
 def input_name(job_id: str) -> str:
     """Where the storage has what is to be rendered."""
-    return f"inputs/{job_id}"
+    return INPUTS + job_id
 
 
 def file_name(job_id: str) -> str:
     """Where the storage has what was rendered."""
-    return f"files/{job_id}"
+    return FILES + job_id
 
 
-class Jobs(Protocol):
+class JobQueue(Protocol):
     """The job queue. All methods raise `QueueUnavailable` within a second if it is gone."""
 
     def submit(

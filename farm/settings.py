@@ -5,10 +5,8 @@
 """
 
 import difflib
-import hashlib
 import math
 import os
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -50,7 +48,7 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=64,
-        description="Worker processes, a browser each. Unset: one for every two cores of the "
+        description="gunicorn workers, a browser each. Unset: one for every two cores of the "
         "cgroup's quota, at least one (four busy pages of one browser fill two cores).",
     )
     pages_per_browser: int = Field(
@@ -146,28 +144,28 @@ class Settings(BaseSettings):
         le=2_592_000,
         description="Seconds for which a job's state and file are kept after it ended.",
     )
-    worker_concurrency: int = Field(
+    job_concurrency: int = Field(
         4, ge=1, le=64, description="Jobs that one `farm worker` renders at the same time."
     )
-    worker_grace_s: float = Field(
+    job_grace_s: float = Field(
         45,
         ge=0,
         le=3600,
         description="Seconds that a stopping `farm worker` gives its running jobs; the rest is "
         "handed back to the queue.",
     )
-    long_polls: int = Field(
+    max_long_polls: int = Field(
         32,
         ge=0,
         le=1000,
-        description="Requests of a worker process that may wait for a job to end; more are "
+        description="Requests of a gunicorn worker that may wait for a job to end; more are "
         "answered at once.",
     )
-    downloads: int = Field(
+    max_downloads: int = Field(
         16,
         ge=1,
         le=1000,
-        description="Downloads of a worker process at the same time; more are answered `busy`.",
+        description="Downloads of a gunicorn worker at the same time; more are answered `busy`.",
     )
     download_deadline_s: float = Field(
         120, gt=0, le=3600, description="Seconds a download may take; then it is broken off."
@@ -260,12 +258,6 @@ class Settings(BaseSettings):
         return self.storage_url or (self.data_dir.absolute() / "storage").as_uri()
 
     @property
-    def files_name(self) -> str:
-        """A name for that place, the same for all who share it."""
-        machine = socket.gethostname() if self.files_url.startswith("file:") else ""
-        return hashlib.sha256(f"{self.files_url} {machine}".encode()).hexdigest()[:16]
-
-    @property
     def worker_count(self) -> int:
         return self.workers or max(1, int(usable_cores() // 2))
 
@@ -290,14 +282,19 @@ class Settings(BaseSettings):
         The eight are never held for long, so health and refusals are always answered.
         """
         renders = self.pages_per_browser + self.max_waiting
-        return renders + self.body_readers + self.long_polls + self.downloads + 8
+        return renders + self.body_readers + self.max_long_polls + self.max_downloads + 8
 
     @classmethod
-    def from_environment(cls) -> "Settings":
-        """Raises `SettingsError`, which names every variable that is wrong."""
+    def from_environment(cls, **given: object) -> "Settings":
+        """The environment's settings, but for those given here that are not None.
+
+        Raises `SettingsError`, which names every variable that is wrong.
+        """
         problems = unknown_names(os.environ)
         try:
-            settings = cls()
+            settings = cls.model_validate(
+                {name: value for name, value in given.items() if value is not None}
+            )
         except ValidationError as exc:
             for error in exc.errors():
                 problems.append(_sentence(error["loc"], error["msg"]))

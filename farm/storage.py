@@ -3,7 +3,7 @@
 `Storage` is what the rest of the farm knows; `ObjectStorage` is it on obstore (local directory, S3,
 Google Cloud Storage, Azure). The queue's own Redis as a storage is `farm.jobs.redis_storage`.
 
-Names are flat: `inputs/{jobId}` and `files/{jobId}`.
+Names are `inputs/{jobId}` and `files/{jobId}`.
 """
 
 import os

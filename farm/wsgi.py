@@ -9,7 +9,7 @@ from farm import logs
 from farm.errors import StartError
 from farm.jobs import broker
 from farm.jobs.files import open_swept_storage
-from farm.jobs.queue import RedisJobs
+from farm.jobs.queue import RedisJobQueue
 from farm.render import Engine
 from farm.settings import Settings
 from farm.web import create_app
@@ -20,18 +20,20 @@ log = structlog.get_logger()
 _STOP_ALL = 4
 
 _engine: Engine | None = None
+_queue: RedisJobQueue | None = None
 
 
 def create() -> falcon.App[falcon.Request, falcon.Response]:
     """Build this worker's application; start its engine, and the removal of expired files."""
-    global _engine
+    global _engine, _queue
     settings = Settings.from_environment()
     logs.configure(settings)
     _engine = Engine(settings)
     _engine.start()
     client = broker.connect(settings.queue_url)
     storage = open_swept_storage(settings, client)
-    return create_app(_engine, RedisJobs(client, storage, settings), storage, settings)
+    _queue = RedisJobQueue(client, storage, settings)
+    return create_app(_engine, _queue, storage, settings)
 
 
 def wait_started(first: bool) -> None:
@@ -51,6 +53,8 @@ def wait_started(first: bool) -> None:
 
 
 def close() -> None:
-    """End the engine, and with it Chromium; called when the worker exits."""
+    """End the engine, and with it Chromium, and let go of Redis; called when the worker exits."""
     if _engine is not None:
         _engine.close()
+    if _queue is not None:
+        _queue.close()

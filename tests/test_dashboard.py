@@ -421,4 +421,4 @@ def test_it_says_that_its_port_is_taken(broker: Broker) -> None:
 
 def test_it_says_that_the_farm_is_not_running(tmp_path: Path) -> None:
     said = start_error("", data_dir=str(tmp_path))
-    assert said == "The farm cannot reach the embedded Valkey; is `farm serve` running here?"
+    assert said == "The embedded Valkey cannot be reached; is `farm serve` running here?"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from farm.errors import RenderTimeout, StorageUnavailable
 from farm.job import file_name
-from farm.jobs.queue import RedisJobs
+from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
 from farm.render import Engine
 from farm.render.outputs import OUTPUTS
@@ -63,7 +63,7 @@ def make_file(client: Client, records: Records, storage: ObjectStorage) -> MakeF
 
 
 @pytest.fixture
-def client_of(engine: Engine, jobs: RedisJobs, storage: ObjectStorage) -> Callable[..., Client]:
+def client_of(engine: Engine, jobs: RedisJobQueue, storage: ObjectStorage) -> Callable[..., Client]:
     """Clients of farms with settings of their own, for the same jobs and files."""
 
     def make(of_storage: ObjectStorage = storage, **settings: object) -> Client:
@@ -351,7 +351,7 @@ def test_an_expired_job_has_no_file_though_it_may_still_be_there(
 def test_a_file_that_is_gone_is_not_found_and_takes_no_place(
     client_of: Callable[..., Client], make_file: MakeFile, storage: ObjectStorage
 ) -> None:
-    client = client_of(downloads=1)
+    client = client_of(max_downloads=1)
     gone, there = make_file(), make_file()
     storage.delete([file_name(gone.rpartition("/")[2])])
     for _ in range(3):
@@ -365,7 +365,7 @@ def test_storage_that_is_gone_is_unavailable(
     path = make_file()
     broken = ObjectStorage((tmp_path / "broken").as_uri())
     (tmp_path / "broken" / "files").write_text("a file where the directory should be")
-    client = client_of(broken, downloads=1)
+    client = client_of(broken, max_downloads=1)
     for method in ("GET", "HEAD"):
         result = client.simulate_request(method, path)
         assert result.status_code == 503
@@ -389,7 +389,7 @@ def test_other_methods_are_refused_with_those_that_are_known(
 def test_a_download_has_its_place_until_it_is_closed(
     client_of: Callable[..., Client], make_file: MakeFile, iterated: bool
 ) -> None:
-    client = client_of(downloads=1)
+    client = client_of(max_downloads=1)
     path = make_file()
     pieces = begin(client, path)
     if iterated:
@@ -408,7 +408,7 @@ def test_a_download_has_its_place_until_it_is_closed(
 def test_a_download_gives_no_more_than_its_own_place_back(
     client_of: Callable[..., Client], make_file: MakeFile
 ) -> None:
-    client = client_of(downloads=2)
+    client = client_of(max_downloads=2)
     path = make_file()
     first, second = begin(client, path), begin(client, path)
     assert is_busy(client, path)
@@ -435,7 +435,7 @@ class BreaksOff(ObjectStorage):
 def test_a_download_that_breaks_off_gives_its_place_back(
     client_of: Callable[..., Client], make_file: MakeFile, tmp_path: Path
 ) -> None:
-    client = client_of(BreaksOff((tmp_path / "storage").as_uri()), downloads=1)
+    client = client_of(BreaksOff((tmp_path / "storage").as_uri()), max_downloads=1)
     path = make_file()
     pieces = begin(client, path)
     sent = iter(pieces)
@@ -443,12 +443,12 @@ def test_a_download_that_breaks_off_gives_its_place_back(
     with pytest.raises(StorageUnavailable):
         next(sent)
     pieces.close()
-    assert not is_busy(client_of(downloads=1), path)
+    assert not is_busy(client_of(max_downloads=1), path)
     begin(client, path).close()
 
 
 def test_refusals_take_no_place(client_of: Callable[..., Client], make_file: MakeFile) -> None:
-    client = client_of(downloads=1)
+    client = client_of(max_downloads=1)
     path = make_file()
     for _ in range(2):
         assert_is_past_the_end(get_range(client, path, "bytes=9999-"))
@@ -459,7 +459,7 @@ def test_refusals_take_no_place(client_of: Callable[..., Client], make_file: Mak
 def test_a_record_of_a_format_that_is_gone_takes_no_place(
     client_of: Callable[..., Client], make_file: MakeFile, redis_client: redis.Redis
 ) -> None:
-    client = client_of(downloads=1)
+    client = client_of(max_downloads=1)
     strange, path = make_file(), make_file()
     key = record_key(strange.rpartition("/")[2])
     redis_client.set(key, redis_client.get(key).replace(b'"png"', b'"gif"'))
@@ -567,7 +567,7 @@ def test_a_download_that_nobody_reads_is_broken_off_and_gives_its_place_back(
     near, _ = sockets
     # No more than this is on its way; the file is larger.
     near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
-    client = client_of(downloads=1, download_deadline_s=0.1)
+    client = client_of(max_downloads=1, download_deadline_s=0.1)
     small, path = make_file(), make_file(bytes(20_000_000))
     pieces = begin(client, path, **{"gunicorn.socket": near})
     with pytest.raises(OSError, match=BROKEN):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from farm.errors import RenderTimeout
 from farm.job import file_name
 from farm.jobs import broker
-from farm.jobs.queue import RedisJobs
+from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
 from farm.render import Engine
 from farm.render.outputs import OUTPUTS
@@ -241,7 +241,7 @@ def assert_is_unavailable(result: Result, code: str) -> None:
 def test_without_redis_jobs_are_unavailable_and_renders_are_not(
     engine: Engine, storage: ObjectStorage, tmp_path: Path
 ) -> None:
-    jobs = RedisJobs(broker.connect(f"unix://{tmp_path}/nobody"), storage, Settings())
+    jobs = RedisJobQueue(broker.connect(f"unix://{tmp_path}/nobody"), storage, Settings())
     client = Client(create_app(engine, jobs, storage, Settings()))
     job_id = uuid.uuid4()
     for method, path in [
@@ -264,7 +264,7 @@ def test_without_storage_a_submission_is_refused_and_not_queued(
 ) -> None:
     (tmp_path / "inputs").write_text("a file where the directory should be")
     broken = ObjectStorage(tmp_path.as_uri())
-    jobs = RedisJobs(redis_client, broken, Settings())
+    jobs = RedisJobQueue(redis_client, broken, Settings())
     client = Client(create_app(engine, jobs, broken, Settings()))
     result = client.simulate_post("/render-async", json={"html": "x"})
     assert_is_unavailable(result, "storage_unavailable")
@@ -555,8 +555,8 @@ def test_a_method_that_is_falcons_own_is_an_error_like_others(client: Client) ->
 @pytest.fixture
 def impatient(engine: Engine, redis_client: redis.Redis, storage: ObjectStorage) -> Client:
     """A client of a farm where nobody can wait for a job to end."""
-    settings = Settings(long_polls=0)
-    jobs = RedisJobs(redis_client, storage, settings)
+    settings = Settings(max_long_polls=0)
+    jobs = RedisJobQueue(redis_client, storage, settings)
     return Client(create_app(engine, jobs, storage, settings))
 
 

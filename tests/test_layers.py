@@ -25,7 +25,7 @@ ALLOWED = {
     "jobs": BELOW | {"render", "jobs"},
     "web": BELOW | {"render", "web"},
 }
-ROOTS = {"cli", "wsgi", "serve", "doctor", "__init__"}
+ROOTS = {"cli", "wsgi", "supervisor", "doctor", "__init__"}
 LIBRARIES = {
     "falcon": {"web", "wsgi"},
     "playwright": {"render"},

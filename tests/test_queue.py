@@ -17,8 +17,8 @@ from farm.errors import (
     StorageUnavailable,
 )
 from farm.job import State, input_name
-from farm.jobs import broker
-from farm.jobs.queue import RedisJobs
+from farm.jobs import broker, queue
+from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
 from farm.render.outputs import OUTPUTS
 from farm.request import HTML_OR_URL, Limits, RenderRequest, RenderResult, Timings
@@ -33,6 +33,12 @@ def request(body: str = '{"html": "<h1>Hello</h1>"}') -> RenderRequest:
     return RenderRequest.parse(body.encode(), HTML_OR_URL, LIMITS)
 
 
+@pytest.fixture(autouse=True)
+def looking_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at Redis's memory is believed for a moment otherwise."""
+    monkeypatch.setattr(queue, "_LOOK_VALID_S", 0.0)
+
+
 @pytest.fixture
 def records(redis_client: redis.Redis) -> Records:
     return Records(redis_client, 3600)
@@ -43,18 +49,19 @@ def queued(client: redis.Redis) -> list[str]:
 
 
 def test_a_submission_is_stored_recorded_and_queued(
-    jobs: RedisJobs, storage: ObjectStorage, redis_client: redis.Redis
+    jobs: RedisJobQueue, storage: ObjectStorage, redis_client: redis.Redis
 ) -> None:
     job_id = jobs.submit(request(), "a-request")
     stored = storage.read(input_name(job_id))
     assert RenderRequest.from_json(stored, LIMITS) == request()
+    assert redis_client.ttl(record_key(job_id)) == -1  # nothing expires before it has ended
     record, position = jobs.read(job_id)
     assert (record.status, record.request_id, position) == (State.PENDING, "a-request", 1)
     assert queued(redis_client) == [job_id]
 
 
 def test_html_of_any_size_takes_the_same_room_in_redis(
-    jobs: RedisJobs, redis_client: redis.Redis
+    jobs: RedisJobQueue, redis_client: redis.Redis
 ) -> None:
     small = jobs.submit(request(), "")
     large = jobs.submit(request('{"html": "' + "x" * 5_000_000 + '"}'), "")
@@ -67,7 +74,7 @@ def test_html_of_any_size_takes_the_same_room_in_redis(
 
 
 def test_the_same_key_and_request_give_the_same_job(
-    jobs: RedisJobs, redis_client: redis.Redis
+    jobs: RedisJobQueue, redis_client: redis.Redis
 ) -> None:
     first = jobs.submit(request(), "a", "key")
     again = jobs.submit(request('{"options": {}, "html": "<h1>Hello</h1>"}'), "b", "key")
@@ -77,14 +84,14 @@ def test_the_same_key_and_request_give_the_same_job(
     assert jobs.submit(request(), "d") != first
 
 
-def test_the_same_key_with_another_request_is_a_conflict(jobs: RedisJobs) -> None:
+def test_the_same_key_with_another_request_is_a_conflict(jobs: RedisJobQueue) -> None:
     jobs.submit(request(), "", "key")
     with pytest.raises(IdempotencyConflict):
         jobs.submit(request('{"html": "other"}'), "", "key")
 
 
 def test_a_key_is_free_again_when_its_job_has_expired(
-    jobs: RedisJobs, redis_client: redis.Redis
+    jobs: RedisJobQueue, redis_client: redis.Redis
 ) -> None:
     first = jobs.submit(request(), "", "key")
     redis_client.delete(record_key(first))
@@ -92,7 +99,7 @@ def test_a_key_is_free_again_when_its_job_has_expired(
 
 
 def test_one_job_comes_of_many_submissions_with_one_key_at_once(
-    jobs: RedisJobs, redis_client: redis.Redis, storage: ObjectStorage
+    jobs: RedisJobQueue, redis_client: redis.Redis, storage: ObjectStorage
 ) -> None:
     start = threading.Barrier(8)
 
@@ -108,7 +115,7 @@ def test_one_job_comes_of_many_submissions_with_one_key_at_once(
 
 
 def test_a_waiting_job_is_cancelled_and_taken_out(
-    jobs: RedisJobs, redis_client: redis.Redis, storage: ObjectStorage
+    jobs: RedisJobQueue, redis_client: redis.Redis, storage: ObjectStorage
 ) -> None:
     first, second = jobs.submit(request(), ""), jobs.submit(request(), "")
     assert jobs.cancel(first).status is State.CANCELLED
@@ -120,7 +127,7 @@ def test_a_waiting_job_is_cancelled_and_taken_out(
         assert redis_client.ttl(key) > 0
 
 
-def test_what_has_ended_cannot_be_cancelled(jobs: RedisJobs, records: Records) -> None:
+def test_what_has_ended_cannot_be_cancelled(jobs: RedisJobQueue, records: Records) -> None:
     job_id = jobs.submit(request(), "")
     records.start(job_id)
     records.complete(job_id, RESULT)
@@ -128,7 +135,7 @@ def test_what_has_ended_cannot_be_cancelled(jobs: RedisJobs, records: Records) -
         jobs.cancel(job_id)
 
 
-def test_unknown_jobs_are_not_found(jobs: RedisJobs) -> None:
+def test_unknown_jobs_are_not_found(jobs: RedisJobQueue) -> None:
     job_id = str(uuid.uuid4())
     with pytest.raises(NotFound):
         jobs.read(job_id)
@@ -138,25 +145,14 @@ def test_unknown_jobs_are_not_found(jobs: RedisJobs) -> None:
         jobs.wait(job_id, 1)
 
 
-def test_who_waits_is_woken_when_the_job_ends(jobs: RedisJobs, records: Records) -> None:
-    job_id = jobs.submit(request(), "")
-    with ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(jobs.wait, job_id, 30) for _ in range(2)]
-        records.start(job_id)
-        assert not any(future.done() for future in waiting)
-        records.complete(job_id, RESULT)
-        for future in waiting:
-            future.result(timeout=20)
-
-
-def test_waiting_is_over_when_the_time_is(jobs: RedisJobs) -> None:
+def test_waiting_is_over_when_the_time_is(jobs: RedisJobQueue) -> None:
     jobs.wait(jobs.submit(request(), ""), 0.1)
 
 
 def test_who_cannot_wait_is_answered_at_once(
     redis_client: redis.Redis, storage: ObjectStorage
 ) -> None:
-    jobs = RedisJobs(redis_client, storage, Settings(long_polls=0))
+    jobs = RedisJobQueue(redis_client, storage, Settings(max_long_polls=0))
     jobs.wait(jobs.submit(request(), ""), 10_000)
 
 
@@ -167,10 +163,9 @@ def test_a_redis_that_is_gone_refuses_and_one_that_is_back_accepts(
         port=0, data_dir=tmp_path / "v", unix_socket_path=tmp_path / "s", appendonly="yes"
     )
     server.start()
-    jobs = RedisJobs(broker.connect(f"unix://{tmp_path}/s"), storage, Settings())
+    jobs = RedisJobQueue(broker.connect(f"unix://{tmp_path}/s"), storage, Settings())
     job_id = jobs.submit(request(), "")
     server.stop()
-    jobs._looked = 0.0  # a look at it is believed for a moment
     for call in (
         lambda: jobs.submit(request(), ""),
         lambda: jobs.read(job_id),
@@ -187,13 +182,12 @@ def test_a_redis_that_is_gone_refuses_and_one_that_is_back_accepts(
 
 
 def test_a_redis_that_is_nearly_full_refuses_before_it_is_full(
-    jobs: RedisJobs, redis_client: redis.Redis, records: Records
+    jobs: RedisJobQueue, redis_client: redis.Redis, records: Records
 ) -> None:
     """So that workers can still write what becomes of the jobs that were accepted."""
     accepted = jobs.submit(request(), "")
     redis_client.config_set("maxmemory", int(redis_client.info("memory")["used_memory"] / 0.93))
     try:
-        jobs._looked = 0.0  # a look at it is believed for a moment
         with pytest.raises(QueueUnavailable, match="full"):
             jobs.submit(request(), "")
         assert records.complete(accepted, RESULT)
@@ -204,7 +198,7 @@ def test_a_redis_that_is_nearly_full_refuses_before_it_is_full(
 
 def test_what_cannot_be_stored_is_not_queued(redis_client: redis.Redis, tmp_path: Path) -> None:
     (tmp_path / "inputs").write_text("a file where the directory should be")
-    jobs = RedisJobs(redis_client, ObjectStorage(tmp_path.as_uri()), Settings())
+    jobs = RedisJobQueue(redis_client, ObjectStorage(tmp_path.as_uri()), Settings())
     with pytest.raises(StorageUnavailable):
         jobs.submit(request(), "")
     assert queued(redis_client) == []
@@ -221,7 +215,7 @@ def test_what_cannot_be_stored_is_not_queued(redis_client: redis.Redis, tmp_path
     ],
 )
 def test_the_dashboard_is_told_what_a_job_is_and_no_secrets(
-    jobs: RedisJobs, redis_client: redis.Redis, body: str, description: str
+    jobs: RedisJobQueue, redis_client: redis.Redis, body: str, description: str
 ) -> None:
     job_id = jobs.submit(request(body), "")
     assert redis_client.hget(f"rq:job:{job_id}", "description").decode() == description

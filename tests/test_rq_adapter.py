@@ -19,15 +19,15 @@ from rq.serializers import JSONSerializer
 
 from farm.errors import NavigationFailed
 from farm.jobs import broker, rq_adapter, task
-from farm.jobs.rq_adapter import QUEUE_NAME, Abandoned, JobThread, RenderQueue, Verdict
+from farm.jobs.rq_adapter import QUEUE_NAME, Abandoned, RqQueue, ThreadWorker, Verdict
 from tests.farm_process import wait_until
 
 TTL_S = 3600
 JOB = "6a3a8c0e-5f0e-4c43-9b3b-0c2f5d6f7a10"
 
 
-class Jobs:
-    """Stands where the renderer does: what a job does is up to the test."""
+class FakeRunner:
+    """Stands where the runner does: what a job does is up to the test."""
 
     def __init__(self) -> None:
         self.body: Callable[[str], object] = lambda job_id: None
@@ -35,7 +35,7 @@ class Jobs:
         self.judged: list[tuple[str, BaseException]] = []
         self.cancelled: list[str] = []
 
-    def render(self, job_id: str) -> None:
+    def run(self, job_id: str) -> None:
         self.body(job_id)
 
     def judge(self, job_id: str, meta: dict[str, Any], error: BaseException) -> Verdict:
@@ -45,28 +45,28 @@ class Jobs:
 
 
 @pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> Jobs:
-    work = Jobs()
-    monkeypatch.setattr(task, "_renderer", work)
-    return work
+def runner(monkeypatch: pytest.MonkeyPatch) -> FakeRunner:
+    fake = FakeRunner()
+    monkeypatch.setattr(task, "_runner", fake)
+    return fake
 
 
 @pytest.fixture
-def queue(redis_client: redis.Redis) -> RenderQueue:
-    return RenderQueue(redis_client, TTL_S)
+def queue(redis_client: redis.Redis) -> RqQueue:
+    return RqQueue(redis_client, TTL_S)
 
 
 @pytest.fixture
-def worker(redis_client: redis.Redis, valkey: str, jobs: Jobs) -> Iterator[JobThread]:
+def worker(redis_client: redis.Redis, valkey: str, runner: FakeRunner) -> Iterator[ThreadWorker]:
     client = broker.connect_patiently(valkey)
-    worker = JobThread(client, "a-worker", jobs.judge, jobs.cancelled.append)
+    worker = ThreadWorker(client, "a-worker", runner.judge, runner.cancelled.append)
     yield worker
     worker.stop()
     client.close()
 
 
 @pytest.fixture
-def running(worker: JobThread) -> Iterator[JobThread]:
+def running(worker: ThreadWorker) -> Iterator[ThreadWorker]:
     """The worker at work in a thread of its own."""
     thread = threading.Thread(target=worker.run, daemon=True)
     thread.start()
@@ -76,9 +76,9 @@ def running(worker: JobThread) -> Iterator[JobThread]:
     assert not thread.is_alive()
 
 
-def enqueue(client: redis.Redis, queue: RenderQueue, job_id: str = JOB) -> None:
+def enqueue(client: redis.Redis, queue: RqQueue, job_id: str = JOB) -> None:
     with client.pipeline() as pipe:
-        queue.enqueue(pipe, job_id, "HTML → png 1280 × 720")
+        queue.enqueue(pipe, job_id, "a-request", "HTML → png 1280 × 720")
         pipe.execute()
 
 
@@ -94,7 +94,7 @@ def queued(client: redis.Redis) -> list[bytes]:
     return client.lrange(f"rq:queue:{QUEUE_NAME}", 0, -1)
 
 
-def take(worker: JobThread) -> Job:
+def take(worker: ThreadWorker) -> Job:
     """What a worker does before it starts a job, to the point where it is in the dequeue."""
     taken = worker.dequeue_job_and_maintain_ttl(1)
     assert taken is not None
@@ -113,7 +113,7 @@ def test_rq_is_the_one_that_this_was_written_for() -> None:
 
 
 def test_the_entry_is_small_json_and_says_what_the_job_is(
-    redis_client: redis.Redis, queue: RenderQueue
+    redis_client: redis.Redis, queue: RqQueue
 ) -> None:
     enqueue(redis_client, queue)
     fields = redis_client.hgetall(f"rq:job:{JOB}")
@@ -123,7 +123,7 @@ def test_the_entry_is_small_json_and_says_what_the_job_is(
     assert sum(len(name) + len(value) for name, value in fields.items()) < 1000
 
 
-def test_positions_count_from_one(redis_client: redis.Redis, queue: RenderQueue) -> None:
+def test_positions_count_from_one(redis_client: redis.Redis, queue: RqQueue) -> None:
     enqueue(redis_client, queue, "first")
     enqueue(redis_client, queue, "second")
     assert (queue.position("first"), queue.position("second")) == (1, 2)
@@ -131,10 +131,10 @@ def test_positions_count_from_one(redis_client: redis.Redis, queue: RenderQueue)
 
 
 def test_a_job_is_done_in_a_thread_by_a_worker_that_rq_knows_by_name(
-    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
 ) -> None:
     threads: list[str] = []
-    jobs.body = lambda job_id: threads.append(threading.current_thread().name)
+    runner.body = lambda job_id: threads.append(threading.current_thread().name)
     enqueue(redis_client, queue)
     wait_until(lambda: status(redis_client) == JobStatus.FINISHED)
     assert threads
@@ -144,13 +144,13 @@ def test_a_job_is_done_in_a_thread_by_a_worker_that_rq_knows_by_name(
 
 
 def test_what_rq_keeps_of_an_ended_job_expires_with_it(
-    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
 ) -> None:
     def fail(job_id: str) -> None:
         if job_id == "bad":
             raise ValueError(job_id)
 
-    jobs.body, jobs.verdict = fail, Verdict.FAIL
+    runner.body, runner.verdict = fail, Verdict.FAIL
     enqueue(redis_client, queue, "good")
     enqueue(redis_client, queue, "bad")
     wait_until(lambda: status(redis_client, "bad") == JobStatus.FAILED)
@@ -165,7 +165,7 @@ def test_what_rq_keeps_of_an_ended_job_expires_with_it(
 
 
 def test_the_dashboard_is_told_why_a_job_failed_and_no_more(
-    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
 ) -> None:
     def fail(job_id: str) -> None:
         try:
@@ -173,7 +173,7 @@ def test_the_dashboard_is_told_why_a_job_failed_and_no_more(
         except OSError as exc:
             raise NavigationFailed from exc
 
-    jobs.body, jobs.verdict = fail, Verdict.FAIL
+    runner.body, runner.verdict = fail, Verdict.FAIL
     enqueue(redis_client, queue)
     wait_until(lambda: status(redis_client) == JobStatus.FAILED)
     result = rq_job(redis_client).latest_result()
@@ -182,7 +182,7 @@ def test_the_dashboard_is_told_why_a_job_failed_and_no_more(
 
 
 def test_a_job_that_raised_is_queued_again_if_the_verdict_is_so(
-    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
 ) -> None:
     runs: list[str] = []
 
@@ -191,19 +191,19 @@ def test_a_job_that_raised_is_queued_again_if_the_verdict_is_so(
         if len(runs) == 1:
             raise ValueError("once")
 
-    jobs.body = fail_once
+    runner.body = fail_once
     enqueue(redis_client, queue)
     wait_until(lambda: status(redis_client) == JobStatus.FINISHED)
     assert len(runs) == 2
-    assert [str(error) for _, error in jobs.judged] == ["once"]
-    assert rq_job(redis_client).meta == {"times": 1}
+    assert [str(error) for _, error in runner.judged] == ["once"]
+    assert rq_job(redis_client).meta["times"] == 1
 
 
 def test_a_running_job_is_shown_to_be_alive(
-    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
 ) -> None:
     go_on = threading.Event()
-    jobs.body = lambda job_id: go_on.wait(30)
+    runner.body = lambda job_id: go_on.wait(30)
     enqueue(redis_client, queue)
     wait_until(lambda: running.running == [JOB])
     wait_until(lambda: status(redis_client) == JobStatus.STARTED)
@@ -219,17 +219,17 @@ def test_a_running_job_is_shown_to_be_alive(
     assert running.running == []
 
 
-def test_an_idle_worker_stops_when_told(running: JobThread, redis_client: redis.Redis) -> None:
+def test_an_idle_worker_stops_when_told(running: ThreadWorker, redis_client: redis.Redis) -> None:
     wait_until(lambda: running.get_state() == "idle")
     running.stop()
     wait_until(lambda: not rq.Worker.all(connection=redis_client))
 
 
 def test_a_worker_that_stops_ends_its_job_first_and_takes_no_other(
-    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
 ) -> None:
     go_on = threading.Event()
-    jobs.body = lambda job_id: go_on.wait(30)
+    runner.body = lambda job_id: go_on.wait(30)
     enqueue(redis_client, queue, "first")
     enqueue(redis_client, queue, "second")
     wait_until(lambda: running.running == ["first"])
@@ -241,7 +241,7 @@ def test_a_worker_that_stops_ends_its_job_first_and_takes_no_other(
 
 
 def test_a_job_whose_worker_was_killed_is_queued_again(
-    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, worker: JobThread
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: ThreadWorker
 ) -> None:
     enqueue(redis_client, queue)
     job = take(worker)
@@ -252,14 +252,14 @@ def test_a_job_whose_worker_was_killed_is_queued_again(
     expire(redis_client, job.started_job_registry)
     worker.maintain()
     assert queued(redis_client) == [JOB.encode()]
-    assert isinstance(jobs.judged[0][1], Abandoned)
-    assert rq_job(redis_client).meta == {"times": 1}
+    assert isinstance(runner.judged[0][1], Abandoned)
+    assert rq_job(redis_client).meta["times"] == 1
 
 
 def test_a_job_that_killed_its_workers_fails_if_the_verdict_is_so(
-    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, worker: JobThread
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: ThreadWorker
 ) -> None:
-    jobs.verdict = Verdict.FAIL
+    runner.verdict = Verdict.FAIL
     enqueue(redis_client, queue)
     job = take(worker)
     worker.prepare_execution(job)
@@ -271,7 +271,7 @@ def test_a_job_that_killed_its_workers_fails_if_the_verdict_is_so(
 
 
 def test_a_job_whose_worker_was_killed_in_the_dequeue_is_queued_again_uncounted(
-    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, worker: JobThread
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: ThreadWorker
 ) -> None:
     enqueue(redis_client, queue)
     take(worker)
@@ -284,11 +284,11 @@ def test_a_job_whose_worker_was_killed_in_the_dequeue_is_queued_again_uncounted(
     worker.maintain()
     assert queued(redis_client) == [JOB.encode()]
     assert rq_job(redis_client).retries_left == retries
-    assert jobs.judged == []
+    assert runner.judged == []
 
 
 def test_a_job_whose_worker_was_killed_between_dequeue_and_start_is_queued_again(
-    redis_client: redis.Redis, queue: RenderQueue, worker: JobThread
+    redis_client: redis.Redis, queue: RqQueue, worker: ThreadWorker
 ) -> None:
     enqueue(redis_client, queue)
     job = take(worker)
@@ -301,7 +301,7 @@ def test_a_job_whose_worker_was_killed_between_dequeue_and_start_is_queued_again
 
 
 def test_a_worker_killed_in_maintenance_does_not_keep_others_from_it_for_long(
-    redis_client: redis.Redis, worker: JobThread
+    redis_client: redis.Redis, worker: ThreadWorker
 ) -> None:
     (queue,) = worker.queues
     assert queue.acquire_maintenance_lock()
@@ -310,7 +310,7 @@ def test_a_worker_killed_in_maintenance_does_not_keep_others_from_it_for_long(
 
 
 def test_a_waiting_job_can_be_removed_and_leaves_nothing_lasting(
-    redis_client: redis.Redis, queue: RenderQueue
+    redis_client: redis.Redis, queue: RqQueue
 ) -> None:
     enqueue(redis_client, queue)
     assert queue.remove(JOB)
@@ -320,7 +320,7 @@ def test_a_waiting_job_can_be_removed_and_leaves_nothing_lasting(
 
 
 def test_a_running_job_can_be_stopped(
-    redis_client: redis.Redis, queue: RenderQueue, jobs: Jobs, running: JobThread
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
 ) -> None:
     go_on = threading.Event()
 
@@ -328,19 +328,19 @@ def test_a_running_job_can_be_stopped(
         go_on.wait(30)
         raise ValueError("cancelled")
 
-    jobs.body = work
+    runner.body = work
     enqueue(redis_client, queue)
     wait_until(lambda: status(redis_client) == JobStatus.STARTED)
     assert not queue.remove(JOB)
     queue.stop(JOB)
-    wait_until(lambda: jobs.cancelled == [JOB])
+    wait_until(lambda: runner.cancelled == [JOB])
     go_on.set()
     wait_until(lambda: status(redis_client) == JobStatus.STOPPED)
     assert queued(redis_client) == []
 
 
 def test_stopping_a_job_that_nobody_runs_does_nothing(
-    redis_client: redis.Redis, queue: RenderQueue
+    redis_client: redis.Redis, queue: RqQueue
 ) -> None:
     queue.stop(JOB)
     enqueue(redis_client, queue)
@@ -348,11 +348,47 @@ def test_stopping_a_job_that_nobody_runs_does_nothing(
     assert status(redis_client) == JobStatus.QUEUED
 
 
-def test_a_worker_outlives_commands_that_are_lost(worker: JobThread) -> None:
+def test_a_worker_hears_commands_again_after_its_connection_was_cut(
+    redis_client: redis.Redis,
+    queue: RqQueue,
+    runner: FakeRunner,
+    running: ThreadWorker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """RQ would end the thread that listens for commands."""
-    rq_adapter.JobThread._pubsub_exception_handler(worker, redis.TimeoutError("lost"))
+    monkeypatch.setattr(rq_adapter, "_RECONNECT_S", 0)
+    go_on = threading.Event()
+    runner.body = lambda job_id: go_on.wait(30)
+    enqueue(redis_client, queue)
+    wait_until(lambda: status(redis_client) == JobStatus.STARTED)
+    rq_adapter.ThreadWorker._pubsub_exception_handler(running, redis.TimeoutError("lost"))
+    redis_client.client_kill_filter(_type="pubsub")
+    channel = running.pubsub_channel_name
+    wait_until(lambda: redis_client.pubsub_numsub(channel)[0][1] == 1)
+    queue.stop(JOB)
+    wait_until(lambda: runner.cancelled == [JOB])
+    go_on.set()
 
 
-def test_an_execution_is_short_lived_whatever_the_job_may_take(worker: JobThread) -> None:
+def test_a_verdict_that_cannot_be_had_holds_up_no_other_job(
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: ThreadWorker
+) -> None:
+    def raise_for_the_first(job_id: str, meta: dict[str, Any], error: BaseException) -> Verdict:
+        if job_id == "first":
+            raise OSError("the storage is gone")
+        return Verdict.RETRY
+
+    worker._judge = raise_for_the_first
+    for job_id in ("first", "second"):
+        enqueue(redis_client, queue, job_id)
+        job = take(worker)
+        worker.prepare_execution(job)
+        worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+    expire(redis_client, job.started_job_registry)
+    worker.maintain()
+    assert sorted(queued(redis_client)) == [b"first", b"second"]
+
+
+def test_an_execution_is_short_lived_whatever_the_job_may_take(worker: ThreadWorker) -> None:
     job = Job.create("operator.add", connection=worker.connection, serializer=JSONSerializer)
     assert worker.get_heartbeat_ttl(job) == 45

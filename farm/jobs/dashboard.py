@@ -13,14 +13,13 @@ from urllib.parse import urlsplit
 
 import redis
 import structlog
-from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.serializers import JSONSerializer
 
 from farm.errors import AlreadyFinished, NotFound, QueueUnavailable, StartError
 from farm.jobs import broker
 from farm.jobs.record import Records
-from farm.jobs.rq_adapter import QUEUE_NAME, read_nothing_but_json
+from farm.jobs.rq_adapter import QUEUE_NAME, RqQueue, read_nothing_but_json
 from farm.settings import Settings
 
 if TYPE_CHECKING:
@@ -180,12 +179,8 @@ def _cancel_what_is_deleted(app: "Flask", settings: Settings, client: redis.Redi
         if request.endpoint == "rq_dashboard.delete_job_view":
             job_ids = [values["job_id"]]
         elif request.endpoint == "rq_dashboard.empty_queue":
-            queue = Queue(values["queue_name"], connection=client)
-            registry = values["registry_name"]
-            if registry == "queued":
-                job_ids = queue.get_job_ids()
-            elif registry in ("started", "scheduled", "deferred"):
-                job_ids = getattr(queue, f"{registry}_job_registry").get_job_ids(cleanup=False)
+            queue = RqQueue(client, settings.job_ttl_s, values["queue_name"])
+            job_ids = queue.open_job_ids(values["registry_name"])
         for job_id in job_ids:
             with contextlib.suppress(NotFound, AlreadyFinished):
                 records.cancel(job_id)

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 import redis
 import structlog
 
-from farm.job import Record
 from farm.jobs.record import ENDED_CHANNEL
 
 log = structlog.get_logger()
@@ -17,6 +16,8 @@ log = structlog.get_logger()
 #: Messages are lost while Redis is away, so who waits also looks for himself this often.
 _LOOK_S = 2.0
 _RECONNECT_S = 1.0
+#: How long one wait for a message lasts; between two of them it is seen whether to go on.
+_MESSAGE_S = 1.0
 
 
 class Endings:
@@ -29,27 +30,27 @@ class Endings:
         self._lock = threading.Lock()
         self._waiting: defaultdict[str, set[threading.Event]] = defaultdict(set)
         self._listener: threading.Thread | None = None
+        self._closing = threading.Event()
 
-    def wait(self, job_id: str, seconds: float, read: Callable[[], Record]) -> Record:
-        """The job's record when it has ended, or when `seconds` are over, or at once if too many
-        wait already. `read` gets the record; what it raises is passed on.
+    def wait(self, job_id: str, seconds: float, has_ended: Callable[[], bool]) -> None:
+        """Return when the job has ended, or `seconds` are over, or at once if too many wait.
+
+        `has_ended` looks; what it raises is passed on.
         """
-        if self._places is None or not self._places.acquire(blocking=False):
-            return read()
+        if has_ended() or self._places is None or not self._places.acquire(blocking=False):
+            return
         try:
             with self._notified(job_id) as ended:
-                return self._wait(ended, time.monotonic() + seconds, read)
+                until = time.monotonic() + seconds
+                while not has_ended() and (left_s := until - time.monotonic()) > 0:
+                    ended.wait(min(left_s, _LOOK_S))
+                    ended.clear()
         finally:
             self._places.release()
 
-    def _wait(self, ended: threading.Event, until: float, read: Callable[[], Record]) -> Record:
-        while True:
-            record = read()
-            left_s = until - time.monotonic()
-            if record.status.final or left_s <= 0:
-                return record
-            ended.wait(min(left_s, _LOOK_S))
-            ended.clear()
+    def close(self) -> None:
+        """Listen no more; who waits looks for himself."""
+        self._closing.set()
 
     @contextmanager
     def _notified(self, job_id: str) -> Iterator[threading.Event]:
@@ -68,19 +69,19 @@ class Endings:
                     del self._waiting[job_id]
 
     def _listen(self) -> None:
-        while True:
+        while not self._closing.is_set():
             try:
                 with self._client.pubsub(  # type: ignore[no-untyped-call]
                     ignore_subscribe_messages=True
                 ) as pubsub:
                     pubsub.subscribe(ENDED_CHANNEL)
-                    while True:
-                        message = pubsub.get_message(timeout=30)
+                    while not self._closing.is_set():
+                        message = pubsub.get_message(timeout=_MESSAGE_S)
                         if message is not None:
                             self._wake(message["data"].decode())
             except redis.RedisError as exc:
                 log.debug("not told of ended jobs", cause=type(exc).__name__)
-                time.sleep(_RECONNECT_S)
+                self._closing.wait(_RECONNECT_S)
 
     def _wake(self, job_id: str) -> None:
         with self._lock:

@@ -7,11 +7,14 @@ process of the farm has a `Sweeper`, and a lock in Redis lets one of them sweep 
 
 import re
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import redis
 import structlog
 
+from farm.errors import StorageUnavailable
+from farm.job import FILES, INPUTS
 from farm.jobs.record import record_key
 from farm.logs import first_line
 from farm.storage import Storage
@@ -19,7 +22,7 @@ from farm.storage import Storage
 log = structlog.get_logger()
 
 #: What the farm puts into a storage. Whatever else is in a bucket is not the farm's to remove.
-_NAME = re.compile(r"(?:inputs|files)/([0-9a-f-]{36})(#\d+)?")
+_NAME = re.compile(rf"(?:{INPUTS}|{FILES})([0-9a-f-]{{36}})(#\d+)?")
 #: A file goes within a minute of its record, and within a tenth of a short life.
 _MAX_INTERVAL_S = 60.0
 _MIN_INTERVAL_S = 1.0
@@ -28,6 +31,12 @@ _MIN_INTERVAL_S = 1.0
 _LOOKS = 4
 _NAMES_AT_ONCE = 500
 _STOP_TIMEOUT_S = 1.0
+
+
+def discard(storage: Storage, name: str) -> None:
+    """Remove what nobody needs any more; what cannot be removed now, a sweep removes."""
+    with suppress(StorageUnavailable):
+        storage.delete([name])
 
 
 class Sweeper:

@@ -1,5 +1,8 @@
 """The storage of the jobs' inputs and files, as the settings name it."""
 
+import hashlib
+import socket
+
 import redis
 
 from farm.errors import StartError, StorageUnavailable
@@ -17,7 +20,7 @@ _CALL_TIMEOUT_S = 10.0
 def open_swept_storage(settings: Settings, client: redis.Redis) -> Storage:
     """The storage, from now on swept of what has expired. Raises `StartError`."""
     storage = open_storage(settings)
-    Sweeper(storage, client, settings.job_ttl_s, settings.files_name).start()
+    Sweeper(storage, client, settings.job_ttl_s, _name(settings.files_url)).start()
     return storage
 
 
@@ -37,3 +40,9 @@ def open_storage(settings: Settings) -> Storage:
             "The directory or bucket of FARM_STORAGE_URL (unset: in FARM_DATA_DIR) cannot be used: "
             f"{cause}."
         ) from exc
+
+
+def _name(url: str) -> str:
+    """A name for a storage, the same for all who share it."""
+    machine = socket.gethostname() if url.startswith("file:") else ""
+    return hashlib.sha256(f"{url} {machine}".encode()).hexdigest()[:16]

@@ -5,17 +5,17 @@ import json
 import time
 import uuid
 from contextlib import suppress
-from typing import Any
 
 import redis
 
 from farm.clock import timestamp
-from farm.errors import FarmError, IdempotencyConflict, QueueUnavailable
+from farm.errors import FarmError, IdempotencyConflict
 from farm.job import Record, State, input_name
-from farm.jobs.broker import translated
+from farm.jobs import broker
 from farm.jobs.endings import Endings
+from farm.jobs.expiry import discard
 from farm.jobs.record import Records, record_key
-from farm.jobs.rq_adapter import RenderQueue
+from farm.jobs.rq_adapter import RqQueue
 from farm.request import RenderRequest
 from farm.settings import Settings
 from farm.storage import Storage
@@ -26,15 +26,15 @@ _FULL = 0.9
 _LOOK_VALID_S = 0.5
 
 
-class RedisJobs:
+class RedisJobQueue:
     """`farm.job.Jobs` over RQ; its docstrings say what each method does."""
 
     def __init__(self, client: redis.Redis, storage: Storage, settings: Settings) -> None:
         self._client = client
         self._storage = storage
         self._records = Records(client, settings.job_ttl_s)
-        self._queue = RenderQueue(client, settings.job_ttl_s)
-        self._endings = Endings(client, settings.long_polls)
+        self._queue = RqQueue(client, settings.job_ttl_s)
+        self._endings = Endings(client, settings.max_long_polls)
         self._looked = 0.0
 
     def submit(
@@ -50,43 +50,47 @@ class RedisJobs:
         # so the input stays, for the job or for the sweep.
         accepted = self._enqueue(job_id, request, request_id, claim)
         if accepted != job_id:
-            self._storage.delete([input_name(job_id)])
+            discard(self._storage, input_name(job_id))
         return accepted
 
     def read(self, job_id: str) -> tuple[Record, int | None]:
         record = self._records.read(job_id)
         position = None
         if record.status is State.PENDING:
-            with translated():
+            with broker.translated():
                 position = self._queue.position(job_id)
         return record, position
 
     def wait(self, job_id: str, seconds: float) -> None:
-        self._endings.wait(job_id, seconds, lambda: self._records.read(job_id))
+        self._endings.wait(job_id, seconds, lambda: self._records.read(job_id).status.final)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._endings.close()
+        self._client.close()
 
     def cancel(self, job_id: str) -> Record:
         record = self._records.cancel(job_id)
         # From here on nobody gets a result, whatever else succeeds; the rest is tidying up.
-        with suppress(FarmError), translated():
+        with suppress(FarmError), broker.translated():
             if not self._queue.remove(job_id):
                 self._queue.stop(job_id)
-        with suppress(FarmError):
-            self._storage.delete([input_name(job_id)])
+        discard(self._storage, input_name(job_id))
         return record
 
     def _check_room(self) -> None:
         """Raises `QueueUnavailable` if Redis is gone, or nearly full."""
         if time.monotonic() - self._looked < _LOOK_VALID_S:
             return
-        with translated():
+        with broker.translated():
             memory = self._client.info("memory")
         if memory["used_memory"] >= _FULL * (memory.get("maxmemory") or float("inf")):
-            raise QueueUnavailable("The job queue is full; try again in a while.", retry_after_s=10)
+            raise broker.full()
         self._looked = time.monotonic()
 
-    def _claimed(self, connection: Any, claim: "_Claim") -> str | None:
+    def _claimed(self, connection: redis.Redis, claim: "_Claim") -> str | None:
         """The job that has this idempotency key already. Raises `IdempotencyConflict`."""
-        with translated():
+        with broker.translated():
             text = connection.get(claim.key)
             if text is None:
                 return None
@@ -107,19 +111,18 @@ class RedisJobs:
             request_id=request_id,
             idempotency=claim.key if claim else None,
         )
-        while True:
-            with translated(), self._client.pipeline() as pipe, suppress(redis.WatchError):
-                if claim:
-                    pipe.watch(claim.key)  # type: ignore[no-untyped-call]
-                    if other := self._claimed(pipe, claim):
-                        return other
-                pipe.multi()
-                if claim:
-                    pipe.set(claim.key, json.dumps([job_id, claim.digest]))
-                pipe.set(record_key(job_id), record.to_json())
-                self._queue.enqueue(pipe, job_id, _description(request))
-                pipe.execute()
-                return job_id
+
+        def enqueue(pipe: "redis.client.Pipeline") -> str:
+            if claim and (other := self._claimed(pipe, claim)):
+                return other
+            pipe.multi()
+            if claim:
+                pipe.set(claim.key, json.dumps([job_id, claim.digest]))
+            pipe.set(record_key(job_id), record.to_json())
+            self._queue.enqueue(pipe, job_id, request_id, _description(request))
+            return job_id
+
+        return broker.transaction(self._client, enqueue, *([claim.key] if claim else []))
 
 
 class _Claim:

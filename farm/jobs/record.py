@@ -8,7 +8,6 @@ for that long. Each end is published on the channel `farm:ended`.
 
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 
 import redis
@@ -16,7 +15,7 @@ import redis
 from farm.clock import timestamp
 from farm.errors import AlreadyFinished, FarmError, NotFound
 from farm.job import Record, State
-from farm.jobs.broker import translated
+from farm.jobs import broker
 from farm.request import RenderResult
 
 #: Job ids are published here when their job ends.
@@ -37,11 +36,18 @@ class Records:
 
     def read(self, job_id: str) -> Record:
         """Raises `NotFound`, also for what is no job id at all."""
-        with translated():
+        with broker.translated():
             text = self._client.get(record_key(job_id)) if _is_job_id(job_id) else None
         if text is None:
             raise NotFound(_NO_SUCH_JOB)
         return Record.from_json(text)
+
+    def is_open(self, job_id: str) -> bool:
+        """Whether the job is known, and has not ended."""
+        try:
+            return not self.read(job_id).status.final
+        except NotFound:
+            return False
 
     def start(self, job_id: str) -> Record | None:
         """To `processing`. None if there is nothing to do (any more)."""
@@ -51,10 +57,11 @@ class Records:
                 return record
             return replace(record, status=State.PROCESSING, started_at=timestamp())
 
-        return self._advance(job_id, start)
+        record, _ = self._advance(job_id, start)
+        return record if record and not record.status.final else None
 
-    def complete(self, job_id: str, result: RenderResult) -> bool:
-        """To `completed`. False if the job has ended otherwise meanwhile."""
+    def complete(self, job_id: str, result: RenderResult) -> Record | None:
+        """To `completed`, unless it has ended already; the record as it then is."""
 
         def complete(record: Record) -> Record:
             return replace(
@@ -68,7 +75,8 @@ class Records:
                 download_url=f"/download/{job_id}",
             )
 
-        return self._advance(job_id, complete) is not None
+        record, _ = self._advance(job_id, complete)
+        return record
 
     def fail(self, job_id: str, error: FarmError) -> bool:
         """To `failed`, with the error's sentence and code. False if it has ended already."""
@@ -82,7 +90,8 @@ class Records:
                 code=error.code,
             )
 
-        return self._advance(job_id, fail) is not None
+        _, changed = self._advance(job_id, fail)
+        return changed
 
     def cancel(self, job_id: str) -> Record:
         """To `cancelled`; answers the record. Raises `NotFound` or `AlreadyFinished`."""
@@ -90,47 +99,48 @@ class Records:
         def cancel(record: Record) -> Record:
             return replace(record, status=State.CANCELLED, cancelled_at=timestamp())
 
-        self.read(job_id)
-        record = self._advance(job_id, cancel)
+        record, changed = self._advance(job_id, cancel)
         if record is None:
+            raise NotFound(_NO_SUCH_JOB)
+        if not changed:
             raise AlreadyFinished()
         return record
 
-    def _advance(self, job_id: str, change: Callable[[Record], Record]) -> Record | None:
-        """Change a record that has not ended; None if it has, or is gone. Atomic."""
-        while True:
-            with translated(), self._client.pipeline() as pipe, suppress(redis.WatchError):
-                return self._try_to_advance(pipe, job_id, change)
+    def _advance(
+        self, job_id: str, change: Callable[[Record], Record]
+    ) -> tuple[Record | None, bool]:
+        """Change a record that has not ended.
 
-    def _try_to_advance(
-        self,
-        pipe: "redis.client.Pipeline",
-        job_id: str,
-        change: Callable[[Record], Record],
-    ) -> Record | None:
+        Returns the record as it then is (None: gone), and whether it was changed.
+        """
+        if not _is_job_id(job_id):
+            return None, False
         key = record_key(job_id)
-        pipe.watch(key)  # type: ignore[no-untyped-call]
-        text = pipe.get(key)
-        before = Record.from_json(text) if text else None
-        if before is None or before.status.final:
-            return None
-        after = change(before)
-        if after == before:
-            return after
-        pipe.multi()
-        if after.status.final:
-            pipe.set(key, after.to_json(), ex=self._ttl_s)
-            if after.idempotency:
-                pipe.expire(after.idempotency, self._ttl_s)
-            pipe.publish(ENDED_CHANNEL, job_id)
-        else:
-            pipe.set(key, after.to_json())
-        pipe.execute()
-        return after
+
+        def advance(pipe: "redis.client.Pipeline") -> tuple[Record | None, bool]:
+            text = pipe.get(key)
+            before = Record.from_json(text) if text else None
+            if before is None or before.status.final:
+                return before, False
+            after = change(before)
+            pipe.multi()
+            if after.status.final:
+                pipe.set(key, after.to_json(), ex=self._ttl_s)
+                if after.idempotency:
+                    pipe.expire(after.idempotency, self._ttl_s)
+                pipe.publish(ENDED_CHANNEL, job_id)
+            elif after != before:
+                pipe.set(key, after.to_json())
+            return after, after != before
+
+        return broker.transaction(self._client, advance, key)
 
 
 def _is_job_id(text: str) -> bool:
-    """Whether it is a UUID4 as the farm writes them."""
+    """Whether it is a UUID4 as the farm writes them.
+
+    Other programs may have keys that begin with `job:` in the same Redis.
+    """
     try:
         return str(uuid.UUID(text, version=4)) == text
     except ValueError:

@@ -15,12 +15,11 @@ from typing import cast
 import redis
 
 from farm.errors import StorageUnavailable
-from farm.job import input_name
+from farm.job import INPUTS
 from farm.storage import NotStored, Stored
 
 _INDEX = "farm:blobs"
 _TOTAL = "total"
-_INPUTS = input_name("")
 _PIECE_BYTES = 1 << 20
 #: Names in one deletion, which holds up all other users of Redis (500: 2 ms).
 _NAMES_AT_ONCE = 500
@@ -72,7 +71,7 @@ class RedisStorage:
         self._delete = client.register_script(_DELETE)
 
     def put(self, name: str, data: bytes) -> None:
-        budget = self._budget_bytes * 3 // 4 if name.startswith(_INPUTS) else self._budget_bytes
+        budget = self._budget_bytes * 3 // 4 if name.startswith(INPUTS) else self._budget_bytes
         sha256 = hashlib.sha256(data).hexdigest()
         with _translated():
             fits = self._put(keys=[_key(name), _INDEX], args=[name, data, sha256, budget])

@@ -2,19 +2,18 @@
 
 RQ loses nothing if it is told not to. What it does by itself, and what is done about it here:
 
-- It forks for each job; a fork cannot share its parent's browser. `JobThread` is a worker in a
+- It forks for each job; a fork cannot share its parent's browser. `ThreadWorker` is a worker in a
   thread: no signal handlers, no alarm, no fork.
 - Its in-process worker sends no heartbeat during a job, and gives an execution the job's timeout to
-  live. `JobThread.beat` is called every `HEARTBEAT_S`, so an execution's life can be short.
+  live. `ThreadWorker.beat` is called every `HEARTBEAT_S`, so an execution's life can be short.
 - A worker killed in maintenance leaves a lock for 899 s, and a job killed in the dequeue is looked
-  at ten minutes later: `_Queue` and `JobThread.maintain` shorten both. Whatever was killed when, an
-  abandoned job is queued again within 135 s (dequeued: 15 + 60 + 15 s; running: 45 + 15 s; between
-  the two: both, one after the other).
-- It retries a job a number of times, whatever the reason. `Verdict` is asked instead.
+  at ten minutes later: `_Queue` and `ThreadWorker.maintain` shorten both. Whatever was killed when,
+  an abandoned job is queued again within 135 s (dequeued: 15 + 60 + 15 s; running: 45 + 15 s;
+  between the two: both, one after the other).
+- It retries a job a number of times, whatever the reason. A `Judge` is asked instead.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from enum import Enum
@@ -52,6 +51,8 @@ _FIRST_SEEN_TTL_S = 120
 _WORKER_TTL_S = 45
 #: How long an idle worker waits in Redis before it looks whether it should stop.
 _IDLE_S = 1
+#: How long a worker waits before it listens for commands again.
+_RECONNECT_S = 2
 _NEVER_S = 10**9
 #: The limit is the verdict's; RQ only needs one that is never reached.
 _MANY_RETRIES = 1_000
@@ -89,21 +90,24 @@ class _Queue(Queue):
         return _Intermediate(self.key, connection=self.connection)
 
 
-class RenderQueue:
+class RqQueue:
     """The one queue, as those who submit see it."""
 
-    def __init__(self, client: redis.Redis, job_ttl_s: int) -> None:
+    def __init__(self, client: redis.Redis, job_ttl_s: int, name: str = QUEUE_NAME) -> None:
         self._client = client
         self._job_ttl_s = job_ttl_s
-        self._queue = _Queue(QUEUE_NAME, connection=client, serializer=JSONSerializer)
+        self._queue = _Queue(name, connection=client, serializer=JSONSerializer)
 
-    def enqueue(self, pipe: "redis.client.Pipeline", job_id: str, description: str) -> None:
+    def enqueue(
+        self, pipe: "redis.client.Pipeline", job_id: str, request_id: str, description: str
+    ) -> None:
         """Add to a transaction what queues the job."""
         self._queue.enqueue_call(
             _FUNCTION,
             args=(job_id,),
             job_id=job_id,
             description=description,
+            meta={"request_id": request_id},
             timeout=-1,  # the engine keeps the deadline
             result_ttl=self._job_ttl_s,
             failure_ttl=self._job_ttl_s,
@@ -115,6 +119,15 @@ class RenderQueue:
         """1 for the next job to be taken; None for one that is not waiting."""
         place = self._queue.get_job_position(job_id)
         return None if place is None else place + 1
+
+    def open_job_ids(self, registry: str) -> list[str]:
+        """Jobs that RQ has in `queued` or `started`; none of what has ended."""
+        if registry == "queued":
+            return self._queue.get_job_ids()
+        if registry == "started":
+            started: list[str] = self._queue.started_job_registry.get_job_ids(cleanup=False)
+            return started
+        return []
 
     def remove(self, job_id: str) -> bool:
         """Take a waiting job out; False if a worker has it (or it is not there)."""
@@ -133,7 +146,7 @@ class RenderQueue:
             return
 
 
-class JobThread(SimpleWorker):
+class ThreadWorker(SimpleWorker):
     """One thread that takes jobs one after another; a worker of its own to RQ."""
 
     queue_class = _Queue
@@ -181,8 +194,6 @@ class JobThread(SimpleWorker):
         """Look for abandoned jobs, unless another process does."""
         self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
 
-    # ---- what RQ calls
-
     def _install_signal_handlers(self) -> None:
         """Signals are the main thread's."""
 
@@ -216,7 +227,13 @@ class JobThread(SimpleWorker):
         """Before RQ looks whether the job is to be retried: for jobs that raised or were lost."""
         if isinstance(error, AbandonedJobError):
             error = Abandoned()
-        if self._judge(job.id, job.meta, error) is Verdict.FAIL:
+        try:
+            verdict = self._judge(job.id, job.meta, error)
+        except Exception as exc:
+            # Raised on, it would keep RQ from requeueing this job and all the other abandoned ones.
+            log.error("no verdict on a job; it is tried again", job_id=job.id, exc_info=exc)
+            verdict = Verdict.RETRY
+        if verdict is Verdict.FAIL:
             job.retries_left = 0
 
     def handle_job_failure(
@@ -238,7 +255,7 @@ class JobThread(SimpleWorker):
     def _pubsub_exception_handler(self, exc: Exception, *_: Any) -> None:
         # RQ ends the thread, and with it the worker's ear, for all but one error of Redis.
         log.warning("worker hears no commands", worker=self.name, cause=type(exc).__name__)
-        threading.Event().wait(2)
+        time.sleep(_RECONNECT_S)
 
 
 def read_nothing_but_json() -> None:

@@ -7,11 +7,14 @@ A job goes the way of a request: the stored input becomes a `RenderRequest`, `En
 import random
 import threading
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from farm.errors import (
+    AlreadyFinished,
     BrowserUnavailable,
     FarmError,
     InternalError,
@@ -21,6 +24,7 @@ from farm.errors import (
     Unavailable,
 )
 from farm.job import State, file_name, input_name
+from farm.jobs.expiry import discard
 from farm.jobs.record import Records
 from farm.jobs.rq_adapter import Abandoned, Verdict
 from farm.logs import first_line
@@ -30,32 +34,49 @@ from farm.storage import NotStored, Storage
 
 log = structlog.get_logger()
 
-#: How often a job may take its worker with it, or its browser (others share that browser, so it is
-#: not always the job that did it), and how often it may find a service gone, with a pause each.
-_LIMITS = {"worker deaths": 3, "browser deaths": 5, "outages": 10}
 _LONGEST_PAUSE_S = 15.0
 
+
+@dataclass(frozen=True)
+class _Limit:
+    """How often a job may end in one way. `cause`: its name in RQ's meta and in the log."""
+
+    error: type[Exception]
+    cause: str
+    times: int
+    #: What the client is told; None: what the error says.
+    sentence: str | None = None
+
+
+#: The first that fits counts (`BrowserUnavailable` is an `Unavailable`); what fits none would come
+#: again. Others share the browser, so it is not always the job that took it down.
+_LIMITS = (
+    _Limit(Abandoned, "worker deaths", 3, "The job's worker died {} times while it ran."),
+    _Limit(BrowserUnavailable, "browser deaths", 5, "The browser died {} times under the page."),
+    _Limit(Unavailable, "outages", 10),
+)
+
 #: What does the jobs of this process; RQ finds functions by their name alone.
-_renderer: "Renderer | None" = None
+_runner: "JobRunner | None" = None
 
 
 def render(job_id: str) -> None:
     """What RQ calls for a job."""
-    assert _renderer is not None, "no worker was started in this process"
-    _renderer.render(job_id)
+    assert _runner is not None, "no worker was started in this process"
+    _runner.run(job_id)
 
 
-def use(renderer: "Renderer") -> None:
-    """Have the jobs of this process done by `renderer`."""
-    global _renderer
-    _renderer = renderer
+def use(runner: "JobRunner") -> None:
+    """Have the jobs of this process done by `runner`."""
+    global _runner
+    _runner = runner
 
 
 class HandedBack(Exception):
     """The worker stops before the job has ended; another one shall do it."""
 
 
-class Renderer:
+class JobRunner:
     """Does one job after another, in as many threads as there are."""
 
     def __init__(self, engine: Engine, storage: Storage, records: Records) -> None:
@@ -66,7 +87,7 @@ class Renderer:
         #: Set when running jobs are to be handed back.
         self.stopping = threading.Event()
 
-    def render(self, job_id: str) -> None:
+    def run(self, job_id: str) -> None:
         """From `pending` to `completed`. Raises `FarmError`, `RenderCancelled` or `HandedBack`."""
         record = self._records.start(job_id)
         if record is None:
@@ -74,31 +95,41 @@ class Renderer:
             return
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=record.request_id, job_id=job_id):
-            result = self._result(job_id, record.request_id)
-            if self._has_ended(job_id):
-                log.info("job", outcome="ended meanwhile")
-            else:
-                self._storage.put(file_name(job_id), result.data)
-                self._complete(job_id, result, started)
-            self._storage.delete([input_name(job_id)])
-
-    def _complete(self, job_id: str, result: RenderResult, started: float) -> None:
-        if self._records.complete(job_id, result):
+            outcome = self._render(job_id, record.request_id)
             total_ms = round((time.perf_counter() - started) * 1000, 1)
-            log.info("job", outcome="completed", bytes=result.size, total_ms=total_ms)
-        elif self._has_ended(job_id, State.COMPLETED):
-            # It was run twice, and the file is the other run's as well.
-            log.info("job", outcome="completed meanwhile")
-        else:
-            self._storage.delete([file_name(job_id)])
-            log.info("job", outcome="cancelled meanwhile")
+            log.info("job", outcome=outcome, total_ms=total_ms)
 
-    def _has_ended(self, job_id: str, how: State | None = None) -> bool:
-        try:
-            status = self._records.read(job_id).status
-        except NotFound:  # and its record has expired since
-            return how is None
-        return status.final if how is None else status is how
+    def cancel(self, job_id: str) -> None:
+        """End a job that is running here."""
+        if rendering := self._renderings.get(job_id):
+            self._engine.cancel(rendering)
+
+    def on_failure(self, job_id: str, meta: dict[str, Any], error: BaseException) -> Verdict:
+        """What becomes of a job that raised `error`. Counts it in `meta`, which RQ keeps."""
+        if isinstance(error, HandedBack):
+            return Verdict.RETRY
+        if isinstance(error, RenderCancelled):
+            return self._cancelled(job_id)
+        request_id = meta.get("request_id", "")
+        with structlog.contextvars.bound_contextvars(request_id=request_id, job_id=job_id):
+            limit = next((limit for limit in _LIMITS if isinstance(error, limit.error)), None)
+            if limit and _count(limit, meta) < limit.times:
+                log.warning("job is tried again", cause=limit.cause, times=meta[limit.cause])
+                self._pause(meta[limit.cause], error)
+                return Verdict.RETRY
+            return self._failed(job_id, _as_failure(error, limit), error)
+
+    def _render(self, job_id: str, request_id: str) -> str:
+        result = self._result(job_id, request_id)
+        if not self._records.is_open(job_id):
+            return "ended meanwhile"
+        self._storage.put(file_name(job_id), result.data)
+        record = self._records.complete(job_id, result)
+        discard(self._storage, input_name(job_id))
+        if record and record.status is State.COMPLETED:
+            return "completed"
+        discard(self._storage, file_name(job_id))
+        return f"{record.status if record else 'expired'} meanwhile"
 
     def _result(self, job_id: str, request_id: str) -> RenderResult:
         try:
@@ -108,9 +139,8 @@ class Renderer:
         request = RenderRequest.from_json(data, self._engine.limits)
         del data
         try:
-            rendering = self._engine.begin(request, request_id)
-            self._renderings[job_id] = rendering
-            return rendering.result()
+            rendering = self._renderings[job_id] = self._engine.begin(request, request_id)
+            return self._engine.wait(rendering)
         except BrowserUnavailable as exc:
             if self.stopping.is_set():
                 raise HandedBack from exc
@@ -122,72 +152,37 @@ class Renderer:
         finally:
             self._renderings.pop(job_id, None)
 
-    def cancel(self, job_id: str) -> None:
-        """End a job that is running here."""
-        if rendering := self._renderings.get(job_id):
-            rendering.cancel()
-
-    def judge(self, job_id: str, meta: dict[str, Any], error: BaseException) -> Verdict:
-        """What becomes of a job that raised `error`; its record fails before RQ's does."""
-        if isinstance(error, HandedBack):
-            return Verdict.RETRY
-        if isinstance(error, RenderCancelled):
-            self._cancelled(job_id)
-            return Verdict.FAIL
-        cause = _cause(error)
-        if cause is not None:
-            meta[cause] = meta.get(cause, 0) + 1
-            if meta[cause] < _LIMITS[cause]:
-                log.warning("job is tried again", job_id=job_id, cause=cause, times=meta[cause])
-                self._pause(meta[cause], error)
-                return Verdict.RETRY
-        failure = _as_failure(error, cause, meta)
-        if self._records.fail(job_id, failure):
-            level = log.error if isinstance(failure, InternalError) else log.info
-            inner = error.__cause__ or error
-            exc_info = error if isinstance(failure, InternalError) else None
-            level(
-                "job",
-                job_id=job_id,
-                outcome="failed",
-                code=failure.code,
-                cause=first_line(inner),
-                exc_info=exc_info,
-            )
-        self._storage.delete([input_name(job_id)])
-        return Verdict.FAIL
-
-    def _cancelled(self, job_id: str) -> None:
-        try:
-            self._records.cancel(job_id)  # if it was RQ's own tools that stopped it
-        except FarmError:
-            return
-
     def _pause(self, times: int, error: BaseException) -> None:
-        """Before a job that ran here is queued again: longer each time, and for each job else.
+        """A random pause that grows with each try.
 
-        Else jobs that lost their browser to one of them would meet it again in the next one.
+        So jobs that lost their browser together do not meet again, and an outage may pass.
         """
-        if not isinstance(error, Abandoned):
+        if not isinstance(error, Abandoned):  # else it did not run here, and not just now
             self.stopping.wait(min(2**times, _LONGEST_PAUSE_S) * random.random())
 
+    def _failed(self, job_id: str, failure: FarmError, error: BaseException) -> Verdict:
+        """The record fails before RQ's does: a death between the two changes nothing."""
+        if self._records.fail(job_id, failure):
+            cause = first_line(error.__cause__ or error)
+            if isinstance(failure, InternalError):
+                log.error("job", outcome="failed", code=failure.code, exc_info=error)
+            else:
+                log.info("job", outcome="failed", code=failure.code, cause=cause)
+        discard(self._storage, input_name(job_id))
+        return Verdict.FAIL
 
-def _cause(error: BaseException) -> str | None:
-    """Which limit counts this error; None for one that would come again."""
-    match error:
-        case Abandoned():
-            return "worker deaths"
-        case BrowserUnavailable():
-            return "browser deaths"
-        case Unavailable():
-            return "outages"
-    return None
+    def _cancelled(self, job_id: str) -> Verdict:
+        with suppress(AlreadyFinished, NotFound):
+            self._records.cancel(job_id)  # if it was RQ's own tools that stopped it
+        return Verdict.FAIL
 
 
-def _as_failure(error: BaseException, cause: str | None, meta: dict[str, Any]) -> FarmError:
-    match cause:
-        case "worker deaths":
-            return PageCrashes(f"The job's worker died {meta[cause]} times while it ran.")
-        case "browser deaths":
-            return PageCrashes(f"The browser died {meta[cause]} times while it rendered the page.")
+def _count(limit: _Limit, meta: dict[str, Any]) -> int:
+    meta[limit.cause] = meta.get(limit.cause, 0) + 1
+    return int(meta[limit.cause])
+
+
+def _as_failure(error: BaseException, limit: _Limit | None) -> FarmError:
+    if limit and limit.sentence:
+        return PageCrashes(limit.sentence.format(limit.times))
     return error if isinstance(error, FarmError) else InternalError()

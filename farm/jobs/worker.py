@@ -14,7 +14,7 @@ import structlog
 
 from farm.jobs import task
 from farm.jobs.record import Records
-from farm.jobs.rq_adapter import HEARTBEAT_S, MAINTENANCE_S, JobThread
+from farm.jobs.rq_adapter import HEARTBEAT_S, MAINTENANCE_S, ThreadWorker
 from farm.logs import first_line
 from farm.render import Engine
 from farm.settings import Settings
@@ -36,14 +36,14 @@ class Worker:
         """Raises `StartError` if there is no browser."""
         self._settings = settings
         self._client = client
-        threads = settings.worker_concurrency
+        threads = settings.job_concurrency
         # A place in line for each, for when a page that timed out has not gone yet.
         changes = {"pages_per_browser": threads, "max_waiting": threads}
         self._engine = Engine(settings.model_copy(update=changes))
         records = Records(client, settings.job_ttl_s)
-        self._renderer = task.Renderer(self._engine, storage, records)
+        self._runner = task.JobRunner(self._engine, storage, records)
         self._names = _names()
-        self._slots: list[JobThread | None] = [None] * threads
+        self._workers: list[ThreadWorker | None] = [None] * threads
         self._stopped = threading.Event()
         self._forced = threading.Event()
 
@@ -51,14 +51,14 @@ class Worker:
         """Work until SIGTERM or SIGINT; then end what runs within the grace time, hand back the
         rest. Raises `StartError`.
         """
-        task.use(self._renderer)
+        task.use(self._runner)
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         self._engine.start()
         try:
             self._engine.wait_started()
-            threads = [self._thread(self._take_jobs, slot) for slot in range(len(self._slots))]
-            self._thread(self._keep)
+            threads = [_started(self._take_jobs, place) for place in range(len(self._workers))]
+            _started(self._keep)
             log.info("worker up", concurrency=len(threads))
             self._stopped.wait()
             self._drain(threads)
@@ -71,23 +71,18 @@ class Worker:
             self._forced.set()
         self._stopped.set()
 
-    def _thread(self, target: Callable[..., None], *args: object) -> threading.Thread:
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        thread.start()
-        return thread
-
-    def _take_jobs(self, slot: int) -> None:
+    def _take_jobs(self, place: int) -> None:
         """One of the job threads. RQ's worker ends on errors it does not know: then a new one."""
         while not self._stopped.is_set():
             worker = None
             try:
-                worker = self._slots[slot] = JobThread(
-                    self._client, next(self._names), self._renderer.judge, self._renderer.cancel
+                worker = self._workers[place] = ThreadWorker(
+                    self._client, next(self._names), self._runner.on_failure, self._runner.cancel
                 )
                 worker.run()
             except Exception as exc:
                 log.warning("job thread starts again", cause=first_line(exc))
-            self._slots[slot] = None
+            self._workers[place] = None
             self._stopped.wait(1)
 
     def _keep(self) -> None:
@@ -97,7 +92,7 @@ class Worker:
         while True:
             beaten = time.monotonic()
             try:
-                workers = [worker for worker in self._slots if worker is not None]
+                workers = [worker for worker in self._workers if worker is not None]
                 for worker in workers:
                     worker.beat(longest_s)
                 if time.monotonic() - beaten > HEARTBEAT_S:
@@ -112,18 +107,25 @@ class Worker:
 
     def _drain(self, threads: list[threading.Thread]) -> None:
         log.info("worker stopping", running=self._running())
-        for worker in self._slots:
+        for worker in self._workers:
             if worker is not None:
                 worker.stop()
-        _join(threads, self._settings.worker_grace_s, self._forced)
+        _join(threads, self._settings.job_grace_s, self._forced)
         if any(thread.is_alive() for thread in threads):
             log.warning("worker hands back its jobs", jobs=self._running())
-        self._renderer.stopping.set()
+        self._runner.stopping.set()
         self._engine.close()
         _join(threads, _HAND_BACK_S, threading.Event())
 
     def _running(self) -> list[str]:
-        return [job_id for worker in self._slots if worker is not None for job_id in worker.running]
+        workers = [worker for worker in self._workers if worker is not None]
+        return [job_id for worker in workers for job_id in worker.running]
+
+
+def _started(target: Callable[..., None], *args: object) -> threading.Thread:
+    thread = threading.Thread(target=target, args=args, daemon=True)
+    thread.start()
+    return thread
 
 
 def _join(threads: list[threading.Thread], seconds: float, cut_short: threading.Event) -> None:

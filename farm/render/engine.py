@@ -42,11 +42,11 @@ _STOPPING = "This instance is stopping; try again."
 
 
 class RenderCancelled(Exception):
-    """The render was ended by `Rendering.cancel`; its result is wanted no more."""
+    """The render was ended by `Engine.cancel`; its result is wanted no more."""
 
 
-class _Job:
-    """One render on its way. Hashed by identity."""
+class Rendering:
+    """One render on its way, for `Engine.wait` and `Engine.cancel`. Hashed by identity."""
 
     def __init__(self, request: RenderRequest, request_id: str) -> None:
         self.request = request
@@ -67,22 +67,6 @@ class _Job:
     def fail(self, error: BaseException) -> None:
         with suppress(InvalidStateError):
             self.answer.set_exception(error)
-
-
-class Rendering:
-    """A render under way."""
-
-    def __init__(self, engine: "Engine", job: _Job) -> None:
-        self._engine = engine
-        self._job = job
-
-    def result(self) -> RenderResult:
-        """Wait for it, within the deadline. Raises what `Engine.render` does, `RenderCancelled`."""
-        return self._engine._wait(self._job)
-
-    def cancel(self) -> None:
-        """End it now, from any thread; nothing of it runs on."""
-        self._engine._abandon(self._job, RenderCancelled())
 
 
 @dataclass(frozen=True)
@@ -106,7 +90,7 @@ class Engine:
         """Finds the browser; raises `StartError`."""
         self._deadline_s = settings.render_deadline_s
         self._wanted_spares = settings.spare_contexts
-        self._slots: Slots[_Job] = Slots(settings.pages_per_browser, settings.max_waiting)
+        self._slots: Slots[Rendering] = Slots(settings.pages_per_browser, settings.max_waiting)
         self._browser = BrowserThread(find_chromium(settings), self._on_up, self._on_down)
         self._pages: FreshContexts | None = None
         self._closing = False
@@ -137,18 +121,33 @@ class Engine:
         Raises `Busy`, `BrowserUnavailable`, `RenderTimeout`, `NavigationFailed`, `PageCrashes` or
         `InternalError`. `request_id` is for the log.
         """
-        return self.begin(request, request_id).result()
+        return self.wait(self.begin(request, request_id))
 
     def begin(self, request: RenderRequest, request_id: str = "") -> Rendering:
         """Start a render that can be cancelled. Raises `Busy` or `BrowserUnavailable`."""
-        job = _Job(request, request_id)
-        self._slots.join(job)
+        rendering = Rendering(request, request_id)
+        self._slots.join(rendering)
         # After joining: `close` empties the line once, after it has set this.
         if self._closing:
-            self._slots.leave(job)
+            self._slots.leave(rendering)
             raise BrowserUnavailable(_STOPPING)
         self._pump()
-        return Rendering(self, job)
+        return rendering
+
+    def wait(self, rendering: Rendering) -> RenderResult:
+        """Its result, within the deadline. Raises what `render` does, and `RenderCancelled`."""
+        left_s = max(0.0, rendering.arrived + self._deadline_s - time.monotonic())
+        try:
+            return rendering.answer.result(left_s)
+        except FutureTimeout:
+            self._abandon(
+                rendering, RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
+            )
+            return rendering.answer.result()
+
+    def cancel(self, rendering: Rendering) -> None:
+        """End it now, from any thread; nothing of it runs on."""
+        self._abandon(rendering, RenderCancelled())
 
     def check(self) -> None:
         """Raises `BrowserUnavailable` unless the browser answers now, or did a moment ago."""
@@ -188,8 +187,8 @@ class Engine:
     def close(self) -> None:
         """End at once: what still waits or runs gets `BrowserUnavailable`; nothing is left."""
         self._closing = True
-        for job in self._slots.empty():
-            job.fail(BrowserUnavailable(_STOPPING))
+        for rendering in self._slots.empty():
+            rendering.fail(BrowserUnavailable(_STOPPING))
         self._browser.stop()
 
     def _pump(self) -> None:
@@ -198,82 +197,72 @@ class Engine:
 
     def _start_waiting(self) -> None:
         """Engine thread: give free slots to the oldest of the line, while there is a browser."""
-        while (pages := self._pages) is not None and (job := self._slots.take()) is not None:
-            self._browser.spawn(partial(self._serve, job, pages))
+        while (pages := self._pages) is not None and (rendering := self._slots.take()) is not None:
+            self._browser.spawn(partial(self._serve, rendering, pages))
 
-    def _serve(self, job: _Job, pages: FreshContexts) -> None:
-        """Engine thread, a greenlet: one job from its slot to its answer."""
+    def _serve(self, rendering: Rendering, pages: FreshContexts) -> None:
+        """Engine thread, a greenlet: one rendering from its slot to its answer."""
         try:
-            self._render(job, pages)
+            self._render(rendering, pages)
         except (FarmError, RenderCancelled) as exc:
-            job.fail(exc)
+            rendering.fail(exc)
         except PlaywrightFailure as exc:
-            job.fail(self._translate(exc, job))
+            rendering.fail(self._translate(exc, rendering))
         except BaseException as exc:
-            job.fail(_internal(exc, job))
+            rendering.fail(_internal(exc, rendering))
         finally:
-            self._slots.release(job)
-            job.gone.set()
+            self._slots.release(rendering)
+            rendering.gone.set()
             self._start_waiting()
 
-    def _render(self, job: _Job, pages: FreshContexts) -> None:
-        options = job.request.options
-        waiting_ms = (time.monotonic() - job.arrived) * 1000
-        with pages.page(options.width, options.height) as job.page:
-            if job.given_up is not None:
-                raise job.given_up
+    def _render(self, rendering: Rendering, pages: FreshContexts) -> None:
+        options = rendering.request.options
+        waiting_ms = (time.monotonic() - rendering.arrived) * 1000
+        with pages.page(options.width, options.height) as rendering.page:
+            if rendering.given_up is not None:
+                raise rendering.given_up
             # The answer leaves before the context is closed.
-            job.deliver(page_render.render(job.page, job.request, waiting_ms))
+            rendering.deliver(page_render.render(rendering.page, rendering.request, waiting_ms))
 
-    def _translate(self, exc: BaseException, job: _Job) -> FarmError | RenderCancelled:
+    def _translate(self, exc: BaseException, rendering: Rendering) -> FarmError | RenderCancelled:
         """What Playwright raised, as what it was for the caller."""
-        if job.given_up is not None:
-            return job.given_up
+        if rendering.given_up is not None:
+            return rendering.given_up
         error: FarmError
         try:
             self._browser.ping()
         except BrowserUnavailable as unavailable:
             error = unavailable
         else:
-            page = job.page
+            page = rendering.page
             gone = page is not None and (page.crashed or page.page.is_closed())
-            error = PageCrashes() if gone else _internal(exc, job)
+            error = PageCrashes() if gone else _internal(exc, rendering)
         error.__cause__ = exc
         return error
 
-    def _wait(self, job: _Job) -> RenderResult:
-        left_s = max(0.0, job.arrived + self._deadline_s - time.monotonic())
-        try:
-            return job.answer.result(left_s)
-        except FutureTimeout:
-            self._abandon(
-                job, RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
-            )
-            return job.answer.result()
-
-    def _abandon(self, job: _Job, reason: FarmError | RenderCancelled) -> None:
+    def _abandon(self, rendering: Rendering, reason: FarmError | RenderCancelled) -> None:
         """Answer with `reason` now, and see to it that nothing of the render runs on.
 
         An answer that is there already is as good as any, and stays.
         """
-        job.given_up = reason
-        if job.answer.done():
+        rendering.given_up = reason
+        if rendering.answer.done():
             return
-        job.fail(reason)
-        if not self._slots.leave(job):
-            threading.Thread(target=self._see_gone, args=(job,), daemon=True).start()
+        rendering.fail(reason)
+        if not self._slots.leave(rendering):
+            threading.Thread(target=self._see_gone, args=(rendering,), daemon=True).start()
 
-    def _see_gone(self, job: _Job) -> None:
+    def _see_gone(self, rendering: Rendering) -> None:
         """Outside the engine's thread: close the page; else kill its browser; else the driver."""
-        page = job.page
+        page = rendering.page
         if page is not None:
             self._browser.spawn(page.close)
-        if job.gone.wait(_CLOSE_GRACE_S):
+        if rendering.gone.wait(_CLOSE_GRACE_S):
             return
-        self._browser.kill(f"a page did not close when it was told ({job.request_id})")
-        if job.gone.wait(_CLOSE_GRACE_S):
+        self._browser.kill(f"a page did not close when it was told ({rendering.request_id})")
+        if rendering.gone.wait(_CLOSE_GRACE_S):
             return
-        self._browser.kill_driver(f"a page outlived its browser ({job.request_id})")
+        self._browser.kill_driver(f"a page outlived its browser ({rendering.request_id})")
 
     def _on_up(self, browser: Browser) -> None:
         self._pages = FreshContexts(browser, self._wanted_spares, self._browser.spawn)
@@ -286,15 +275,17 @@ class Engine:
         The jobs are failed here and not left to their calls, not all of which raise.
         """
         self._pages = None
-        for job in self._slots.running_items():
-            job.fail(BrowserUnavailable())
-            self._slots.release(job)
-            job.gone.set()
+        for rendering in self._slots.running_items():
+            rendering.fail(BrowserUnavailable())
+            self._slots.release(rendering)
+            rendering.gone.set()
 
 
-def _internal(cause: BaseException, job: _Job) -> InternalError:
+def _internal(cause: BaseException, rendering: Rendering) -> InternalError:
     # In the engine's thread, where no request is bound to the log.
-    log.error("render failed", request_id=job.request_id, cause=first_line(cause), exc_info=cause)
+    log.error(
+        "render failed", request_id=rendering.request_id, cause=first_line(cause), exc_info=cause
+    )
     error = InternalError()
     error.__cause__ = cause
     return error

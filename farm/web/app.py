@@ -17,7 +17,7 @@ from farm.errors import (
     RangeNotSatisfiable,
     Unavailable,
 )
-from farm.job import Jobs
+from farm.job import JobQueue
 from farm.render import Engine
 from farm.request import HTML, URL
 from farm.settings import Settings
@@ -33,7 +33,7 @@ _CALLERS_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def create_app(
-    engine: Engine, jobs: Jobs, storage: Storage, settings: Settings
+    engine: Engine, queue: JobQueue, storage: Storage, settings: Settings
 ) -> falcon.App[falcon.Request, falcon.Response]:
     """The farm as a WSGI application over an engine that was started, or will be."""
     app: falcon.App[falcon.Request, falcon.Response]
@@ -49,10 +49,10 @@ def create_app(
     )
     app.add_route("/render", RenderResource(engine, bodies, HTML))
     app.add_route("/render-url", RenderResource(engine, bodies, URL))
-    downloads = Downloads(storage, settings.downloads, settings.download_deadline_s)
-    app.add_route("/render-async", SubmitResource(engine, bodies, jobs))
-    app.add_route("/render-async/{job_id}", JobResource(jobs, storage, downloads))
-    app.add_route("/download/{job_id}", DownloadResource(engine, jobs, downloads))
+    downloads = Downloads(storage, settings.max_downloads, settings.download_deadline_s)
+    app.add_route("/render-async", SubmitResource(engine.limits, bodies, queue))
+    app.add_route("/render-async/{job_id}", JobResource(queue, storage, downloads))
+    app.add_route("/download/{job_id}", DownloadResource(engine.limits.formats, queue, downloads))
     app.add_route("/health", HealthResource(engine))
     app.add_route("/status", StatusResource(engine))
     app.add_error_handler(Exception, answer_error)

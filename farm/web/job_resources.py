@@ -3,19 +3,18 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import falcon
 
 from farm.errors import InvalidRequest, NotFound, NotReady, Problem
-from farm.job import Jobs, State, file_name
-from farm.render import Engine
-from farm.request import HTML_OR_URL, RenderRequest
+from farm.job import JobQueue, State, file_name
+from farm.request import HTML_OR_URL, Format, Limits, RenderRequest
 from farm.storage import NotStored, Storage
-from farm.web.access import logged
 from farm.web.body import Bodies
 from farm.web.downloads import NO_FILE, Downloads
+from farm.web.request_log import logged
 
 _MAX_WAIT_S = 30
 _SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,9})?")
@@ -25,18 +24,18 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 class SubmitResource:
     """`POST /render-async`: validated and stored, then queued, then answered."""
 
-    def __init__(self, engine: Engine, bodies: Bodies, jobs: Jobs) -> None:
-        self._engine = engine
+    def __init__(self, limits: Limits, bodies: Bodies, queue: JobQueue) -> None:
+        self._limits = limits
         self._bodies = bodies
-        self._jobs = jobs
+        self._queue = queue
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         with logged("submit", req) as line:
             key = _idempotency_key(req)
             with self._bodies.read(req) as body:
-                request = RenderRequest.parse(body, HTML_OR_URL, self._engine.limits)
+                request = RenderRequest.parse(body, HTML_OR_URL, self._limits)
                 del body
-                job_id = self._jobs.submit(request, req.context.log_id, key)
+                job_id = self._queue.submit(request, req.context.log_id, key)
             line |= {"format": request.options.format, "job_id": job_id}
         url = f"/render-async/{job_id}"
         answer = {
@@ -53,25 +52,26 @@ class SubmitResource:
 class JobResource:
     """`GET` and `DELETE /render-async/{jobId}`."""
 
-    def __init__(self, jobs: Jobs, storage: Storage, downloads: Downloads) -> None:
-        self._jobs = jobs
+    def __init__(self, queue: JobQueue, storage: Storage, downloads: Downloads) -> None:
+        self._queue = queue
         self._storage = storage
         self._downloads = downloads
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        wait_s, with_image = _parse_query(req)
-        if wait_s:
-            self._jobs.wait(job_id, wait_s)
-        record, position = self._jobs.read(job_id)
-        answer = record.public()
-        if position is not None:
-            answer["position"] = position
+        with logged("poll", req, only_errors=True):
+            wait_s, with_image = _parse_query(req)
+            if wait_s:
+                self._queue.wait(job_id, wait_s)
+            record, position = self._queue.read(job_id)
+            answer = record.public()
+            if position is not None:
+                answer["position"] = position
+            if with_image and record.status is State.COMPLETED:
+                # As large as a download, so it is sent as one.
+                resp.stream = self._downloads.send(req, lambda: self._with_image(job_id, answer))
+            else:
+                resp.data = json.dumps(answer).encode()
         resp.set_header("Cache-Control", "no-store")
-        if with_image and record.status is State.COMPLETED:
-            # As large as a download, so it is sent as one.
-            resp.stream = self._downloads.send(req, lambda: self._with_image(job_id, answer))
-        else:
-            resp.data = json.dumps(answer).encode()
 
     def _with_image(self, job_id: str, answer: dict[str, Any]) -> Iterator[bytes]:
         try:
@@ -83,32 +83,35 @@ class JobResource:
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         with logged("cancel", req):
-            record = self._jobs.cancel(job_id)
+            record = self._queue.cancel(job_id)
         resp.data = json.dumps(record.public()).encode()
 
 
 class DownloadResource:
     """`GET /download/{jobId}`: the file, as an attachment."""
 
-    def __init__(self, engine: Engine, jobs: Jobs, downloads: Downloads) -> None:
-        self._formats = engine.limits.formats
-        self._jobs = jobs
+    def __init__(
+        self, formats: Mapping[str, Format], queue: JobQueue, downloads: Downloads
+    ) -> None:
+        self._formats = formats
+        self._queue = queue
         self._downloads = downloads
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        record, _ = self._jobs.read(job_id)
-        if not record.status.final:
-            raise NotReady()
-        if record.status is not State.COMPLETED or record.format is None:
-            raise NotFound(NO_FILE)
-        format_ = self._formats.get(record.format)
-        if format_ is None:  # of another version of the farm
-            raise NotFound(NO_FILE)
-        self._downloads.answer(req, resp, job_id)
-        resp.set_header("Cache-Control", "private, no-cache")
-        if resp.status != falcon.HTTP_NOT_MODIFIED:
-            resp.content_type = format_.media_type
-            resp.downloadable_as = f"{job_id}.{format_.name}"
+        with logged("download", req) as line:
+            record, _ = self._queue.read(job_id)
+            if not record.status.final:
+                raise NotReady()
+            # A format may be unknown to an older version of the farm.
+            format_ = self._formats.get(record.format or "")
+            if record.status is not State.COMPLETED or format_ is None:
+                raise NotFound(NO_FILE)
+            self._downloads.answer(req, resp, job_id)
+            resp.set_header("Cache-Control", "private, no-cache")
+            if resp.status != falcon.HTTP_NOT_MODIFIED:
+                resp.content_type = format_.media_type
+                resp.downloadable_as = f"{job_id}.{format_.name}"
+            line["bytes"] = record.size
 
     on_head = on_get
 

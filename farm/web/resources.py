@@ -9,9 +9,9 @@ import farm
 from farm.clock import timestamp
 from farm.render import Engine
 from farm.request import RenderRequest, RenderResult, Timings
-from farm.web.access import logged
 from farm.web.body import Bodies
 from farm.web.negotiation import wants_file
+from farm.web.request_log import logged
 
 
 class RenderResource:

@@ -1,4 +1,4 @@
-"""The one line that the log has of a request."""
+"""The line that the log has of a request."""
 
 import time
 from collections.abc import Iterator
@@ -15,10 +15,11 @@ log = structlog.get_logger()
 
 
 @contextmanager
-def logged(event: str, req: falcon.Request) -> Iterator[dict[str, Any]]:
+def logged(event: str, req: falcon.Request, only_errors: bool = False) -> Iterator[dict[str, Any]]:
     """Log what comes of the `with`: its outcome, its milliseconds, and what is put into the dict.
 
-    What lies behind an error is said here and not to the client.
+    What lies behind an error is said here and not to the client. `only_errors` is for what clients
+    ask again and again.
     """
     started = time.perf_counter()
     line: dict[str, Any] = {"route": req.path}
@@ -31,7 +32,8 @@ def logged(event: str, req: falcon.Request) -> Iterator[dict[str, Any]]:
         level = log.error if isinstance(exc, InternalError) else log.info
         level(event, **line, total_ms=_since(started))
         raise
-    log.info(event, **line, outcome="ok", total_ms=_since(started))
+    if not only_errors:
+        log.info(event, **line, outcome="ok", total_ms=_since(started))
 
 
 def _since(started: float) -> float:

@@ -163,7 +163,7 @@ class _Supervisor:
             self._end(self._gunicorn, self._settings.stop_grace_s + _MARGIN_S)
             # What a gunicorn that was killed has left.
             self._gunicorn.send_group(signal.SIGTERM)
-            self._end(self._worker, self._settings.worker_grace_s + 3 * _MARGIN_S)
+            self._end(self._worker, self._settings.job_grace_s + 3 * _MARGIN_S)
             self._valkey.stop()
         log.info("stopped", exit_code=code)
         return code

@@ -17,10 +17,10 @@ from tests.farm_process import command_line, gone, log_lines, wait_until
 
 SUPERVISOR = """
 import sys
-from farm import serve
+from farm import supervisor
 from farm.settings import Settings
 name = [sys.executable, *sys.argv[1:]]
-sys.exit(serve.run(Settings(), [*name, "gunicorn"], [*name, "worker"]))
+sys.exit(supervisor.run(Settings(), [*name, "gunicorn"], [*name, "worker"]))
 """
 
 #: Writes down what happens to it, and whether Valkey then answers. On SIGTERM it ends as soon as
