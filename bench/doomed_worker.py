@@ -7,7 +7,6 @@ worker.
 import os
 import signal
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import rq.worker.base
@@ -32,6 +31,5 @@ def die(*_: object, **__: object) -> None:
 
 if __name__ == "__main__":
     owner, name = POINTS[sys.argv.pop()]
-    death: Callable[..., None] = die
-    setattr(owner, name, death)
+    setattr(owner, name, die)
     main(["worker", "--concurrency", "1"])

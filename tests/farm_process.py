@@ -132,6 +132,46 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+def environment(**settings: object) -> dict[str, str]:
+    """This process's without settings, but for the Chromium to use; then those given."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("FARM_") or name == "FARM_CHROMIUM_PATH"
+    }
+    given = {"log_format": "json", **settings}
+    return kept | {f"FARM_{name.upper()}": str(value) for name, value in given.items()}
+
+
+def end(process: subprocess.Popen[bytes], timeout_s: float = 60) -> None:
+    """SIGTERM, and if that does not do, SIGKILL for it and all below it."""
+    if process.poll() is None:
+        tree = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        try:
+            process.wait(timeout_s)
+        finally:
+            for survivor in [process, *tree]:
+                with suppress(psutil.Error, OSError):
+                    survivor.kill()
+
+
+@contextmanager
+def running_worker(log_path: Path, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A `farm worker`, which may not be up yet; its settings as of `running_farm`."""
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "farm.cli", "worker"],
+            env=environment(**settings),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        end(process)
+
+
 @contextmanager
 def running_farm(log_path: Path, workers: int = 2, **settings: object) -> Iterator[Farm]:
     """A farm with the settings given by their names in lower case (`max_waiting=4`).
@@ -139,14 +179,11 @@ def running_farm(log_path: Path, workers: int = 2, **settings: object) -> Iterat
     Its data are beside its log, unless `data_dir` says otherwise.
     """
     port = free_port()
-    environment = {name: value for name, value in os.environ.items() if name[:5] != "FARM_"}
-    environment["FARM_DATA_DIR"] = str(log_path.parent / "data")
-    environment |= {f"FARM_{name.upper()}": str(value) for name, value in settings.items()}
-    environment |= {"FARM_PORT": str(port), "FARM_WORKERS": str(workers), "FARM_LOG_FORMAT": "json"}
+    given = {"data_dir": log_path.parent / "data", **settings, "port": port, "workers": workers}
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "farm.cli", "serve"],
-            env=environment,
+            env=environment(**given),
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -155,15 +192,7 @@ def running_farm(log_path: Path, workers: int = 2, **settings: object) -> Iterat
         wait_until(lambda: _all_up(farm, workers), START_TIMEOUT_S)
         yield farm
     finally:
-        if process.poll() is None:
-            tree = farm.tree()
-            process.terminate()
-            try:
-                process.wait(60)
-            finally:
-                for survivor in [process, *tree]:
-                    with suppress(psutil.Error, OSError):
-                        survivor.kill()
+        end(process)
 
 
 def _all_up(farm: Farm, workers: int) -> bool:

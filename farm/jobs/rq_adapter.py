@@ -40,7 +40,7 @@ QUEUE_NAME = "renders"
 _FUNCTION = "farm.jobs.task.render"
 
 #: How often running jobs are shown to be alive, and how long one that is not counts as alive.
-HEARTBEAT_S = 10
+HEARTBEAT_S = 5
 _EXECUTION_TTL_S = 45
 #: How often a process looks for abandoned jobs, and how long one killed at it keeps others away.
 MAINTENANCE_S = 15

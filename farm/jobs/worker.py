@@ -25,8 +25,8 @@ log = structlog.get_logger()
 #: Beyond the render's deadline: for the input and the file. A job that runs for longer hangs, and
 #: is left to another worker.
 _STORING_S = 120.0
-#: How long threads may take to hand back their jobs once the engine is closed.
-_HAND_BACK_S = 5.0
+#: How long threads may take to hand back their jobs and take their leave of Redis.
+_LEAVE_S = 5.0
 
 
 class Worker:
@@ -95,7 +95,7 @@ class Worker:
                 workers = [worker for worker in self._workers if worker is not None]
                 for worker in workers:
                     worker.beat(longest_s)
-                if time.monotonic() - beaten > HEARTBEAT_S:
+                if time.monotonic() - beaten > 2 * HEARTBEAT_S:
                     # Redis was away. Others have yet to show that their jobs are alive.
                     maintained = time.monotonic()
                 elif workers and time.monotonic() - maintained >= MAINTENANCE_S:
@@ -103,19 +103,20 @@ class Worker:
                     workers[0].maintain()
             except Exception as exc:
                 log.warning("worker could not keep its jobs", cause=first_line(exc))
-            time.sleep(HEARTBEAT_S / 2)
+            time.sleep(HEARTBEAT_S)
 
     def _drain(self, threads: list[threading.Thread]) -> None:
         log.info("worker stopping", running=self._running())
         for worker in self._workers:
             if worker is not None:
                 worker.stop()
-        _join(threads, self._settings.job_grace_s, self._forced)
-        if any(thread.is_alive() for thread in threads):
-            log.warning("worker hands back its jobs", jobs=self._running())
+        _wait_while(lambda: bool(self._running()), self._settings.job_grace_s, self._forced)
+        if running := self._running():
+            log.warning("worker hands back its jobs", jobs=running)
         self._runner.stopping.set()
         self._engine.close()
-        _join(threads, _HAND_BACK_S, threading.Event())
+        # Not for ever: with its Redis gone, a thread would go on trying to take its leave.
+        _wait_while(lambda: any(thread.is_alive() for thread in threads), _LEAVE_S)
 
     def _running(self) -> list[str]:
         workers = [worker for worker in self._workers if worker is not None]
@@ -128,11 +129,13 @@ def _started(target: Callable[..., None], *args: object) -> threading.Thread:
     return thread
 
 
-def _join(threads: list[threading.Thread], seconds: float, cut_short: threading.Event) -> None:
+def _wait_while(
+    condition: Callable[[], bool], seconds: float, cut_short: threading.Event | None = None
+) -> None:
     end = time.monotonic() + seconds
-    while any(thread.is_alive() for thread in threads) and time.monotonic() < end:
-        if cut_short.wait(0.05):
-            return
+    cut_short = cut_short or threading.Event()
+    while condition() and time.monotonic() < end and not cut_short.wait(0.05):
+        pass
 
 
 def _names() -> Iterator[str]:
