@@ -6,7 +6,7 @@
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
@@ -51,8 +51,11 @@ class Record:
 
     @classmethod
     def from_json(cls, text: bytes | str) -> Self:
-        fields = {to_snake(name): value for name, value in json.loads(text).items()}
-        return cls(**fields | {"status": State(fields["status"])})
+        """What `to_json` wrote; fields of a newer version of the farm are passed over."""
+        known = {field.name for field in fields(cls)}
+        values = {to_snake(name): value for name, value in json.loads(text).items()}
+        values = {name: value for name, value in values.items() if name in known}
+        return cls(**values | {"status": State(values["status"])})
 
     def to_json(self) -> str:
         return json.dumps(_as_json(self))
@@ -63,8 +66,8 @@ class Record:
 
 
 def _as_json(record: Record) -> dict[str, Any]:
-    fields = asdict(record)
-    return {to_camel(name): value for name, value in fields.items() if value is not None}
+    values = asdict(record)
+    return {to_camel(name): value for name, value in values.items() if value is not None}
 
 
 #: What names in the storage begin with.

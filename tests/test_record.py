@@ -1,5 +1,6 @@
 """Jobs' records: states that only move forward, and what expires when."""
 
+import json
 import uuid
 from collections.abc import Callable
 
@@ -46,6 +47,14 @@ def test_a_record_is_json_as_the_contract_writes_it(records: Records, job_id: st
     assert answer["downloadUrl"] == f"/download/{job_id}"
     assert (answer["size"], answer["format"]) == (4, "png")
     assert (answer["width"], answer["height"]) == (40, 30)
+
+
+def test_a_record_of_a_newer_version_can_be_read(
+    records: Records, redis_client: redis.Redis, job_id: str
+) -> None:
+    text = json.loads(redis_client.get(record_key(job_id)))
+    redis_client.set(record_key(job_id), json.dumps(text | {"thatIsNew": 1}))
+    assert records.read(job_id).status is State.PENDING
 
 
 def test_a_failure_says_why(records: Records, job_id: str) -> None:
