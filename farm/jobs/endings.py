@@ -80,8 +80,8 @@ class Endings:
                         if message is not None:
                             self._wake(message["data"].decode())
             except redis.RedisError as exc:
-                log.debug("not told of ended jobs", cause=type(exc).__name__)
-                self._closing.wait(_RECONNECT_S)
+                if not self._closing.wait(_RECONNECT_S):
+                    log.debug("not told of ended jobs", cause=type(exc).__name__)
 
     def _wake(self, job_id: str) -> None:
         with self._lock:
