@@ -280,7 +280,7 @@ def test_a_job_whose_worker_was_killed_in_the_dequeue_is_queued_again_uncounted(
     assert queued(redis_client) == []
     seen = f"rq:queue:{QUEUE_NAME}:intermediate:first_seen:{JOB}"
     assert 0 < redis_client.ttl(seen) <= 120
-    redis_client.set(seen, time.time() - 61)
+    redis_client.set(seen, time.time() - 31)
     worker.maintain()
     assert queued(redis_client) == [JOB.encode()]
     assert rq_job(redis_client).retries_left == retries
@@ -295,7 +295,7 @@ def test_a_job_whose_worker_was_killed_between_dequeue_and_start_is_queued_again
     worker.prepare_execution(job)
     expire(redis_client, job.started_job_registry)
     worker.maintain()
-    redis_client.set(f"rq:queue:{QUEUE_NAME}:intermediate:first_seen:{JOB}", time.time() - 61)
+    redis_client.set(f"rq:queue:{QUEUE_NAME}:intermediate:first_seen:{JOB}", time.time() - 31)
     worker.maintain()
     assert queued(redis_client) == [JOB.encode()]
 

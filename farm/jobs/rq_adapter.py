@@ -8,8 +8,8 @@ RQ loses nothing if it is told not to. What it does by itself, and what is done 
   live. `ThreadWorker.beat` is called every `HEARTBEAT_S`, so an execution's life can be short.
 - A worker killed in maintenance leaves a lock for 899 s, and a job killed in the dequeue is looked
   at ten minutes later: `_Queue` and `ThreadWorker.maintain` shorten both. Whatever was killed when,
-  an abandoned job is queued again within 135 s (dequeued: 15 + 60 + 15 s; running: 45 + 15 s;
-  between the two: both, one after the other).
+  an abandoned job is queued again within 105 s (dequeued: 15 + 30 + 15 s; running: 45 + 15 s;
+  between the two: 45 + 15 + 30 + 15 s), and somewhat later on a busy machine.
 - It retries a job a number of times, whatever the reason. A `Judge` is asked instead.
 """
 
@@ -45,7 +45,8 @@ _EXECUTION_TTL_S = 45
 #: How often a process looks for abandoned jobs, and how long one killed at it keeps others away.
 MAINTENANCE_S = 15
 _MAINTENANCE_LOCK_S = 30
-#: RQ looks twice, a minute apart, at a job in the dequeue before it takes it for abandoned.
+#: RQ looks twice at a job in the dequeue, so far apart, before it takes it for abandoned.
+_STUCK_S = 30
 _FIRST_SEEN_TTL_S = 120
 #: A worker without a sign of life for this long (and a minute) is gone from the dashboard.
 _WORKER_TTL_S = 45
@@ -78,6 +79,11 @@ class _Intermediate(IntermediateQueue):
         # RQ keeps it for a day, in which a job that is dequeued again counts as stuck at once.
         key = self.get_first_seen_key(job_id)
         return bool(self.connection.set(key, time.time(), nx=True, ex=_FIRST_SEEN_TTL_S))
+
+    def should_be_cleaned_up(self, job_id: str) -> bool:
+        # RQ waits for a minute. From the dequeue to the start it is some milliseconds.
+        seen = self.get_first_seen(job_id)
+        return seen is not None and time.time() - seen.timestamp() > _STUCK_S
 
 
 class _Queue(Queue):
