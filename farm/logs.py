@@ -39,12 +39,21 @@ def _dict_config(settings: Settings) -> dict[str, Any]:
     )
     if as_json:
         last: list[Processor] = [
-            structlog.processors.dict_tracebacks,
+            # Without the values of variables: passwords and pages are among them.
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
             structlog.processors.JSONRenderer(),
         ]
     else:
         colors = sys.stdout.isatty()
-        last = [structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0)]
+        last = [
+            structlog.dev.ConsoleRenderer(
+                colors=colors,
+                pad_event_to=0,
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     level = settings.log_level.upper()
     handler = {"handlers": ["stdout"], "level": level, "propagate": False}
     return {

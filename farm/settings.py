@@ -161,6 +161,13 @@ class Settings(BaseSettings):
         description="Requests of a gunicorn worker that may wait for a job to end; more are "
         "answered at once.",
     )
+    max_submissions: int = Field(
+        32,
+        ge=1,
+        le=1000,
+        description="Jobs that a gunicorn worker stores and queues at the same time; more are "
+        "answered `busy`.",
+    )
     max_downloads: int = Field(
         16,
         ge=1,
@@ -282,7 +289,8 @@ class Settings(BaseSettings):
         The eight are never held for long, so health and refusals are always answered.
         """
         renders = self.pages_per_browser + self.max_waiting
-        return renders + self.body_readers + self.max_long_polls + self.max_downloads + 8
+        jobs = self.max_submissions + self.max_long_polls + self.max_downloads
+        return renders + self.body_readers + jobs + 8
 
     @classmethod
     def from_environment(cls, **given: object) -> "Settings":

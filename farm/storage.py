@@ -8,6 +8,7 @@ Names are `inputs/{jobId}` and `files/{jobId}`.
 
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,12 +22,16 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
 from farm.errors import StorageUnavailable
+from farm.job import INPUTS
 
 if TYPE_CHECKING:
     from obstore import GetResult, ObjectMeta
     from obstore.store import ClientConfig, ObjectStore
 
 _PIECE_BYTES = 1 << 20
+#: What inputs must leave of a disk: results, and a Redis that has its data there, need it to go on.
+_RESERVED = 0.05
+_MAX_RESERVED_BYTES = 1 << 30
 #: What obstore writes to, beside the name, until the file is whole; it refuses such names itself.
 _STAGING = re.compile(r"#\d+$")
 #: After this obstore tries no more; its own default is three minutes, longer than a request waits.
@@ -106,8 +111,21 @@ class ObjectStorage:
 
     def put(self, name: str, data: bytes) -> None:
         with _translated():
+            if self._root is not None:
+                self._prepare(self._root, name)
             # In one request: a multipart upload that breaks off stays in the bucket, unseen.
             obstore.put(self._store, name, data, use_multipart=False)
+
+    def _prepare(self, root: Path, name: str) -> None:
+        # Not by obstore, which would let everyone read it.
+        (root / name).parent.mkdir(mode=0o700, exist_ok=True)
+        if name.startswith(INPUTS):
+            disk = shutil.disk_usage(root)
+            if disk.free < min(disk.total * _RESERVED, _MAX_RESERVED_BYTES):
+                raise StorageUnavailable(
+                    "The disk of the jobs' files is nearly full; try again in a while.",
+                    retry_after_s=10,
+                )
 
     def read(self, name: str) -> bytes:
         with _translated(name):

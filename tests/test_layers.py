@@ -20,7 +20,7 @@ ALLOWED = {
     "parsing": {"errors"},
     "request": {"errors", "parsing"},
     "job": {"request"},
-    "storage": {"errors"},
+    "storage": {"errors", "job"},
     "render": {"errors", "settings", "request", "logs", "render"},
     "jobs": BELOW | {"render", "jobs"},
     "web": BELOW | {"render", "web"},

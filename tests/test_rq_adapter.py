@@ -17,7 +17,7 @@ from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
-from farm.errors import NavigationFailed
+from farm.errors import NavigationFailed, RenderTimeout
 from farm.jobs import broker, rq_adapter, task
 from farm.jobs.rq_adapter import QUEUE_NAME, Abandoned, RqQueue, ThreadWorker, Verdict
 from tests.farm_process import wait_until
@@ -368,6 +368,40 @@ def test_a_worker_hears_commands_again_after_its_connection_was_cut(
     queue.stop(JOB)
     wait_until(lambda: runner.cancelled == [JOB])
     go_on.set()
+
+
+def test_no_job_is_taken_while_the_worker_is_not_ready(
+    redis_client: redis.Redis, queue: RqQueue, running: ThreadWorker
+) -> None:
+    ready = threading.Event()
+    looks: list[int] = []
+    running._is_ready = lambda: (looks.append(1), ready.is_set())[1]
+    wait_until(lambda: looks)
+    enqueue(redis_client, queue)
+    wait_until(lambda: len(looks) > 2)
+    assert queued(redis_client) == [JOB.encode()]
+    ready.set()
+    wait_until(lambda: status(redis_client) == JobStatus.FINISHED)
+
+
+def test_a_worker_that_stood_still_does_not_judge_a_job_that_is_anothers_by_now(
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
+) -> None:
+    runner.verdict = Verdict.FAIL
+    runs: list[str] = []
+
+    def time_out_once(job_id: str) -> None:
+        runs.append(job_id)
+        if len(runs) == 1:
+            for execution in list(running.executions.values()):
+                redis_client.delete(execution.key)  # it has expired meanwhile
+            raise RenderTimeout
+
+    runner.body = time_out_once
+    enqueue(redis_client, queue)
+    wait_until(lambda: status(redis_client) == JobStatus.FINISHED)
+    assert runner.judged == []
+    assert len(runs) == 2
 
 
 def test_a_verdict_that_cannot_be_had_holds_up_no_other_job(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 import time
 import uuid
 from contextlib import suppress
@@ -9,7 +10,7 @@ from contextlib import suppress
 import redis
 
 from farm.clock import timestamp
-from farm.errors import FarmError, IdempotencyConflict
+from farm.errors import Busy, FarmError, IdempotencyConflict
 from farm.job import Record, State, input_name
 from farm.jobs import broker
 from farm.jobs.endings import Endings
@@ -24,6 +25,8 @@ from farm.storage import Storage
 #: becomes of the jobs that were accepted; and for how long one look at it is believed.
 _FULL = 0.9
 _LOOK_VALID_S = 0.5
+#: How long a submission waits for its turn at a slow storage.
+_TURN_S = 0.5
 
 
 class RedisJobQueue:
@@ -35,11 +38,20 @@ class RedisJobQueue:
         self._records = Records(client, settings.job_ttl_s)
         self._queue = RqQueue(client, settings.job_ttl_s)
         self._endings = Endings(client, settings.max_long_polls)
+        self._submissions = threading.BoundedSemaphore(settings.max_submissions)
         self._looked = 0.0
 
     def submit(
         self, request: RenderRequest, request_id: str, idempotency_key: str | None = None
     ) -> str:
+        if not self._submissions.acquire(timeout=_TURN_S):
+            raise Busy("Too many jobs are being submitted; try again in a moment.")
+        try:
+            return self._submit(request, request_id, idempotency_key)
+        finally:
+            self._submissions.release()
+
+    def _submit(self, request: RenderRequest, request_id: str, idempotency_key: str | None) -> str:
         self._check_room()
         claim = _Claim(idempotency_key, request) if idempotency_key else None
         if claim and (job_id := self._claimed(self._client, claim)):
@@ -48,7 +60,11 @@ class RedisJobQueue:
         self._storage.put(input_name(job_id), request.to_json())
         # If this raises, the job may have been queued all the same, and only Redis's answer lost:
         # so the input stays, for the job or for the sweep.
-        accepted = self._enqueue(job_id, request, request_id, claim)
+        try:
+            accepted = self._enqueue(job_id, request, request_id, claim)
+        except IdempotencyConflict:
+            discard(self._storage, input_name(job_id))
+            raise
         if accepted != job_id:
             discard(self._storage, input_name(job_id))
         return accepted
@@ -113,6 +129,8 @@ class RedisJobQueue:
         )
 
         def enqueue(pipe: "redis.client.Pipeline") -> str:
+            if pipe.exists(record_key(job_id)):
+                return job_id  # it was done, and only the answer was lost
             if claim and (other := self._claimed(pipe, claim)):
                 return other
             pipe.multi()
@@ -122,7 +140,8 @@ class RedisJobQueue:
             self._queue.enqueue(pipe, job_id, request_id, _description(request))
             return job_id
 
-        return broker.transaction(self._client, enqueue, *([claim.key] if claim else []))
+        watched = [record_key(job_id), *([claim.key] if claim else [])]
+        return broker.transaction(self._client, enqueue, *watched)
 
 
 class _Claim:

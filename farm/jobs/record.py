@@ -116,14 +116,18 @@ class Records:
         if not _is_job_id(job_id):
             return None, False
         key = record_key(job_id)
+        written: set[bytes] = set()
 
         def advance(pipe: "redis.client.Pipeline") -> tuple[Record | None, bool]:
             text = pipe.get(key)
             before = Record.from_json(text) if text else None
+            if text in written:
+                return before, True  # it was done, and only the answer was lost
             if before is None or before.status.final:
                 return before, False
             after = change(before)
             pipe.multi()
+            written.add(after.to_json().encode())
             if after.status.final:
                 pipe.set(key, after.to_json(), ex=self._ttl_s)
                 if after.idempotency:

@@ -33,6 +33,8 @@ from rq.job_lifecycle import call_exception_handlers
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
+from farm.render import RenderCancelled
+
 log = structlog.get_logger()
 
 QUEUE_NAME = "renders"
@@ -54,6 +56,9 @@ _WORKER_TTL_S = 45
 _IDLE_S = 1
 #: How long a worker waits before it listens for commands again.
 _RECONNECT_S = 2
+#: How often a job is tried again because nobody could say what is to become of it.
+_MAX_NO_VERDICTS = 20
+_NO_VERDICT_PAUSE_S = 2.0
 _NEVER_S = 10**9
 #: The limit is the verdict's; RQ only needs one that is never reached.
 _MANY_RETRIES = 1_000
@@ -161,9 +166,18 @@ class ThreadWorker(SimpleWorker):
     log_result_lifespan = False
 
     def __init__(
-        self, client: redis.Redis, name: str, judge: Judge, cancel: Callable[[str], None]
+        self,
+        client: redis.Redis,
+        name: str,
+        judge: Judge,
+        cancel: Callable[[str], None],
+        is_ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`cancel` is called with the id of a job that is to be stopped, from another thread."""
+        """`cancel` is called with the id of a job that is to be stopped, from another thread.
+
+        While `is_ready` is not so, no job is taken.
+        """
+        self._is_ready = is_ready
         self._judge = judge
         self._cancel = cancel
         super().__init__(
@@ -207,7 +221,10 @@ class ThreadWorker(SimpleWorker):
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
         while not self._stop_requested:
-            if taken := super().dequeue_job_and_maintain_ttl(timeout, max_idle_time=_IDLE_S):
+            if not self._is_ready():
+                self.heartbeat()
+                time.sleep(_IDLE_S)
+            elif taken := super().dequeue_job_and_maintain_ttl(timeout, max_idle_time=_IDLE_S):
                 return taken
         raise StopRequested
 
@@ -233,14 +250,31 @@ class ThreadWorker(SimpleWorker):
         """Before RQ looks whether the job is to be retried: for jobs that raised or were lost."""
         if isinstance(error, AbandonedJobError):
             error = Abandoned()
+        elif self._stopped_job_id == job.id:
+            error = RenderCancelled()
+        elif not self._is_ours(job):
+            # This process stood still, and the job was given to another. Once more does no harm.
+            log.warning("job is another worker's by now", job_id=job.id)
+            return
         try:
             verdict = self._judge(job.id, job.meta, error)
         except Exception as exc:
             # Raised on, it would keep RQ from requeueing this job and all the other abandoned ones.
             log.error("no verdict on a job; it is tried again", job_id=job.id, exc_info=exc)
-            verdict = Verdict.RETRY
+            verdict = self._without_verdict(job, error)
         if verdict is Verdict.FAIL:
             job.retries_left = 0
+
+    def _is_ours(self, job: Job) -> bool:
+        """Whether the job still counts as running here."""
+        ours = [each for each in list(self.executions.values()) if each.job_id == job.id]
+        return not ours or any(self.connection.exists(each.key) for each in ours)
+
+    def _without_verdict(self, job: Job, error: BaseException) -> Verdict:
+        job.meta["no verdict"] = job.meta.get("no verdict", 0) + 1
+        if not isinstance(error, Abandoned):  # that comes from `maintain`, which must not wait
+            time.sleep(_NO_VERDICT_PAUSE_S)
+        return Verdict.RETRY if job.meta["no verdict"] < _MAX_NO_VERDICTS else Verdict.FAIL
 
     def handle_job_failure(
         self,

@@ -37,6 +37,14 @@ log = structlog.get_logger()
 _LONGEST_PAUSE_S = 15.0
 
 
+class NoBrowser(BrowserUnavailable):
+    """There was none to be had; nothing died under the page."""
+
+
+class HandedBack(Exception):
+    """The worker stops before the job has ended; another one shall do it."""
+
+
 @dataclass(frozen=True)
 class _Limit:
     """How often a job may end in one way. `cause`: its name in RQ's meta and in the log."""
@@ -51,6 +59,7 @@ class _Limit:
 #: The first that fits counts (`BrowserUnavailable` is an `Unavailable`); what fits none would come
 #: again. Others share the browser, so it is not always the job that took it down.
 _LIMITS = (
+    _Limit(NoBrowser, "outages", 10),
     _Limit(Abandoned, "worker deaths", 3, "The job's worker died {} times while it ran."),
     _Limit(BrowserUnavailable, "browser deaths", 5, "The browser died {} times under the page."),
     _Limit(Unavailable, "outages", 10),
@@ -70,10 +79,6 @@ def use(runner: "JobRunner") -> None:
     """Have the jobs of this process done by `runner`."""
     global _runner
     _runner = runner
-
-
-class HandedBack(Exception):
-    """The worker stops before the job has ended; another one shall do it."""
 
 
 class JobRunner:
@@ -147,7 +152,7 @@ class JobRunner:
             raise
         except RenderTimeout as exc:
             if not self._engine.status.up:  # then it was not the page that took so long
-                raise BrowserUnavailable from exc
+                raise NoBrowser from exc
             raise
         finally:
             self._renderings.pop(job_id, None)

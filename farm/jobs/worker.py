@@ -77,7 +77,11 @@ class Worker:
             worker = None
             try:
                 worker = self._workers[place] = ThreadWorker(
-                    self._client, next(self._names), self._runner.on_failure, self._runner.cancel
+                    self._client,
+                    next(self._names),
+                    self._runner.on_failure,
+                    self._runner.cancel,
+                    is_ready=lambda: self._engine.status.up,
                 )
                 worker.run()
             except Exception as exc:

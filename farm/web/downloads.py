@@ -33,37 +33,45 @@ class Downloads:
 
         Raises `Busy`, `NotFound`, `RangeNotSatisfiable` or `StorageUnavailable`.
         """
+        stream = self.send(req, lambda: self._answer(req, resp, file_name(job_id)))
+        if resp.content_length and req.method == "GET":
+            resp.stream = stream
+        else:
+            stream.close()
+
+    def _answer(self, req: falcon.Request, resp: falcon.Response, name: str) -> Iterator[bytes]:
+        """Set the headers; the pieces to be sent."""
+        pieces: Iterator[bytes] = iter(())
         try:
-            stored = self._storage.stat(file_name(job_id))
+            stored = self._storage.stat(name)
             if _has_it(req, stored):
                 resp.status = falcon.HTTP_NOT_MODIFIED
             else:
-                self._answer(req, resp, stored)
-            resp.set_header("ETag", stored.etag)
+                start, length = _asked_range(req, stored)
+                if req.method == "GET":
+                    pieces = self._storage.stream(name, start, length)
+                resp.content_length = length
+                resp.set_header("Accept-Ranges", "bytes")
+                if length < stored.size:
+                    resp.status = falcon.HTTP_PARTIAL_CONTENT
+                    resp.content_range = (start, start + length - 1, stored.size)
         except NotStored as exc:
             raise NotFound(NO_FILE) from exc
-
-    def _answer(self, req: falcon.Request, resp: falcon.Response, stored: Stored) -> None:
-        start, length = _asked_range(req, stored)
-        if req.method != "HEAD":
-            resp.stream = self._stream(req, stored.name, start, length)
-        resp.content_length = length
-        resp.set_header("Accept-Ranges", "bytes")
-        if length < stored.size:
-            resp.status = falcon.HTTP_PARTIAL_CONTENT
-            resp.content_range = (start, start + length - 1, stored.size)
-
-    def _stream(self, req: falcon.Request, name: str, start: int, length: int) -> "_Stream":
-        return self.send(req, lambda: self._storage.stream(name, start, length))
+        resp.set_header("ETag", stored.etag)
+        return pieces
 
     def send(self, req: falcon.Request, make: Callable[[], Iterator[bytes]]) -> "_Stream":
-        """What `make` makes, holding one of the places until it is sent. Raises `Busy`."""
+        """What `make` makes, holding one of the places until it is sent. Raises `Busy`.
+
+        The place is taken first, since a storage may be as slow as a client.
+        """
         if not self._places.acquire(blocking=False):
             raise Busy("Too many downloads are under way; try again in a moment.")
         try:
+            pieces = make()
             sock = req.env.get("gunicorn.socket")
             deadline = SocketDeadline(sock, self._deadline_s, socket.SHUT_RDWR)
-            return _Stream(make(), deadline, self._places)
+            return _Stream(pieces, deadline, self._places)
         except BaseException:
             self._places.release()
             raise

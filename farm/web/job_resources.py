@@ -1,6 +1,7 @@
 """The routes of jobs: submit, ask, cancel, download."""
 
 import base64
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -74,12 +75,14 @@ class JobResource:
         resp.set_header("Cache-Control", "no-store")
 
     def _with_image(self, job_id: str, answer: dict[str, Any]) -> Iterator[bytes]:
+        """The answer in pieces, since files may have hundreds of megabytes."""
         try:
-            data = self._storage.read(file_name(job_id))
+            size = self._storage.stat(file_name(job_id)).size
+            pieces = self._storage.stream(file_name(job_id), 0, size)
         except NotStored as exc:
             raise NotFound(NO_FILE) from exc
-        answer["imageBase64"] = base64.b64encode(data).decode()
-        return iter([json.dumps(answer).encode()])
+        head, tail = json.dumps(answer | {"imageBase64": ""}).rsplit('""', 1)
+        return itertools.chain([f'{head}"'.encode()], _base64(pieces), [f'"{tail}'.encode()])
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         with logged("cancel", req):
@@ -114,6 +117,16 @@ class DownloadResource:
             line["bytes"] = record.size
 
     on_head = on_get
+
+
+def _base64(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        data = rest + piece
+        whole = len(data) // 3 * 3
+        rest = data[whole:]
+        yield base64.b64encode(data[:whole])
+    yield base64.b64encode(rest)
 
 
 def _idempotency_key(req: falcon.Request) -> str | None:
