@@ -41,6 +41,7 @@ def reference(browser: Browser, html: str, width: int = 1280, height: int = 720)
     page.set_content(html)
     page.evaluate("document.fonts.ready")
     page.evaluate("Promise.all([...document.images].map(i => i.decode().catch(() => {})))")
+    page.evaluate("new Promise(requestAnimationFrame)")  # when `autofocus` is heeded
     return page
 
 

@@ -41,7 +41,8 @@ const hideCursor = () => {
 """
 
 #: Settled: `load` has fired, web fonts are ready, images in the viewport are decoded. The layout is
-#: asked for first, since only a layout tells the document which fonts it needs.
+#: asked for first, since only a layout tells the document which fonts it needs. `autofocus` is
+#: heeded with the next frame, and printing draws none.
 _SETTLE = f"""
 async function () {{
   {_HIDE_CURSOR}
@@ -56,6 +57,7 @@ async function () {{
   }};
   const images = [...(document.images ?? [])].filter(inViewport);
   await Promise.all(images.map((image) => image.decode().catch(() => {{}})));
+  if (document.querySelector('[autofocus]')) await new Promise(requestAnimationFrame);
   hideCursor();
 }}
 """
