@@ -5,6 +5,7 @@
     FarmError
     ├─ InvalidRequest        400 invalid_request
     │  └─ InvalidUrl         400 invalid_url
+    ├─ UrlRefused            403 url_refused
     ├─ NotFound              404 not_found
     ├─ MethodNotAllowed      405 method_not_allowed
     ├─ NotAcceptable         406 not_acceptable
@@ -73,6 +74,12 @@ class InvalidRequest(FarmError):
 class InvalidUrl(InvalidRequest):
     code = "invalid_url"
     sentence = "The URL must be an absolute http or https URL."
+
+
+class UrlRefused(FarmError):
+    status = 403
+    code = "url_refused"
+    sentence = "The farm's egress policy does not allow what the URL leads to."
 
 
 class NotFound(FarmError):

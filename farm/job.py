@@ -46,6 +46,8 @@ class Record:
     width: int | None = None
     height: int | None = None
     download_url: str | None = None
+    #: What the page asked for and the egress policy refused: `host` and `reason` of each.
+    blocked: list[dict[str, str]] | None = None
     error: str | None = None
     code: str | None = None
 

@@ -48,11 +48,12 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def parse_url(url: str) -> str:
+def parse_url(url: str, *, credentials: bool = False) -> str:
     """The URL as a browser would load it: absolute, http or https, its host normalised.
 
     The WHATWG parser forgives more than a service should (control characters, `http:host`,
-    backslashes, credentials): those are refused first.
+    backslashes, credentials): those are refused first. `credentials`: whether the URL may carry a
+    user name and a password.
     """
     scheme, separator, rest = url.partition("://")
     if (
@@ -70,7 +71,7 @@ def parse_url(url: str) -> str:
         raise _bad_url() from None
     if not parsed.hostname:
         raise _bad_url()
-    if parsed.username or parsed.password:
+    if (parsed.username or parsed.password) and not credentials:
         raise PydanticCustomError("invalid_url", "must not carry a user name or a password")
     return str(parsed.href)
 

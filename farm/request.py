@@ -6,7 +6,7 @@ snake_case in Python and camelCase in JSON, and this file is where one becomes t
 
 import base64
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Annotated, Any, Protocol, Self
 
@@ -22,11 +22,14 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from farm.egress.policy import Refusal
 from farm.errors import InvalidRequest, InvalidUrl, OutputTooLarge, Problem
 from farm.parsing import parse_json_object, parse_url
 
 #: The contract's longest side, in CSS pixels.
 MAX_SIDE_PX = 16_384
+#: Refusals that an answer tells of, by the contract.
+_MAX_BLOCKED = 20
 #: The fields that may name a request's page.
 HTML = ("html",)
 URL = ("url",)
@@ -53,6 +56,8 @@ class Limits:
     formats: Mapping[str, Format]
     deadline_ms: int
     max_pixels: int
+    #: Whether a URL may carry a user name and a password.
+    url_credentials: bool = False
 
     def canonical(self, name: str) -> str | None:
         """The format's own name for one of its names (`jpg` → `jpeg`)."""
@@ -124,8 +129,8 @@ class RenderRequest(_Model):
 
     @field_validator("url")
     @classmethod
-    def _absolute_http(cls, url: str) -> str:
-        return parse_url(url)
+    def _absolute_http(cls, url: str, info: ValidationInfo) -> str:
+        return parse_url(url, credentials=_limits(info).url_credentials)
 
     @classmethod
     def parse(cls, body: bytes, sources: tuple[str, ...], limits: Limits) -> Self:
@@ -188,6 +193,13 @@ class RenderResult:
     width: int
     height: int
     timings: Timings
+    #: What the page asked for and the egress policy refused, in the order of the attempts.
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def blocked(self) -> list[dict[str, str]]:
+        """The refusals as answers tell them: each once, and not all of very many."""
+        return [asdict(refusal) for refusal in dict.fromkeys(self.refusals)][:_MAX_BLOCKED]
 
     @cached_property
     def data(self) -> bytes:

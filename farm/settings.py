@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from farm.egress.policy import Names, Policy
 from farm.errors import StartError
 from farm.machine import usable_cores
 
@@ -70,6 +71,31 @@ class Settings(BaseSettings):
         67_108_864,
         ge=1,
         description="Largest image, in pixels (width × height); 4 bytes each in the browser.",
+    )
+    egress: Literal["public", "none"] = Field(
+        "public",
+        description="What pages may reach: `public` addresses (ports 80, 443 and above 1023), or "
+        "`none`; besides what `FARM_EGRESS_ALLOW` names.",
+    )
+    egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Networks (`10.1.0.0/16`) and hosts (`intranet`, `*.example.com`, whatever "
+        "their addresses) that pages may reach too, separated by commas.",
+    )
+    egress_deny: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Networks and hosts that pages may not reach, whatever else allows them.",
+    )
+    egress_max_connections: int = Field(
+        64, ge=1, le=1000, description="Connections that one render may have at the same time."
+    )
+    egress_max_bytes: int = Field(
+        268_435_456,
+        ge=1,
+        description="Bytes that one render may load and send; then it is cut off.",
+    )
+    url_credentials: Literal["refuse", "allow"] = Field(
+        "refuse", description="What to do with a URL that carries a user name or a password."
     )
     body_budget_bytes: int = Field(
         134_217_728,
@@ -195,7 +221,7 @@ class Settings(BaseSettings):
         "info", description="The least grave message that is logged."
     )
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "egress_allow", "egress_deny", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -209,6 +235,12 @@ class Settings(BaseSettings):
             if origin != "*" and not origin.startswith(("http://", "https://")):
                 raise ValueError(f"{origin!r} is not an origin such as https://app.example.com")
         return origins
+
+    @field_validator("egress_allow", "egress_deny")
+    @classmethod
+    def _check_names(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        Names.parse(entries)
+        return entries
 
     @field_validator("redis_url")
     @classmethod
@@ -243,6 +275,15 @@ class Settings(BaseSettings):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @property
+    def egress_policy(self) -> Policy:
+        """What pages may reach."""
+        return Policy(
+            public=self.egress == "public",
+            allow=Names.parse(self.egress_allow),
+            deny=Names.parse(self.egress_deny),
+        )
 
     @property
     def embedded(self) -> bool:

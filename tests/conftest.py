@@ -1,5 +1,7 @@
 """Fixtures: a running engine, the application over it, a local site, a whole farm."""
 
+import asyncio
+import inspect
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -18,12 +20,22 @@ from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
 from tests.farm_process import Farm, running_farm
-from tests.site import Site, running_site
+from tests.site import SITES, Site, running_site
 
 for name in [
     name for name in os.environ if name.startswith("FARM_") and name != "FARM_CHROMIUM_PATH"
 ]:
     del os.environ[name]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine in a loop of its own."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
 
 
 def request_for(
@@ -38,7 +50,7 @@ def request_for(
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """One engine for all tests that leave it as they found it."""
-    with_engine = Engine(Settings())
+    with_engine = Engine(Settings(egress_allow=SITES))
     with_engine.start()
     with_engine.wait_started()
     yield with_engine
@@ -51,7 +63,7 @@ def make_engine() -> Iterator[Callable[..., Engine]]:
     engines: list[Engine] = []
 
     def make(**settings: object) -> Engine:
-        new = Engine(Settings.model_validate(settings))
+        new = Engine(Settings.model_validate({"egress_allow": SITES, **settings}))
         engines.append(new)
         new.start()
         new.wait_started()
@@ -121,7 +133,8 @@ def site() -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     """A farm of two workers that is up for the whole session; tests may kill what is in it."""
-    with running_farm(tmp_path_factory.mktemp("farm") / "log") as running:
+    log_path = tmp_path_factory.mktemp("farm") / "log"
+    with running_farm(log_path, egress_allow=SITES) as running:
         yield running
 
 

@@ -12,6 +12,9 @@ RED = (
 )
 BLUE = RED.replace(b"red", b"blue")
 
+#: What pages must be allowed to reach, to reach a site: all of loopback, by FARM_EGRESS_ALLOW.
+SITES = "127.0.0.0/8"
+
 
 class Site:
     """The site while it is up. `hold` keeps `/slow…` waiting until it is set."""
@@ -28,7 +31,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.site.requests.append((self.path, self.headers.get("Cookie", "")))
-        path = self.path.partition("?")[0]
+        path, _, to = self.path.partition("?to=")
+        path = path.partition("?")[0]
         match path:
             case "/":
                 self._page(b"<body style='margin:0;background:lime'>home")
@@ -39,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "/download":
                 self._send(200, "application/octet-stream", b"\0" * 1000)
             case "/redirect":
-                self._send(302, "text/html", b"", {"Location": "/"})
+                self._send(302, "text/html", b"", {"Location": to or "/"})
             case "/redirect-for-ever":
                 self._send(302, "text/html", b"", {"Location": "/redirect-for-ever"})
             case "/garbage":

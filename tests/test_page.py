@@ -188,7 +188,7 @@ def test_an_answer_that_is_no_page_is_an_error(
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("http://127.0.0.1:4/", "refused the connection"),
+        ("http://127.0.0.1:1025/", "refused the connection"),
         ("http://127.0.0.1:9/", "refuse its port"),
         ("http://no-such-host.invalid/", "not known"),
     ],

@@ -165,6 +165,7 @@ def test_a_job_that_two_workers_do_at_once_keeps_its_file(
 def test_a_job_that_is_cancelled_while_it_runs_leaves_no_file_and_a_free_page(
     engine: Engine, runner: JobRunner, jobs: RedisJobQueue, storage: ObjectStorage
 ) -> None:
+    wait_until(lambda: engine.status.rendering == 0)  # of the test before
     job_id = jobs.submit(request_for(engine, BLUE, waitFor=20_000), "")
     raised: list[BaseException] = []
 
@@ -269,6 +270,7 @@ def test_a_stopping_engine_hands_back_what_it_had(
 ) -> None:
     engine = make_engine()
     runner = JobRunner(engine, storage, records)
+    wait_until(lambda: engine.status.rendering == 0)  # of the test before
     job_id = jobs.submit(request_for(engine, BLUE, waitFor=20_000), "")
     raised: list[BaseException] = []
 

@@ -127,7 +127,7 @@ def test_a_url_that_is_not_http_is_refused(client: Client, url: str) -> None:
 
 
 def test_a_url_that_cannot_be_loaded_is_told_without_other_programs_words(client: Client) -> None:
-    url = "http://127.0.0.1:4/?secret"
+    url = "http://127.0.0.1:1025/?secret"
     body = assert_is_error(
         client.simulate_post("/render-url", json={"url": url}), 422, "navigation_failed"
     )

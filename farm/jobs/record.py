@@ -73,6 +73,7 @@ class Records:
                 width=result.width,
                 height=result.height,
                 download_url=f"/download/{job_id}",
+                blocked=result.blocked or None,
             )
 
         record, _ = self._advance(job_id, complete)

@@ -29,6 +29,16 @@ _SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: Runs Chromium as another user; see the file.
 _LAUNCHER = Path(__file__).with_name("chromium-as-user")
 
+#: Names are the egress proxy's to resolve, and there is no way beside it: not over UDP (the name of
+#: the policy without `force-` has no effect), nor for `dns-prefetch`.
+_ARGUMENTS = (
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--disable-quic",
+)
+#: A proxy that nobody but root could be: tcpmux.
+_NOWHERE = "http://127.0.0.1:1"
+
 #: What Chromium's environment keeps of the farm's: a page that broke into its process could read
 #: it, and the farm's may hold secrets.
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "FONTCONFIG_FILE", "FONTCONFIG_PATH")
@@ -76,6 +86,9 @@ class Chromium:
             handle_sigint=False,
             handle_sigterm=False,
             handle_sighup=False,
+            args=_ARGUMENTS,
+            # A context has a port of the egress proxy of its own; nothing else has a way out.
+            proxy={"server": _NOWHERE},
             # Nothing is ever put there (no downloads, videos or traces): without it Playwright
             # makes a folder for each browser, and a driver that dies leaves it behind.
             artifacts_dir=tempfile.gettempdir(),

@@ -15,6 +15,7 @@ from functools import partial
 import structlog
 from playwright.sync_api import Browser
 
+from farm.egress import NO_PROXY, Egress
 from farm.errors import BrowserUnavailable, FarmError, InternalError, PageCrashes, RenderTimeout
 from farm.logs import first_line
 from farm.render import page as page_render
@@ -91,16 +92,29 @@ class Engine:
         self._deadline_s = settings.render_deadline_s
         self._wanted_spares = settings.spare_contexts
         self._slots: Slots[Rendering] = Slots(settings.pages_per_browser, settings.max_waiting)
-        self._browser = BrowserThread(find_chromium(settings), self._on_up, self._on_down)
+        chromium = find_chromium(settings)
+        self._egress = Egress(
+            settings.egress_policy,
+            chromium.user,
+            settings.egress_max_connections,
+            settings.egress_max_bytes,
+        )
+        self._browser = BrowserThread(chromium, self._on_up, self._on_down)
         self._pages: FreshContexts | None = None
         self._closing = False
         self._pinged = 0.0
         self._ping_lock = threading.Lock()
         #: What requests are checked against.
-        self.limits = Limits(OUTPUTS, int(self._deadline_s * 1000), settings.max_pixels)
+        self.limits = Limits(
+            OUTPUTS,
+            int(self._deadline_s * 1000),
+            settings.max_pixels,
+            url_credentials=settings.url_credentials == "allow",
+        )
 
     def start(self) -> None:
-        """Start the thread, and in it the browser; returns at once."""
+        """Start the egress proxy, the thread, and in it the browser; returns at once."""
+        self._egress.start()
         self._browser.start()
 
     def wait_started(self, timeout_s: float = _START_TIMEOUT_S) -> None:
@@ -114,6 +128,11 @@ class Engine:
     def chromium_pid(self) -> int | None:
         """Process id of the browser that is up."""
         return self._browser.pid
+
+    @property
+    def egress_pid(self) -> int | None:
+        """Process id of the egress proxy that is up."""
+        return self._egress.pid
 
     def render(self, request: RenderRequest, request_id: str = "") -> RenderResult:
         """Render, within the deadline, the wait in line included.
@@ -150,7 +169,11 @@ class Engine:
         self._abandon(rendering, RenderCancelled())
 
     def check(self) -> None:
-        """Raises `BrowserUnavailable` unless the browser answers now, or did a moment ago."""
+        """Raises `BrowserUnavailable` unless there is an egress proxy, and the browser answers now
+        or did a moment ago.
+        """
+        if self._egress.pid is None:
+            raise BrowserUnavailable(NO_PROXY)
         with self._ping_lock:
             if time.monotonic() - self._pinged < _PING_VALID_S and self._browser.up:
                 return
@@ -190,6 +213,7 @@ class Engine:
         for rendering in self._slots.empty():
             rendering.fail(BrowserUnavailable(_STOPPING))
         self._browser.stop()
+        self._egress.close()
 
     def _pump(self) -> None:
         """Start what can be started. From any thread."""
@@ -221,8 +245,13 @@ class Engine:
         with pages.page(options.width, options.height) as rendering.page:
             if rendering.given_up is not None:
                 raise rendering.given_up
+            try:
+                result = page_render.render(rendering.page, rendering.request, waiting_ms)
+            finally:
+                if not rendering.page.port.alive:  # nobody can say what would be different
+                    raise BrowserUnavailable(NO_PROXY)
             # The answer leaves before the context is closed.
-            rendering.deliver(page_render.render(rendering.page, rendering.request, waiting_ms))
+            rendering.deliver(result)
 
     def _translate(self, exc: BaseException, rendering: Rendering) -> FarmError | RenderCancelled:
         """What Playwright raised, as what it was for the caller."""
@@ -265,7 +294,7 @@ class Engine:
         self._browser.kill_driver(f"a page outlived its browser ({rendering.request_id})")
 
     def _on_up(self, browser: Browser) -> None:
-        self._pages = FreshContexts(browser, self._wanted_spares, self._browser.spawn)
+        self._pages = FreshContexts(browser, self._egress, self._wanted_spares, self._browser.spawn)
         self._pages.refill()
         self._pump()
 

@@ -4,10 +4,12 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Error as PlaywrightError
 
-from farm.errors import NavigationFailed
+from farm.egress import Note
+from farm.errors import NavigationFailed, UrlRefused
 from farm.render.outputs import OUTPUTS, Output
 from farm.render.spares import Page
 from farm.request import RenderRequest, RenderResult, Timings
@@ -112,9 +114,9 @@ class _Clock:
 def render(page: Page, request: RenderRequest, waiting_ms: float) -> RenderResult:
     """Render on a fresh page whose viewport is the request's.
 
-    Raises `NavigationFailed`, or Playwright's `Error` when the page is closed or gone meanwhile:
-    the engine knows why it closed it. There is no timeout in here; the engine closes the page when
-    the deadline has passed, and every call below ends with it.
+    Raises `UrlRefused`, `NavigationFailed`, or Playwright's `Error` when the page is closed or gone
+    meanwhile: the engine knows why it closed it. There is no timeout in here; the engine closes the
+    page when the deadline has passed, and every call below ends with it.
     """
     output = OUTPUTS[request.options.format]
     clock = _Clock()
@@ -129,6 +131,7 @@ def render(page: Page, request: RenderRequest, waiting_ms: float) -> RenderResul
             page.page.wait_for_timeout(request.options.wait_for)
             # What the page did meanwhile may have brought images, fonts and frames.
             _settle(page)
+        _check_arrived(page)
     with clock.time("capturing_ms"):
         base64 = _capture(page, output)
     return RenderResult(
@@ -137,6 +140,7 @@ def render(page: Page, request: RenderRequest, waiting_ms: float) -> RenderResul
         width=request.options.width,
         height=request.options.height,
         timings=Timings(waiting_ms=waiting_ms, **clock.spent),
+        refusals=tuple(page.port.refusals),
     )
 
 
@@ -154,7 +158,7 @@ def _go_to(page: Page, url: str) -> None:
         # A page whose process died raises the same as an answer that is no page; this tells them
         # apart, since it raises where there is no page any more.
         page.enter_world()
-        raise _as_navigation_failed(exc) from exc
+        raise _why_not_loaded(page.port.notes, exc.message) from exc
     page.enter_world()
 
 
@@ -173,18 +177,36 @@ def _settle(page: Page) -> None:
             page.enter_world()
 
 
+def _check_arrived(page: Page) -> None:
+    """Raises `UrlRefused` or `NavigationFailed` if the page went to where it could not arrive.
+
+    The browser would show an error page of its own.
+    """
+    if not page.page.url.startswith("chrome-error:"):
+        return
+    url = page.send("Page.getFrameTree")["frameTree"]["frame"].get("unreachableUrl", "")
+    host = (urlsplit(url).hostname or "").lower()
+    raise _why_not_loaded([note for note in page.port.notes if note.host.lower() == host], "")
+
+
 def _capture(page: Page, output: Output) -> str:
     method, params = output.command()
     data: str = page.send(method, params)["data"]
     return data
 
 
-def _as_navigation_failed(exc: PlaywrightError) -> NavigationFailed:
-    if "Download is starting" in exc.message:
+def _why_not_loaded(notes: list[Note], message: str) -> UrlRefused | NavigationFailed:
+    """From what the egress proxy noted on the way, else from what Chromium says."""
+    if notes:
+        last = notes[-1]
+        if last.refused:
+            return UrlRefused(f"The farm's egress policy refuses {last.host}: {last.reason}.")
+        return NavigationFailed(f"The URL could not be loaded: {last.reason}.")
+    if "Download is starting" in message:
         return NavigationFailed(
             "The URL could not be loaded: its answer is a download, not a page."
         )
-    found = re.search(r"net::(ERR_[A-Z_]+)", exc.message)
+    found = re.search(r"net::(ERR_[A-Z_]+)", message)
     error = found.group(1) if found else ""
     reason = _NET_ERRORS.get(error)
     if reason is None and error.startswith(("ERR_CERT_", "ERR_SSL_")):

@@ -14,6 +14,8 @@ import structlog
 from playwright.sync_api import Browser, BrowserContext, CDPSession
 from playwright.sync_api import Page as PlaywrightPage
 
+from farm.egress import Egress, Port
+from farm.errors import BrowserUnavailable
 from farm.logs import first_line
 from farm.render.browser import PlaywrightFailure
 
@@ -30,8 +32,10 @@ class Page:
     prototypes reaches them.
     """
 
-    def __init__(self, context: BrowserContext) -> None:
+    def __init__(self, context: BrowserContext, port: Port) -> None:
         self.context = context
+        #: Its way to the network.
+        self.port = port
         self.page: PlaywrightPage = context.new_page()
         self.crashed = False
         # A DevTools command waits for ever for a process that is gone: closing ends it.
@@ -62,6 +66,7 @@ class Page:
         )
 
     def close(self) -> None:
+        self.port.close()
         with suppress(*PlaywrightFailure):
             self.context.close()
 
@@ -74,9 +79,14 @@ class FreshContexts:
     """Every page in a context made for it, and closed after it."""
 
     def __init__(
-        self, browser: Browser, spares: int, spawn: Callable[[Callable[[], None]], bool]
+        self,
+        browser: Browser,
+        egress: Egress,
+        spares: int,
+        spawn: Callable[[Callable[[], None]], bool],
     ) -> None:
         self._browser = browser
+        self._egress = egress
         self._wanted = spares
         self._spawn = spawn
         self._ready: deque[Page] = deque()
@@ -107,8 +117,9 @@ class FreshContexts:
     def _take(self) -> Page | None:
         while self._ready:
             page = self._ready.popleft()
-            if not page.page.is_closed():
+            if page.port.alive and not page.page.is_closed():
                 break
+            page.close()
         else:
             page = None
         self.refill()
@@ -116,14 +127,21 @@ class FreshContexts:
 
     def _make(self) -> Page:
         width, height = _VIEWPORT
-        context = self._browser.new_context(
-            viewport={"width": width, "height": height},
-            accept_downloads=False,
-            service_workers="block",
-        )
+        port = self._egress.open()
         try:
-            return Page(context)
+            context = self._browser.new_context(
+                viewport={"width": width, "height": height},
+                proxy={"server": port.url},
+                accept_downloads=False,
+                service_workers="block",
+            )
         except BaseException:
+            port.close()
+            raise
+        try:
+            return Page(context, port)
+        except BaseException:
+            port.close()
             with suppress(*PlaywrightFailure):
                 context.close()
             raise
@@ -131,7 +149,7 @@ class FreshContexts:
     def _make_spare(self) -> None:
         try:
             self._ready.append(self._make())
-        except PlaywrightFailure as exc:
+        except (*PlaywrightFailure, BrowserUnavailable) as exc:
             log.debug("no spare", cause=first_line(exc))
         finally:
             self._being_made -= 1

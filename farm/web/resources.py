@@ -33,6 +33,7 @@ class RenderResource:
                 result = self._engine.render(request, req.context.log_id)
             self._answer(req, resp, request, result, as_file)
             line |= {"bytes": result.size, **_rounded(result.timings)}
+            line["blocked"] = len(result.refusals)
 
     def _answer(
         self,
@@ -61,6 +62,8 @@ class RenderResource:
         }
         if request.url is not None:
             data["url"] = request.url
+        if result.refusals:
+            data["blocked"] = result.blocked
         resp.content_type = falcon.MEDIA_JSON
         resp.data = json.dumps({"success": True, "data": data}).encode()
 

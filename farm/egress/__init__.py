@@ -1,0 +1,12 @@
+"""The way out: what a page may reach, and the proxy that is every browser's only way there.
+
+`policy` decides, `dial` resolves and connects, `proxy` speaks HTTP with the browser, `process` runs
+it apart from the farm's own threads, and `Egress` starts that process and opens a port for each
+render. Nothing here knows browsers, settings or renders.
+"""
+
+from farm.egress.egress import NO_PROXY, Egress, Port
+from farm.egress.policy import Names, Policy, Refusal
+from farm.egress.proxy import Note
+
+__all__ = ["NO_PROXY", "Egress", "Names", "Note", "Policy", "Port", "Refusal"]

@@ -1,0 +1,3 @@
+from farm.egress.process import main
+
+main()

@@ -1,0 +1,74 @@
+"""Dialling: a name is resolved once, every answer is checked, and what was checked is dialled."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from ipaddress import ip_address
+
+from farm.egress.addresses import Address, plain
+from farm.egress.policy import NOT_PUBLIC, Policy, Refused
+
+#: How long one address may take to accept, and how many of a host's are tried.
+_CONNECT_TIMEOUT_S = 8.0
+_MAX_TRIES = 4
+#: What may be on its way from or to one connection, before the sender is held back.
+_BUFFER_BYTES = 262_144
+
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Resolve = Callable[[str], Awaitable[list[Address]]]
+
+
+class Failed(Exception):
+    """Nothing forbids it, but it cannot be reached; `str()` of it says why, in words."""
+
+
+async def resolve(host: str) -> list[Address]:
+    """Every address of a name; of an address, however it is written, that one. Raises `Failed`."""
+    loop = asyncio.get_running_loop()
+    try:
+        # As bytes: Python would put a text through its own, older IDNA.
+        found = await loop.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_STREAM)
+        # A zone (`fe80::1%2`) is in the address, where `is_public` sees it.
+        addresses = [plain(ip_address(entry[4][0])) for entry in found]
+    except (OSError, ValueError) as exc:
+        raise Failed("its host name is not known") from exc
+    return list(dict.fromkeys(addresses))
+
+
+async def dial(policy: Policy, host: str, port: int, resolve: Resolve = resolve) -> Stream:
+    """A connection to the host. Raises `Refused` or `Failed`."""
+    by_name = policy.check_host(host, port)
+    addresses = await resolve(host)
+    for address in addresses:
+        named = policy.check_address(address, by_name=by_name)
+        # This machine's public address leads to what its firewall hides from the Internet.
+        if not named and _is_this_machine(address):
+            raise Refused(NOT_PUBLIC)
+    return await _connect(addresses[:_MAX_TRIES], port)
+
+
+def _is_this_machine(address: Address) -> bool:
+    """Whether packets to the address would never leave this machine. None is sent."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with closing(socket.socket(family, socket.SOCK_DGRAM)) as probe:
+        try:
+            probe.connect((str(address), 9))
+            return ip_address(probe.getsockname()[0]) == address
+        except OSError:  # there is no way to it, as connecting will find out
+            return False
+
+
+async def _connect(addresses: list[Address], port: int) -> Stream:
+    reason = "its host cannot be reached"
+    for address in addresses:
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                return await asyncio.open_connection(str(address), port, limit=_BUFFER_BYTES)
+        except TimeoutError:
+            reason = "its host did not answer"
+        except ConnectionRefusedError:
+            reason = "its host refused the connection"
+        except OSError:
+            pass
+    raise Failed(reason)

@@ -1,0 +1,225 @@
+"""The farm's side of the egress proxy: its process kept up, and a port of it for each render.
+
+The process dies with its ports: a browser that has one of them then has no network at all. What it
+refused is told before the browser gets its answer, so it is known here when the browser knows it.
+"""
+
+import itertools
+import json
+import os
+import pickle
+import pwd
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+
+import structlog
+
+from farm.egress.policy import Policy, Refusal
+from farm.egress.process import BEAT_S, MAX_MESSAGE_BYTES, Start
+from farm.egress.proxy import Note, Rules
+from farm.errors import BrowserUnavailable
+
+log = structlog.get_logger()
+
+NO_PROXY = "The farm's egress proxy is being started again; try again in a moment."
+
+#: A process that is silent for so long hangs, and is killed.
+_SILENCE_S = 10 * BEAT_S
+#: Pauses before the process is started again: doubled each time, and anew after a life this long.
+_FIRST_PAUSE_S = 0.05
+_MAX_PAUSE_S = 5.0
+_LONG_LIFE_S = 10.0
+_STOP_TIMEOUT_S = 2.0
+_BACKLOG = 128
+#: Of its own environment, what the process may have: the C library's resolver and Python read it.
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LOCALDOMAIN", "RES_OPTIONS", "PYTHONPATH", "PYTHONHOME")
+
+
+class Port:
+    """One render's port of the proxy. Use it from any thread."""
+
+    def __init__(self, process: "_Process", number: int, tcp_port: int) -> None:
+        self.url = f"http://127.0.0.1:{tcp_port}"
+        self._process = process
+        self._number = number
+        self._notes: list[Note] = []
+
+    @property
+    def alive(self) -> bool:
+        """False once the process behind it has died; there is no network through it any more."""
+        return self._process.alive
+
+    @property
+    def notes(self) -> list[Note]:
+        """What could not be reached so far, in the order of the attempts."""
+        self._process.hear()
+        return list(self._notes)
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """What was refused so far, in the order of the attempts."""
+        return [Refusal(note.host, note.reason) for note in self.notes if note.refused]
+
+    def add(self, note: Note) -> None:
+        self._notes.append(note)
+
+    def close(self) -> None:
+        """Break off every connection; the port is gone."""
+        self._process.close_port(self._number)
+
+
+class Egress:
+    """The egress proxy, from `start` to `close`."""
+
+    def __init__(
+        self, policy: Policy, account: str | None, max_connections: int, max_bytes: int
+    ) -> None:
+        """`account`: whom the browsers run as (None: this process's user); so does the proxy.
+
+        `max_connections` at the same time and `max_bytes` in all are each render's.
+        """
+        entry = pwd.getpwnam(account) if account is not None else None
+        rules = Rules(policy, entry.pw_uid if entry else os.geteuid(), max_connections, max_bytes)
+        self._first_message = Start(rules, (entry.pw_uid, entry.pw_gid) if entry else None)
+        self._process: _Process | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._keep_up, name="egress", daemon=True)
+
+    def start(self) -> None:
+        self._process = _Process(self._first_message)
+        self._thread.start()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the proxy."""
+        process = self._process
+        return process.pid if process is not None and process.alive else None
+
+    def open(self) -> Port:
+        """A port for one render; never blocks. Raises `BrowserUnavailable`."""
+        process = self._process
+        if process is None or not process.alive:
+            raise BrowserUnavailable(NO_PROXY)
+        return process.open_port()
+
+    def close(self) -> None:
+        """End the process, and with it every port."""
+        self._stopping.set()
+        if self._process is not None:
+            self._process.end()
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_TIMEOUT_S)
+
+    def _keep_up(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        process = self._process
+        while process is not None:
+            process.listen()
+            process.end()
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - process.started > _LONG_LIFE_S:
+                pause_s = _FIRST_PAUSE_S
+            log.error("egress proxy died, and is started again", again_in_s=pause_s)
+            if self._stopping.wait(pause_s):
+                return
+            pause_s = min(2 * pause_s, _MAX_PAUSE_S)
+            try:
+                process = _Process(self._first_message)
+            except OSError as exc:
+                log.error("egress proxy does not start", cause=str(exc))
+                continue
+            self._process = process
+            if self._stopping.is_set():
+                process.end()
+
+
+class _Process:
+    """One life of the process."""
+
+    def __init__(self, first_message: Start) -> None:
+        """Starts it; raises `OSError`."""
+        self.started = time.monotonic()
+        self.alive = True
+        self._heard = self.started
+        self._ports: dict[int, Port] = {}
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "farm.egress", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            )
+        self._control.setblocking(False)
+        # Both ends are this program.
+        self._control.send(pickle.dumps(first_message))
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def open_port(self) -> Port:
+        number = next(self._numbers)
+        with socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG) as listening:
+            port = Port(self, number, listening.getsockname()[1])
+            self._ports[number] = port
+            try:
+                message = f"open {number}".encode()
+                socket.send_fds(self._control, [message], [listening.fileno()])
+            except OSError as exc:
+                self.end()  # it is dead, or has not listened for long
+                raise BrowserUnavailable(NO_PROXY) from exc
+        return port
+
+    def close_port(self, number: int) -> None:
+        if self._ports.pop(number, None) is None or not self.alive:
+            return
+        try:
+            self._control.send(f"close {number}".encode())
+        except OSError:
+            self.end()
+
+    def hear(self) -> None:
+        """Take in what it has said until now. Never waits for it."""
+        with self._lock:
+            while self.alive:
+                try:
+                    message = self._control.recv(MAX_MESSAGE_BYTES)
+                except BlockingIOError:
+                    return
+                except OSError:
+                    message = b""
+                if not message:
+                    self.alive = False
+                    return
+                self._heard = time.monotonic()
+                self._take_in(json.loads(message))
+
+    def listen(self) -> None:
+        """Return when it is dead, or has been silent for too long."""
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        while self.alive and time.monotonic() - self._heard < _SILENCE_S:
+            poll.poll(BEAT_S * 1000)
+            self.hear()
+
+    def end(self) -> None:
+        """Kill it. May be called twice, and from any thread."""
+        self.alive = False
+        self._child.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(_STOP_TIMEOUT_S)
+
+    def _take_in(self, message: dict[str, object]) -> None:
+        if (port := self._ports.get(int(str(message.get("port", 0))))) is not None:
+            note = Note(bool(message["refused"]), str(message["host"]), str(message["reason"]))
+            port.add(note)

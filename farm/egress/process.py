@@ -1,0 +1,114 @@
+"""The egress proxy's process: `python -m farm.egress FD`, started by `farm.egress.Egress`.
+
+FD is a socket of whole messages. The first is its `Rules`, then `open` with a listening socket, and
+`close`; back come `Note`s, and a beat each second. It ends when the other end is closed, and so
+with the farm.
+"""
+
+import asyncio
+import json
+import os
+import pickle
+import socket
+import sys
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+
+from farm.egress.proxy import Listener, Note, Proxy, Rules
+
+MAX_MESSAGE_BYTES = 65_536
+BEAT_S = 1.0
+#: Names are resolved in threads, since the C library blocks.
+_RESOLVERS = 192
+#: Notes of one render; what comes after them is not told.
+_MAX_NOTES = 1000
+#: Longer than any name that DNS knows.
+_MAX_HOST = 255
+
+
+@dataclass(frozen=True)
+class Start:
+    """The first message. `become`: the user and group to become, for a process started as root."""
+
+    rules: Rules
+    become: tuple[int, int] | None
+
+
+class _Process:
+    def __init__(self, control: socket.socket, rules: Rules) -> None:
+        self._control = control
+        self._rules = rules
+        self._proxies: dict[int, Proxy] = {}
+        self._loop = asyncio.get_running_loop()
+        self._ended = self._loop.create_future()
+        self._tasks: set[asyncio.Future[None]] = set()
+
+    async def run(self) -> None:
+        self._loop.set_default_executor(ThreadPoolExecutor(_RESOLVERS))
+        self._loop.add_reader(self._control, self._obey)
+        beating = asyncio.create_task(self._beat())
+        await self._ended
+        beating.cancel()
+
+    def _obey(self) -> None:
+        try:
+            message, sockets, _, _ = socket.recv_fds(self._control, MAX_MESSAGE_BYTES, 1)
+        except BlockingIOError:
+            return
+        except OSError:
+            message, sockets = b"", []
+        if not message:
+            self._loop.remove_reader(self._control)
+            self._ended.set_result(None)
+            return
+        command, number = message.decode().split()
+        port = int(number)
+        if command == "open":
+            proxy = self._proxies[port] = Proxy(self._rules, self._listener(port))
+            self._do(proxy.serve(socket.socket(fileno=sockets[0])))
+        elif proxy_ := self._proxies.pop(port, None):
+            proxy_.close()
+
+    def _listener(self, port: int) -> Listener:
+        left = _MAX_NOTES
+
+        async def tell(note: Note) -> None:
+            nonlocal left
+            left -= 1
+            if left >= 0:
+                host = note.host[:_MAX_HOST]
+                await self._send({"port": port, **asdict(replace(note, host=host))})
+
+        return tell
+
+    async def _beat(self) -> None:
+        while True:
+            await self._send({})
+            await asyncio.sleep(BEAT_S)
+
+    async def _send(self, message: dict[str, object]) -> None:
+        await self._loop.sock_sendall(self._control, json.dumps(message).encode())
+
+    def _do(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _run(control: socket.socket, rules: Rules) -> None:
+    await _Process(control, rules).run()
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    start: Start = pickle.loads(control.recv(MAX_MESSAGE_BYTES))
+    if start.become is not None:
+        # All is imported by now: Python itself may lie where this user cannot read it.
+        uid, gid = start.become
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    control.setblocking(False)
+    asyncio.run(_run(control, start.rules))
+    os._exit(0)  # a thread may still wait for a name

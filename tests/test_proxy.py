@@ -1,0 +1,228 @@
+"""The proxy of one render, spoken to as a browser would."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from farm.egress.policy import NOT_PUBLIC, Names, Policy
+from farm.egress.proxy import TOO_MUCH, Note, Proxy, Rules
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Way:
+    """A proxy that is up, what it noted, and a site that answers with what it was sent."""
+
+    def __init__(self, proxy: Proxy, port: int, site_port: int, notes: list[Note]) -> None:
+        self.proxy = proxy
+        self.port = port
+        self.site = f"127.0.0.1:{site_port}"
+        self.notes = notes
+
+    async def send(self, data: str | bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(data.encode() if isinstance(data, str) else data)
+        return reader, writer
+
+    async def ask(self, data: str | bytes) -> bytes:
+        """All that comes back until the proxy ends the connection."""
+        reader, writer = await self.send(data)
+        try:
+            return await reader.read()
+        except ConnectionResetError:
+            return b"reset"
+        finally:
+            writer.close()
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """One request; its head is the body of the answer."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nX-Own: yes\r\n\r\n" + head)
+    await writer.drain()
+    writer.close()
+
+
+@asynccontextmanager
+async def way(
+    handler: Handler = echo,
+    allow: str = "127.0.0.0/8",
+    uid: int | None = None,
+    max_connections: int = 64,
+    max_bytes: int = 1_000_000,
+) -> AsyncIterator[Way]:
+    notes: list[Note] = []
+
+    async def note(new: Note) -> None:
+        notes.append(new)
+
+    policy = Policy(allow=Names.parse(allow.split()))
+    rules = Rules(policy, os.geteuid() if uid is None else uid, max_connections, max_bytes)
+    proxy = Proxy(rules, note)
+    listening = socket.create_server(("127.0.0.1", 0))
+    site = await asyncio.start_server(handler, "127.0.0.1", 0)
+    await proxy.serve(listening)
+    try:
+        yield Way(proxy, listening.getsockname()[1], site.sockets[0].getsockname()[1], notes)
+    finally:
+        proxy.close()
+        site.close()
+
+
+def get(url: str, *headers: str) -> str:
+    return "\r\n".join([f"GET {url} HTTP/1.1", "Host: any", *headers, "", ""])
+
+
+async def test_a_plain_request_reaches_the_host_of_its_url_and_no_other() -> None:
+    async with way() as to:
+        request = get(
+            f"http://{to.site}/a?b=c", "Cookie: x=y", "Proxy-Connection: close", "Connection: close"
+        )
+        answer = await to.ask(request)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert b"x-own: yes" in head.lower()
+    assert b"GET /a?b=c HTTP/1.1" in body
+    assert f"host: {to.site}".encode() in body.lower()
+    assert b"cookie: x=y" in body.lower()
+    assert b"proxy-connection" not in body.lower()
+    assert b"Host: any" not in body
+
+
+async def test_a_tunnel_carries_bytes_both_ways() -> None:
+    async with way() as to:
+        reader, writer = await to.send(f"CONNECT {to.site} HTTP/1.1\r\nHost: {to.site}\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        assert (await reader.read()).endswith(b"\r\n\r\nGET / HTTP/1.1\r\n\r\n")
+        writer.close()
+
+
+async def test_a_refused_host_gets_no_answer_and_is_noted_first() -> None:
+    async with way(allow="127.0.0.2") as to:
+        assert await to.ask(get(f"http://{to.site}/")) == b""
+        connect = f"CONNECT {to.site} HTTP/1.1\r\nHost: x\r\n\r\n"
+        reader, writer = await to.send(connect)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 502")
+        writer.close()
+        assert to.notes == [Note(True, "127.0.0.1", NOT_PUBLIC)] * 2
+
+
+async def test_another_user_gets_no_answer() -> None:
+    async with way(uid=os.geteuid() + 1) as to:
+        assert await to.ask(get(f"http://{to.site}/")) in (b"", b"reset")
+
+
+async def test_more_connections_than_allowed_are_closed() -> None:
+    async with way(max_connections=2) as to:
+        held = [await to.send("") for _ in range(2)]
+        connect = f"CONNECT {to.site} HTTP/1.1\r\nHost: x\r\n\r\n"
+        for reader, writer in held:
+            writer.write(connect.encode())
+            await reader.readuntil(b"\r\n\r\n")
+        assert await to.ask(connect) in (b"", b"reset")
+        for _, writer in held:
+            writer.close()
+
+
+async def test_more_bytes_than_allowed_end_the_renders_network() -> None:
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
+            while True:
+                writer.write(b"x" * 10_000)
+                await writer.drain()
+        except ConnectionError:
+            writer.close()
+
+    async with way(flood, max_bytes=100_000) as to:
+        assert len(await to.ask(get(f"http://{to.site}/"))) < 200_000
+        assert to.notes[0] == Note(True, "127.0.0.1", TOO_MUCH)
+        with pytest.raises(ConnectionError):
+            await to.send("")
+
+
+async def test_a_closed_proxy_breaks_every_connection_off() -> None:
+    arrived = asyncio.Event()
+    gone = asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        arrived.set()
+        await reader.read()
+        gone.set()
+        writer.close()
+
+    async with way(hold) as to:
+        reader, writer = await to.send(get(f"http://{to.site}/"))
+        await arrived.wait()
+        to.proxy.close()
+        await gone.wait()
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+        writer.close()
+
+
+async def test_one_connection_serves_one_request_after_another() -> None:
+    connections = 0
+
+    async def answer_twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        for _ in range(2):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    async with way(answer_twice) as to:
+        reader, writer = await to.send("")
+        for _ in range(2):
+            writer.write(get(f"http://{to.site}/").encode())
+            assert b"content-length: 2" in (await reader.readuntil(b"\r\n\r\n")).lower()
+            assert await reader.readexactly(2) == b"ok"
+        writer.close()
+    assert connections == 1
+
+
+async def test_a_body_is_sent_on() -> None:
+    async def body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        got = await reader.readexactly(5)
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + got)
+        await writer.drain()
+        writer.close()
+
+    async with way(body) as to:
+        head = f"POST http://{to.site}/ HTTP/1.1\r\nConnection: close\r\n"
+        head += "Host: x\r\nContent-Length: 5\r\n\r\n"
+        assert b"hello" in await to.ask(head + "hello")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET ftp://127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET http://user@127.0.0.1/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET http://127.0.0.1%00.example/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET http://127.0.0.1:99999/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET http:///etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
+        "CONNECT 127.0.0.1:80:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "CONNECT fe80::1%25lo:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST http://127.0.0.1/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 2\r\n\r\n",
+        "\x16\x03\x01\x02\x00\x01\x00",
+        "nonsense\r\n\r\n",
+    ],
+)
+async def test_what_no_browser_sends_is_not_answered(request_: str) -> None:
+    async with way() as to:
+        reader, writer = await to.send(request_)
+        writer.write_eof()
+        assert await reader.read() in (b"", b"reset")
+        writer.close()
+    assert to.notes == []
