@@ -5,6 +5,7 @@ the same shape. What a page is made of (HTML, images, a URL's query) never gets 
 """
 
 import logging.config
+import re
 import sys
 from typing import Any
 
@@ -12,6 +13,8 @@ import structlog
 from structlog.typing import Processor
 
 from farm.settings import Settings
+
+_CREDENTIALS = re.compile(r"//[^/@]*@")
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -87,6 +90,7 @@ def _dict_config(settings: Settings) -> dict[str, Any]:
 
 
 def first_line(exc: BaseException) -> str:
-    """What an exception says, for the log: its first line, without any URL's query."""
+    """What an exception says, for the log: its first line, without any URL's query or password."""
     line = next(iter(str(exc).splitlines()), "") or type(exc).__name__
-    return " ".join(word.partition("?")[0] for word in line.split())[:300]
+    words = (_CREDENTIALS.sub("//", word.partition("?")[0]) for word in line.split())
+    return " ".join(words)[:300]

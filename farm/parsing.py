@@ -69,11 +69,20 @@ def parse_url(url: str, *, credentials: bool = False) -> str:
         parsed = ada_url.URL(url)
     except (ValueError, UnicodeEncodeError):
         raise _bad_url() from None
-    if not parsed.hostname:
+    href = str(parsed.href)
+    # What is not ASCII takes up to nine characters for one.
+    if not parsed.hostname or len(href) > MAX_URL_LENGTH:
         raise _bad_url()
     if (parsed.username or parsed.password) and not credentials:
         raise PydanticCustomError("invalid_url", "must not carry a user name or a password")
-    return str(parsed.href)
+    return href
+
+
+def without_secrets(url: str) -> str:
+    """A URL that `parse_url` returned, without user name, password, query and fragment."""
+    scheme, _, rest = url.partition("?")[0].partition("#")[0].partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _bad_url() -> PydanticCustomError:

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "farm"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: What each room may import of the farm; the composition roots may import anything.
-BELOW = {"errors", "settings", "clock", "request", "job", "storage", "logs"}
+BELOW = {"errors", "settings", "clock", "request", "job", "storage", "logs", "parsing"}
 ALLOWED = {
     "errors": set(),
     "machine": set(),

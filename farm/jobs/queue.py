@@ -17,6 +17,7 @@ from farm.jobs.endings import Endings
 from farm.jobs.expiry import discard
 from farm.jobs.record import Records, record_key
 from farm.jobs.rq_adapter import RqQueue
+from farm.parsing import without_secrets
 from farm.request import RenderRequest
 from farm.settings import Settings
 from farm.storage import Storage
@@ -153,7 +154,7 @@ class _Claim:
 
 
 def _description(request: RenderRequest) -> str:
-    """What the dashboard calls the job. A URL's query may be nobody's business."""
+    """What the dashboard calls the job. A URL's query or password may be nobody's business."""
     options = request.options
-    page = "HTML" if request.url is None else request.url.partition("?")[0].partition("#")[0]
+    page = "HTML" if request.url is None else without_secrets(request.url)
     return f"{page} → {options.format} {options.width} × {options.height}"
