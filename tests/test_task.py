@@ -106,6 +106,15 @@ def test_a_page_that_cannot_be_loaded_fails_the_job_with_its_reason(
         storage.read(input_name(job_id))
 
 
+def test_what_the_policy_refused_is_in_the_record(
+    engine: Engine, runner: JobRunner, jobs: RedisJobQueue
+) -> None:
+    job_id = jobs.submit(request_for(engine, "<img src=http://10.0.0.1/>"), "")
+    runner.run(job_id)
+    refused = [{"host": "10.0.0.1", "reason": "its address is not public"}]
+    assert jobs.read(job_id)[0].public()["blocked"] == refused
+
+
 def test_a_page_that_never_ends_fails_the_job_at_its_deadline(
     make_engine: Callable[..., Engine],
     jobs: RedisJobQueue,

@@ -294,3 +294,19 @@ def test_an_error_has_cors_headers_too(engine: Engine, make_app: MakeApp) -> Non
     client = Client(make_app(engine, Settings(cors_origins=("*",))))
     result = client.simulate_get("/nowhere", headers={"Origin": "https://a.example"})
     assert result.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_what_the_policy_refuses_of_a_page_is_told(client: Client) -> None:
+    html = "<img src=http://10.0.0.1/a><img src=http://10.0.0.1/b>"
+    data = client.simulate_post("/render", json={"html": html}).json["data"]
+    assert data["blocked"] == [{"host": "10.0.0.1", "reason": "its address is not public"}]
+
+
+def test_an_answer_without_refusals_does_not_speak_of_them(client: Client) -> None:
+    assert "blocked" not in client.simulate_post("/render", json={"html": "<p>"}).json["data"]
+
+
+def test_a_url_that_the_policy_refuses_is_a_403(client: Client) -> None:
+    url = {"url": "http://169.254.169.254/latest/meta-data"}
+    error = assert_is_error(client.simulate_post("/render-url", json=url), 403, "url_refused")
+    assert "169.254.169.254: its address is not public" in error["error"]
