@@ -11,19 +11,17 @@ import json
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from typing import Any
-from unittest.mock import patch
 
 import click
-from playwright.sync_api import Browser, BrowserType
 
 from bench.throughput import HTML, is_right
 from farm.render import Engine
 from farm.request import HTML_OR_URL, RenderRequest
 from farm.settings import Settings
+from tests.no_boundary import no_boundary
 from tests.site import RED, SITES
 
 PAGE = b"<!doctype html><body style='margin:0'>" + b"".join(
@@ -61,20 +59,6 @@ def slow_site() -> Iterator[str]:
         yield f"http://127.0.0.1:{ports.get()}/"
     finally:
         process.terminate()
-
-
-@contextmanager
-def no_boundary() -> Iterator[None]:
-    """Browsers that are started meanwhile reach the network directly."""
-
-    def changed(call: Callable[..., Any], **changes: object) -> Callable[..., Any]:
-        return lambda *args, **kwargs: call(*args, **kwargs | changes)
-
-    with (
-        patch.object(BrowserType, "launch", changed(BrowserType.launch, proxy=None, args=[])),
-        patch.object(Browser, "new_context", changed(Browser.new_context, proxy=None)),
-    ):
-        yield
 
 
 def rate(engine: Engine, source: dict[str, str], clients: int, seconds: float) -> float:

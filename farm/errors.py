@@ -5,6 +5,7 @@
     FarmError
     ├─ InvalidRequest        400 invalid_request
     │  └─ InvalidUrl         400 invalid_url
+    ├─ Unauthorized          401 unauthorized         with WWW-Authenticate
     ├─ UrlRefused            403 url_refused
     ├─ NotFound              404 not_found
     ├─ MethodNotAllowed      405 method_not_allowed
@@ -19,6 +20,7 @@
     ├─ NavigationFailed      422 navigation_failed
     ├─ OutputTooLarge        422 output_too_large
     ├─ PageCrashes           422 page_crashes
+    ├─ RateLimited           429 rate_limited         with Retry-After
     ├─ InternalError         500 internal_error
     ├─ Busy                  503 busy                 with Retry-After
     ├─ BrowserUnavailable    503 browser_unavailable  with Retry-After
@@ -74,6 +76,12 @@ class InvalidRequest(FarmError):
 class InvalidUrl(InvalidRequest):
     code = "invalid_url"
     sentence = "The URL must be an absolute http or https URL."
+
+
+class Unauthorized(FarmError):
+    status = 401
+    code = "unauthorized"
+    sentence = "A valid API key is needed, as Authorization: Bearer or as X-Api-Key."
 
 
 class UrlRefused(FarmError):
@@ -159,13 +167,25 @@ class NavigationFailed(FarmError):
 class OutputTooLarge(FarmError):
     status = 422
     code = "output_too_large"
-    sentence = "The image would be too large."
+    sentence = "The file would be too large."
 
 
 class PageCrashes(FarmError):
     status = 422
     code = "page_crashes"
     sentence = "The page ended its own process or closed itself before it could be captured."
+
+
+class RateLimited(FarmError):
+    """The caller's own limit: it lets the next request through in `retry_after_s` seconds."""
+
+    status = 429
+    code = "rate_limited"
+    sentence = "Too many requests; try again in the seconds that Retry-After names."
+
+    def __init__(self, sentence: str | None = None, *, retry_after_s: int = 1) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
 
 
 class InternalError(FarmError):

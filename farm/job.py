@@ -37,6 +37,8 @@ class Record:
     request_id: str
     #: Redis key of the idempotency key that it came with; not for clients.
     idempotency: str | None = None
+    #: Name of the API key that it was submitted with; not for clients.
+    owner: str | None = None
     started_at: str | None = None
     completed_at: str | None = None
     failed_at: str | None = None
@@ -64,7 +66,7 @@ class Record:
 
     def public(self) -> dict[str, Any]:
         """The record as the API answers it."""
-        return _as_json(replace(self, idempotency=None))
+        return _as_json(replace(self, idempotency=None, owner=None))
 
 
 def _as_json(record: Record) -> dict[str, Any]:
@@ -88,10 +90,17 @@ def file_name(job_id: str) -> str:
 
 
 class JobQueue(Protocol):
-    """The job queue. All methods raise `QueueUnavailable` within a second if it is gone."""
+    """The job queue. All methods raise `QueueUnavailable` within a second if it is gone.
+
+    To a `caller` only its own jobs are known, and its idempotency keys are its own; None knows all.
+    """
 
     def submit(
-        self, request: RenderRequest, request_id: str, idempotency_key: str | None = None
+        self,
+        request: RenderRequest,
+        request_id: str,
+        idempotency_key: str | None = None,
+        caller: str | None = None,
     ) -> str:
         """Queue a render; its job's id. What it answers for is stored: a crash does not lose it.
 
@@ -99,17 +108,17 @@ class JobQueue(Protocol):
         another request it raises `IdempotencyConflict`. Raises `StorageUnavailable`.
         """
 
-    def read(self, job_id: str) -> tuple[Record, int | None]:
+    def read(self, job_id: str, caller: str | None = None) -> tuple[Record, int | None]:
         """The record, and the place in the queue (1 is next) of a job that waits in it.
 
         Raises `NotFound`.
         """
 
-    def wait(self, job_id: str, seconds: float) -> None:
+    def wait(self, job_id: str, seconds: float, caller: str | None = None) -> None:
         """Return when the job has ended, or `seconds` are over, or at once if too many wait.
 
         Raises `NotFound`.
         """
 
-    def cancel(self, job_id: str) -> Record:
+    def cancel(self, job_id: str, caller: str | None = None) -> Record:
         """End a job that waits or runs. Raises `NotFound` or `AlreadyFinished`."""

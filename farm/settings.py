@@ -12,12 +12,21 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from farm.callers import ApiKeys
 from farm.egress.policy import Names, Policy
 from farm.errors import StartError
 from farm.machine import usable_cores
+from farm.rates import parse_rates
 
 PREFIX = "FARM_"
 #: The contract's limit on one body (50 MiB).
@@ -32,7 +41,12 @@ class SettingsError(StartError):
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # since keys and passwords are among it
+    )
 
     host: str = Field(
         "127.0.0.1",
@@ -72,6 +86,16 @@ class Settings(BaseSettings):
         ge=1,
         description="Largest image, in pixels (width × height); 4 bytes each in the browser.",
     )
+    max_output_bytes: int = Field(
+        134_217_728, ge=1, description="Largest file that a render may make."
+    )
+    max_pdf_pages: int = Field(1000, ge=1, description="Pages that a PDF may have.")
+    max_page_height_px: int = Field(
+        2_000_000,
+        ge=1,
+        description="CSS pixels that a document may be high if it is to be a PDF; told before it "
+        "is printed.",
+    )
     egress: Literal["public", "none"] = Field(
         "public",
         description="What pages may reach: `public` addresses (ports 80, 443 and above 1023), or "
@@ -105,6 +129,22 @@ class Settings(BaseSettings):
     )
     body_deadline_s: float = Field(
         20, gt=0, le=600, description="Seconds a request's body may take to arrive; then 408."
+    )
+    api_keys: SecretStr | None = Field(
+        None,
+        description="Who may call: `name:key` pairs, separated by commas; a key is 16 or more "
+        "visible ASCII characters. Unset, and no `FARM_API_KEYS_PATH`: everybody.",
+    )
+    api_keys_path: Path | None = Field(
+        None,
+        description="A file to have them in instead, one pair a line, with blank lines and `#` "
+        "comments; read when the farm, or one of its processes, starts.",
+    )
+    rate_limit: str | None = Field(
+        None,
+        description="How many renders and jobs a caller may ask for: `60/minute`, or several "
+        "rates with `;` between. By API key, or by client address where there are none. Unset: "
+        "any number.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -242,6 +282,27 @@ class Settings(BaseSettings):
         Names.parse(entries)
         return entries
 
+    @field_validator("api_keys")
+    @classmethod
+    def _check_api_keys(cls, pairs: SecretStr | None) -> SecretStr | None:
+        if pairs is not None:
+            ApiKeys.parse(pairs.get_secret_value())
+        return pairs
+
+    @field_validator("api_keys_path")
+    @classmethod
+    def _check_api_keys_file(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            ApiKeys.read(path)
+        return path
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _check_rate_limit(cls, rates: str | None) -> str | None:
+        if rates is not None:
+            parse_rates(rates)
+        return rates
+
     @field_validator("redis_url")
     @classmethod
     def _check_redis_url(cls, url: str | None) -> str | None:
@@ -267,6 +328,10 @@ class Settings(BaseSettings):
                 "machine's worker could not reach a directory of this one: s3://…, gs://…, "
                 "az://…, redis:, or file:///dir on a disk that all share"
             )
+        if self.api_keys and self.api_keys_path:
+            problems.append(
+                f"{PREFIX}API_KEYS: must not be set together with {PREFIX}API_KEYS_PATH"
+            )
         if not self.dashboard_password and not _is_loopback(self.dashboard_host):
             problems.append(
                 f"{PREFIX}DASHBOARD_PASSWORD: must be set for {PREFIX}DASHBOARD_HOST to be "
@@ -284,6 +349,13 @@ class Settings(BaseSettings):
             allow=Names.parse(self.egress_allow),
             deny=Names.parse(self.egress_deny),
         )
+
+    @property
+    def callers(self) -> ApiKeys | None:
+        """Who may call the farm; None: everybody."""
+        if self.api_keys_path:
+            return ApiKeys.read(self.api_keys_path)
+        return ApiKeys.parse(self.api_keys.get_secret_value()) if self.api_keys else None
 
     @property
     def embedded(self) -> bool:

@@ -10,6 +10,7 @@ from farm.errors import StartError
 from farm.jobs import broker
 from farm.jobs.files import open_swept_storage
 from farm.jobs.queue import RedisJobQueue
+from farm.rates import RateLimiter
 from farm.render import Engine
 from farm.settings import Settings
 from farm.web import create_app
@@ -33,7 +34,8 @@ def create() -> falcon.App[falcon.Request, falcon.Response]:
     client = broker.connect(settings.queue_url)
     storage = open_swept_storage(settings, client)
     _queue = RedisJobQueue(client, storage, settings)
-    return create_app(_engine, _queue, storage, settings)
+    rates = RateLimiter(settings.rate_limit, settings.queue_url) if settings.rate_limit else None
+    return create_app(_engine, _queue, storage, settings, rates)
 
 
 def wait_started(first: bool) -> None:

@@ -1,7 +1,7 @@
 """A local web site whose pages behave in every way that a render may meet."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -19,8 +19,9 @@ SITES = "127.0.0.0/8"
 class Site:
     """The site while it is up. `hold` keeps `/slow…` waiting until it is set."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, host: str, port: int, pages: Mapping[str, str]) -> None:
+        self.url = f"http://{host}:{port}"
+        self.pages = pages
         self.hold = threading.Event()
         #: Paths (with queries) and `Cookie` headers, in the order of the requests.
         self.requests: list[tuple[str, str]] = []
@@ -62,6 +63,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._page(b"<body style='margin:0'><img src=/slow.svg>")
             case "/set-cookie":
                 self._page(b"<p>set", headers={"Set-Cookie": "seen=yes; Path=/"})
+            case _ if path in self.site.pages:
+                self._page(self.site.pages[path].encode())
             case _:
                 self._send(404, "text/plain", b"")
 
@@ -91,9 +94,10 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def running_site() -> Iterator[Site]:
-    server = _Server(("127.0.0.1", 0), _Handler)
-    site = Site(server.server_port)
+def running_site(host: str = "127.0.0.1", pages: Mapping[str, str] | None = None) -> Iterator[Site]:
+    """`pages`: more of them, by their paths."""
+    server = _Server((host, 0), _Handler)
+    site = Site(host, server.server_port, {} if pages is None else pages)
     server.RequestHandlerClass = type("Handler", (_Handler,), {"site": site})
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -1,5 +1,9 @@
 """The engine: a result or a typed error for everything, whatever dies."""
 
+import os
+import pwd
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +17,7 @@ from farm.render import Engine
 from farm.request import RenderResult
 from farm.settings import Settings
 from tests.conftest import request_for
-from tests.farm_process import command_line, gone, is_browser, wait_until
+from tests.farm_process import command_line, gone, is_browser, running_farm, wait_until
 from tests.images import LIME, is_filled
 from tests.site import Site
 
@@ -288,3 +292,46 @@ def test_every_page_process_is_sandboxed_and_not_roots(make_engine: MakeEngine) 
         assert process.uids().real != 0
     for process in renderers:
         assert "\nSeccomp:\t2\n" in Path(f"/proc/{process.pid}/status").read_text()
+
+
+_AS_A_USER = """
+import psutil
+from pathlib import Path
+from farm.render import Engine
+from farm.request import HTML, RenderRequest
+from farm.settings import Settings
+engine = Engine(Settings())
+engine.start()
+engine.wait_started()
+engine.render(RenderRequest.parse(b'{"html": "hello"}', HTML, engine.limits))
+for process in psutil.Process(engine.chromium_pid).children(recursive=True):
+    if "--type=renderer" in process.cmdline():
+        (mode,) = [line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
+                   if line.startswith("Seccomp:")]
+        print(process.uids().real, mode)
+engine.close()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_started_by_a_user_its_page_processes_are_under_seccomp_too() -> None:
+    become = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+    python = "/usr/bin/python3"  # the tests' own may lie where another user cannot read it
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment |= {"HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "yes"}
+    if subprocess.run([*become, python, "-c", "import farm.render"], env=environment).returncode:
+        pytest.skip("another user has no Python that can read the farm")
+    run = subprocess.run(
+        [*become, python, "-c", _AS_A_USER], env=environment, capture_output=True, text=True
+    )
+    said = [line for line in run.stdout.splitlines() if "Seccomp" in line]
+    assert said, run.stderr
+    assert set(said) == {f"{pwd.getpwnam('nobody').pw_uid} Seccomp:\t2"}
+
+
+def test_a_farm_without_the_sandbox_says_so_at_its_start(log_path: Path) -> None:
+    settings = {"chromium_sandbox": "off", "egress": "none"}
+    with running_farm(log_path, workers=1, **settings) as farm:
+        warnings = farm.log_lines("chromium runs without its sandbox")
+    # The gunicorn worker's engine, and that of `farm worker`.
+    assert [entry["level"] for entry in warnings] == ["warning"] * 2

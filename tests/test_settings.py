@@ -1,5 +1,6 @@
 """Settings: read from the environment, all wrong ones named at once."""
 
+import traceback
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,41 @@ def test_something_that_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("FARM_CORS_ORIGINS", "a.example")
     with pytest.raises(SettingsError, match=r"FARM_CORS_ORIGINS: 'a\.example'"):
         Settings.from_environment()
+
+
+def test_wrong_keys_and_rates_are_named_and_no_key_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FARM_API_KEYS", "anna:0123456789abcdef,bob:0123456789abcdef,geheimnis")
+    monkeypatch.setenv("FARM_API_KEYS_PATH", str(tmp_path / "keys"))
+    monkeypatch.setenv("FARM_RATE_LIMIT", "often")
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment()
+    assert str(caught.value).splitlines() == [
+        "FARM_API_KEYS: pair 2 has a key that was there before; pair 3 is not name:key",
+        "FARM_API_KEYS_PATH: the file cannot be read: No such file or directory",
+        "FARM_RATE_LIMIT: must be like 60/minute, or 10/second;1000/hour",
+    ]
+    everything = "".join(traceback.format_exception(caught.value))
+    assert "geheimnis" not in everything
+    assert "cdef" not in everything
+
+
+def test_keys_come_from_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "keys"
+    path.write_text("anna:0123456789abcdef")
+    monkeypatch.setenv("FARM_API_KEYS_PATH", str(path))
+    callers = Settings.from_environment().callers
+    assert callers
+    assert callers.name_of("0123456789abcdef") == "anna"
+    monkeypatch.setenv("FARM_API_KEYS", "anna:0123456789abcdef")
+    with pytest.raises(SettingsError, match="FARM_API_KEYS: must not be set together"):
+        Settings.from_environment()
+
+
+def test_keys_are_not_in_what_the_settings_look_like() -> None:
+    settings = Settings(api_keys="anna:0123456789abcdef")
+    assert "0123456789" not in f"{settings!r} {settings} {settings.callers!r}"
 
 
 @pytest.mark.parametrize(

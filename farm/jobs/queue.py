@@ -43,18 +43,24 @@ class RedisJobQueue:
         self._looked = 0.0
 
     def submit(
-        self, request: RenderRequest, request_id: str, idempotency_key: str | None = None
+        self,
+        request: RenderRequest,
+        request_id: str,
+        idempotency_key: str | None = None,
+        caller: str | None = None,
     ) -> str:
         if not self._submissions.acquire(timeout=_TURN_S):
             raise Busy("Too many jobs are being submitted; try again in a moment.")
         try:
-            return self._submit(request, request_id, idempotency_key)
+            claim = _Claim(idempotency_key, caller, request) if idempotency_key else None
+            return self._submit(request, request_id, claim, caller)
         finally:
             self._submissions.release()
 
-    def _submit(self, request: RenderRequest, request_id: str, idempotency_key: str | None) -> str:
+    def _submit(
+        self, request: RenderRequest, request_id: str, claim: "_Claim | None", caller: str | None
+    ) -> str:
         self._check_room()
-        claim = _Claim(idempotency_key, request) if idempotency_key else None
         if claim and (job_id := self._claimed(self._client, claim)):
             return job_id
         job_id = str(uuid.uuid4())
@@ -62,7 +68,7 @@ class RedisJobQueue:
         # If this raises, the job may have been queued all the same, and only Redis's answer lost:
         # so the input stays, for the job or for the sweep.
         try:
-            accepted = self._enqueue(job_id, request, request_id, claim)
+            accepted = self._enqueue(job_id, request, request_id, claim, caller)
         except IdempotencyConflict:
             discard(self._storage, input_name(job_id))
             raise
@@ -70,23 +76,24 @@ class RedisJobQueue:
             discard(self._storage, input_name(job_id))
         return accepted
 
-    def read(self, job_id: str) -> tuple[Record, int | None]:
-        record = self._records.read(job_id)
+    def read(self, job_id: str, caller: str | None = None) -> tuple[Record, int | None]:
+        record = self._records.read(job_id, caller)
         position = None
         if record.status is State.PENDING:
             with broker.translated():
                 position = self._queue.position(job_id)
         return record, position
 
-    def wait(self, job_id: str, seconds: float) -> None:
-        self._endings.wait(job_id, seconds, lambda: self._records.read(job_id).status.final)
+    def wait(self, job_id: str, seconds: float, caller: str | None = None) -> None:
+        self._endings.wait(job_id, seconds, lambda: self._records.read(job_id, caller).status.final)
 
     def close(self) -> None:
         """Let go of the connections."""
         self._endings.close()
         self._client.close()
 
-    def cancel(self, job_id: str) -> Record:
+    def cancel(self, job_id: str, caller: str | None = None) -> Record:
+        self._records.read(job_id, caller)
         record = self._records.cancel(job_id)
         # From here on nobody gets a result, whatever else succeeds; the rest is tidying up.
         with suppress(FarmError), broker.translated():
@@ -119,7 +126,12 @@ class RedisJobQueue:
         return str(job_id)
 
     def _enqueue(
-        self, job_id: str, request: RenderRequest, request_id: str, claim: "_Claim | None"
+        self,
+        job_id: str,
+        request: RenderRequest,
+        request_id: str,
+        claim: "_Claim | None",
+        caller: str | None,
     ) -> str:
         """Record, claim and queue entry, all or none; the id of the job that has the claim."""
         record = Record(
@@ -127,6 +139,7 @@ class RedisJobQueue:
             created_at=timestamp(),
             request_id=request_id,
             idempotency=claim.key if claim else None,
+            owner=caller,
         )
 
         def enqueue(pipe: "redis.client.Pipeline") -> str:
@@ -138,7 +151,7 @@ class RedisJobQueue:
             if claim:
                 pipe.set(claim.key, json.dumps([job_id, claim.digest]))
             pipe.set(record_key(job_id), record.to_json())
-            self._queue.enqueue(pipe, job_id, request_id, _description(request))
+            self._queue.enqueue(pipe, job_id, request_id, _description(request), caller)
             return job_id
 
         watched = [record_key(job_id), *([claim.key] if claim else [])]
@@ -146,10 +159,12 @@ class RedisJobQueue:
 
 
 class _Claim:
-    """An idempotency key in Redis, and what it was sent with."""
+    """An idempotency key in Redis, each caller's apart, and what it was sent with."""
 
-    def __init__(self, idempotency_key: str, request: RenderRequest) -> None:
-        self.key = f"idempotency:{hashlib.sha256(idempotency_key.encode()).hexdigest()}"
+    def __init__(self, idempotency_key: str, caller: str | None, request: RenderRequest) -> None:
+        # Neither has a space in it, so no two are written alike.
+        scoped = idempotency_key if caller is None else f"{caller} {idempotency_key}"
+        self.key = f"idempotency:{hashlib.sha256(scoped.encode()).hexdigest()}"
         self.digest = hashlib.sha256(request.to_json()).hexdigest()
 
 

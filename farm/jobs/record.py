@@ -34,13 +34,14 @@ class Records:
         self._client = client
         self._ttl_s = job_ttl_s
 
-    def read(self, job_id: str) -> Record:
-        """Raises `NotFound`, also for what is no job id at all."""
+    def read(self, job_id: str, caller: str | None = None) -> Record:
+        """Raises `NotFound`, also for what is no job id at all, or another caller's job."""
         with broker.translated():
             text = self._client.get(record_key(job_id)) if _is_job_id(job_id) else None
-        if text is None:
+        record = Record.from_json(text) if text is not None else None
+        if record is None or (caller is not None and record.owner != caller):
             raise NotFound(_NO_SUCH_JOB)
-        return Record.from_json(text)
+        return record
 
     def is_open(self, job_id: str) -> bool:
         """Whether the job is known, and has not ended."""

@@ -110,7 +110,12 @@ class RqQueue:
         self._queue = _Queue(name, connection=client, serializer=JSONSerializer)
 
     def enqueue(
-        self, pipe: "redis.client.Pipeline", job_id: str, request_id: str, description: str
+        self,
+        pipe: "redis.client.Pipeline",
+        job_id: str,
+        request_id: str,
+        description: str,
+        caller: str | None = None,
     ) -> None:
         """Add to a transaction what queues the job."""
         self._queue.enqueue_call(
@@ -118,7 +123,7 @@ class RqQueue:
             args=(job_id,),
             job_id=job_id,
             description=description,
-            meta={"request_id": request_id},
+            meta={"request_id": request_id, "caller": caller},
             timeout=-1,  # the engine keeps the deadline
             result_ttl=self._job_ttl_s,
             failure_ttl=self._job_ttl_s,

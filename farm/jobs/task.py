@@ -7,7 +7,7 @@ A job goes the way of a request: the stored input becomes a `RenderRequest`, `En
 import random
 import threading
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +99,7 @@ class JobRunner:
             log.info("job", job_id=job_id, outcome="ended already")
             return
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=record.request_id, job_id=job_id):
+        with _named(job_id, record.request_id, record.owner):
             outcome = self._render(job_id, record.request_id)
             total_ms = round((time.perf_counter() - started) * 1000, 1)
             log.info("job", outcome=outcome, total_ms=total_ms)
@@ -115,8 +115,7 @@ class JobRunner:
             return Verdict.RETRY
         if isinstance(error, RenderCancelled):
             return self._cancelled(job_id)
-        request_id = meta.get("request_id", "")
-        with structlog.contextvars.bound_contextvars(request_id=request_id, job_id=job_id):
+        with _named(job_id, meta.get("request_id", ""), meta.get("caller")):
             limit = next((limit for limit in _LIMITS if isinstance(error, limit.error)), None)
             if limit and _count(limit, meta) < limit.times:
                 log.warning("job is tried again", cause=limit.cause, times=meta[limit.cause])
@@ -180,6 +179,12 @@ class JobRunner:
         with suppress(AlreadyFinished, NotFound):
             self._records.cancel(job_id)  # if it was RQ's own tools that stopped it
         return Verdict.FAIL
+
+
+def _named(job_id: str, request_id: str, caller: str | None) -> AbstractContextManager[None]:
+    """Whose job it is, in every line of the log."""
+    names = {"job_id": job_id, "request_id": request_id} | ({"caller": caller} if caller else {})
+    return structlog.contextvars.bound_contextvars(**names)
 
 
 def _count(limit: _Limit, meta: dict[str, Any]) -> int:

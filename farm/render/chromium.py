@@ -4,7 +4,8 @@ import os
 import pwd
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,12 +30,14 @@ _SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: Runs Chromium as another user; see the file.
 _LAUNCHER = Path(__file__).with_name("chromium-as-user")
 
-#: Names are the egress proxy's to resolve, and there is no way beside it: not over UDP (the name of
-#: the policy without `force-` has no effect), nor for `dns-prefetch`.
 _ARGUMENTS = (
+    # Names are the egress proxy's to resolve, and there is no way beside it: not over UDP (the name
+    # of the policy without `force-` has no effect), nor for `dns-prefetch`.
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--disable-quic",
+    # Popups are not opened at all: a thousand of them held the browser up for half a minute.
+    "--block-new-web-contents",
 )
 #: A proxy that nobody but root could be: tcpmux.
 _NOWHERE = "http://127.0.0.1:1"
@@ -113,8 +116,10 @@ def find_chromium(settings: Settings) -> Chromium:
 
 def _candidates(user: str | None) -> Iterator[str]:
     """Programs that exist and that `user` may run, in the order of preference."""
-    browsers = os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or "~/.cache/ms-playwright"
-    shells = Path(browsers).expanduser().glob("chromium_headless_shell-*/*/*headless*shell")
+    shells: Iterable[Path] = ()
+    with suppress(RuntimeError):  # an account that has no home
+        browsers = os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or "~/.cache/ms-playwright"
+        shells = Path(browsers).expanduser().glob("chromium_headless_shell-*/*/*headless*shell")
     for path in sorted(shells, key=lambda path: path.stat().st_mtime, reverse=True):
         if _may_run(path, user):
             yield str(path)
@@ -152,8 +157,9 @@ def _why(message: str, chromium: Chromium) -> str:
         return (
             "The kernel does not let Chromium make its sandbox. Allow unprivileged user namespaces "
             "(sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0, and "
-            "kernel.apparmor_restrict_unprivileged_userns=0 where they exist), or accept the risk "
-            "and set FARM_CHROMIUM_SANDBOX=off."
+            "kernel.apparmor_restrict_unprivileged_userns=0 where they exist; in a container the "
+            "seccomp profile conf/seccomp.json), or accept the risk and set "
+            "FARM_CHROMIUM_SANDBOX=off."
         )
     if "shared libraries" in lowered:
         return f"{chromium.path} lacks libraries that it needs. {HOW_TO_GET_ONE}"

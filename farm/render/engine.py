@@ -21,7 +21,7 @@ from farm.logs import first_line
 from farm.render import page as page_render
 from farm.render.browser import BrowserThread, PlaywrightFailure
 from farm.render.chromium import find_chromium
-from farm.render.outputs import OUTPUTS
+from farm.render.outputs import OUTPUTS, Caps
 from farm.render.slots import Slots
 from farm.render.spares import FreshContexts, Page
 from farm.request import Limits, RenderRequest, RenderResult
@@ -93,6 +93,7 @@ class Engine:
         self._wanted_spares = settings.spare_contexts
         self._slots: Slots[Rendering] = Slots(settings.pages_per_browser, settings.max_waiting)
         chromium = find_chromium(settings)
+        self._sandbox = chromium.sandbox
         self._egress = Egress(
             settings.egress_policy,
             chromium.user,
@@ -104,6 +105,9 @@ class Engine:
         self._closing = False
         self._pinged = 0.0
         self._ping_lock = threading.Lock()
+        self._caps = Caps(
+            settings.max_output_bytes, settings.max_pdf_pages, settings.max_page_height_px
+        )
         #: What requests are checked against.
         self.limits = Limits(
             OUTPUTS,
@@ -114,6 +118,8 @@ class Engine:
 
     def start(self) -> None:
         """Start the egress proxy, the thread, and in it the browser; returns at once."""
+        if not self._sandbox:
+            log.warning("chromium runs without its sandbox", cause="FARM_CHROMIUM_SANDBOX=off")
         self._egress.start()
         self._browser.start()
 
@@ -246,7 +252,9 @@ class Engine:
             if rendering.given_up is not None:
                 raise rendering.given_up
             try:
-                result = page_render.render(rendering.page, rendering.request, waiting_ms)
+                result = page_render.render(
+                    rendering.page, rendering.request, self._caps, waiting_ms
+                )
             finally:
                 if not rendering.page.port.alive:  # nobody can say what would be different
                     raise BrowserUnavailable(NO_PROXY)

@@ -4,10 +4,27 @@ A capture is one DevTools command, whose answer is base64 already. PNGs are writ
 the same pixels, about a tenth less CPU for a render, and a file about twice as large.
 """
 
+import base64
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from farm.errors import OutputTooLarge
+from farm.render.pdf import page_count
 from farm.request import MAX_SIDE_PX
+
+#: Sends a DevTools command to the page; returns its answer.
+Send = Callable[[str, dict[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What a file may not be larger than; the height is that of a document to be printed."""
+
+    max_output_bytes: int
+    max_pdf_pages: int
+    max_page_height_px: int
 
 
 class Output(ABC):
@@ -24,6 +41,15 @@ class Output(ABC):
     @abstractmethod
     def command(self) -> tuple[str, dict[str, Any]]:
         """The command and its parameters; its answer holds the file as base64 in `data`."""
+
+    def capture(self, send: Send, caps: Caps) -> str:
+        """The file as base64. Raises `OutputTooLarge`, and Playwright's `Error`."""
+        data: str = send(*self.command())["data"]
+        if len(data) * 3 // 4 > caps.max_output_bytes:
+            raise OutputTooLarge(
+                f"The file would have more than {caps.max_output_bytes:,} bytes, the most it may."
+            )
+        return data
 
 
 class Png(Output):
@@ -70,6 +96,26 @@ class Pdf(Output):
             "paperHeight": 11.7,
             **margins,
         }
+
+    def capture(self, send: Send, caps: Caps) -> str:
+        # Before it is printed: Chromium lays all of it out, however few pages are wanted.
+        height = send("Page.getLayoutMetrics", {})["cssContentSize"]["height"]
+        if height > caps.max_page_height_px:
+            raise OutputTooLarge(
+                f"The page is {height:,} pixels high; one that is printed may have at most "
+                f"{caps.max_page_height_px:,}."
+            )
+
+        def send_with_range(method: str, params: dict[str, Any]) -> Any:
+            # One page more than allowed is enough to know.
+            return send(method, params | {"pageRanges": f"1-{caps.max_pdf_pages + 1}"})
+
+        data = super().capture(send_with_range, caps)
+        if page_count(base64.b64decode(data)) > caps.max_pdf_pages:
+            raise OutputTooLarge(
+                f"The PDF would have more than {caps.max_pdf_pages:,} pages, the most it may."
+            )
+        return data
 
 
 OUTPUTS: dict[str, Output] = {output.name: output for output in (Png(), Jpeg(), Webp(), Pdf())}

@@ -10,7 +10,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from farm.egress import Note
 from farm.errors import NavigationFailed, UrlRefused
-from farm.render.outputs import OUTPUTS, Output
+from farm.render.outputs import OUTPUTS, Caps
 from farm.render.spares import Page
 from farm.request import RenderRequest, RenderResult, Timings
 
@@ -111,12 +111,12 @@ class _Clock:
             self.spent[step] = (time.perf_counter() - started) * 1000
 
 
-def render(page: Page, request: RenderRequest, waiting_ms: float) -> RenderResult:
+def render(page: Page, request: RenderRequest, caps: Caps, waiting_ms: float) -> RenderResult:
     """Render on a fresh page whose viewport is the request's.
 
-    Raises `UrlRefused`, `NavigationFailed`, or Playwright's `Error` when the page is closed or gone
-    meanwhile: the engine knows why it closed it. There is no timeout in here; the engine closes the
-    page when the deadline has passed, and every call below ends with it.
+    Raises `UrlRefused`, `NavigationFailed`, `OutputTooLarge`, or Playwright's `Error` when the page
+    is closed or gone meanwhile: the engine knows why it closed it. There is no timeout in here; the
+    engine closes the page when the deadline has passed, and every call below ends with it.
     """
     output = OUTPUTS[request.options.format]
     clock = _Clock()
@@ -133,7 +133,7 @@ def render(page: Page, request: RenderRequest, waiting_ms: float) -> RenderResul
             _settle(page)
         _check_arrived(page)
     with clock.time("capturing_ms"):
-        base64 = _capture(page, output)
+        base64 = output.capture(page.send, caps)
     return RenderResult(
         base64=base64,
         format=output,
@@ -187,12 +187,6 @@ def _check_arrived(page: Page) -> None:
     url = page.send("Page.getFrameTree")["frameTree"]["frame"].get("unreachableUrl", "")
     host = (urlsplit(url).hostname or "").lower()
     raise _why_not_loaded([note for note in page.port.notes if note.host.lower() == host], "")
-
-
-def _capture(page: Page, output: Output) -> str:
-    method, params = output.command()
-    data: str = page.send(method, params)["data"]
-    return data
 
 
 def _why_not_loaded(notes: list[Note], message: str) -> UrlRefused | NavigationFailed:

@@ -15,14 +15,18 @@ from farm.errors import (
     MethodNotAllowed,
     NotFound,
     RangeNotSatisfiable,
+    RateLimited,
+    Unauthorized,
     Unavailable,
 )
 from farm.job import JobQueue
+from farm.rates import RateLimiter
 from farm.render import Engine
 from farm.request import HTML, URL
 from farm.settings import Settings
 from farm.storage import Storage
 from farm.web.body import Bodies
+from farm.web.callers import RATE_HEADERS, Callers
 from farm.web.downloads import Downloads
 from farm.web.job_resources import DownloadResource, JobResource, SubmitResource
 from farm.web.resources import HealthResource, RenderResource, StatusResource
@@ -33,14 +37,20 @@ _CALLERS_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def create_app(
-    engine: Engine, queue: JobQueue, storage: Storage, settings: Settings
+    engine: Engine,
+    queue: JobQueue,
+    storage: Storage,
+    settings: Settings,
+    rates: RateLimiter | None = None,
 ) -> falcon.App[falcon.Request, falcon.Response]:
     """The farm as a WSGI application over an engine that was started, or will be."""
     app: falcon.App[falcon.Request, falcon.Response]
     app = falcon.App(middleware=RequestIds(), request_type=Request)
+    app.add_middleware(Callers(settings.callers, rates))
     if settings.cors_origins:
         origins = "*" if "*" in settings.cors_origins else settings.cors_origins
         exposed = ["X-Request-Id", "X-Image-Width", "X-Image-Height", "Server-Timing", "Location"]
+        exposed += ["Retry-After", *RATE_HEADERS]
         app.add_middleware(falcon.CORSMiddleware(allow_origins=origins, expose_headers=exposed))
     bodies = Bodies(
         budget_bytes=settings.body_budget_bytes,
@@ -64,7 +74,8 @@ class Request(falcon.Request):
     """Has an id of its own; the log and `X-Request-Id` take the caller's if that is sane.
 
     `context.id` is the request's own (a UUID4), `context.log_id` the one to be found by. They are
-    made here, since Falcon refuses some requests before any middleware.
+    made here, since Falcon refuses some requests before any middleware. `context.caller` is the
+    name of the API key, where there are keys.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -75,6 +86,7 @@ class Request(falcon.Request):
         self.context.id = str(uuid.uuid4())
         callers = self.get_header("X-Request-Id") or ""
         self.context.log_id = callers if _CALLERS_ID.fullmatch(callers) else self.context.id
+        self.context.caller = None
 
 
 class RequestIds:
@@ -109,7 +121,9 @@ def answer_error(
         resp.set_header("Allow", ", ".join(error.allowed))
     if isinstance(error, RangeNotSatisfiable):
         resp.set_header("Content-Range", f"bytes */{error.size}")
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unauthorized):
+        resp.set_header("WWW-Authenticate", "Bearer")
+    if isinstance(error, Unavailable | RateLimited):
         resp.set_header("Retry-After", str(error.retry_after_s))
     resp.set_header("X-Request-Id", req.context.log_id)
     resp.status = error.status

@@ -36,7 +36,7 @@ class SubmitResource:
             with self._bodies.read(req) as body:
                 request = RenderRequest.parse(body, HTML_OR_URL, self._limits)
                 del body
-                job_id = self._queue.submit(request, req.context.log_id, key)
+                job_id = self._queue.submit(request, req.context.log_id, key, req.context.caller)
             line |= {"format": request.options.format, "job_id": job_id}
         url = f"/render-async/{job_id}"
         answer = {
@@ -62,8 +62,8 @@ class JobResource:
         with logged("poll", req, only_errors=True):
             wait_s, with_image = _parse_query(req)
             if wait_s:
-                self._queue.wait(job_id, wait_s)
-            record, position = self._queue.read(job_id)
+                self._queue.wait(job_id, wait_s, req.context.caller)
+            record, position = self._queue.read(job_id, req.context.caller)
             answer = record.public()
             if position is not None:
                 answer["position"] = position
@@ -86,7 +86,7 @@ class JobResource:
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         with logged("cancel", req):
-            record = self._queue.cancel(job_id)
+            record = self._queue.cancel(job_id, req.context.caller)
         resp.data = json.dumps(record.public()).encode()
 
 
@@ -102,7 +102,7 @@ class DownloadResource:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         with logged("download", req) as line:
-            record, _ = self._queue.read(job_id)
+            record, _ = self._queue.read(job_id, req.context.caller)
             if not record.status.final:
                 raise NotReady()
             # A format may be unknown to an older version of the farm.

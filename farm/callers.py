@@ -1,0 +1,88 @@
+"""Who may call the farm: API keys, by the names of those who have them.
+
+Of a key only the SHA-256 is kept, and no sentence about a wrong setting has a word of it in: what
+is wrong is told by its place.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+#: Visible ASCII, and no comma, which separates the pairs of a setting.
+_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{16,}")
+
+
+@dataclass(frozen=True)
+class ApiKeys:
+    """At least one key; no name and no key is there twice."""
+
+    #: The SHA-256 of each key, and whose it is.
+    _names: Mapping[bytes, str] = field(repr=False)
+
+    @classmethod
+    def parse(cls, pairs: str) -> Self:
+        """From `name:key` pairs with commas between. Raises `ValueError` with every fault."""
+        return cls(_names("pair", pairs.split(",")))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """From a file of `name:key` lines, blank ones and `#` comments; raises as `parse` does."""
+        try:
+            # What is no UTF-8 may be in a comment; in a key it is found.
+            text = path.read_text("utf-8-sig", errors="replace")
+        except (OSError, ValueError) as exc:  # ValueError: a path with a NUL in it
+            reason = exc.strerror if isinstance(exc, OSError) else "it is no path"
+            raise ValueError(f"the file cannot be read: {reason}") from exc
+        lines = text.split("\n")
+        return cls(_names("line", ("" if _is_comment(line) else line for line in lines)))
+
+    def name_of(self, key: str) -> str | None:
+        """Whose key it is; None: nobody's. How long it takes tells nothing about the keys."""
+        sent = _digest(key)
+        found = None
+        for known, name in self._names.items():
+            if hmac.compare_digest(sent, known):
+                found = name
+        return found
+
+
+def _names(place: str, pairs: Iterable[str]) -> dict[bytes, str]:
+    problems = []
+    names: dict[bytes, str] = {}
+    for number, pair in enumerate(pairs, 1):
+        if not pair.strip():
+            continue
+        name, colon, key = pair.strip().partition(":")
+        digest = _digest(key)
+        if not colon:
+            problem = "is not name:key"
+        elif not _NAME.fullmatch(name):
+            problem = "has a name that is not 1 to 64 letters, digits, dots, dashes or underscores"
+        elif not _KEY.fullmatch(key):
+            problem = "has a key that is not 16 or more visible ASCII characters without a comma"
+        elif name in names.values():
+            problem = "has a name that was there before"
+        elif digest in names:
+            problem = "has a key that was there before"
+        else:
+            names[digest] = name
+            continue
+        problems.append(f"{place} {number} {problem}")
+    if problems:
+        raise ValueError("; ".join(problems))
+    if not names:
+        raise ValueError("there is no key in it")
+    return names
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode(errors="surrogatepass")).digest()

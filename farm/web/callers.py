@@ -1,0 +1,57 @@
+"""Who calls, and whether it may: before any route, and before a body is read."""
+
+import falcon
+import structlog
+
+from farm.callers import ApiKeys
+from farm.errors import RateLimited, Unauthorized
+from farm.rates import RateLimiter, Standing
+from farm.web.request_log import logged
+
+#: For balancers and monitors, which have no key.
+_OPEN = "/health"
+#: What makes renders, and so counts; asking for jobs and fetching files does not.
+_COUNTED = ("/render", "/render-url", "/render-async")
+#: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/07/, times in seconds.
+RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+
+
+class Callers:
+    """Refuses who has no key, where keys are set, and who asks too often, where a rate is.
+
+    The key's name is then `req.context.caller`, and in every line of the log about the request.
+    """
+
+    def __init__(self, keys: ApiKeys | None, rates: RateLimiter | None) -> None:
+        self._keys = keys
+        self._rates = rates
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        with logged("admit", req, only_errors=True):
+            if self._keys and req.path != _OPEN and not _is_preflight(req):
+                req.context.caller = _identify(self._keys, req)
+                structlog.contextvars.bind_contextvars(caller=req.context.caller)
+            if self._rates and req.method == "POST" and req.path in _COUNTED:
+                _answer_rate(resp, self._rates.hit(req.context.caller or req.remote_addr))
+
+
+def _identify(keys: ApiKeys, req: falcon.Request) -> str:
+    scheme, _, bearer = (req.get_header("Authorization") or "").partition(" ")
+    sent = bearer.strip() if scheme.lower() == "bearer" else req.get_header("X-Api-Key")
+    name = keys.name_of(sent or "")
+    if name is None:
+        raise Unauthorized()
+    return name
+
+
+def _is_preflight(req: falcon.Request) -> bool:
+    """Whether it is a browser's question before a request, which never has a key."""
+    return req.method == "OPTIONS" and "ACCESS-CONTROL-REQUEST-METHOD" in req.headers
+
+
+def _answer_rate(resp: falcon.Response, standing: Standing) -> None:
+    values = (standing.limit, standing.remaining, standing.reset_s)
+    for name, value in zip(RATE_HEADERS, values, strict=True):
+        resp.set_header(name, str(value))
+    if not standing.within:
+        raise RateLimited(retry_after_s=standing.reset_s)
