@@ -4,13 +4,14 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import psutil
 import pytest
 import requests
 
 from farm.egress import Egress, Names, Policy, Port, egress
-from farm.errors import BrowserUnavailable, NavigationFailed, UrlRefused
+from farm.errors import BrowserUnavailable, FarmError, NavigationFailed, UrlRefused
 from farm.render import Engine
 from tests.conftest import request_for
 from tests.farm_process import wait_until
@@ -69,10 +70,19 @@ def test_a_proxy_that_dies_takes_its_ports_along_and_is_started_again(
     assert get(port, site.url).status_code == 200
     psutil.Process(pid).kill()
     wait_until(lambda: not port.alive)
-    assert not accepts(port)
     wait_until(lambda: proxy.pid not in (None, pid))
     assert get(proxy.open(), site.url).status_code == 200
     assert not port.alive
+
+
+def test_nobody_else_can_have_a_port_that_a_browser_still_uses(proxy: Egress) -> None:
+    port = proxy.open()
+    psutil.Process(proxy.pid).kill()
+    wait_until(lambda: not port.alive)
+    with pytest.raises(OSError, match="in use"):
+        socket.create_server(("127.0.0.1", int(port.url.rpartition(":")[2])))
+    port.close()
+    assert not accepts(port)
 
 
 def test_a_proxy_that_hangs_is_killed_and_started_again(
@@ -180,3 +190,21 @@ def test_no_more_than_twenty_refusals_are_told(engine: Engine) -> None:
     result = engine.render(request_for(engine, html))
     assert len(result.blocked) == 20
     assert len(result.refusals) == 30
+
+
+def test_renders_leave_no_port_behind_whatever_becomes_of_them(
+    make_engine: Callable[..., Engine],
+) -> None:
+    engine = make_engine(spare_contexts=2, render_deadline_s=1)
+    proxy = psutil.Process(engine.egress_pid)
+
+    def is_clean() -> bool:
+        listening = [c for c in proxy.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        return engine.status.spares == len(listening) == 2
+
+    for html in ["fine", "<script>while (true);</script>", "<img src=http://10.0.0.1/>"]:
+        with suppress(FarmError):
+            engine.render(request_for(engine, html))
+        wait_until(is_clean)
+    psutil.Process(engine.chromium_pid).kill()
+    wait_until(lambda: engine.status.browser_restarts == 1 and is_clean())

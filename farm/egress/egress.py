@@ -1,7 +1,8 @@
 """The farm's side of the egress proxy: its process kept up, and a port of it for each render.
 
-The process dies with its ports: a browser that has one of them then has no network at all. What it
-refused is told before the browser gets its answer, so it is known here when the browser knows it.
+Ports are bound here and served there. If the process dies, nobody answers at its ports, and nobody
+else can have them while a browser does: there is no network until the next one. What it refused is
+told before the browser gets its answer, so it is known here when the browser knows it.
 """
 
 import itertools
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
@@ -43,8 +45,9 @@ _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LOCALDOMAIN", "RES_OPTIONS", "PYTHONP
 class Port:
     """One render's port of the proxy. Use it from any thread."""
 
-    def __init__(self, process: "_Process", number: int, tcp_port: int) -> None:
-        self.url = f"http://127.0.0.1:{tcp_port}"
+    def __init__(self, process: "_Process", number: int, listening: socket.socket) -> None:
+        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self._listening = listening
         self._process = process
         self._number = number
         self._notes: list[Note] = []
@@ -71,18 +74,26 @@ class Port:
     def close(self) -> None:
         """Break off every connection; the port is gone."""
         self._process.close_port(self._number)
+        self._listening.close()
 
 
 class Egress:
     """The egress proxy, from `start` to `close`."""
 
     def __init__(
-        self, policy: Policy, account: str | None, max_connections: int, max_bytes: int
+        self,
+        policy: Policy,
+        account: str | None,
+        max_connections: int,
+        max_bytes: int,
+        on_death: Callable[[], None] = lambda: None,
     ) -> None:
         """`account`: whom the browsers run as (None: this process's user); so does the proxy.
 
-        `max_connections` at the same time and `max_bytes` in all are each render's.
+        `max_connections` at the same time and `max_bytes` in all are each render's. `on_death` is
+        called, in a thread of the proxy's, when its process and so every port has died.
         """
+        self._on_death = on_death
         entry = pwd.getpwnam(account) if account is not None else None
         rules = Rules(policy, entry.pw_uid if entry else os.geteuid(), max_connections, max_bytes)
         self._first_message = Start(rules, (entry.pw_uid, entry.pw_gid) if entry else None)
@@ -126,6 +137,7 @@ class Egress:
             if time.monotonic() - process.started > _LONG_LIFE_S:
                 pause_s = _FIRST_PAUSE_S
             log.error("egress proxy died, and is started again", again_in_s=pause_s)
+            self._on_death()
             if self._stopping.wait(pause_s):
                 return
             pause_s = min(2 * pause_s, _MAX_PAUSE_S)
@@ -169,15 +181,15 @@ class _Process:
 
     def open_port(self) -> Port:
         number = next(self._numbers)
-        with socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG) as listening:
-            port = Port(self, number, listening.getsockname()[1])
-            self._ports[number] = port
-            try:
-                message = f"open {number}".encode()
-                socket.send_fds(self._control, [message], [listening.fileno()])
-            except OSError as exc:
-                self.end()  # it is dead, or has not listened for long
-                raise BrowserUnavailable(NO_PROXY) from exc
+        listening = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
+        try:
+            message = f"open {number}".encode()
+            socket.send_fds(self._control, [message], [listening.fileno()])
+        except OSError as exc:
+            listening.close()
+            self.end()  # it is dead, or has not listened for long
+            raise BrowserUnavailable(NO_PROXY) from exc
+        port = self._ports[number] = Port(self, number, listening)
         return port
 
     def close_port(self, number: int) -> None:

@@ -99,6 +99,7 @@ class Engine:
             chromium.user,
             settings.egress_max_connections,
             settings.egress_max_bytes,
+            self._on_no_network,
         )
         self._browser = BrowserThread(chromium, self._on_up, self._on_down)
         self._pages: FreshContexts | None = None
@@ -306,11 +307,18 @@ class Engine:
         self._pages.refill()
         self._pump()
 
+    def _on_no_network(self) -> None:
+        """The egress proxy died: what runs might wait for it until the deadline."""
+        for rendering in self._slots.running_items():
+            self._abandon(rendering, BrowserUnavailable(NO_PROXY))
+
     def _on_down(self) -> None:
         """Engine thread: what ran in the browser is lost; what waits in line goes on waiting.
 
         The jobs are failed here and not left to their calls, not all of which raise.
         """
+        if self._pages is not None:
+            self._pages.forget()
         self._pages = None
         for rendering in self._slots.running_items():
             rendering.fail(BrowserUnavailable())

@@ -106,6 +106,11 @@ class FreshContexts:
         finally:
             page.close()
 
+    def forget(self) -> None:
+        """The browser is gone, and with it the spares: let go of their way to the network."""
+        while self._ready:
+            self._ready.popleft().port.close()
+
     def refill(self) -> None:
         """Have the missing spares made, each in a greenlet of its own."""
         while len(self._ready) + self._being_made < self._wanted:
