@@ -15,6 +15,7 @@ from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 
+from farm.egress.peers import peer_uid
 from farm.egress.proxy import Listener, Note, Proxy, Rules
 
 MAX_MESSAGE_BYTES = 65_536
@@ -100,6 +101,17 @@ async def _run(control: socket.socket, rules: Rules) -> None:
     await _Process(control, rules).run()
 
 
+def _check_kernel() -> None:
+    """End with a sentence where nobody could be answered, since nobody could be known."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as ours:
+            if peer_uid(ours) is None:
+                sys.exit(
+                    "The egress proxy cannot run: the kernel does not tell whose connection it is "
+                    "(netlink sock_diag, kernel module inet_diag)."
+                )
+
+
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     start: Start = pickle.loads(control.recv(MAX_MESSAGE_BYTES))
@@ -109,6 +121,7 @@ def main() -> None:
         os.setgroups([])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
+    _check_kernel()
     control.setblocking(False)
     asyncio.run(_run(control, start.rules))
     os._exit(0)  # a thread may still wait for a name
