@@ -10,7 +10,7 @@ import psutil
 import pytest
 import requests
 
-from farm.egress import Egress, Names, Policy, Port, egress
+from farm.egress import Egress, Names, Policy, Port
 from farm.errors import BrowserUnavailable, FarmError, NavigationFailed, UrlRefused
 from farm.render import Engine
 from tests.conftest import request_for
@@ -85,10 +85,8 @@ def test_nobody_else_can_have_a_port_that_a_browser_still_uses(proxy: Egress) ->
     assert not accepts(port)
 
 
-def test_a_proxy_that_hangs_is_killed_and_started_again(
-    proxy: Egress, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(egress, "_SILENCE_S", 1.5)
+def test_a_proxy_that_hangs_is_killed_and_started_again(proxy: Egress) -> None:
+    proxy.silence_s = 1.5
     port, pid = proxy.open(), proxy.pid
     os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: proxy.pid not in (None, pid))
@@ -143,10 +141,10 @@ def test_a_render_whose_proxy_dies_is_a_typed_error_and_the_next_is_right(
 
 
 def test_without_a_proxy_an_engine_is_not_healthy(
-    make_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+    make_engine: Callable[..., Engine],
 ) -> None:
-    monkeypatch.setattr(egress, "_FIRST_PAUSE_S", 60)
     engine = make_engine()
+    engine._egress.first_pause_s = 5
     engine.check()
     psutil.Process(engine.egress_pid).kill()
     wait_until(lambda: engine.egress_pid is None)

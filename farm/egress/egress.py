@@ -7,6 +7,7 @@ told before the browser gets its answer, so it is known here when the browser kn
 
 import itertools
 import json
+import math
 import os
 import pickle
 import pwd
@@ -30,10 +31,6 @@ log = structlog.get_logger()
 
 NO_PROXY = "The farm's egress proxy is being started again; try again in a moment."
 
-#: A process that is silent for so long hangs, and is killed.
-_SILENCE_S = 10 * BEAT_S
-#: Pauses before the process is started again: doubled each time, and anew after a life this long.
-_FIRST_PAUSE_S = 0.05
 _MAX_PAUSE_S = 5.0
 _LONG_LIFE_S = 10.0
 _STOP_TIMEOUT_S = 2.0
@@ -79,6 +76,12 @@ class Port:
 
 class Egress:
     """The egress proxy, from `start` to `close`."""
+
+    #: A process that is silent for so long hangs, and is killed.
+    silence_s = 10 * BEAT_S
+    #: The pause before the process is started again: doubled each time, up to `_MAX_PAUSE_S`, and
+    #: anew after a life of `_LONG_LIFE_S`.
+    first_pause_s = 0.05
 
     def __init__(
         self,
@@ -127,20 +130,21 @@ class Egress:
             self._thread.join(_STOP_TIMEOUT_S)
 
     def _keep_up(self) -> None:
-        pause_s = _FIRST_PAUSE_S
+        pause_s = 0.0
         process = self._process
         while process is not None:
-            process.listen()
+            while process.listen(BEAT_S) < self.silence_s:
+                pass
             process.end()
             if self._stopping.is_set():
                 return
             if time.monotonic() - process.started > _LONG_LIFE_S:
-                pause_s = _FIRST_PAUSE_S
+                pause_s = 0.0
+            pause_s = min(max(2 * pause_s, self.first_pause_s), _MAX_PAUSE_S)
             log.error("egress proxy died, and is started again", again_in_s=pause_s)
             self._on_death()
             if self._stopping.wait(pause_s):
                 return
-            pause_s = min(2 * pause_s, _MAX_PAUSE_S)
             try:
                 process = _Process(self._first_message)
             except OSError as exc:
@@ -216,13 +220,13 @@ class _Process:
                 self._heard = time.monotonic()
                 self._take_in(json.loads(message))
 
-    def listen(self) -> None:
-        """Return when it is dead, or has been silent for too long."""
+    def listen(self, timeout_s: float) -> float:
+        """Wait for something to be said; returns seconds of silence, of the dead without an end."""
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
-        while self.alive and time.monotonic() - self._heard < _SILENCE_S:
-            poll.poll(BEAT_S * 1000)
-            self.hear()
+        poll.poll(timeout_s * 1000)
+        self.hear()
+        return time.monotonic() - self._heard if self.alive else math.inf
 
     def end(self) -> None:
         """Kill it. May be called twice, and from any thread."""

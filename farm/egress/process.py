@@ -115,13 +115,14 @@ def _check_kernel() -> None:
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     start: Start = pickle.loads(control.recv(MAX_MESSAGE_BYTES))
+    _check_kernel()
     if start.become is not None:
-        # All is imported by now: Python itself may lie where this user cannot read it.
+        # All is imported by now, and nothing below imports more: Python itself may lie where this
+        # user cannot read it.
         uid, gid = start.become
         os.setgroups([])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
-    _check_kernel()
     control.setblocking(False)
     asyncio.run(_run(control, start.rules))
     os._exit(0)  # a thread may still wait for a name
