@@ -24,6 +24,7 @@
     ├─ InternalError         500 internal_error
     ├─ Busy                  503 busy                 with Retry-After
     ├─ BrowserUnavailable    503 browser_unavailable  with Retry-After
+    │  └─ BrowserDied        503 browser_unavailable  with Retry-After
     ├─ QueueUnavailable      503 queue_unavailable    with Retry-After
     ├─ StorageUnavailable    503 storage_unavailable  with Retry-After
     └─ RenderTimeout         504 render_timeout
@@ -212,6 +213,12 @@ class Busy(Unavailable):
 class BrowserUnavailable(Unavailable):
     code = "browser_unavailable"
     sentence = "The browser is being started again; try again in a moment."
+
+
+class BrowserDied(BrowserUnavailable):
+    """It died under the page, and did again, or there was no time for a second try."""
+
+    sentence = "The browser died while it had this page; try again."
 
 
 class QueueUnavailable(Unavailable):

@@ -75,6 +75,18 @@ class Settings(BaseSettings):
     spare_contexts: int = Field(
         2, ge=0, le=16, description="Browser contexts made ahead of the requests, in each worker."
     )
+    recycle_after_renders: int = Field(
+        5000,
+        ge=0,
+        description="Renders after which a browser is replaced, the new one being started first; "
+        "0: never.",
+    )
+    browser_memory_mb: int = Field(
+        1500,
+        ge=200,
+        description="MiB that a browser's processes may hold together (PSS); beyond it the page "
+        "that holds most of them is ended, or else the browser replaced.",
+    )
     render_deadline_s: float = Field(
         30,
         gt=0,

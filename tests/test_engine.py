@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import signal
 import subprocess
 import sys
 import threading
@@ -85,27 +86,30 @@ def test_an_endless_loop_ends_at_the_deadline_and_is_gone(make_engine: MakeEngin
     assert engine.chromium_pid == pid, "the browser did not have to die for it"
 
 
-@pytest.mark.parametrize(
-    "html",
-    [
-        "<script>for (;;) alert(1)</script>",
-        "<script>setTimeout(() => { while (true); }, 50)</script>",
-        "<script>onload = () => { while (true); }</script>",
-        "<script>new Worker(URL.createObjectURL(new Blob(['while(1);']))); while (true);</script>",
-    ],
-)
+HANGING_PAGES = [
+    "<script>for (;;) alert(1)</script>",
+    "<script>setTimeout(() => { while (true); }, 50)</script>",
+    "<script>onload = () => { while (true); }</script>",
+    "<script>new Worker(URL.createObjectURL(new Blob(['while(1);']))); while (true);</script>",
+]
+
+
 @pytest.mark.parametrize("format_", ["png", "pdf"])
-def test_pages_that_hang_do_not_harm_those_beside_them(
-    make_engine: MakeEngine, html: str, format_: str
-) -> None:
-    engine = make_engine(render_deadline_s=2, pages_per_browser=3)
-    with ThreadPoolExecutor(1) as pool:
-        bad = pool.submit(engine.render, request_for(engine, html, format=format_, waitFor=200))
+def test_pages_that_hang_do_not_harm_one_beside_them(make_engine: MakeEngine, format_: str) -> None:
+    engine = make_engine(render_deadline_s=4, pages_per_browser=len(HANGING_PAGES) + 1)
+    pid = engine.chromium_pid
+    with ThreadPoolExecutor(len(HANGING_PAGES)) as pool:
+        bad = [
+            pool.submit(engine.render, request_for(engine, html, format=format_, waitFor=200))
+            for html in HANGING_PAGES
+        ]
         assert renders(engine)
-        with pytest.raises(RenderTimeout):
-            bad.result()
+        for each in bad:
+            with pytest.raises(RenderTimeout):
+                each.result()
     wait_until(lambda: engine.status.rendering == 0)
     assert renders(engine)
+    assert engine.chromium_pid == pid, "the browser did not have to die for them"
 
 
 def test_the_deadline_covers_the_wait_in_line(make_engine: MakeEngine, site: Site) -> None:
@@ -136,7 +140,7 @@ def test_a_crashed_page_is_told_so_and_its_neighbours_go_on(
 
 
 @pytest.mark.parametrize("victim", ["chromium", "driver"])
-def test_what_runs_is_lost_with_its_browser_and_what_waits_is_not(
+def test_what_runs_in_a_browser_that_dies_is_rendered_again(
     make_engine: MakeEngine, site: Site, victim: str
 ) -> None:
     engine = make_engine(pages_per_browser=2, max_waiting=4)
@@ -146,19 +150,14 @@ def test_what_runs_is_lost_with_its_browser_and_what_waits_is_not(
         futures = start_held(pool, engine, site, 6)
         wait_until(lambda: engine.status.waiting == 4)
         process.kill()
-        wait_until(lambda: sum(future.done() for future in futures) == 2)
-        lost = [future for future in futures if future.done()]
+        wait_until(lambda: engine.status.retries == 2)
         site.hold.set()
-        for future in futures:
-            if future in lost:
-                assert isinstance(future.exception(), BrowserUnavailable)
-            else:
-                assert future.result().size > 0
+        assert all(future.result().size > 0 for future in futures)
     assert engine.status.browser_restarts == 1
     wait_until(lambda: gone([old, process]))
 
 
-@pytest.mark.parametrize("victim", ["chromium", "driver"])
+@pytest.mark.parametrize("victim", ["chromium", "driver", "proxy"])
 def test_every_answer_is_right_or_typed_while_things_die(
     make_engine: MakeEngine, victim: str
 ) -> None:
@@ -180,11 +179,13 @@ def test_every_answer_is_right_or_typed_while_things_die(
     threads = [threading.Thread(target=client) for _ in range(6)]
     for thread in threads:
         thread.start()
-    for _ in range(4):
-        process = chromium(engine)
-        launches = engine.status.browser_restarts
-        (process if victim == "chromium" else process.parent()).kill()
-        wait_until(lambda launches=launches: engine.status.browser_restarts > launches)
+    for _ in range(3):
+        browser = chromium(engine)
+        wait_until(lambda: engine.egress_pid is not None)
+        victims = {"chromium": browser, "driver": browser.parent()}
+        process = victims.get(victim) or psutil.Process(engine.egress_pid)
+        process.kill()
+        wait_until(lambda process=process: gone([process]))
         assert_renders_again(engine)
     stop.set()
     for thread in threads:
@@ -204,30 +205,186 @@ def assert_renders_again(engine: Engine) -> None:
     wait_until(once)
 
 
-def test_a_browser_that_stands_still_is_replaced(make_engine: MakeEngine) -> None:
-    engine = make_engine(render_deadline_s=1)
-    frozen = chromium(engine)
-    frozen.suspend()
-    with pytest.raises(RenderTimeout):
-        engine.render(request_for(engine, GREEN))
-    wait_until(lambda: gone([frozen]))
-    assert_renders_again(engine)
-
-
-def test_check_notices_a_dead_browser(make_engine: MakeEngine) -> None:
-    engine = make_engine()
+def test_a_browser_that_stands_still_fails_the_health_check_and_is_replaced(
+    make_engine: MakeEngine,
+) -> None:
+    engine = make_engine(render_deadline_s=25)
+    engine._keeper.silence_s = 5.0
     engine.check()
-    chromium(engine).kill()
+    frozen = chromium(engine)
+    with ThreadPoolExecutor(1) as pool:
+        frozen.suspend()
+        rendering = pool.submit(renders, engine)
+        wait_until(lambda: not healthy(engine))
+        assert rendering.result(), "it is rendered again within its deadline"
+    wait_until(lambda: gone([frozen]))
+    wait_until(lambda: healthy(engine))
 
-    def unhealthy() -> bool:
-        try:
-            engine.check()
-        except BrowserUnavailable:
-            return True
+
+def healthy(engine: Engine) -> bool:
+    try:
+        engine.check()
+    except BrowserUnavailable:
         return False
+    return True
 
-    wait_until(unhealthy)
-    wait_until(lambda: not unhealthy())
+
+def test_a_browser_that_is_started_again_at_once_is_no_news_to_health(
+    make_engine: MakeEngine,
+) -> None:
+    engine = make_engine()
+    chromium(engine).kill()
+    while engine.status.browser_restarts == 0:
+        assert healthy(engine)
+    assert renders(engine)
+
+
+def test_renders_wait_for_a_browser_and_are_told_if_none_comes() -> None:
+    engine = Engine(Settings(chromium_path="/bin/false", render_deadline_s=1))
+    engine.start()
+    try:
+        with pytest.raises(BrowserUnavailable):
+            renders(engine)
+        assert not healthy(engine)
+    finally:
+        engine.close()
+
+
+def browsers() -> set[psutil.Process]:
+    """Every browser below this process that is up."""
+    return {p for p in psutil.Process().children(recursive=True) if is_browser(p)}
+
+
+class Killer:
+    """Kills the browser that asks the site for `/poison`, as a page could that knew how.
+
+    The first time that is the engine's; the second time the one that the page is alone in.
+    """
+
+    def __init__(self, engine: Engine, site: Site, others: set[psutil.Process]) -> None:
+        self._engine, self._site, self._others = engine, site, others
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        first = chromium(self._engine)
+        self._wait_for_hits(1)
+        first.kill()
+        self._site.hold.set()
+        self._wait_for_hits(2)
+        alone = browsers() - self._others - {first, chromium(self._engine)}
+        for browser in alone:
+            browser.kill()
+
+    def _wait_for_hits(self, count: int) -> None:
+        wait_until(lambda: [path for path, _ in self._site.requests].count("/poison") >= count)
+
+
+def test_html_that_takes_its_browser_down_alone_is_refused_and_its_neighbours_are_right(
+    make_engine: MakeEngine, site: Site
+) -> None:
+    others = browsers()
+    engine = make_engine(pages_per_browser=2)
+    poison = f"<img src='{site.url}/poison'><script>onload = () => {{ while (true); }}</script>"
+    Killer(engine, site, others)
+    with ThreadPoolExecutor(2) as pool:
+        (neighbour,) = start_held(pool, engine, site, 1)
+        with pytest.raises(PageCrashes, match="took the browser down"):
+            engine.render(request_for(engine, poison))
+        assert neighbour.result().size > 0
+    restarts = engine.status.browser_restarts
+    with pytest.raises(PageCrashes, match="took the browser down"):
+        engine.render(request_for(engine, poison))
+    assert engine.status.browser_restarts == restarts, "it did not come near a browser"
+    assert renders(engine)
+
+
+def test_a_url_that_takes_its_browser_down_is_not_held_against_it(
+    make_engine: MakeEngine, site: Site
+) -> None:
+    others = browsers()
+    engine = make_engine(pages_per_browser=2)
+    Killer(engine, site, others)
+    site.pages["/page"] = "<img src=/poison><script>onload = () => { while (true); }</script>"
+    with pytest.raises(BrowserUnavailable):
+        engine.render(request_for(engine, url=site.url + "/page"))
+    site.pages["/page"] = GREEN
+    assert engine.render(request_for(engine, url=site.url + "/page")).size > 0
+
+
+def test_a_browser_is_replaced_after_its_renders_and_no_render_notices(
+    make_engine: MakeEngine,
+) -> None:
+    engine = make_engine(recycle_after_renders=5, pages_per_browser=4)
+    first = chromium(engine)
+    with ThreadPoolExecutor(4) as pool:
+        rendered = 0
+        while engine.status.browser_recycles < 3:
+            assert all(pool.map(lambda _: renders(engine), range(4)))
+            rendered += 4
+    assert rendered >= 15
+    assert engine.status.browser_restarts == 0
+    assert engine.status.retries == 0
+    wait_until(lambda: gone([first]))
+
+
+_FILL_MEMORY = """<script>
+const kept = [];
+setInterval(() => kept.push(new Uint8Array(20e6).fill(1)), 20);
+while (kept.length < 5) kept.push(new Uint8Array(20e6).fill(1));
+addEventListener('load', () => { while (true) kept.push(new Uint8Array(20e6).fill(1)); });
+</script>"""
+
+
+def test_a_page_that_fills_the_memory_is_ended_and_its_neighbour_is_not(
+    make_engine: MakeEngine, site: Site
+) -> None:
+    engine = make_engine(browser_memory_mb=600, pages_per_browser=2)
+    browser = chromium(engine)
+    with ThreadPoolExecutor(1) as pool:
+        (neighbour,) = start_held(pool, engine, site, 1)
+        with pytest.raises(PageCrashes):
+            engine.render(request_for(engine, _FILL_MEMORY))
+        site.hold.set()
+        assert neighbour.result().size > 0
+    assert browser.is_running(), "the browser did not have to die for it"
+
+
+def test_a_browser_whose_pages_hold_too_much_together_is_replaced(
+    make_engine: MakeEngine, site: Site
+) -> None:
+    engine = make_engine(browser_memory_mb=300, pages_per_browser=4)
+    some = f"<script>kept = new Uint8Array(60e6).fill(1)</script><img src='{site.url}/slow.svg'>"
+    with ThreadPoolExecutor(4) as pool:
+        renders_ = [pool.submit(engine.render, request_for(engine, some)) for _ in range(4)]
+        wait_until(lambda: engine.status.browser_recycles >= 1)
+        site.hold.set()
+        assert all(each.result().size > 0 for each in renders_)
+
+
+_STUCK = """
+import time
+from farm.render import Engine
+from farm.request import HTML, RenderRequest
+from farm.settings import Settings
+engine = Engine(Settings(render_deadline_s=1))
+engine.start()
+engine.wait_started()
+engine._keeper.host.browser.spawn(lambda: time.sleep(1000))
+try:
+    engine.render(RenderRequest.parse(b'{"html": "hello"}', HTML, engine.limits))
+except Exception as exc:
+    print(type(exc).__name__, flush=True)
+time.sleep(1000)
+"""
+
+
+def test_a_process_whose_engine_is_stuck_is_left() -> None:
+    """When not even the death of browser and driver helps."""
+    run = subprocess.run([sys.executable, "-c", _STUCK], capture_output=True, text=True, timeout=60)
+    assert run.returncode == -signal.SIGTERM
+    assert "RenderTimeout" in run.stdout
+    assert "process left" in run.stdout
 
 
 def test_spares_are_made_ahead_and_made_again(make_engine: MakeEngine) -> None:

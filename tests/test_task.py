@@ -10,6 +10,7 @@ import redis
 from PIL import Image
 
 from farm.errors import (
+    BrowserDied,
     BrowserUnavailable,
     InternalError,
     InvalidRequest,
@@ -238,7 +239,8 @@ def test_a_storage_that_fails_is_tried_again(
     ("error", "times", "code"),
     [
         (Abandoned(), 3, "page_crashes"),
-        (BrowserUnavailable(), 5, "page_crashes"),
+        (BrowserDied(), 5, "page_crashes"),
+        (BrowserUnavailable(), 10, "browser_unavailable"),
         (StorageUnavailable(), 10, "storage_unavailable"),
         (NavigationFailed(), 1, "navigation_failed"),
         (RenderTimeout(), 1, "render_timeout"),

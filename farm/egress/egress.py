@@ -90,17 +90,21 @@ class Egress:
         max_connections: int,
         max_bytes: int,
         on_death: Callable[[], None] = lambda: None,
+        on_return: Callable[[], None] = lambda: None,
     ) -> None:
         """`account`: whom the browsers run as (None: this process's user); so does the proxy.
 
         `max_connections` at the same time and `max_bytes` in all are each render's. `on_death` is
-        called, in a thread of the proxy's, when its process and so every port has died.
+        called, in a thread of the proxy's, when its process and so every port has died, and
+        `on_return` when there is another.
         """
         self._on_death = on_death
+        self._on_return = on_return
         entry = pwd.getpwnam(account) if account is not None else None
         rules = Rules(policy, entry.pw_uid if entry else os.geteuid(), max_connections, max_bytes)
         self._first_message = Start(rules, (entry.pw_uid, entry.pw_gid) if entry else None)
         self._process: _Process | None = None
+        self._down_since = -math.inf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_up, name="egress", daemon=True)
 
@@ -113,6 +117,11 @@ class Egress:
         """Process id of the proxy."""
         process = self._process
         return process.pid if process is not None and process.alive else None
+
+    @property
+    def down_s(self) -> float:
+        """For how many seconds there has been no proxy."""
+        return 0.0 if self.pid is not None else time.monotonic() - self._down_since
 
     def open(self) -> Port:
         """A port for one render; never blocks. Raises `BrowserUnavailable`."""
@@ -141,6 +150,7 @@ class Egress:
             if time.monotonic() - process.started > _LONG_LIFE_S:
                 pause_s = 0.0
             pause_s = min(max(2 * pause_s, self.first_pause_s), _MAX_PAUSE_S)
+            self._down_since = time.monotonic()
             log.error("egress proxy died, and is started again", again_in_s=pause_s)
             self._on_death()
             if self._stopping.wait(pause_s):
@@ -153,6 +163,7 @@ class Egress:
             self._process = process
             if self._stopping.is_set():
                 process.end()
+            self._on_return()
 
 
 class _Process:

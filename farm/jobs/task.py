@@ -15,12 +15,12 @@ import structlog
 
 from farm.errors import (
     AlreadyFinished,
+    BrowserDied,
     BrowserUnavailable,
     FarmError,
     InternalError,
     NotFound,
     PageCrashes,
-    RenderTimeout,
     Unavailable,
 )
 from farm.job import State, file_name, input_name
@@ -35,10 +35,6 @@ from farm.storage import NotStored, Storage
 log = structlog.get_logger()
 
 _LONGEST_PAUSE_S = 15.0
-
-
-class NoBrowser(BrowserUnavailable):
-    """There was none to be had; nothing died under the page."""
 
 
 class HandedBack(Exception):
@@ -56,12 +52,11 @@ class _Limit:
     sentence: str | None = None
 
 
-#: The first that fits counts (`BrowserUnavailable` is an `Unavailable`); what fits none would come
-#: again. Others share the browser, so it is not always the job that took it down.
+#: The first that fits counts (`BrowserDied` is an `Unavailable`); what fits none would come again.
+#: Others share the browser, so it is not always the job that took it down.
 _LIMITS = (
-    _Limit(NoBrowser, "outages", 10),
     _Limit(Abandoned, "worker deaths", 3, "The job's worker died {} times while it ran."),
-    _Limit(BrowserUnavailable, "browser deaths", 5, "The browser died {} times under the page."),
+    _Limit(BrowserDied, "browser deaths", 5, "The browser died again and again under the page."),
     _Limit(Unavailable, "outages", 10),
 )
 
@@ -148,10 +143,6 @@ class JobRunner:
         except BrowserUnavailable as exc:
             if self.stopping.is_set():
                 raise HandedBack from exc
-            raise
-        except RenderTimeout as exc:
-            if not self._engine.status.up:  # then it was not the page that took so long
-                raise NoBrowser from exc
             raise
         finally:
             self._renderings.pop(job_id, None)

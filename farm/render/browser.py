@@ -1,4 +1,4 @@
-"""The thread that owns Playwright and Chromium, and keeps one browser running.
+"""A browser: the thread that owns a Playwright driver and its Chromium, for as long as they live.
 
 Synchronous Playwright belongs to the thread that started it, but its calls are greenlet switches:
 while one call waits, other greenlets of the same thread may be inside calls of their own. So one
@@ -10,7 +10,7 @@ top-to-bottom synchronous code. What makes it sound:
 - nothing blocks or computes for long in this thread.
 
 The thread's own wait is on an empty context that nobody closes: the wait ends when the browser or
-the driver dies, and that is the supervisor's signal to start the next one.
+the driver dies. Then all of it is over; `keeper` starts another.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ import structlog
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
-from farm.errors import BrowserUnavailable, StartError
+from farm.errors import BrowserUnavailable
 from farm.logs import first_line
 from farm.render.chromium import Chromium
 
@@ -43,11 +43,8 @@ class BrowserGone(PlaywrightError):
     """Thrown into what waits for a browser that has died."""
 
 
-#: Seconds between two attempts to start a browser that keeps dying: the first, doubled up to the
-#: last. A browser that lived long is started again at once.
-_FIRST_BACKOFF_S = 0.1
-_LAST_BACKOFF_S = 5.0
-_LONG_LIFE_S = 2.0
+#: Process ids of the drivers whose browsers are up.
+_drivers: set[int] = set()
 #: How long a browser that was asked to go may take before it is killed.
 _CLOSE_TIMEOUT_S = 5.0
 
@@ -62,7 +59,6 @@ class _Life:
     process: psutil.Process
     driver: psutil.Process
     profile: str
-    started: float
 
     def clean_up(self) -> None:
         """What the driver does when its browser ends, in case that it died too."""
@@ -73,10 +69,10 @@ class _Life:
 
 
 class BrowserThread:
-    """Starts a browser, calls `on_up` with it, and starts another when it dies.
+    """One driver and one Chromium, from their launch to their death.
 
-    `on_up` and `on_down` run in the thread, outside any greenlet of work: they must not block.
-    After `on_down` nothing that was spawned for that browser can succeed.
+    `on_up` (with the browser) and `on_down` are called in the thread, outside any greenlet of work:
+    they must not block. After `on_down` nothing that was spawned can succeed.
     """
 
     def __init__(
@@ -91,13 +87,18 @@ class BrowserThread:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._life: _Life | None = None
-        self._first_attempt_over = threading.Event()
+        self._started = threading.Event()
         self._stopping = threading.Event()
-        self._failure: BaseException | None = None
         self._at_work: set[greenlet.greenlet] = set()
-        self._lived_s = 0.0
-        #: Browsers started so far.
-        self.launches = 0
+        self._heard = time.monotonic()
+        #: Set once it renders no more, or never will.
+        self.down = threading.Event()
+        #: Set once nothing of it is left.
+        self.over = threading.Event()
+        #: Why the farm itself killed it, if it did.
+        self.killed: str | None = None
+        #: Why it could not be started.
+        self.failure: BaseException | None = None
 
     def start(self) -> None:
         self._thread.start()
@@ -112,17 +113,16 @@ class BrowserThread:
         life = self._life
         return life.process.pid if life else None
 
-    def wait_started(self, timeout_s: float) -> None:
-        """Wait for the first launch. Raises `StartError` if it failed or takes longer."""
-        self._first_attempt_over.wait(timeout_s)
-        if self.up:
-            return
-        if isinstance(self._failure, StartError):
-            raise self._failure
-        raise StartError(
-            f"Chromium or Playwright's driver does not start within {timeout_s:g} s. On a bare "
-            "Debian the driver needs libatomic1."
-        ) from self._failure
+    @property
+    def root(self) -> psutil.Process | None:
+        """The driver, whose child Chromium is."""
+        life = self._life
+        return life.driver if life else None
+
+    def wait_started(self, timeout_s: float) -> bool:
+        """Wait until it is up or over; returns whether it is up."""
+        self._started.wait(timeout_s)
+        return self.up
 
     def spawn(self, work: Callable[[], None]) -> bool:
         """Run `work` in a greenlet of this thread. False if there is no loop to run it now.
@@ -147,25 +147,45 @@ class BrowserThread:
             life.control.send("Browser.getVersion")
         except PlaywrightFailure as exc:
             raise BrowserUnavailable() from exc
+        self._heard = time.monotonic()
+
+    def beat(self) -> None:
+        """Have it show that it is alive, from any thread: see `silence_s`."""
+
+        def ping() -> None:
+            with suppress(BrowserUnavailable):  # that is seen by others
+                self.ping()
+
+        self.spawn(ping)
+
+    @property
+    def silence_s(self) -> float:
+        """Seconds since it was last heard of."""
+        return time.monotonic() - self._heard
 
     def kill(self, reason: str) -> None:
-        """Kill Chromium, from any thread; the next one is started at once."""
+        """Kill Chromium, from any thread."""
         life = self._life
         if life is not None:
+            self.killed = reason
             log.warning("browser killed", reason=reason, chromium_pid=life.process.pid)
             _kill(life.process)
 
     def kill_driver(self, reason: str) -> None:
         """Kill the driver and with it Chromium: for when killing Chromium was not enough."""
         life = self._life
-        if life is not None:
-            log.warning("driver killed", reason=reason, driver_pid=life.driver.pid)
-            _kill(life.driver)
-            _kill(life.process)
+        self.killed = reason
+        for driver in [life.driver] if life else _starting_drivers():
+            log.warning("driver killed", reason=reason, driver_pid=driver.pid)
+            for process in [*_children(driver, recursive=True), driver]:
+                _kill(process)
 
     def stop(self) -> None:
         """End browser, driver and thread; kill what does not go by itself."""
         self._stopping.set()
+        self.killed = self.killed or "it is stopped"
+        if self._thread.ident is None:
+            return
         self.spawn(self._close_keeper)
         self._thread.join(_CLOSE_TIMEOUT_S)
         for kill in (self.kill, self.kill_driver):
@@ -205,61 +225,49 @@ class BrowserThread:
                 life.keeper.close()
 
     def _run(self) -> None:
-        backoff_s = 0.0
-        while not self._stopping.wait(backoff_s):
-            self._lived_s = 0.0
-            try:
-                with sync_playwright() as playwright:
-                    self._loop = asyncio.get_running_loop()
-                    while not self._stopping.is_set():
-                        self._live(playwright)
-            except (Exception, *PlaywrightFailure) as exc:
-                self._failure = exc
+        try:
+            with sync_playwright() as playwright:
+                self._loop = asyncio.get_running_loop()
                 if not self._stopping.is_set():
-                    log.error("driver to be started again", cause=first_line(exc))
-            finally:
-                self._loop = None
-                self._on_down()
-                self._first_attempt_over.set()
-            if self._lived_s > _LONG_LIFE_S:
-                backoff_s = 0.0
-            else:
-                backoff_s = min(max(_FIRST_BACKOFF_S, 2 * backoff_s), _LAST_BACKOFF_S)
+                    self._live(playwright)
+        except (Exception, *PlaywrightFailure) as exc:
+            self.failure = exc
+            if not self._stopping.is_set():
+                log.error("browser does not start", cause=first_line(exc))
+        finally:
+            self._loop = None
+            self.down.set()
+            self._on_down()
+            self.over.set()
+            self._started.set()
 
     def _live(self, playwright: Playwright) -> None:
-        """Launch a browser and wait until it ends.
-
-        Raises where the driver is dead, and where the browser did not live long: the next attempt
-        then waits, and starts from a new driver.
-        """
+        """Launch the browser and wait until it ends."""
         browser = self._chromium.launch(playwright)
-        life = _begin(browser)
-        self._life = life
-        self.launches += 1
+        life = self._life = _begin(browser)
+        _drivers.add(life.driver.pid)
+        self._heard = time.monotonic()
         log.info("browser up", chromium_pid=life.process.pid, version=browser.version)
         self._on_up(browser)
-        self._first_attempt_over.set()
+        self._started.set()
         try:
-            # `stop` closes the keeper of the browser that is up; it may have found none.
+            # `stop` closes the keeper of a browser that is up; it may have come too early for that.
             if not self._stopping.is_set():
-                life.keeper.wait_for_event("close", timeout=0)
-        except PlaywrightFailure as exc:
-            if not self._stopping.is_set():
-                log.warning("browser lost", cause=first_line(exc))
+                with suppress(*PlaywrightFailure):
+                    life.keeper.wait_for_event("close", timeout=0)
         finally:
             self._life = None
-            self._lived_s = time.monotonic() - life.started
+            self.down.set()
+            _drivers.discard(life.driver.pid)
             self._on_down()
             self._end_work()
         if self._stopping.is_set():
             with suppress(*PlaywrightFailure):
                 browser.close()
-            return
+        else:
+            log.warning("browser lost", chromium_pid=life.process.pid, killed=self.killed)
+            _kill(life.driver)  # it may stand still, and has nothing left to do
         life.clean_up()
-        if not _runs(life.driver):
-            raise BrowserGone("the driver died")
-        if self._lived_s < _LONG_LIFE_S:
-            raise BrowserGone("the browser died soon after its start")
 
 
 def _begin(browser: Browser) -> _Life:
@@ -274,15 +282,25 @@ def _begin(browser: Browser) -> _Life:
         process=process,
         driver=process.parent() or process,
         profile=profile.partition("=")[2],
-        started=time.monotonic(),
     )
 
 
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+def _starting_drivers() -> list[psutil.Process]:
+    """Drivers of this process whose browsers are not up."""
+    children = _children(psutil.Process())
+    return [child for child in children if child.pid not in _drivers and _is_driver(child)]
+
+
+def _is_driver(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return "run-driver" in process.cmdline()
+    return False
+
+
+def _children(process: psutil.Process, recursive: bool = False) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        return process.children(recursive=recursive)
+    return []
 
 
 def _kill(process: psutil.Process) -> None:

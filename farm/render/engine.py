@@ -1,73 +1,66 @@
 """The engine: `RenderRequest` in, `RenderResult` or a `FarmError` out, for everything it accepts.
 
-Request threads call `render` and wait on a future. The line and the slots are theirs and the
-engine thread's; pages, contexts and the browser are the engine thread's alone (see `browser`).
+Request threads call `render` and wait on a future. A rendering waits in the line (`slots`) for a
+slot, is taken by a browser (`host`), which `keeper` keeps up, and is rendered there (`page`). One
+that is lost with its browser is tried once more: beside others where the farm itself ended the
+browser, else alone (`quarantine`), and HTML that takes that one down too is refused (`poison`).
+
+The deadline is kept from outside the browsers' threads: the request's thread answers when it has
+passed, and another sees to it that nothing of the render runs on.
 """
 
+import os
+import signal
 import threading
 import time
-from concurrent.futures import Future, InvalidStateError
+from collections import Counter
+from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
-from playwright.sync_api import Browser
 
 from farm.egress import NO_PROXY, Egress
-from farm.errors import BrowserUnavailable, FarmError, InternalError, PageCrashes, RenderTimeout
+from farm.errors import (
+    BrowserDied,
+    BrowserUnavailable,
+    FarmError,
+    InternalError,
+    PageCrashes,
+    RenderTimeout,
+)
 from farm.logs import first_line
 from farm.render import page as page_render
-from farm.render.browser import BrowserThread, PlaywrightFailure
+from farm.render import poison
+from farm.render.browser import PlaywrightFailure
 from farm.render.chromium import find_chromium
+from farm.render.host import Host
+from farm.render.keeper import START_TIMEOUT_S, Keeper
 from farm.render.outputs import OUTPUTS, Caps
+from farm.render.poison import Poison
+from farm.render.quarantine import Quarantine
+from farm.render.rendering import RenderCancelled, Rendering
 from farm.render.slots import Slots
-from farm.render.spares import FreshContexts, Page
 from farm.request import Limits, RenderRequest, RenderResult
 from farm.settings import Settings
 
 log = structlog.get_logger()
 
-#: How long a page whose deadline has passed may take to close before its browser is killed, and
-#: how long the browser's end may take before the driver is. Closing takes 0.03 s even for a page
-#: in an endless loop.
-_CLOSE_GRACE_S = 1.0
-#: How long the first browser may take to start.
-_START_TIMEOUT_S = 30.0
-#: How long a browser may take to answer a ping, and for how long an answer is believed.
-_PING_TIMEOUT_S = 2.0
-_PING_VALID_S = 0.5
+#: How long each rung of the ladder may take to free a page. Closing takes 0.03 s even for a page in
+#: an endless loop.
+_RUNG_S = 1.0
+#: How long there may be no browser that answers before the health check says so.
+_HEALTH_GRACE_S = 3.0
+#: How often a rendering may have a page.
+_MAX_TRIES = 2
+#: How long a process that leaves may take to answer its requests.
+_LEAVE_S = 5.0
 
 _STOPPING = "This instance is stopping; try again."
 
 
-class RenderCancelled(Exception):
-    """The render was ended by `Engine.cancel`; its result is wanted no more."""
-
-
-class Rendering:
-    """One render on its way, for `Engine.wait` and `Engine.cancel`. Hashed by identity."""
-
-    def __init__(self, request: RenderRequest, request_id: str) -> None:
-        self.request = request
-        self.request_id = request_id
-        self.arrived = time.monotonic()
-        self.answer: Future[RenderResult] = Future()
-        self.page: Page | None = None
-        #: Why the engine itself ended the render; what the page's calls then raise is no news.
-        self.given_up: FarmError | RenderCancelled | None = None
-        #: Set when nothing of the render is left in the browser.
-        self.gone = threading.Event()
-
-    def deliver(self, result: RenderResult) -> None:
-        """The first answer counts, whichever thread gives it."""
-        with suppress(InvalidStateError):
-            self.answer.set_result(result)
-
-    def fail(self, error: BaseException) -> None:
-        with suppress(InvalidStateError):
-            self.answer.set_exception(error)
+class _NetworkLost(Exception):
+    """The egress proxy died: nobody can say what would be different in the picture."""
 
 
 @dataclass(frozen=True)
@@ -80,32 +73,44 @@ class EngineStatus:
     max_waiting: int
     waiting: int
     spares: int
-    #: Browsers that had to be started after the first.
+    #: Browsers that were started because one had died, and because one was used up.
     browser_restarts: int
+    browser_recycles: int
+    #: Renders that were tried again, and how often a late page was ended by each rung.
+    retries: int
+    rungs: Mapping[str, int]
 
 
 class Engine:
-    """One browser, its pages and the line before them. Start it after the fork."""
+    """A browser, its pages and the line before them. Start it after the fork."""
 
     def __init__(self, settings: Settings) -> None:
         """Finds the browser; raises `StartError`."""
         self._deadline_s = settings.render_deadline_s
-        self._wanted_spares = settings.spare_contexts
+        self._spares = settings.spare_contexts
+        self._memory_bytes = settings.browser_memory_mb << 20
         self._slots: Slots[Rendering] = Slots(settings.pages_per_browser, settings.max_waiting)
-        chromium = find_chromium(settings)
-        self._sandbox = chromium.sandbox
+        self._chromium = find_chromium(settings)
         self._egress = Egress(
             settings.egress_policy,
-            chromium.user,
+            self._chromium.user,
             settings.egress_max_connections,
             settings.egress_max_bytes,
-            self._on_no_network,
+            on_death=self._on_no_network,
+            on_return=self._pump,
         )
-        self._browser = BrowserThread(chromium, self._on_up, self._on_down)
-        self._pages: FreshContexts | None = None
+        self._keeper = Keeper(
+            lambda: self._make_host(self._spares),
+            on_up=self._pump,
+            leave=_leave_process,
+            recycle_after=settings.recycle_after_renders,
+            drain_s=self._deadline_s,
+        )
+        self._quarantine = Quarantine(lambda: self._make_host(0), self._drop)
+        self._poison = Poison()
         self._closing = False
-        self._pinged = 0.0
-        self._ping_lock = threading.Lock()
+        self._retries = 0
+        self._rungs: Counter[str] = Counter()
         self._caps = Caps(
             settings.max_output_bytes, settings.max_pdf_pages, settings.max_page_height_px
         )
@@ -118,23 +123,24 @@ class Engine:
         )
 
     def start(self) -> None:
-        """Start the egress proxy, the thread, and in it the browser; returns at once."""
-        if not self._sandbox:
+        """Start the egress proxy, the keeper, and so the browser; returns at once."""
+        if not self._chromium.sandbox:
             log.warning("chromium runs without its sandbox", cause="FARM_CHROMIUM_SANDBOX=off")
         self._egress.start()
-        self._browser.start()
+        self._keeper.start()
 
-    def wait_started(self, timeout_s: float = _START_TIMEOUT_S) -> None:
+    def wait_started(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Wait for the first browser. Raises `StartError`, which says why there is none.
 
         The engine goes on trying after that, with a back-off.
         """
-        self._browser.wait_started(timeout_s)
+        self._keeper.wait_started(timeout_s)
 
     @property
     def chromium_pid(self) -> int | None:
-        """Process id of the browser that is up."""
-        return self._browser.pid
+        """Process id of the browser that takes renderings."""
+        host = self._keeper.host
+        return host.browser.pid if host else None
 
     @property
     def egress_pid(self) -> int | None:
@@ -150,9 +156,12 @@ class Engine:
         return self.wait(self.begin(request, request_id))
 
     def begin(self, request: RenderRequest, request_id: str = "") -> Rendering:
-        """Start a render that can be cancelled. Raises `Busy` or `BrowserUnavailable`."""
-        rendering = Rendering(request, request_id)
-        self._slots.join(rendering)
+        """Start a render that can be cancelled. Raises `Busy`, `PageCrashes` (known to), or
+        `BrowserUnavailable`.
+        """
+        rendering = Rendering(request, request_id, self._deadline_s)
+        self._poison.check(request.html)
+        self._slots.join(rendering, rendering.left_s)
         # After joining: `close` empties the line once, after it has set this.
         if self._closing:
             self._slots.leave(rendering)
@@ -162,13 +171,10 @@ class Engine:
 
     def wait(self, rendering: Rendering) -> RenderResult:
         """Its result, within the deadline. Raises what `render` does, and `RenderCancelled`."""
-        left_s = max(0.0, rendering.arrived + self._deadline_s - time.monotonic())
         try:
-            return rendering.answer.result(left_s)
+            return rendering.answer.result(rendering.left_s)
         except FutureTimeout:
-            self._abandon(
-                rendering, RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
-            )
+            self._abandon(rendering, self._why_late(rendering))
             return rendering.answer.result()
 
     def cancel(self, rendering: Rendering) -> None:
@@ -176,42 +182,26 @@ class Engine:
         self._abandon(rendering, RenderCancelled())
 
     def check(self) -> None:
-        """Raises `BrowserUnavailable` unless there is an egress proxy, and the browser answers now
-        or did a moment ago.
-        """
-        if self._egress.pid is None:
+        """Raises `BrowserUnavailable` if it has not been able to render for a moment."""
+        if self._egress.down_s > _HEALTH_GRACE_S:
             raise BrowserUnavailable(NO_PROXY)
-        with self._ping_lock:
-            if time.monotonic() - self._pinged < _PING_VALID_S and self._browser.up:
-                return
-            answer: Future[None] = Future()
-
-            def ping() -> None:
-                try:
-                    self._browser.ping()
-                    answer.set_result(None)
-                except BaseException as exc:
-                    answer.set_exception(exc)
-
-            if not self._browser.up or not self._browser.spawn(ping):
-                raise BrowserUnavailable()
-            try:
-                answer.result(_PING_TIMEOUT_S)
-            except FutureTimeout as exc:
-                raise BrowserUnavailable("The browser does not answer.") from exc
-            self._pinged = time.monotonic()
+        if self._keeper.unwell_s > _HEALTH_GRACE_S:
+            raise BrowserUnavailable()
 
     @property
     def status(self) -> EngineStatus:
-        pages = self._pages
+        host = self._keeper.host
         return EngineStatus(
-            up=self._browser.up,
+            up=host is not None,
             pages=self._slots.slots,
             rendering=self._slots.running,
             max_waiting=self._slots.max_waiting,
             waiting=self._slots.waiting,
-            spares=pages.spares if pages else 0,
-            browser_restarts=max(0, self._browser.launches - 1),
+            spares=host.spares if host else 0,
+            browser_restarts=self._keeper.restarts,
+            browser_recycles=self._keeper.recycles,
+            retries=self._retries,
+            rungs=dict(self._rungs),
         )
 
     def close(self) -> None:
@@ -219,64 +209,144 @@ class Engine:
         self._closing = True
         for rendering in self._slots.empty():
             rendering.fail(BrowserUnavailable(_STOPPING))
-        self._browser.stop()
+        self._quarantine.close()
+        self._keeper.close()
         self._egress.close()
 
+    def _make_host(self, spares: int) -> Host:
+        return Host(
+            self._chromium, self._egress, spares, self._memory_bytes, self._serve, self._on_lost
+        )
+
     def _pump(self) -> None:
-        """Start what can be started. From any thread."""
-        self._browser.spawn(self._start_waiting)
+        """Give free slots to the oldest of the line, while they can be rendered. From any thread.
 
-    def _start_waiting(self) -> None:
-        """Engine thread: give free slots to the oldest of the line, while there is a browser."""
-        while (pages := self._pages) is not None and (rendering := self._slots.take()) is not None:
-            self._browser.spawn(partial(self._serve, rendering, pages))
+        Whatever may have made that possible calls it: a rendering that joins or ends, a browser or
+        a proxy that is up.
+        """
+        while (
+            (host := self._keeper.host) is not None
+            and self._egress.pid is not None
+            and (rendering := self._slots.take()) is not None
+        ):
+            host.take(rendering)
 
-    def _serve(self, rendering: Rendering, pages: FreshContexts) -> None:
-        """Engine thread, a greenlet: one rendering from its slot to its answer."""
+    def _serve(self, rendering: Rendering, host: Host) -> None:
+        """A greenlet of the host's: one rendering from its slot to its answer."""
+        error: BaseException | None = None
+        innocent = False
         try:
-            self._render(rendering, pages)
+            self._render(rendering, host)
+        except (_NetworkLost, BrowserUnavailable):
+            innocent = True
         except (FarmError, RenderCancelled) as exc:
-            rendering.fail(exc)
+            error = exc
         except PlaywrightFailure as exc:
-            rendering.fail(self._translate(exc, rendering))
+            error = self._translate(exc, rendering, host)
         except BaseException as exc:
-            rendering.fail(_internal(exc, rendering))
-        finally:
-            self._slots.release(rendering)
-            rendering.gone.set()
-            self._start_waiting()
+            error = _internal(exc, rendering)
+        if not host.claim(rendering):
+            return  # its browser died, and that was seen to
+        if error is not None:
+            rendering.fail(error)
+        if rendering.answer.done():
+            self._end(rendering)
+        else:
+            self._lose(rendering, host, innocent)
+        self._pump()
 
-    def _render(self, rendering: Rendering, pages: FreshContexts) -> None:
+    def _render(self, rendering: Rendering, host: Host) -> None:
+        pages = host.pages
+        if pages is None:
+            raise BrowserUnavailable()
         options = rendering.request.options
         waiting_ms = (time.monotonic() - rendering.arrived) * 1000
-        with pages.page(options.width, options.height) as rendering.page:
+        with pages.page(options.width, options.height) as page:
+            rendering.page = page
+            rendering.tries += 1
             if rendering.given_up is not None:
                 raise rendering.given_up
             try:
-                result = page_render.render(
-                    rendering.page, rendering.request, self._caps, waiting_ms
-                )
+                result = page_render.render(page, rendering.request, self._caps, waiting_ms)
             finally:
-                if not rendering.page.port.alive:  # nobody can say what would be different
-                    raise BrowserUnavailable(NO_PROXY)
+                if not page.port.alive and rendering.given_up is None:
+                    raise _NetworkLost
             # The answer leaves before the context is closed.
             rendering.deliver(result)
 
-    def _translate(self, exc: BaseException, rendering: Rendering) -> FarmError | RenderCancelled:
-        """What Playwright raised, as what it was for the caller."""
+    def _translate(
+        self, exc: BaseException, rendering: Rendering, host: Host
+    ) -> FarmError | RenderCancelled | None:
+        """What Playwright raised, as what it was for the caller; None if its browser is gone."""
         if rendering.given_up is not None:
             return rendering.given_up
-        error: FarmError
         try:
-            self._browser.ping()
-        except BrowserUnavailable as unavailable:
-            error = unavailable
-        else:
-            page = rendering.page
-            gone = page is not None and (page.crashed or page.page.is_closed())
-            error = PageCrashes() if gone else _internal(exc, rendering)
+            host.browser.ping()
+        except BrowserUnavailable:
+            return None
+        page = rendering.page
+        if page is None or not (page.crashed or page.page.is_closed()):
+            return _internal(exc, rendering)
+        error = PageCrashes()
         error.__cause__ = exc
         return error
+
+    def _on_lost(self, rendering: Rendering, host: Host) -> None:
+        """Its browser died under it."""
+        self._lose(rendering, host, innocent=host.browser.killed is not None)
+        self._pump()
+
+    def _lose(self, rendering: Rendering, host: Host, innocent: bool) -> None:
+        """It lost its browser or its network: try it once more, unless it is over anyway.
+
+        `innocent`: it is known that it was not to blame. Who is not goes into quarantine.
+        """
+        rendering.host = rendering.page = None
+        if self._closing:
+            rendering.fail(BrowserUnavailable(_STOPPING))
+        if rendering.answer.done():
+            self._end(rendering)
+        elif rendering.tries >= _MAX_TRIES:
+            rendering.fail(self._blame(rendering, host, innocent))
+            self._end(rendering)
+        else:
+            self._retries += rendering.tries
+            if innocent or not rendering.tries:
+                self._slots.rejoin(rendering)
+            else:
+                self._quarantine.put(rendering)
+
+    def _blame(self, rendering: Rendering, host: Host, innocent: bool) -> FarmError:
+        html = rendering.request.html
+        if innocent or html is None or not self._quarantine.has(host):
+            return BrowserDied()
+        self._poison.add(html)
+        log.warning("page refused from now on", request_id=rendering.request_id)
+        return PageCrashes(poison.SENTENCE)
+
+    def _drop(self, rendering: Rendering, again: bool) -> None:
+        """From quarantine: it is not rendered there."""
+        if again and not rendering.answer.done() and not self._closing:
+            self._slots.rejoin(rendering)
+        else:
+            rendering.fail(BrowserUnavailable(_STOPPING))
+            self._end(rendering)
+        self._pump()
+
+    def _end(self, rendering: Rendering) -> None:
+        self._slots.release(rendering)
+        rendering.host = None
+        rendering.gone.set()
+
+    def _why_late(self, rendering: Rendering) -> FarmError:
+        if rendering.host is None and rendering.tries:  # its place was in line for a second try
+            return BrowserDied()
+        host = rendering.host or self._keeper.host
+        if host is None or host.browser.silence_s > _HEALTH_GRACE_S:
+            return BrowserUnavailable()
+        if not rendering.tries and self._egress.pid is None:
+            return BrowserUnavailable(NO_PROXY)
+        return RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
 
     def _abandon(self, rendering: Rendering, reason: FarmError | RenderCancelled) -> None:
         """Answer with `reason` now, and see to it that nothing of the render runs on.
@@ -287,43 +357,52 @@ class Engine:
         if rendering.answer.done():
             return
         rendering.fail(reason)
-        if not self._slots.leave(rendering):
+        if self._slots.leave(rendering):
+            rendering.gone.set()
+        else:
             threading.Thread(target=self._see_gone, args=(rendering,), daemon=True).start()
 
     def _see_gone(self, rendering: Rendering) -> None:
-        """Outside the engine's thread: close the page; else kill its browser; else the driver."""
-        page = rendering.page
-        if page is not None:
-            self._browser.spawn(page.close)
-        if rendering.gone.wait(_CLOSE_GRACE_S):
+        """Climb a ladder until nothing of it is left, each rung harder for what is beside it."""
+        host, page = rendering.host, rendering.page
+        if host is None:  # between two tries: it will not get another
             return
-        self._browser.kill(f"a page did not close when it was told ({rendering.request_id})")
-        if rendering.gone.wait(_CLOSE_GRACE_S):
-            return
-        self._browser.kill_driver(f"a page outlived its browser ({rendering.request_id})")
-
-    def _on_up(self, browser: Browser) -> None:
-        self._pages = FreshContexts(browser, self._egress, self._wanted_spares, self._browser.spawn)
-        self._pages.refill()
-        self._pump()
+        who = f"a page did not end ({rendering.request_id})"
+        rungs: list[tuple[str, Callable[[], object]]] = [
+            ("page closed", lambda: page and host.browser.spawn(page.close)),
+            ("page killed", lambda: page and host.browser.spawn(page.kill)),
+            ("browser killed", lambda: host.browser.kill(who)),
+            ("driver killed", lambda: host.browser.kill_driver(who)),
+        ]
+        for name, climb in rungs:
+            climb()
+            if rendering.gone.wait(_RUNG_S):
+                self._rungs[name] += 1
+                if name != "page closed":
+                    log.warning("page ended", rung=name, request_id=rendering.request_id)
+                return
+        if not self._closing:
+            self._rungs["process left"] += 1
+            _leave_process(who)
 
     def _on_no_network(self) -> None:
         """The egress proxy died: what runs might wait for it until the deadline."""
         for rendering in self._slots.running_items():
-            self._abandon(rendering, BrowserUnavailable(NO_PROXY))
+            host, page = rendering.host, rendering.page
+            if host is not None and page is not None:
+                host.browser.spawn(page.close)
 
-    def _on_down(self) -> None:
-        """Engine thread: what ran in the browser is lost; what waits in line goes on waiting.
 
-        The jobs are failed here and not left to their calls, not all of which raise.
-        """
-        if self._pages is not None:
-            self._pages.forget()
-        self._pages = None
-        for rendering in self._slots.running_items():
-            rendering.fail(BrowserUnavailable())
-            self._slots.release(rendering)
-            rendering.gone.set()
+def _leave_process(reason: str) -> None:
+    """For when not even a browser's death frees its thread: another process takes this one's place.
+
+    gunicorn and `farm worker` answer or hand back what they can when they are told to stop.
+    """
+    log.critical("process left", reason=reason)
+    os.kill(os.getpid(), signal.SIGTERM)
+    end = threading.Timer(_LEAVE_S, os._exit, (1,))
+    end.daemon = True
+    end.start()
 
 
 def _internal(cause: BaseException, rendering: Rendering) -> InternalError:

@@ -15,6 +15,10 @@ from farm.errors import Busy
 
 T = TypeVar("T", bound=Hashable)
 
+_TOO_LATE = (
+    "The line is too long for this render to be done in time; try again in the seconds that "
+    "Retry-After names."
+)
 #: Weight of the newest render in the running mean of service times.
 _NEWEST = 0.1
 
@@ -37,12 +41,25 @@ class Slots(Generic[T]):
         """Items in the line beyond those that free slots are about to take."""
         return max(0, len(self._waiting) + len(self._running) - self.slots)
 
-    def join(self, item: T) -> None:
-        """Enter the line. Raises `Busy` when every slot and every waiting place is taken."""
+    def join(self, item: T, deadline_s: float = math.inf) -> None:
+        """Enter the line.
+
+        Raises `Busy` when every slot and every waiting place is taken, and when at the measured
+        speed the item would not be done within `deadline_s`.
+        """
         with self._lock:
-            if len(self._running) + len(self._waiting) >= self.slots + self.max_waiting:
+            taken = len(self._running) + len(self._waiting)
+            if taken >= self.slots + self.max_waiting:
                 raise Busy(retry_after_s=self._retry_after_s())
+            if taken >= self.slots and self._wait_s() + self._service_s > deadline_s:
+                raise Busy(_TOO_LATE, retry_after_s=self._retry_after_s())
             self._waiting.append(item)
+
+    def rejoin(self, item: T) -> None:
+        """Give its slot back and enter the line again, before all others."""
+        with self._lock:
+            if self._running.pop(item, None) is not None:
+                self._waiting.appendleft(item)
 
     def leave(self, item: T) -> bool:
         """Give up waiting. False if the item has a slot, or had one."""
@@ -85,7 +102,9 @@ class Slots(Generic[T]):
         with self._lock:
             return list(self._running)
 
+    def _wait_s(self) -> float:
+        """Seconds until the line, at the measured speed, will have moved through."""
+        return (len(self._waiting) + 1) / self.slots * self._service_s
+
     def _retry_after_s(self) -> int:
-        """Whole seconds until the line, at the measured speed, will have moved through."""
-        rounds = (len(self._waiting) + 1) / self.slots
-        return max(1, math.ceil(rounds * self._service_s))
+        return max(1, math.ceil(self._wait_s()))
