@@ -263,7 +263,7 @@ def test_status_tells_what_the_worker_has(client: Client) -> None:
     assert body["service"] == "render-farm"
     assert body["capacity"] == {"pages": 8, "waiting": 56}
     assert set(body["use"]) == {"rendering", "waiting", "spareContexts"}
-    assert body["browser"] == {"up": True, "restarts": 0}
+    assert body["browser"] == {"up": True, "restarts": 0, "recycles": 0}
     assert body["uptimeSeconds"] >= 0
 
 

@@ -76,8 +76,9 @@ class EngineStatus:
     #: Browsers that were started because one had died, and because one was used up.
     browser_restarts: int
     browser_recycles: int
-    #: Renders that were tried again, and how often a late page was ended by each rung.
+    #: Renders that were tried again.
     retries: int
+    #: How often a late page was ended by which rung of the ladder, by the rungs' names.
     rungs: Mapping[str, int]
 
 
@@ -369,20 +370,20 @@ class Engine:
             return
         who = f"a page did not end ({rendering.request_id})"
         rungs: list[tuple[str, Callable[[], object]]] = [
-            ("page closed", lambda: page and host.browser.spawn(page.close)),
-            ("page killed", lambda: page and host.browser.spawn(page.kill)),
-            ("browser killed", lambda: host.browser.kill(who)),
-            ("driver killed", lambda: host.browser.kill_driver(who)),
+            ("closed", lambda: page and host.browser.spawn(page.close)),
+            ("killed", lambda: page and host.browser.spawn(page.kill)),
+            ("browserKilled", lambda: host.browser.kill(who)),
+            ("driverKilled", lambda: host.browser.kill_driver(who)),
         ]
         for name, climb in rungs:
             climb()
             if rendering.gone.wait(_RUNG_S):
                 self._rungs[name] += 1
-                if name != "page closed":
+                if name != "closed":
                     log.warning("page ended", rung=name, request_id=rendering.request_id)
                 return
         if not self._closing:
-            self._rungs["process left"] += 1
+            self._rungs["processLeft"] += 1
             _leave_process(who)
 
     def _on_no_network(self) -> None:

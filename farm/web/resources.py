@@ -100,7 +100,13 @@ class StatusResource:
                 "waiting": status.waiting,
                 "spareContexts": status.spares,
             },
-            "browser": {"up": status.up, "restarts": status.browser_restarts},
+            "browser": {
+                "up": status.up,
+                "restarts": status.browser_restarts,
+                "recycles": status.browser_recycles,
+            },
+            "retries": status.retries,
+            "latePages": dict(status.rungs),
         }
         resp.data = json.dumps(answer).encode()
 
