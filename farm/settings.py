@@ -253,7 +253,11 @@ class Settings(BaseSettings):
         description="Downloads of a gunicorn worker at the same time; more are answered `busy`.",
     )
     download_deadline_s: float = Field(
-        120, gt=0, le=3600, description="Seconds a download may take; then it is broken off."
+        120,
+        gt=0,
+        le=3600,
+        description="Seconds a download, or the sending of a rendered answer, may take; then it is "
+        "broken off.",
     )
     dashboard_host: str = Field(
         "127.0.0.1", description="Address that `farm dashboard` listens on."

@@ -1,8 +1,11 @@
 """Finding Chromium, and starting it as somebody else."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import sync_playwright
 
@@ -10,6 +13,7 @@ from farm.errors import StartError
 from farm.render import chromium
 from farm.render.chromium import find_chromium
 from farm.settings import Settings
+from tests.farm_process import command_line, wait_until
 
 
 def program(path: Path) -> Path:
@@ -111,3 +115,25 @@ def test_the_farms_environment_does_not_reach_the_browser(monkeypatch: pytest.Mo
 )
 def test_what_chromium_prints_becomes_a_sentence(printed: str, says: str) -> None:
     assert says in chromium._why(printed, chromium.Chromium("/x/chromium", None, True))
+
+
+def test_profiles_that_no_browser_uses_are_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chromium.tempfile, "gettempdir", lambda: str(tmp_path))
+    names = {"left", "new", "used"}
+    paths = {name: tmp_path / f"playwright_chromiumdev_profile-{name}" for name in names}
+    other = tmp_path / "other"
+    for path in [*paths.values(), other]:
+        (path / "Default").mkdir(parents=True)
+        if path != paths["new"]:
+            os.utime(path, (0, 0))
+    user = [sys.executable, "-c", "input()", f"--user-data-dir={paths['used']}"]
+    with subprocess.Popen(user, stdin=subprocess.PIPE) as process:
+        wait_until(lambda: command_line(psutil.Process(process.pid)) == user)
+        chromium.sweep_profiles()
+        assert not paths["left"].exists()
+        assert paths["new"].exists()
+        assert paths["used"].exists()
+        assert other.exists()
+        process.kill()

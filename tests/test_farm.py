@@ -242,6 +242,38 @@ def test_slow_senders_hold_no_one_else_up_and_are_answered_408(log_path: Path) -
         assert green(farm)
 
 
+NOISE = """<canvas id=c width=2000 height=2000></canvas><script>
+const image = new ImageData(2000, 2000);
+const words = new Uint32Array(image.data.buffer);
+for (let i = 0, x = 1; i < words.length; i++) words[i] = x = (x * 1664525 + 1013904223) | 0;
+c.getContext('2d').putImageData(image, 0, 0);
+</script>"""
+
+
+def test_an_answer_that_is_not_read_is_broken_off(log_path: Path) -> None:
+    body = json.dumps({"html": NOISE, "options": {"width": 2000, "height": 2000}}).encode()
+    with running_farm(log_path, workers=1, download_deadline_s=1) as farm, socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", farm.port))
+        sock.sendall(
+            b"POST /render HTTP/1.1\r\nHost: farm\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+        )
+        sock.settimeout(30)
+        response = http.client.HTTPResponse(sock)
+        response.begin()
+        (worker,) = farm.workers()
+
+        def connected() -> bool:
+            ends = [end for end in worker.net_connections() if end.raddr]
+            return any(end.raddr.port == sock.getsockname()[1] for end in ends)
+
+        assert connected()
+        wait_until(lambda: not connected())
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            response.read()
+
+
 def test_sigterm_finishes_what_runs_and_leaves_nothing(log_path: Path, site: Site) -> None:
     with running_farm(log_path, egress_allow=SITES) as farm, ThreadPoolExecutor(4) as pool:
         held = [

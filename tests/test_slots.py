@@ -75,6 +75,36 @@ def test_retry_after_follows_the_measured_service_time(monkeypatch: pytest.Monke
     assert caught.value.retry_after_s == 25
 
 
+def test_what_would_not_be_done_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("farm.render.slots.time.monotonic", lambda: now[0])
+    slots: Slots[int] = Slots(slots=2, max_waiting=100)
+    slots.join(0, deadline_s=1)
+    slots.take()
+    now[0] = 10.0
+    slots.release(0)
+    # A free slot is worth trying, whatever the last render took.
+    for item in (1, 2):
+        slots.join(item, deadline_s=1)
+        slots.take()
+    # Renders of 10 s, two at a time: a wait of 5 s for the first in line, of 10 s for the second.
+    slots.join(3, deadline_s=15)
+    with pytest.raises(Busy, match="in time") as caught:
+        slots.join(4, deadline_s=15)
+    assert caught.value.retry_after_s == 10
+    slots.join(4, deadline_s=20)
+
+
+def test_one_that_rejoins_goes_before_all_others() -> None:
+    slots: Slots[str] = Slots(slots=1, max_waiting=8)
+    for item in ("lost", "next"):
+        slots.join(item)
+    assert slots.take() == "lost"
+    slots.rejoin("lost")
+    assert slots.running == 0
+    assert [slots.take(), slots.take()] == ["lost", None]
+
+
 ACTIONS = st.lists(st.sampled_from(["join", "take", "release", "leave"]), max_size=200)
 
 

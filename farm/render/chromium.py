@@ -4,11 +4,13 @@ import os
 import pwd
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from playwright.sync_api import Browser, Playwright
 from playwright.sync_api import Error as PlaywrightError
 
@@ -41,6 +43,10 @@ _ARGUMENTS = (
 )
 #: A proxy that nobody but root could be: tcpmux.
 _NOWHERE = "http://127.0.0.1:1"
+
+#: How Playwright names the profiles that it makes, and for how long one may have no browser yet.
+_PROFILE = "playwright_chromiumdev_profile-"
+_NEW_PROFILE_S = 60.0
 
 #: What Chromium's environment keeps of the farm's: a page that broke into its process could read
 #: it, and the farm's may hold secrets.
@@ -112,6 +118,20 @@ def find_chromium(settings: Settings) -> Chromium:
         if not path:
             raise ChromiumMissing(f"There is no Chromium that the farm can run. {HOW_TO_GET_ONE}")
     return Chromium(path, user, settings.chromium_sandbox == "on")
+
+
+def sweep_profiles() -> None:
+    """Remove the profiles that killed browsers have left, whoever's farm they were of.
+
+    One that is in use is named in its browser's command line; a new one may not be yet.
+    """
+    lines = (process.info["cmdline"] or () for process in psutil.process_iter(["cmdline"]))
+    used = {arg.partition("=")[2] for line in lines for arg in line if _PROFILE in arg}
+    for profile in Path(tempfile.gettempdir()).glob(f"{_PROFILE}*"):
+        with suppress(OSError):
+            is_old = time.time() - profile.stat().st_mtime > _NEW_PROFILE_S
+            if is_old and str(profile) not in used:
+                shutil.rmtree(profile, ignore_errors=True)
 
 
 def _candidates(user: str | None) -> Iterator[str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import structlog
 
 from farm.errors import StartError
+from farm.render.chromium import sweep_profiles
 from farm.render.host import Host
 
 log = structlog.get_logger()
@@ -106,6 +107,7 @@ class Keeper:
             self._thread.join(_DEATH_S)
 
     def _run(self) -> None:
+        sweep_profiles()
         backoff_s = 0.0
         while not self._stopping.wait(backoff_s):
             host = self._starting = self._make_host()

@@ -57,8 +57,9 @@ def create_app(
         deadline_s=settings.body_deadline_s,
         readers=settings.body_readers,
     )
-    app.add_route("/render", RenderResource(engine, bodies, HTML))
-    app.add_route("/render-url", RenderResource(engine, bodies, URL))
+    sending_s = settings.download_deadline_s
+    app.add_route("/render", RenderResource(engine, bodies, HTML, sending_s))
+    app.add_route("/render-url", RenderResource(engine, bodies, URL, sending_s))
     downloads = Downloads(storage, settings.max_downloads, settings.download_deadline_s)
     app.add_route("/render-async", SubmitResource(engine.limits, bodies, queue))
     app.add_route("/render-async/{job_id}", JobResource(queue, storage, downloads))

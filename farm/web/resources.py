@@ -10,17 +10,24 @@ from farm.clock import timestamp
 from farm.render import Engine
 from farm.request import RenderRequest, RenderResult, Timings
 from farm.web.body import Bodies
+from farm.web.deadlines import Sending
 from farm.web.negotiation import wants_file
 from farm.web.request_log import logged
 
 
 class RenderResource:
-    """`POST /render` and `POST /render-url`; `sources` are the fields that may name the page."""
+    """`POST /render` and `POST /render-url`; `sources` are the fields that may name the page.
 
-    def __init__(self, engine: Engine, bodies: Bodies, sources: tuple[str, ...]) -> None:
+    An answer may take `sending_s` to be sent, and is then broken off.
+    """
+
+    def __init__(
+        self, engine: Engine, bodies: Bodies, sources: tuple[str, ...], sending_s: float
+    ) -> None:
         self._engine = engine
         self._bodies = bodies
         self._sources = sources
+        self._sending_s = sending_s
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         with logged("render", req) as line:
@@ -49,7 +56,7 @@ class RenderResource:
             resp.content_type = result.format.media_type
             resp.set_header("X-Image-Width", str(result.width))
             resp.set_header("X-Image-Height", str(result.height))
-            resp.data = result.data
+            self._send(req, resp, result.data)
             return
         data = {
             "imageBase64": result.base64,
@@ -65,7 +72,11 @@ class RenderResource:
         if result.refusals:
             data["blocked"] = result.blocked
         resp.content_type = falcon.MEDIA_JSON
-        resp.data = json.dumps({"success": True, "data": data}).encode()
+        self._send(req, resp, json.dumps({"success": True, "data": data}).encode())
+
+    def _send(self, req: falcon.Request, resp: falcon.Response, data: bytes) -> None:
+        resp.content_length = len(data)
+        resp.stream = Sending(req, data, self._sending_s)
 
 
 class HealthResource:
