@@ -1,7 +1,7 @@
 # What people run. Settings are environment variables; `PORT=8080 make run` and
 # `make run PORT=8080` both reach the farm.
 .SILENT:
-.PHONY: help run test setup lint lock clean
+.PHONY: help run test chaos setup lint lock clean
 
 # For pytest, `make test ARGS='-k health'`, or for the lock, `make lock ARGS=--upgrade`.
 ARGS ?=
@@ -15,6 +15,9 @@ run:  ## Start the farm; installs what it needs first
 
 test: setup  ## Run the tests; ARGS go to pytest
 	.venv/bin/pytest $(ARGS)
+
+chaos: setup  ## Kill and stop everything under load for ten minutes; ARGS: --seconds 60
+	.venv/bin/python -m tests.chaos $(ARGS)
 
 setup:  ## Install what running, testing and linting need
 	conf/setup dev

@@ -59,6 +59,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, "image/svg+xml", RED)
             case "/red.svg":
                 self._send(200, "image/svg+xml", RED)
+            case "/endless":
+                self._send_for_ever("text/html", b"<p>more")
+            case "/endless.svg":
+                self._send_for_ever("image/svg+xml", b"<svg>")
+            case "/with-endless-image":
+                self._page(b"<body style='margin:0'><img src=/endless.svg>")
             case "/with-slow-image":
                 self._page(b"<body style='margin:0'><img src=/slow.svg>")
             case "/set-cookie":
@@ -81,6 +87,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+    def _send_for_ever(self, media_type: str, piece: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", media_type)
+        self.end_headers()
+        while not self.site.hold.wait(0.05):
+            self.wfile.write(piece)
 
     def log_message(self, *_: object) -> None:
         """Quiet."""

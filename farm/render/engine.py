@@ -243,6 +243,7 @@ class Engine:
         except (FarmError, RenderCancelled) as exc:
             error = exc
         except PlaywrightFailure as exc:
+            innocent = rendering.page is None
             error = self._translate(exc, rendering, host)
         except BaseException as exc:
             error = _internal(exc, rendering)
@@ -278,7 +279,9 @@ class Engine:
     def _translate(
         self, exc: BaseException, rendering: Rendering, host: Host
     ) -> FarmError | RenderCancelled | None:
-        """What Playwright raised, as what it was for the caller; None if its browser is gone."""
+        """What Playwright raised, as what it was for the caller; None if it never had a page, or
+        its browser is gone.
+        """
         if rendering.given_up is not None:
             return rendering.given_up
         try:
@@ -286,7 +289,10 @@ class Engine:
         except BrowserUnavailable:
             return None
         page = rendering.page
-        if page is None or not (page.crashed or page.page.is_closed()):
+        if page is None:  # the process made for it died before it had anything to do
+            rendering.tries += 1
+            return None
+        if not (page.crashed or page.page.is_closed()):
             return _internal(exc, rendering)
         error = PageCrashes()
         error.__cause__ = exc

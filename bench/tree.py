@@ -1,0 +1,64 @@
+"""What a tree of processes holds: memory, open files, processes, zombies."""
+
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psutil
+
+from tests.farm_process import is_browser
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One look at a tree.
+
+    `memory_mib` is PSS: what n processes share counts as 1/n in each. `zombies` had been dead
+    at the look before this one too; every process is a zombie for a moment. `browsers` are the
+    main processes of Chromium.
+    """
+
+    memory_mib: float
+    files: int
+    processes: int
+    zombies: int
+    browsers: int
+
+
+class Tree:
+    """A process and all below it, also those that lose their parent later; for one thread."""
+
+    def __init__(self, root: psutil.Process) -> None:
+        self._root = root
+        self._known: set[psutil.Process] = {root}
+        self._dead: set[psutil.Process] = set()
+
+    def read(self) -> Reading:
+        """Look at it; a process that ends meanwhile counts as far as it was read."""
+        with suppress(psutil.Error):
+            self._known.update(self._root.children(recursive=True))
+        self._known = {process for process in self._known if process.is_running()}
+        total: Counter[str] = Counter()
+        pss_bytes = 0
+        dead = set()
+        for process in self._known:
+            with suppress(psutil.Error):
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    dead.add(process)
+                    continue
+                total["processes"] += 1
+                total["browsers"] += is_browser(process)
+                total["files"] += process.num_fds()
+                pss_bytes += process.memory_full_info().pss
+        zombies, self._dead = len(dead & self._dead), dead
+        return Reading(
+            memory_mib=round(pss_bytes / 2**20, 1),
+            files=total["files"],
+            processes=total["processes"],
+            zombies=zombies,
+            browsers=total["browsers"],
+        )
+
+    def survivors(self, timeout_s: float) -> list[psutil.Process]:
+        """Those of it that still run after so long."""
+        return psutil.wait_procs(self._known, timeout_s)[1]

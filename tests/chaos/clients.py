@@ -1,0 +1,167 @@
+"""Who sends: good clients that check every pixel, bad ones, jobs, and the health check."""
+
+import base64
+import io
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from PIL import Image
+
+from tests.chaos.asking import Answer, ask
+from tests.chaos.corpus import CORPUS
+from tests.chaos.ledger import Ledger
+from tests.site import Site
+
+_SIDE = 96
+#: What a good render may be told instead.
+_PASSING = frozenset({"busy", "browser_unavailable"})
+_QUEUE = frozenset({"busy", "queue_unavailable", "storage_unavailable"})
+
+
+class Clients:
+    """Threads that send until they are told to stop. `patience_s`: a client's own timeout."""
+
+    def __init__(
+        self, port: int, site: Site, ledger: Ledger, seed: int, good_codes: frozenset[str]
+    ) -> None:
+        """`good_codes`: what a good render may be told, for what is done to its page."""
+        self._port = port
+        self._site = site
+        self._ledger = ledger
+        self._seed = seed
+        self._good_codes = _PASSING | good_codes
+        self._patience_s = ledger.deadline_s + 30
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        #: Accepted jobs that have not ended, each with its picture.
+        self.jobs: dict[str, Image.Image] = {}
+
+    def start(self, good: int, bad: int) -> None:
+        loops: list[Callable[[random.Random], None]] = [
+            *[self._good] * good,
+            *[self._bad] * bad,
+            self._submit,
+            self._health,
+        ]
+        for number, loop in enumerate(loops):
+            chance = random.Random(f"{self._seed} {number}")
+            self._threads.append(threading.Thread(target=self._repeat, args=(loop, chance)))
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def end_jobs(self, timeout_s: float) -> None:
+        """Wait for every accepted job to end, and look at what it made."""
+        end = time.monotonic() + timeout_s
+        while self.jobs and time.monotonic() < end:
+            for job_id in list(self.jobs):
+                self._look_at(job_id, 5)
+        for _ in self.jobs:
+            self._ledger.count_job("not ended", frozenset())
+
+    def good_render(self, chance: random.Random) -> bool:
+        """One good render, not counted; whether it was right."""
+        html, picture = _grid(chance)
+        answer = self._ask("POST", "/render", {"html": html, "options": _size()}, "image/png")
+        return answer.status == 200 and _is(answer.body, picture)
+
+    def _repeat(self, loop: Callable[[random.Random], None], chance: random.Random) -> None:
+        while not self._stop.is_set():
+            loop(chance)
+
+    def _good(self, chance: random.Random) -> None:
+        html, picture = _grid(chance)
+        format_ = chance.choice(["png", "png", "webp"])
+        body = {"html": html, "options": _size(format=format_)}
+        as_file = chance.random() < 0.5
+        accept = f"image/{format_}" if as_file else "application/json"
+        answer = self._ask("POST", "/render", body, accept)
+        right = False
+        if answer.status == 200:
+            data = answer.body
+            if not as_file:
+                data = base64.b64decode(answer.json["data"]["imageBase64"])
+            right = _is(data, picture)
+        self._ledger.count("good", answer, right, self._good_codes)
+
+    def _bad(self, chance: random.Random) -> None:
+        bad = chance.choice(CORPUS)
+        options = {"format": bad.format}
+        if bad.path:
+            body = {"url": self._site.url + bad.path, "options": options}
+            answer = self._ask("POST", "/render-url", body)
+        else:
+            answer = self._ask("POST", "/render", {"html": bad.html, "options": options})
+        right = answer.status == 200 and "ok" in bad.codes
+        self._ledger.count("bad", answer, right, bad.codes | _PASSING)
+
+    def _submit(self, chance: random.Random) -> None:
+        html, picture = _grid(chance)
+        answer = self._ask("POST", "/render-async", {"html": html, "options": _size()})
+        accepted = answer.status == 202
+        self._ledger.count("submissions", answer, accepted, _QUEUE)
+        if accepted:
+            self.jobs[answer.json["jobId"]] = picture
+        for job_id in list(self.jobs)[:3]:
+            self._look_at(job_id, 1)
+        self._stop.wait(0.3)
+
+    def _look_at(self, job_id: str, wait_s: int) -> None:
+        answer = self._ask("GET", f"/render-async/{job_id}?wait={wait_s}")
+        self._ledger.count("polls", answer, answer.status == 200, _QUEUE)
+        state = answer.json.get("status") if answer.status == 200 else None
+        if state == "completed":
+            answer = self._ask("GET", f"/download/{job_id}")
+            if answer.status == 200:
+                right = _is(answer.body, self.jobs.pop(job_id))
+                self._ledger.count_job("right" if right else "wrong file", frozenset())
+            else:
+                self._ledger.count("downloads", answer, False, _QUEUE)
+        elif state == "failed":
+            del self.jobs[job_id]
+            self._ledger.count_job(answer.json["code"], self._good_codes)
+
+    def _health(self, chance: random.Random) -> None:
+        answer = self._ask("GET", "/health")
+        self._ledger.count("health", answer, answer.status == 200, _PASSING)
+        self._stop.wait(0.5)
+
+    def _ask(self, method: str, path: str, body: object = None, accept: str = "*/*") -> Answer:
+        return ask(self._port, method, path, body, accept, timeout_s=self._patience_s)
+
+
+def _size(**options: object) -> dict[str, object]:
+    return {"width": _SIDE, "height": _SIDE, **options}
+
+
+def _grid(chance: random.Random) -> tuple[str, Image.Image]:
+    """A page of sixteen squares of colours that no other page has, and its picture."""
+    picture = Image.new("RGB", (_SIDE, _SIDE))
+    square = _SIDE // 4
+    cells = []
+    for x in range(0, _SIDE, square):
+        for y in range(0, _SIDE, square):
+            colour = tuple(chance.randrange(256) for _ in range(3))
+            picture.paste(colour, (x, y, x + square, y + square))
+            cells.append(
+                f"<i style='position:fixed;left:{x}px;top:{y}px;width:{square}px;"
+                f"height:{square}px;background:rgb{colour}'></i>"
+            )
+    return "<body>" + "".join(cells), picture
+
+
+def _is(data: bytes, picture: Image.Image) -> bool:
+    """Whether the file shows exactly this, pixel by pixel."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.size == picture.size and image.convert("RGB").tobytes() == (
+                picture.tobytes()
+            )
+    except OSError:
+        return False
