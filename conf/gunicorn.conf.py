@@ -4,20 +4,52 @@ Everything follows from the farm's own settings (docs/settings.md).
 """
 
 import math
+import select
 import shlex
 import sys
 
-from farm import logs
+import structlog
+from gunicorn.workers.gthread import ThreadWorker
+
+from farm import logs, wsgi
 from farm.errors import StartError
 from farm.jobs import broker
 from farm.render.chromium import find_chromium
 from farm.settings import Settings
 
-try:
-    settings = Settings.from_environment()
-    find_chromium(settings)
-except StartError as exc:
-    sys.exit(f"The farm cannot start.\n{exc}")
+
+def _load():
+    """The settings, read anew at each reload; at one that fails, those that there were."""
+    try:
+        new = Settings.from_environment()
+        find_chromium(new)
+        new.callers  # read here, for all workers to come  # noqa: B018
+    except StartError as exc:
+        if wsgi.settings is None:
+            sys.exit(f"The farm cannot start.\n{exc}")
+        structlog.get_logger().error("reload goes on with the old settings", cause=str(exc))
+        return wsgi.settings
+    return new
+
+
+class StoppingWorker(ThreadWorker):
+    """Once told to stop, answers who has connected already, and has others refused at once.
+
+    gunicorn's own leaves its listening sockets open until its last request has ended; connections
+    made meanwhile are reset then. At a reload others listen on the same sockets.
+    """
+
+    def set_accept_enabled(self, enabled):
+        super().set_accept_enabled(enabled)
+        if self.alive:
+            return
+        for listener in self.sockets:
+            while select.select([listener], [], [], 0)[0]:
+                self.accept(listener)
+            listener.close()
+
+
+settings = wsgi.settings = _load()
 
 wsgi_app = "farm.wsgi:create()"
 proc_name = "render-farm"
@@ -28,7 +60,7 @@ accesslog = None
 # Not needed, and one more way in.
 control_socket_disable = True
 
-worker_class = "gthread"
+worker_class = StoppingWorker
 workers = settings.worker_count
 threads = settings.threads
 # Connections beyond the threads wait in gunicorn; beyond this, in the kernel's backlog.
@@ -56,16 +88,12 @@ def on_starting(server):
 
 
 def post_worker_init(worker):
-    from farm import wsgi
-
     wsgi.wait_started(first=worker.age <= workers)
     if worker.age == 1:
         _welcome()
 
 
 def worker_exit(server, worker):
-    from farm import wsgi
-
     wsgi.close()
 
 

@@ -1,6 +1,8 @@
 """What this machine gives the farm."""
 
+import errno
 import os
+import socket
 from pathlib import Path
 
 
@@ -18,3 +20,15 @@ def usable_cores(root: Path = Path("/sys/fs/cgroup")) -> float:
     if quota in ("max", "-1"):
         return cores
     return min(cores, int(quota) / int(period))
+
+
+def is_taken(host: str, port: int) -> bool:
+    """Whether another program listens there. What else keeps from listening is not told."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, port))
+        except OSError as exc:
+            return exc.errno == errno.EADDRINUSE
+    return False

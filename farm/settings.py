@@ -8,6 +8,7 @@ import difflib
 import math
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit
@@ -150,7 +151,7 @@ class Settings(BaseSettings):
     api_keys_path: Path | None = Field(
         None,
         description="A file to have them in instead, one pair a line, with blank lines and `#` "
-        "comments; read when the farm, or one of its processes, starts.",
+        "comments; read when the farm starts or is reloaded.",
     )
     rate_limit: str | None = Field(
         None,
@@ -366,9 +367,9 @@ class Settings(BaseSettings):
             deny=Names.parse(self.egress_deny),
         )
 
-    @property
+    @cached_property
     def callers(self) -> ApiKeys | None:
-        """Who may call the farm; None: everybody."""
+        """Who may call the farm; None: everybody. A file of keys is read once."""
         if self.api_keys_path:
             return ApiKeys.read(self.api_keys_path)
         return ApiKeys.parse(self.api_keys.get_secret_value()) if self.api_keys else None

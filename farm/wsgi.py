@@ -20,6 +20,10 @@ log = structlog.get_logger()
 #: gunicorn stops altogether when a worker ends with this code (`Arbiter.APP_LOAD_ERROR`).
 _STOP_ALL = 4
 
+#: What the workers inherit from gunicorn's main process, so that a file of keys that is broken now
+#: keeps none of them from starting.
+settings: Settings | None = None
+
 _engine: Engine | None = None
 _queue: RedisJobQueue | None = None
 
@@ -27,15 +31,15 @@ _queue: RedisJobQueue | None = None
 def create() -> falcon.App[falcon.Request, falcon.Response]:
     """Build this worker's application; start its engine, and the removal of expired files."""
     global _engine, _queue
-    settings = Settings.from_environment()
-    logs.configure(settings)
-    _engine = Engine(settings)
+    own = settings or Settings.from_environment()
+    logs.configure(own)
+    _engine = Engine(own)
     _engine.start()
-    client = broker.connect(settings.queue_url)
-    storage = open_swept_storage(settings, client)
-    _queue = RedisJobQueue(client, storage, settings)
-    rates = RateLimiter(settings.rate_limit, settings.queue_url) if settings.rate_limit else None
-    return create_app(_engine, _queue, storage, settings, rates)
+    client = broker.connect(own.queue_url)
+    storage = open_swept_storage(own, client)
+    _queue = RedisJobQueue(client, storage, own)
+    rates = RateLimiter(own.rate_limit, own.queue_url) if own.rate_limit else None
+    return create_app(_engine, _queue, storage, own, rates)
 
 
 def wait_started(first: bool) -> None:
