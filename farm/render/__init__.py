@@ -7,6 +7,7 @@
 - `host`: a browser and what is rendered in it; `browser`: the thread that owns Playwright and
   Chromium; `chromium`: finding and launching it; `spares`: contexts made ahead
 - `page`: one render, top to bottom; `outputs`: png, jpeg, webp, pdf
+- `ladder`: how a render is ended that does not end by itself
 - `quarantine`: where suspects are rendered alone; `poison`: what is refused after it
 """
 

@@ -6,15 +6,11 @@ that is lost with its browser is tried once more: beside others where the farm i
 browser, else alone (`quarantine`), and HTML that takes that one down too is refused (`poison`).
 
 The deadline is kept from outside the browsers' threads: the request's thread answers when it has
-passed, and another sees to it that nothing of the render runs on.
+passed, and another sees to it that nothing of the render runs on (`ladder`).
 """
 
-import os
-import signal
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 
@@ -36,6 +32,7 @@ from farm.render.browser import PlaywrightFailure
 from farm.render.chromium import find_chromium
 from farm.render.host import Host
 from farm.render.keeper import START_TIMEOUT_S, Keeper
+from farm.render.ladder import Ladder, leave_process
 from farm.render.outputs import OUTPUTS, Caps
 from farm.render.poison import Poison
 from farm.render.quarantine import Quarantine
@@ -46,15 +43,10 @@ from farm.settings import Settings
 
 log = structlog.get_logger()
 
-#: How long each rung of the ladder may take to free a page. Closing takes 0.03 s even for a page in
-#: an endless loop.
-_RUNG_S = 1.0
 #: How long there may be no browser that answers before the health check says so.
 _HEALTH_GRACE_S = 3.0
 #: How often a rendering may have a page.
 _MAX_TRIES = 2
-#: How long a process that leaves may take to answer its requests.
-_LEAVE_S = 5.0
 
 _STOPPING = "This instance is stopping; try again."
 
@@ -103,7 +95,7 @@ class Engine:
         self._keeper = Keeper(
             lambda: self._make_host(self._spares),
             on_up=self._pump,
-            leave=_leave_process,
+            leave=leave_process,
             recycle_after=settings.recycle_after_renders,
             drain_s=self._deadline_s,
         )
@@ -111,7 +103,7 @@ class Engine:
         self._poison = Poison()
         self._closing = False
         self._retries = 0
-        self._rungs: Counter[str] = Counter()
+        self._ladder = Ladder()
         self._caps = Caps(
             settings.max_output_bytes, settings.max_pdf_pages, settings.max_page_height_px
         )
@@ -202,12 +194,13 @@ class Engine:
             browser_restarts=self._keeper.restarts,
             browser_recycles=self._keeper.recycles,
             retries=self._retries,
-            rungs=dict(self._rungs),
+            rungs=dict(self._ladder.ended),
         )
 
     def close(self) -> None:
         """End at once: what still waits or runs gets `BrowserUnavailable`; nothing is left."""
         self._closing = True
+        self._ladder.close()
         for rendering in self._slots.empty():
             rendering.fail(BrowserUnavailable(_STOPPING))
         self._quarantine.close()
@@ -367,30 +360,7 @@ class Engine:
         if self._slots.leave(rendering):
             rendering.gone.set()
         else:
-            threading.Thread(target=self._see_gone, args=(rendering,), daemon=True).start()
-
-    def _see_gone(self, rendering: Rendering) -> None:
-        """Climb a ladder until nothing of it is left, each rung harder for what is beside it."""
-        host, page = rendering.host, rendering.page
-        if host is None:  # between two tries: it will not get another
-            return
-        who = f"a page did not end ({rendering.request_id})"
-        rungs: list[tuple[str, Callable[[], object]]] = [
-            ("closed", lambda: page and host.browser.spawn(page.close)),
-            ("killed", lambda: page and host.browser.spawn(page.kill)),
-            ("browserKilled", lambda: host.browser.kill(who)),
-            ("driverKilled", lambda: host.browser.kill_driver(who)),
-        ]
-        for name, climb in rungs:
-            climb()
-            if rendering.gone.wait(_RUNG_S):
-                self._rungs[name] += 1
-                if name != "closed":
-                    log.warning("page ended", rung=name, request_id=rendering.request_id)
-                return
-        if not self._closing:
-            self._rungs["processLeft"] += 1
-            _leave_process(who)
+            self._ladder.climb(rendering)
 
     def _on_no_network(self) -> None:
         """The egress proxy died: what runs might wait for it until the deadline."""
@@ -398,18 +368,6 @@ class Engine:
             host, page = rendering.host, rendering.page
             if host is not None and page is not None:
                 host.browser.spawn(page.close)
-
-
-def _leave_process(reason: str) -> None:
-    """For when not even a browser's death frees its thread: another process takes this one's place.
-
-    gunicorn and `farm worker` answer or hand back what they can when they are told to stop.
-    """
-    log.critical("process left", reason=reason)
-    os.kill(os.getpid(), signal.SIGTERM)
-    end = threading.Timer(_LEAVE_S, os._exit, (1,))
-    end.daemon = True
-    end.start()
 
 
 def _internal(cause: BaseException, rendering: Rendering) -> InternalError:
