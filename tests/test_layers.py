@@ -72,3 +72,19 @@ def test_imports_point_down_only(path: Path) -> None:
 def test_each_library_is_used_in_one_place(library: str) -> None:
     users = {room(path) for path in MODULES if library in {n.split(".")[0] for n in imports(path)}}
     assert users <= LIBRARIES[library]
+
+
+#: Where the wall clock is read: for people, for the age of files, for RQ, for callers' rates.
+#: Nothing else depends on it, so that a clock that jumps ends no render and loses no job.
+WALL_CLOCK = {"clock.py", "render/chromium.py", "jobs/rq_adapter.py", "rates.py"}
+_READS = {("time", "time"), ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today")}
+
+
+def test_only_few_read_the_wall_clock() -> None:
+    readers = set()
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                read = (node.value.id, node.attr) in _READS
+                readers |= {str(path.relative_to(PACKAGE))} if read else set()
+    assert readers == WALL_CLOCK

@@ -2,10 +2,9 @@
 
 import json
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 import redis
 import rq
+from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
@@ -104,7 +104,7 @@ def take(worker: ThreadWorker) -> Job:
 def expire(client: redis.Redis, registry: StartedJobRegistry) -> None:
     """As if a running job's worker had been dead for a while."""
     for member in client.zrange(registry.key, 0, -1):
-        client.zadd(registry.key, {member: time.time() - 1})
+        client.delete(Execution.from_composite_key(member.decode(), client).key)
 
 
 def test_rq_is_the_one_that_this_was_written_for() -> None:
@@ -280,7 +280,7 @@ def test_a_job_whose_worker_was_killed_in_the_dequeue_is_queued_again_uncounted(
     assert queued(redis_client) == []
     seen = f"rq:queue:{QUEUE_NAME}:intermediate:first_seen:{JOB}"
     assert 0 < redis_client.ttl(seen) <= 120
-    redis_client.set(seen, time.time() - 31)
+    redis_client.expire(seen, 120 - 31)
     worker.maintain()
     assert queued(redis_client) == [JOB.encode()]
     assert rq_job(redis_client).retries_left == retries
@@ -295,9 +295,35 @@ def test_a_job_whose_worker_was_killed_between_dequeue_and_start_is_queued_again
     worker.prepare_execution(job)
     expire(redis_client, job.started_job_registry)
     worker.maintain()
-    redis_client.set(f"rq:queue:{QUEUE_NAME}:intermediate:first_seen:{JOB}", time.time() - 31)
+    redis_client.expire(f"rq:queue:{QUEUE_NAME}:intermediate:first_seen:{JOB}", 120 - 31)
     worker.maintain()
     assert queued(redis_client) == [JOB.encode()]
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_jumps_abandons_no_running_job_and_hides_no_dead_one(
+    redis_client: redis.Redis,
+    queue: RqQueue,
+    runner: FakeRunner,
+    worker: ThreadWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    hours: int,
+) -> None:
+    for job_id in ("alive", "dead"):
+        enqueue(redis_client, queue, job_id)
+        job = take(worker)
+        worker.prepare_execution(job)
+        worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+    (dead,) = [each for each in worker.executions.values() if each.job_id == "dead"]
+    redis_client.delete(dead.key)
+
+    jumped = datetime.now(UTC) + timedelta(hours=hours)
+    monkeypatch.setattr("rq.utils.now", lambda: jumped)
+    monkeypatch.setattr("farm.jobs.rq_adapter.time.time", jumped.timestamp)
+    worker.maintain()
+    assert queued(redis_client) == [b"dead"]
+    assert status(redis_client, "alive") == JobStatus.STARTED
+    assert [job_id for job_id, _ in runner.judged] == ["dead"]
 
 
 def test_a_worker_killed_in_maintenance_does_not_keep_others_from_it_for_long(

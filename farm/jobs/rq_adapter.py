@@ -10,6 +10,8 @@ RQ loses nothing if it is told not to. What it does by itself, and what is done 
   at ten minutes later: `_Queue` and `ThreadWorker.maintain` shorten both. Whatever was killed when,
   an abandoned job is queued again within 105 s (dequeued: 15 + 30 + 15 s; running: 45 + 15 s;
   between the two: 45 + 15 + 30 + 15 s), and somewhat later on a busy machine.
+- It tells an abandoned job by the wall clock, which may jump: before `ThreadWorker.maintain` has it
+  look, Redis says who is alive.
 - It retries a job a number of times, whatever the reason. A `Judge` is asked instead.
 """
 
@@ -86,9 +88,10 @@ class _Intermediate(IntermediateQueue):
         return bool(self.connection.set(key, time.time(), nx=True, ex=_FIRST_SEEN_TTL_S))
 
     def should_be_cleaned_up(self, job_id: str) -> bool:
-        # RQ waits for a minute. From the dequeue to the start it is some milliseconds.
-        seen = self.get_first_seen(job_id)
-        return seen is not None and time.time() - seen.timestamp() > _STUCK_S
+        # RQ waits for a minute, by the wall clock. From the dequeue to the start it is some
+        # milliseconds, and how long ago that was, Redis knows.
+        left_s = self.connection.ttl(self.get_first_seen_key(job_id))
+        return 0 <= left_s < _FIRST_SEEN_TTL_S - _STUCK_S
 
 
 class _Queue(Queue):
@@ -185,6 +188,8 @@ class ThreadWorker(SimpleWorker):
         self._is_ready = is_ready
         self._judge = judge
         self._cancel = cancel
+        #: Running executions and when they were met, by `time.monotonic()`.
+        self._met: dict[str, float] = {}
         super().__init__(
             [QUEUE_NAME],
             name=name,
@@ -210,14 +215,35 @@ class ThreadWorker(SimpleWorker):
         return [execution.job_id for execution in list(self.executions.values())]
 
     def beat(self, longest_s: float) -> None:
-        """Show that the running job is alive, unless it has run for longer than it can."""
-        for execution in list(self.executions.values()):
-            if time.time() - execution.created_at.timestamp() < longest_s:
+        """Show that the running job is alive, unless it has run for longer than it can.
+
+        To be called every `HEARTBEAT_S`: a job's time counts from the first call that meets it.
+        """
+        now = time.monotonic()
+        executions = list(self.executions.values())
+        self._met = {each.id: self._met.get(each.id, now) for each in executions}
+        for execution in executions:
+            if now - self._met[execution.id] < longest_s:
                 self.maintain_heartbeats(execution.job, execution)
 
     def maintain(self) -> None:
         """Look for abandoned jobs, unless another process does."""
+        self._tell_time()
         self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
+
+    def _tell_time(self) -> None:
+        """Correct the times at which RQ will take the running jobs for abandoned.
+
+        They are by the wall clock of the machine that wrote them, which may be wrong, or jump. An
+        execution's own key lives by Redis's, for as long as its worker shows that it is alive.
+        """
+        key = Queue(QUEUE_NAME, connection=self.connection).started_job_registry.key
+        names: list[bytes] = self.connection.zrange(key, 0, -1)  # type: ignore[assignment]
+        for name in names:
+            execution = Execution.from_composite_key(name.decode(), self.connection)
+            alive = self.connection.exists(execution.key)
+            until = time.time() + _EXECUTION_TTL_S if alive else 1
+            self.connection.zadd(key, {name: until}, xx=True)
 
     def _install_signal_handlers(self) -> None:
         """Signals are the main thread's."""

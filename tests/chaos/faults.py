@@ -11,6 +11,7 @@ import psutil
 
 from tests.chaos.census import kind_of
 from tests.chaos.ledger import Ledger
+from tests.disk import fill
 from tests.farm_process import Farm
 
 #: For how long those are stopped that nobody replaces, and the disk is full.
@@ -75,11 +76,7 @@ class Faults:
             self._ledger.in_flight |= ours
 
     def _fill_disk(self) -> None:
-        filler = self._storage / "filler"
-        # By blocks, so that less than one is left.
-        with filler.open("wb", buffering=0) as file, suppress(OSError):
-            while True:
-                file.write(bytes(4096))
+        filler = fill(self._storage)
         self._later(filler.unlink)
 
     def _later(self, undo: Callable[[], None]) -> None:

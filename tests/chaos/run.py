@@ -1,18 +1,16 @@
 """A run: a farm, its clients, one fault after another, and the ledger of it."""
 
 import random
-import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.chaos.census import Census
 from tests.chaos.clients import Clients
 from tests.chaos.faults import FULL_DISK, Faults
 from tests.chaos.ledger import Ledger
+from tests.disk import small_disk
 from tests.farm_process import running_farm, wait_until
 from tests.site import SITES, running_site
 
@@ -67,20 +65,6 @@ def run(
             ledger.close()
             ledger.end = _settled(lambda: Census.of(farm), ledger.start)
     return ledger
-
-
-@contextmanager
-def small_disk() -> Iterator[Path | None]:
-    """A file system of 8 MiB; None where this process may not make one."""
-    with tempfile.TemporaryDirectory() as folder:
-        mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder]
-        if subprocess.run(mount, capture_output=True, check=False).returncode:
-            yield None
-            return
-        try:
-            yield Path(folder)
-        finally:
-            subprocess.run(["umount", "--lazy", folder], check=False)
 
 
 def _settled(census: Callable[[], Census], start: Census, timeout_s: float = 60) -> Census:
