@@ -99,7 +99,7 @@ class Clients:
         else:
             answer = self._ask("POST", "/render", {"html": bad.html, "options": options})
         right = answer.status == 200 and "ok" in bad.codes
-        self._ledger.count("bad", answer, right, bad.codes | _PASSING)
+        self._ledger.count("bad", answer, right, bad.codes | self._good_codes)
 
     def _submit(self, chance: random.Random) -> None:
         html, picture = _grid(chance)

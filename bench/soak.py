@@ -1,0 +1,264 @@
+"""Whether a farm grows: `python -m bench.soak [--renders 10000] [--plot docs/soak.svg]`.
+
+Eight clients have a farm with its defaults render a mix of pages: HTML to PNG and WebP, large
+pages, PDFs, pages of a site, and some that must fail. Every answer is looked at. Once a second the
+whole tree of processes is, too. For each thousand renders the peaks are printed in Markdown;
+from the third thousand on each must be within 5 % of the second's, since the first warms up.
+
+Fails if one is not, if an answer is wrong, if a zombie stays for a second, and if the farm, told to
+stop, leaves a process, a browser's profile or anything else in its folder for temporary files.
+"""
+
+import itertools
+import json
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+import psutil
+import requests
+
+from bench.soak_mix import Work, work
+from bench.soak_plot import plot
+from bench.tree import Reading, Tree
+from farm.settings import Settings
+from tests.farm_process import Farm, running_farm
+from tests.site import SITES, running_site
+
+CLIENTS = 8
+TOLERANCE = 0.05
+SAMPLE_EVERY_S = 1.0
+#: What is compared, by its field of `Reading`.
+MEASURES = {"memory_mib": "memory, MiB", "files": "open files", "processes": "processes"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the farm's processes held `seconds` after the start, when so many were answered."""
+
+    renders: int
+    seconds: float
+    reading: Reading
+
+
+@dataclass
+class Run:
+    """What came of it; `wrong` and `left_over` are sentences."""
+
+    renders: int
+    seconds: float = 0.0
+    samples: list[Sample] = field(default_factory=list)
+    answers: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    left_over: list[str] = field(default_factory=list)
+
+    @property
+    def block(self) -> int:
+        """Renders that have one peak: a thousand, or a tenth of a short run."""
+        return max(1, min(1000, self.renders // 10))
+
+    @property
+    def usual_browsers(self) -> int:
+        return int(statistics.median(sample.reading.browsers for sample in self.samples))
+
+    def peaks(self, measure: str, with_handovers: bool = True) -> list[float]:
+        """The peak of each thousand; NaN where there is no sample.
+
+        In a handover there is a browser more than usual: one is replaced, the new one started
+        first.
+        """
+        found = [float("nan")] * -(-self.renders // self.block)
+        for sample in self.samples:
+            if with_handovers or sample.reading.browsers <= self.usual_browsers:
+                place = min(sample.renders // self.block, len(found) - 1)
+                value = float(getattr(sample.reading, measure))
+                found[place] = value if found[place] != found[place] else max(found[place], value)
+        return found
+
+    def strays(self, with_handovers: bool = True) -> list[str]:
+        """Peaks that are not within the tolerance of the second thousand's."""
+        found = []
+        for measure, name in MEASURES.items():
+            peaks = self.peaks(measure, with_handovers)
+            for place, peak in enumerate(peaks[2:], 3):
+                if not abs(peak / peaks[1] - 1) <= TOLERANCE:
+                    where = f"up to render {place * self.block:,}"
+                    found.append(f"{name} {where}: {change(peaks, peak)}")
+        return found
+
+    @property
+    def zombies(self) -> int:
+        return max((sample.reading.zombies for sample in self.samples), default=0)
+
+    def save(self, path: Path) -> None:
+        # `asdict` cannot copy a Counter.
+        data = vars(self) | {"samples": [asdict(sample) for sample in self.samples]}
+        path.write_text(json.dumps(data, separators=(",", ":")) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "Run":
+        data = json.loads(path.read_text())
+        samples = [Sample(**s | {"reading": Reading(**s["reading"])}) for s in data["samples"]]
+        return cls(**data | {"samples": samples, "answers": Counter(data["answers"])})
+
+
+def change(peaks: list[float], peak: float) -> str:
+    """Against the second thousand's."""
+    return f"{peak / peaks[1] - 1:+.1%}" if len(peaks) > 1 else ""
+
+
+class Clients:
+    """Threads that send the mix, each request when the one before was answered."""
+
+    def __init__(self, farm: Farm, site_url: str, run: Run) -> None:
+        self._farm = farm
+        self._site_url = site_url
+        self._run = run
+        self._numbers = iter(range(run.renders))
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._client) for _ in range(CLIENTS)]
+        self.answered = 0
+
+    def run(self) -> None:
+        for thread in self._threads:
+            thread.start()
+        for thread in self._threads:
+            thread.join()
+
+    def _client(self) -> None:
+        with requests.Session() as session:
+            while True:
+                with self._lock:
+                    number = next(self._numbers, None)
+                if number is None:
+                    return
+                item = work(number, self._site_url)
+                problem = self._ask(session, item)
+                with self._lock:
+                    self.answered += 1
+                    self._run.answers[item.name] += 1
+                    if problem:
+                        self._run.wrong.append(f"render {number:,} ({item.name}): {problem}")
+                    if self.answered % self._run.block == 0:
+                        print(f"{self.answered:,} renders", file=sys.stderr, flush=True)
+
+    def _ask(self, session: requests.Session, item: Work) -> str:
+        """What is wrong with the answer; empty if nothing is."""
+        try:
+            response = session.post(
+                self._farm.url + item.path,
+                json=item.body,
+                headers={"Accept": item.accept},
+                timeout=120,
+            )
+            return item.problem(response)
+        except Exception as exc:  # whatever it is, it is no right answer
+            return f"{type(exc).__name__}: {exc}"
+
+
+@contextmanager
+def sampling(farm: Farm, clients: Clients, run: Run) -> Iterator[Tree]:
+    """Look at the farm's processes once a second meanwhile."""
+    tree = Tree(psutil.Process(farm.process.pid))
+    over = threading.Event()
+    started = time.monotonic()
+
+    def sample() -> None:
+        for count in itertools.count(1):
+            renders, seconds = clients.answered, round(time.monotonic() - started, 2)
+            run.samples.append(Sample(renders, seconds, tree.read()))
+            if over.wait(max(0.0, started + count * SAMPLE_EVERY_S - time.monotonic())):
+                return
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield tree
+    finally:
+        over.set()
+        thread.join()
+        run.seconds = time.monotonic() - started
+
+
+def soak(renders: int, settings: dict[str, str]) -> Run:
+    """A whole run, on a farm and a site that are started for it."""
+    run = Run(renders)
+    with tempfile.TemporaryDirectory() as name, running_site() as site:
+        folder = Path(name)
+        folder.chmod(0o755)  # Chromium may run as another user
+        temporary = folder / "tmp"
+        temporary.mkdir()
+        temporary.chmod(0o1777)
+        os.environ["TMPDIR"] = str(temporary)  # the farm's, so that what is left there is its own
+        given = {"egress_allow": SITES, "workers": Settings().worker_count, **settings}
+        with running_farm(folder / "log", **given) as farm:
+            clients = Clients(farm, site.url, run)
+            with sampling(farm, clients, run) as tree:
+                clients.run()
+            if status := farm.stop():
+                run.left_over.append(f"the farm ended with status {status}")
+            run.left_over += [f"process {p.pid} ({p.name()})" for p in tree.survivors(3)]
+            run.left_over += [f"{path.name} in TMPDIR" for path in temporary.iterdir()]
+    return run
+
+
+def report(run: Run) -> bool:
+    """Print it; whether all is well."""
+    print(f"\n{run.renders:,} renders in {run.seconds:.0f} s: {dict(run.answers)}\n")
+    peaks = {measure: run.peaks(measure) for measure in MEASURES}
+    print("| peak up to render | " + " | ".join(MEASURES.values()) + " | browsers |")
+    print("|---" * (len(MEASURES) + 2) + "|")
+    browsers = run.peaks("browsers")
+    for place, count in enumerate(browsers):
+        row = [f"{p[place]:,.0f} ({change(p, p[place])})" for p in peaks.values()]
+        upto = min((place + 1) * run.block, run.renders)
+        print(f"| {upto:,} | " + " | ".join(row) + f" | {count:.0f} |")
+    strays, without = run.strays(), run.strays(with_handovers=False)
+    print(f"\nZombies: {run.zombies}. Wrong answers: {len(run.wrong)} {run.wrong[:5]}")
+    print(f"Left over: {run.left_over or 'nothing'}.")
+    print(f"Not within {TOLERANCE:.0%} of the second thousand: {'; '.join(strays) or 'nothing'}.")
+    if strays:
+        print(f"Not counting seconds in which a browser was replaced: {without or 'nothing'}.")
+    return not (strays or run.zombies or run.wrong or run.left_over)
+
+
+@click.command()
+@click.option("--renders", default=10_000, show_default=True)
+@click.option("--plot", "svg", type=click.Path(path_type=Path), help="An SVG to draw.")
+@click.option("--json", "saved", type=click.Path(path_type=Path), help="A file for the samples.")
+@click.option(
+    "--from",
+    "loaded",
+    type=click.Path(exists=True, path_type=Path),
+    help="Samples of an earlier run, to report and draw again.",
+)
+@click.option(
+    "--set", "given", multiple=True, help="A setting of the farm's: recycle_after_renders=1000."
+)
+def main(
+    renders: int, svg: Path | None, saved: Path | None, loaded: Path | None, given: tuple[str, ...]
+) -> None:
+    """Measure a farm that is started for it."""
+    if svg and not find_spec("matplotlib"):
+        raise click.ClickException("--plot needs matplotlib: .venv/bin/pip install -e '.[bench]'")
+    settings = dict(setting.split("=", 1) for setting in given)
+    run = Run.load(loaded) if loaded else soak(renders, settings)
+    if saved:
+        run.save(saved)
+    if svg:
+        plot(run, svg)
+    sys.exit(0 if report(run) else 1)
+
+
+if __name__ == "__main__":
+    main()
