@@ -1,7 +1,7 @@
 # What people run. Settings are environment variables; `PORT=8080 make run` and
 # `make run PORT=8080` both reach the farm.
 .SILENT:
-.PHONY: help run test chaos setup lint lock clean
+.PHONY: help run test chaos soak overload setup lint lock clean
 
 # For pytest, `make test ARGS='-k health'`, or for the lock, `make lock ARGS=--upgrade`.
 ARGS ?=
@@ -18,6 +18,13 @@ test: setup  ## Run the tests; ARGS go to pytest
 
 chaos: setup  ## Kill and stop everything under load for ten minutes; ARGS: --seconds 60
 	.venv/bin/python -m tests.chaos $(ARGS)
+
+soak:  ## Watch memory, files and processes over 10,000 renders; draws docs/soak.svg
+	conf/setup bench
+	.venv/bin/python -m bench.soak --plot docs/soak.svg $(ARGS)
+
+overload: setup  ## Offer eight times as much as fits for a minute
+	.venv/bin/python -m bench.overload $(ARGS)
 
 setup:  ## Install what running, testing and linting need
 	conf/setup dev
@@ -40,6 +47,8 @@ lock:  ## Lock the requirements anew; ARGS go to uv
 	$(COMPILE) --output-file conf/requirements.txt
 	$(COMPILE) --output-file conf/requirements-dev.txt --extra dev \
 		--constraint conf/requirements.txt
+	$(COMPILE) --output-file conf/requirements-bench.txt --extra dev --extra bench \
+		--constraint conf/requirements-dev.txt
 
 clean:  ## Remove all that make and the tools have made here
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -227,8 +227,10 @@ def report(run: Run) -> bool:
     print(f"\nZombies: {run.zombies}. Wrong answers: {len(run.wrong)} {run.wrong[:5]}")
     print(f"Left over: {run.left_over or 'nothing'}.")
     print(f"Not within {TOLERANCE:.0%} of the second thousand: {'; '.join(strays) or 'nothing'}.")
-    if strays:
-        print(f"Not counting seconds in which a browser was replaced: {without or 'nothing'}.")
+    if strays != without:
+        print(
+            f"Not counting seconds in which a browser was replaced: {'; '.join(without) or 'nothing'}."
+        )
     return not (strays or run.zombies or run.wrong or run.left_over)
 
 

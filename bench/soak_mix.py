@@ -17,7 +17,7 @@ from PIL import Image
 #: A page that cannot end, and one that waits for a silent site, in turn.
 HANGS_EVERY = 500
 SIZES = [(1280, 720), (800, 600), (1024, 768)]
-#: A4 at 72 dots an inch, scaled by this.
+#: Of A4 at 72 dots an inch.
 PDF_SCALE = 0.2
 PDF_SIZE = (120, 169)
 #: PDFium is not safe to call from two threads.

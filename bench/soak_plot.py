@@ -1,5 +1,6 @@
 """The soak as a picture: memory, open files and processes over the renders."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ def plot(run: "Run", path: Path, tolerance: float = 0.05) -> None:
     import matplotlib
     from matplotlib.figure import Figure
 
+    # It tells of every font that is not on this machine; who looks at the SVG may have it.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9, 7.6), facecolor="white")
         panels = figure.subplots(len(PANELS), 1, sharex=True)
