@@ -228,9 +228,8 @@ def report(run: Run) -> bool:
     print(f"Left over: {run.left_over or 'nothing'}.")
     print(f"Not within {TOLERANCE:.0%} of the second thousand: {'; '.join(strays) or 'nothing'}.")
     if strays != without:
-        print(
-            f"Not counting seconds in which a browser was replaced: {'; '.join(without) or 'nothing'}."
-        )
+        rest = "; ".join(without) or "nothing"
+        print(f"Not counting seconds in which a browser was replaced: {rest}.")
     return not (strays or run.zombies or run.wrong or run.left_over)
 
 

@@ -174,7 +174,7 @@ class OutputTooLarge(FarmError):
 class PageCrashes(FarmError):
     status = 422
     code = "page_crashes"
-    sentence = "The page ended its own process or closed itself before it could be captured."
+    sentence = "The page crashed, closed itself or held too much memory before it was captured."
 
 
 class RateLimited(FarmError):

@@ -179,7 +179,7 @@ def test_every_answer_is_right_or_typed_while_things_die(
     threads = [threading.Thread(target=client) for _ in range(6)]
     for thread in threads:
         thread.start()
-    for _ in range(3):
+    for _ in range(2):
         browser = chromium(engine)
         wait_until(lambda: engine.egress_pid is not None)
         victims = {"chromium": browser, "driver": browser.parent()}
@@ -209,7 +209,7 @@ def test_a_browser_that_stands_still_fails_the_health_check_and_is_replaced(
     make_engine: MakeEngine,
 ) -> None:
     engine = make_engine(render_deadline_s=25)
-    engine._keeper.silence_s = 5.0
+    engine._keeper.silence_s = 4.0
     engine.check()
     frozen = chromium(engine)
     with ThreadPoolExecutor(1) as pool:

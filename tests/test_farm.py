@@ -134,20 +134,6 @@ def test_a_render_is_one_line_in_the_log_without_what_was_rendered(farm: Farm, s
     assert "hidden" not in farm.log_path.read_text()
 
 
-@pytest.mark.parametrize("victim", ["chromium", "driver"])
-def test_only_right_images_and_typed_errors_while_browsers_die(farm: Farm, victim: str) -> None:
-    load = Load(farm)
-    with load.running(8):
-        for _ in range(3):
-            browsers = farm.chromiums()
-            victims = browsers if victim == "chromium" else farm.drivers()
-            victims[0].kill()
-            wait_until(lambda browsers=browsers: gone(browsers[:1]))
-            load.more_ok(16)
-    assert set(load.answers) <= {"ok", "browser_unavailable"}, load.answers
-    wait_until(lambda: len(farm.chromiums()) == 2)
-
-
 def test_a_killed_worker_loses_only_its_own_connections(farm: Farm) -> None:
     load = Load(farm)
     with load.running(8):
@@ -160,23 +146,6 @@ def test_a_killed_worker_loses_only_its_own_connections(farm: Farm) -> None:
     assert set(load.answers) <= {"ok", "ConnectionError"}, load.answers
     assert load.answers["ConnectionError"] <= 8
     wait_until(lambda: len(farm.chromiums()) == 2)
-
-
-def test_health_notices_a_dead_browser_and_its_return(log_path: Path) -> None:
-    with running_farm(log_path, workers=1) as farm:
-        statuses: list[int] = []
-
-        def health(status: int) -> bool:
-            statuses.append(requests.get(farm.url + "/health", timeout=10).status_code)
-            return statuses[-1] == status
-
-        (browser,) = farm.chromiums()
-        # Frozen and not killed: a relaunch takes less time than a request may.
-        browser.suspend()
-        wait_until(lambda: health(503))
-        browser.kill()
-        wait_until(lambda: health(200))
-        assert set(statuses) == {200, 503}
 
 
 def test_more_than_fits_is_refused_and_all_that_is_accepted_is_right(

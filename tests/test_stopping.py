@@ -7,12 +7,11 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 import requests
 
@@ -171,21 +170,7 @@ def test_a_second_farm_on_the_same_port_or_directory_says_so_and_stops(
 def test_a_worker_that_leaves_is_replaced_and_the_farm_goes_on(log_path: Path) -> None:
     """As one does whose engine is stuck: it tells itself to stop."""
     with running_farm(log_path, workers=1) as farm:
-        for find in (lambda: farm.workers()[0], farm.job_worker):
-            leaver = find()
-            os.kill(leaver.pid, signal.SIGTERM)
-            wait_until(lambda leaver=leaver: gone([leaver]))
-            wait_until(lambda find=find: is_there(find))
-        wait_until(lambda: renders(farm))
-
-
-def is_there(find: Callable[[], psutil.Process]) -> bool:
-    with suppress(LookupError, IndexError, psutil.Error):
-        return find().is_running()
-    return False
-
-
-def renders(farm: Farm) -> bool:
-    with suppress(requests.ConnectionError):
-        return farm.post("/render", GREEN).status_code == 200
-    return False
+        (leaver,) = farm.workers()
+        os.kill(leaver.pid, signal.SIGTERM)
+        wait_until(lambda: gone([leaver]))
+        assert farm.post("/render", GREEN).status_code == 200, "it waits for the next one"
