@@ -225,11 +225,11 @@ def report(run: Run) -> bool:
         print(f"| {upto:,} | " + " | ".join(row) + f" | {count:.0f} |")
     strays, without = run.strays(), run.strays(with_handovers=False)
     print(f"\nZombies: {run.zombies}. Wrong answers: {len(run.wrong)} {run.wrong[:5]}")
-    print(f"Left over: {run.left_over or 'nothing'}.")
-    print(f"Not within {TOLERANCE:.0%} of the second thousand: {'; '.join(strays) or 'nothing'}.")
+    print(f"Left over: {'; '.join(run.left_over) or 'nothing'}.")
+    named = f"Not within {TOLERANCE:.0%} of the second row"
+    print(f"{named}: {'; '.join(strays) or 'nothing'}.")
     if strays != without:
-        rest = "; ".join(without) or "nothing"
-        print(f"Not counting seconds in which a browser was replaced: {rest}.")
+        print(f"{named}, while no browser was replaced: {'; '.join(without) or 'nothing'}.")
     return not (strays or run.zombies or run.wrong or run.left_over)
 
 

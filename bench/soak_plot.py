@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench.soak import Run
 
-#: Title, unit and field of `Reading` of each panel.
-PANELS = (
-    ("Memory", "MiB (PSS)", "memory_mib"),
-    ("Open files", "files", "files"),
-    ("Processes", "processes", "processes"),
-)
+#: Title, and field of `Reading`, of each panel.
+PANELS = (("Memory, MiB", "memory_mib"), ("Open files", "files"), ("Processes", "processes"))
 PEAK, SAMPLES, BAND, TEXT, FAINT = "#1f5fa8", "#a9c4e2", "#dff0e2", "#22272e", "#6b7480"
 
 #: Text stays text, and the same samples give the same file.
@@ -39,14 +35,14 @@ def plot(run: "Run", path: Path, tolerance: float = 0.05) -> None:
     # It tells of every font that is not on this machine; who looks at the SVG may have it.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 7.6), facecolor="white")
+        figure = Figure(figsize=(9, 7.8), facecolor="white")
         panels = figure.subplots(len(PANELS), 1, sharex=True)
-        figure.subplots_adjust(left=0.085, right=0.915, top=0.845, bottom=0.085, hspace=0.42)
+        figure.subplots_adjust(left=0.085, right=0.915, top=0.815, bottom=0.085, hspace=0.38)
         _head(figure, run)
-        for axes, (title, unit, measure) in zip(panels, PANELS, strict=True):
+        for axes, (title, measure) in zip(panels, PANELS, strict=True):
             _panel(axes, run, measure, tolerance)
             axes.set_title(title, loc="left", fontsize=12.5, fontweight="bold", pad=8)
-            axes.set_title(unit, loc="right", fontsize=10, color=FAINT, pad=8)
+            axes.tick_params(axis="x", length=4 if axes is panels[-1] else 0)
         panels[-1].set_xlabel("renders so far", labelpad=6)
         _handovers(panels, run)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
@@ -54,9 +50,10 @@ def plot(run: "Run", path: Path, tolerance: float = 0.05) -> None:
 
 def _head(figure: Any, run: "Run") -> None:
     minutes = max(1, round(run.seconds / 60))
-    what = f"{run.renders:,} renders in {minutes} minute{'s' if minutes > 1 else ''}"
-    figure.text(0.085, 0.955, f"What the farm holds during {what}", fontsize=17, fontweight="bold")
-    figure.text(0.085, 0.924, "All its processes together, looked at once a second", color=FAINT)
+    span = f"{run.renders:,} renders in {minutes} minute{'s' if minutes > 1 else ''}"
+    what = "All its processes together; memory is PSS, so what they share counts once"
+    figure.text(0.085, 0.952, f"What the farm holds during {span}", fontsize=17, fontweight="bold")
+    figure.text(0.085, 0.918, what, color=FAINT)
     legend = (
         (0.085, PEAK, 2.4, f"peak of every {run.block:,} renders"),
         (0.345, SAMPLES, 1.2, "each second"),
@@ -65,10 +62,10 @@ def _head(figure: Any, run: "Run") -> None:
     from matplotlib.lines import Line2D
 
     for x, colour, width, text in legend:
-        line = Line2D([x, x + 0.028], [0.897] * 2, color=colour, linewidth=width)
+        line = Line2D([x, x + 0.028], [0.879] * 2, color=colour, linewidth=width)
         line.set_solid_capstyle("butt")
         figure.add_artist(line)
-        figure.text(x + 0.036, 0.897, text, fontsize=10, va="center")
+        figure.text(x + 0.036, 0.879, text, fontsize=10, va="center")
 
 
 def _panel(axes: Any, run: "Run", measure: str, tolerance: float) -> None:
@@ -79,7 +76,7 @@ def _panel(axes: Any, run: "Run", measure: str, tolerance: float) -> None:
         axes.fill_between([edges[1], edges[-1]], low, high, color=BAND, linewidth=0)
     samples = [(s.renders, getattr(s.reading, measure)) for s in run.samples]
     axes.plot(*zip(*samples, strict=True), color=SAMPLES, linewidth=0.9)
-    axes.stairs(peaks, edges, color=PEAK, linewidth=2.4, baseline=None)
+    axes.stairs(peaks, edges, color=PEAK, linewidth=2.4, baseline=None, zorder=3)
     axes.set_xlim(0, run.renders)
     axes.set_ylim(0, max(peaks) * 1.12)
     axes.yaxis.set_major_locator(_ticks())

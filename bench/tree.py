@@ -44,7 +44,8 @@ class Tree:
         for process in self._known:
             with suppress(psutil.Error):
                 if process.status() == psutil.STATUS_ZOMBIE:
-                    dead.add(process)
+                    if process.ppid() != 1:  # else they are the machine's to reap
+                        dead.add(process)
                     continue
                 total["processes"] += 1
                 total["browsers"] += is_browser(process)

@@ -140,6 +140,10 @@ class Engine:
         """Process id of the egress proxy that is up."""
         return self._egress.pid
 
+    def admit(self) -> None:
+        """Raises `Busy` if a render would be refused now: before the work of reading a request."""
+        self._slots.admit(self._deadline_s)
+
     def render(self, request: RenderRequest, request_id: str = "") -> RenderResult:
         """Render, within the deadline, the wait in line included.
 

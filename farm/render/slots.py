@@ -48,12 +48,20 @@ class Slots(Generic[T]):
         speed the item would not be done within `deadline_s`.
         """
         with self._lock:
-            taken = len(self._running) + len(self._waiting)
-            if taken >= self.slots + self.max_waiting:
-                raise Busy(retry_after_s=self._retry_after_s())
-            if taken >= self.slots and self._wait_s() + self._service_s > deadline_s:
-                raise Busy(_TOO_LATE, retry_after_s=self._retry_after_s())
+            self._admit(deadline_s)
             self._waiting.append(item)
+
+    def admit(self, deadline_s: float) -> None:
+        """Raises `Busy` where `join` would now."""
+        with self._lock:
+            self._admit(deadline_s)
+
+    def _admit(self, deadline_s: float) -> None:
+        taken = len(self._running) + len(self._waiting)
+        if taken >= self.slots + self.max_waiting:
+            raise Busy(retry_after_s=self._retry_after_s())
+        if taken >= self.slots and self._wait_s() + self._service_s > deadline_s:
+            raise Busy(_TOO_LATE, retry_after_s=self._retry_after_s())
 
     def rejoin(self, item: T) -> None:
         """Give its slot back and enter the line again, before all others."""

@@ -31,6 +31,7 @@ class RenderResource:
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         with logged("render", req) as line:
+            self._engine.admit()
             with self._bodies.read(req) as body:
                 request = RenderRequest.parse(body, self._sources, self._engine.limits)
                 del body
