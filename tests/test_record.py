@@ -10,7 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from farm.clock import timestamp
-from farm.errors import AlreadyFinished, NotFound, QueueUnavailable, RenderTimeout
+from farm.errors import (
+    AlreadyFinished,
+    InternalError,
+    NotFound,
+    QueueUnavailable,
+    RenderTimeout,
+)
 from farm.job import Record, State
 from farm.jobs import broker
 from farm.jobs.record import ENDED_CHANNEL, Records, record_key
@@ -55,6 +61,36 @@ def test_a_record_of_a_newer_version_can_be_read(
     text = json.loads(redis_client.get(record_key(job_id)))
     redis_client.set(record_key(job_id), json.dumps(text | {"thatIsNew": 1}))
     assert records.read(job_id).status is State.PENDING
+
+
+@pytest.mark.parametrize("spoil", [b'"pending"', b'"createdAt"'])
+def test_a_record_that_is_not_understood_is_told_so_and_can_only_fail(
+    records: Records, redis_client: redis.Redis, spoil: bytes
+) -> None:
+    job_id = pending(redis_client, owner="a-caller")
+    key = record_key(job_id)
+    redis_client.set(key, redis_client.get(key).replace(spoil, b'"unheard-of"'))
+    for ask in (records.read, records.start, records.cancel, records.is_open):
+        with pytest.raises(InternalError, match="understands"):
+            ask(job_id)
+    assert records.fail(job_id, RenderTimeout())
+    record = records.read(job_id)
+    assert (record.status, record.code) == (State.FAILED, "render_timeout")
+    if spoil == b'"pending"':
+        assert (record.owner, record.request_id) == ("a-caller", "a-request")
+    assert 0 < redis_client.ttl(key) <= TTL_S
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", "\xff"])
+def test_a_record_that_is_none_can_only_fail(
+    records: Records, redis_client: redis.Redis, text: str
+) -> None:
+    job_id = str(uuid.uuid4())
+    redis_client.set(record_key(job_id), text.encode("latin-1"))
+    with pytest.raises(InternalError):
+        records.start(job_id)
+    assert records.fail(job_id, RenderTimeout())
+    assert records.read(job_id).status is State.FAILED
 
 
 def test_a_failure_says_why(records: Records, job_id: str) -> None:

@@ -1,5 +1,6 @@
 """What is done about RQ's inside: a test for each override, on a real server."""
 
+import itertools
 import json
 import threading
 import zlib
@@ -324,6 +325,40 @@ def test_a_clock_that_jumps_abandons_no_running_job_and_hides_no_dead_one(
     assert queued(redis_client) == [b"dead"]
     assert status(redis_client, "alive") == JobStatus.STARTED
     assert [job_id for job_id, _ in runner.judged] == ["dead"]
+
+
+def test_an_idle_worker_stops_when_told_though_the_clock_goes_back(
+    redis_client: redis.Redis, worker: ThreadWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RQ would look for jobs until the clock has caught up."""
+    readings = itertools.count()
+    start = datetime.now(UTC)
+    monkeypatch.setattr("rq.worker.base.now", lambda: start - timedelta(hours=next(readings)))
+    thread = threading.Thread(target=worker.run, daemon=True)
+    thread.start()
+    wait_until(lambda: worker.get_state() == "idle")
+    worker.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert not rq.Worker.all(connection=redis_client)
+
+
+def test_a_running_job_whose_sign_of_life_has_expired_is_shown_whole_again(
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
+) -> None:
+    """As when the clock of Redis jumps; RQ cannot read what its own heartbeat leaves then."""
+    go_on = threading.Event()
+    runner.body = lambda job_id: go_on.wait(30)
+    enqueue(redis_client, queue)
+    wait_until(lambda: status(redis_client) == JobStatus.STARTED)
+    (execution,) = list(running.executions.values())
+    redis_client.delete(execution.key)
+    running.beat(longest_s=60)
+    assert Execution.fetch(execution.id, JOB, redis_client).worker_name == "a-worker"
+    running.maintain()
+    assert queued(redis_client) == []
+    go_on.set()
+    wait_until(lambda: status(redis_client) == JobStatus.FINISHED)
 
 
 def test_a_worker_killed_in_maintenance_does_not_keep_others_from_it_for_long(

@@ -21,7 +21,7 @@ from farm.errors import (
 )
 from farm.job import State, file_name, input_name
 from farm.jobs.queue import RedisJobQueue
-from farm.jobs.record import Records
+from farm.jobs.record import Records, record_key
 from farm.jobs.rq_adapter import Abandoned, Verdict
 from farm.jobs.task import HandedBack, JobRunner
 from farm.render import Engine, RenderCancelled
@@ -219,6 +219,19 @@ def test_a_job_stopped_by_other_tools_is_cancelled(
     job_id = jobs.submit(request_for(engine, BLUE), "")
     assert runner.on_failure(job_id, {}, RenderCancelled()) is Verdict.FAIL
     assert jobs.read(job_id)[0].status is State.CANCELLED
+
+
+def test_a_job_whose_record_is_not_understood_fails_at_once(
+    engine: Engine, runner: JobRunner, jobs: RedisJobQueue, redis_client: redis.Redis
+) -> None:
+    """Of a newer version, say; it would be tried again and again, and never expire."""
+    job_id = jobs.submit(request_for(engine, BLUE), "a-request")
+    key = record_key(job_id)
+    redis_client.set(key, redis_client.get(key).replace(b"pending", b"unheard-of"))
+    assert do(runner, job_id) is Verdict.FAIL
+    record, _ = jobs.read(job_id)
+    assert (record.status, record.code) == (State.FAILED, "internal_error")
+    assert record.request_id == "a-request"
 
 
 def test_a_storage_that_fails_is_tried_again(

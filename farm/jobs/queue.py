@@ -8,9 +8,10 @@ import uuid
 from contextlib import suppress
 
 import redis
+import structlog
 
 from farm.clock import timestamp
-from farm.errors import Busy, FarmError, IdempotencyConflict
+from farm.errors import Busy, FarmError, IdempotencyConflict, InternalError
 from farm.job import Record, State, input_name
 from farm.jobs import broker
 from farm.jobs.endings import Endings
@@ -22,10 +23,13 @@ from farm.request import RenderRequest
 from farm.settings import Settings
 from farm.storage import Storage
 
+log = structlog.get_logger()
+
 #: Share of `maxmemory` from which submissions are refused, so that workers can always write what
 #: becomes of the jobs that were accepted; and for how long one look at it is believed.
 _FULL = 0.9
 _LOOK_VALID_S = 0.5
+_REMOVED = "The job was removed from the queue before it began."
 #: How long a submission waits for its turn at a slow storage.
 _TURN_S = 0.5
 
@@ -82,7 +86,17 @@ class RedisJobQueue:
         if record.status is State.PENDING:
             with broker.translated():
                 position = self._queue.position(job_id)
+                is_lost = position is None and not self._queue.knows(job_id)
+            if is_lost:
+                return self._ended(job_id, caller), None
         return record, position
+
+    def _ended(self, job_id: str, caller: str | None) -> Record:
+        """A job that waits, and that RQ does not know any more, will not run: `rq empty` did it."""
+        if self._records.fail(job_id, InternalError(_REMOVED)):
+            log.error("job", outcome="failed", job_id=job_id, cause="not in the queue any more")
+            discard(self._storage, input_name(job_id))
+        return self._records.read(job_id, caller)
 
     def wait(self, job_id: str, seconds: float, caller: str | None = None) -> None:
         self._endings.wait(job_id, seconds, lambda: self._records.read(job_id, caller).status.final)

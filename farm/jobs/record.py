@@ -6,6 +6,7 @@ that a backlog erases nothing, and from then on `FARM_JOB_TTL_S`, so that every 
 for that long. Each end is published on the channel `farm:ended`.
 """
 
+import json
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,7 @@ from dataclasses import replace
 import redis
 
 from farm.clock import timestamp
-from farm.errors import AlreadyFinished, FarmError, NotFound
+from farm.errors import AlreadyFinished, FarmError, InternalError, NotFound
 from farm.job import Record, State
 from farm.jobs import broker
 from farm.request import RenderResult
@@ -21,6 +22,7 @@ from farm.request import RenderResult
 #: Job ids are published here when their job ends.
 ENDED_CHANNEL = "farm:ended"
 _NO_SUCH_JOB = "There is no such job, or it has expired."
+_NOT_UNDERSTOOD = "The job's record is none that this version of the farm understands."
 
 
 def record_key(job_id: str) -> str:
@@ -28,7 +30,10 @@ def record_key(job_id: str) -> str:
 
 
 class Records:
-    """Every job's record. All methods raise `QueueUnavailable` when Redis does not answer."""
+    """Every job's record. All methods raise `QueueUnavailable` when Redis does not answer.
+
+    And all but `fail` raise `InternalError` for a record that another version has written.
+    """
 
     def __init__(self, client: redis.Redis, job_ttl_s: int) -> None:
         self._client = client
@@ -38,7 +43,7 @@ class Records:
         """Raises `NotFound`, also for what is no job id at all, or another caller's job."""
         with broker.translated():
             text = self._client.get(record_key(job_id)) if _is_job_id(job_id) else None
-        record = Record.from_json(text) if text is not None else None
+        record = _parsed(text) if text is not None else None
         if record is None or (caller is not None and record.owner != caller):
             raise NotFound(_NO_SUCH_JOB)
         return record
@@ -81,7 +86,10 @@ class Records:
         return record
 
     def fail(self, job_id: str, error: FarmError) -> bool:
-        """To `failed`, with the error's sentence and code. False if it has ended already."""
+        """To `failed`, with the error's sentence and code. False if it has ended already.
+
+        A record that is not understood has not ended: it could not be asked for, and never expire.
+        """
 
         def fail(record: Record) -> Record:
             return replace(
@@ -92,7 +100,7 @@ class Records:
                 code=error.code,
             )
 
-        _, changed = self._advance(job_id, fail)
+        _, changed = self._advance(job_id, fail, _salvaged)
         return changed
 
     def cancel(self, job_id: str) -> Record:
@@ -109,7 +117,10 @@ class Records:
         return record
 
     def _advance(
-        self, job_id: str, change: Callable[[Record], Record]
+        self,
+        job_id: str,
+        change: Callable[[Record], Record],
+        parse: Callable[[bytes | str], Record] | None = None,
     ) -> tuple[Record | None, bool]:
         """Change a record that has not ended.
 
@@ -117,12 +128,13 @@ class Records:
         """
         if not _is_job_id(job_id):
             return None, False
+        parse = parse or _parsed
         key = record_key(job_id)
         written: set[bytes] = set()
 
         def advance(pipe: "redis.client.Pipeline") -> tuple[Record | None, bool]:
             text = pipe.get(key)
-            before = Record.from_json(text) if text else None
+            before = parse(text) if text is not None else None
             if text in written:
                 return before, True  # it was done, and only the answer was lost
             if before is None or before.status.final:
@@ -140,6 +152,26 @@ class Records:
             return after, after != before
 
         return broker.transaction(self._client, advance, key)
+
+
+def _parsed(text: bytes | str) -> Record:
+    try:
+        return Record.from_json(text)
+    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise InternalError(_NOT_UNDERSTOOD) from exc
+
+
+def _salvaged(text: bytes | str) -> Record:
+    """The record, or what must not be lost of one that is not understood: times, owner, key."""
+    try:
+        return _parsed(text)
+    except InternalError:
+        pass
+    try:
+        values = json.loads(text)
+        return Record.from_json(json.dumps(values | {"status": State.PENDING}))
+    except (ValueError, TypeError, AttributeError):
+        return Record(State.PENDING, created_at=timestamp(), request_id="")
 
 
 def _is_job_id(text: str) -> bool:

@@ -18,6 +18,7 @@ RQ loses nothing if it is told not to. What it does by itself, and what is done 
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from types import TracebackType
 from typing import Any
@@ -27,7 +28,13 @@ import rq.serializers
 import structlog
 from rq import Queue, Retry, SimpleWorker
 from rq.command import send_stop_job_command
-from rq.exceptions import AbandonedJobError, InvalidJobOperation, NoSuchJobError, StopRequested
+from rq.exceptions import (
+    AbandonedJobError,
+    DequeueTimeout,
+    InvalidJobOperation,
+    NoSuchJobError,
+    StopRequested,
+)
 from rq.executions import Execution
 from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
@@ -99,6 +106,14 @@ class _Queue(Queue):
         key = self.registry_cleaning_key
         return bool(self.connection.set(key, 1, nx=True, ex=_MAINTENANCE_LOCK_S))
 
+    @classmethod
+    def dequeue_any(cls, *args: Any, **kwargs: Any) -> tuple[Job, Queue] | None:
+        # RQ's worker would look again until it has been idle for long enough by the wall clock: for
+        # an hour if that goes back by one, in which it would not stop.
+        with suppress(DequeueTimeout):
+            return super().dequeue_any(*args, **kwargs)
+        return None
+
     @property
     def intermediate_queue(self) -> IntermediateQueue:
         return _Intermediate(self.key, connection=self.connection)
@@ -138,6 +153,10 @@ class RqQueue:
         """1 for the next job to be taken; None for one that is not waiting."""
         place = self._queue.get_job_position(job_id)
         return None if place is None else place + 1
+
+    def knows(self, job_id: str) -> bool:
+        """Whether the job waits, runs, or has ended not long ago; no other will ever run."""
+        return bool(self._client.exists(Job.key_for(job_id)))
 
     def open_job_ids(self, registry: str) -> list[str]:
         """Jobs that RQ has in `queued` or `started`; none of what has ended."""
@@ -224,6 +243,8 @@ class ThreadWorker(SimpleWorker):
         self._met = {each.id: self._met.get(each.id, now) for each in executions}
         for execution in executions:
             if now - self._met[execution.id] < longest_s:
+                # Whole, since it may have expired: RQ writes a field of it, and cannot read that.
+                execution.save(_EXECUTION_TTL_S)
                 self.maintain_heartbeats(execution.job, execution)
 
     def maintain(self) -> None:
@@ -255,7 +276,7 @@ class ThreadWorker(SimpleWorker):
             if not self._is_ready():
                 self.heartbeat()
                 time.sleep(_IDLE_S)
-            elif taken := super().dequeue_job_and_maintain_ttl(timeout, max_idle_time=_IDLE_S):
+            elif taken := super().dequeue_job_and_maintain_ttl(_IDLE_S):
                 return taken
         raise StopRequested
 
