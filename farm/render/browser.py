@@ -96,8 +96,6 @@ class BrowserThread:
         self._heard = time.monotonic()
         #: Set once it renders no more, or never will.
         self.down = threading.Event()
-        #: Set once nothing of it is left.
-        self.over = threading.Event()
         #: Why the farm itself killed it, if it did.
         self.killed: str | None = None
         #: Why it could not be started.
@@ -241,7 +239,6 @@ class BrowserThread:
             self._loop = None
             self.down.set()
             self._on_down()
-            self.over.set()
             self._started.set()
 
     def _live(self, playwright: Playwright) -> None:

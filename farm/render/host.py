@@ -48,13 +48,13 @@ class Host:
         self._serve = serve
         self._on_lost = on_lost
         self._renderings: set[Rendering] = set()
-        self._lock = threading.Lock()
+        self._change = threading.Condition()
 
     def take(self, rendering: Rendering) -> None:
         """Render it here, alone or beside others. From any thread."""
         rendering.host = self
         self.served += 1
-        with self._lock:
+        with self._change:
             self._renderings.add(rendering)
         self.browser.spawn(partial(self._serve, rendering, self))
         if self.browser.down.is_set():  # then what was spawned may have been forgotten
@@ -62,15 +62,21 @@ class Host:
 
     def claim(self, rendering: Rendering) -> bool:
         """Whether the caller is the one who ends its stay here: true once."""
-        with self._lock:
+        with self._change:
             if rendering not in self._renderings:
                 return False
             self._renderings.remove(rendering)
+            self._change.notify_all()
         return True
 
     @property
     def empty(self) -> bool:
         return not self._renderings
+
+    def wait_empty(self, timeout_s: float) -> bool:
+        """Wait until nothing is rendered here; False if the time is over first."""
+        with self._change:
+            return self._change.wait_for(lambda: self.empty, timeout_s)
 
     @property
     def spares(self) -> int:
@@ -114,7 +120,7 @@ class Host:
         self._lose_all()
 
     def _lose_all(self) -> None:
-        with self._lock:
+        with self._change:
             lost = list(self._renderings)
         for rendering in lost:
             if self.claim(rendering):

@@ -166,8 +166,8 @@ class Keeper:
 
     def _end(self, host: Host, reason: str) -> None:
         """Kill it with its driver; if even that does not free its thread, leave the process."""
-        if host.browser.over.is_set() or self._stopping.is_set():
+        if host.browser.down.is_set() or self._stopping.is_set():
             return
         host.browser.kill_driver(reason)
-        if not host.browser.over.wait(_DEATH_S) and not self._stopping.is_set():
+        if not host.browser.down.wait(_DEATH_S) and not self._stopping.is_set():
             self._leave("a browser's thread is stuck")

@@ -89,5 +89,6 @@ class Quarantine:
             return
         log.info("rendered alone", request_id=rendering.request_id)
         host.take(rendering)
-        while not rendering.gone.wait(_BEAT_S):
+        # Not until it is gone: lost before it had a page, it is in the line again.
+        while not host.wait_empty(_BEAT_S):
             host.tend()
