@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ import pytest
 
 from farm.errors import BrowserUnavailable, Busy, FarmError, PageCrashes, RenderTimeout, StartError
 from farm.render import Engine
+from farm.render.spares import FreshContexts, Page
 from farm.request import RenderResult
 from farm.settings import Settings
 from tests.conftest import request_for
@@ -299,6 +301,39 @@ def test_html_that_takes_its_browser_down_alone_is_refused_and_its_neighbours_ar
     assert renders(engine)
 
 
+def test_a_suspect_whose_second_browser_dies_before_it_has_a_page_gets_a_third(
+    make_engine: MakeEngine, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = browsers()
+    deaths: list[psutil.Process] = []
+
+    class Dying(FreshContexts):
+        """Takes its browser down once, when it is a quarantine's, which has no spares."""
+
+        @contextmanager
+        def page(self, width: int, height: int) -> Iterator[Page]:
+            if not self._wanted and not deaths:
+                deaths.extend(browsers() - others - {chromium(engine)})
+                for browser in deaths:
+                    browser.kill()
+            with super().page(width, height) as page:
+                yield page
+
+    monkeypatch.setattr("farm.render.host.FreshContexts", Dying)
+    engine = make_engine(pages_per_browser=2)
+    for path in ("/slow?1", "/slow?2"):
+        site.hold.clear()
+        rendering = engine.begin(request_for(engine, url=site.url + path))
+        wait_until(lambda path=path: path in [asked for asked, _ in site.requests])
+        retries = engine.status.retries
+        chromium(engine).kill()
+        wait_until(lambda retries=retries: engine.status.retries > retries)
+        site.hold.set()
+        assert engine.wait(rendering).size > 0
+    assert len(deaths) == 1
+    wait_until(lambda: engine.status.rendering == 0)
+
+
 def test_a_url_that_takes_its_browser_down_is_not_held_against_it(
     make_engine: MakeEngine, site: Site
 ) -> None:
@@ -365,6 +400,7 @@ def test_a_browser_whose_pages_hold_too_much_together_is_replaced(
 _STUCK = """
 import time
 from farm.render import Engine
+from farm.render.spares import FreshContexts, Page
 from farm.request import HTML, RenderRequest
 from farm.settings import Settings
 engine = Engine(Settings(render_deadline_s=1))
@@ -458,6 +494,7 @@ _AS_A_USER = """
 import psutil
 from pathlib import Path
 from farm.render import Engine
+from farm.render.spares import FreshContexts, Page
 from farm.request import HTML, RenderRequest
 from farm.settings import Settings
 engine = Engine(Settings())
