@@ -33,9 +33,17 @@ def test_a_tree_within_its_limit_is_no_news() -> None:
         assert MemoryWatch(1 << 30).look(process) is None
 
 
+_HOLD_BELOW = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+
+
 def test_a_tree_over_its_limit_is_told_with_its_children() -> None:
-    with holding_100_mb():
-        excess = MemoryWatch(100_000_000).look(psutil.Process())
+    command = [sys.executable, "-c", _HOLD_BELOW, _HOLD]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        excess = MemoryWatch(100_000_000).look(psutil.Process(parent.pid))
+        assert parent.stdin is not None
+        parent.stdin.close()
         assert excess is not None
         assert excess.tree_bytes >= 100_000_000
         assert excess.largest is None, "none of them is a page's"

@@ -14,6 +14,7 @@ the driver dies. Then all of it is over; `keeper` starts another.
 """
 
 import asyncio
+import math
 import shutil
 import threading
 import time
@@ -96,6 +97,8 @@ class BrowserThread:
         self._heard = time.monotonic()
         #: Set once it renders no more, or never will.
         self.down = threading.Event()
+        #: When it was no longer up, by `time.monotonic()`.
+        self.ended = math.inf
         #: Why the farm itself killed it, if it did.
         self.killed: str | None = None
         #: Why it could not be started.
@@ -256,6 +259,7 @@ class BrowserThread:
                 with suppress(*PlaywrightFailure):
                     life.keeper.wait_for_event("close", timeout=0)
         finally:
+            self.ended = time.monotonic()
             self._life = None
             self.down.set()
             _drivers.discard(life.driver.pid)

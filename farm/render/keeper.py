@@ -59,9 +59,8 @@ class Keeper:
         self._first_attempt_over = threading.Event()
         self._failure: BaseException | None = None
         self._starting: Host | None = None
+        #: The newest that was up; it may have died.
         self._host: Host | None = None
-        #: Since when there is none, by `time.monotonic()`.
-        self._down_since = -math.inf
         #: Browsers started because one had died, and because one was replaced in time.
         self.restarts = 0
         self.recycles = 0
@@ -90,9 +89,11 @@ class Keeper:
     @property
     def unwell_s(self) -> float:
         """For how many seconds there has been no browser that answers."""
+        if self._host is None:
+            return math.inf
         host = self.host
         if host is None:
-            return time.monotonic() - self._down_since
+            return time.monotonic() - self._host.browser.ended
         if self._starting is not None:  # the thread is at the next one, and sends no pings
             return 0.0
         # They go out with every beat, so silence within two is none.
@@ -153,8 +154,6 @@ class Keeper:
                 return
             if holds_too_much:
                 return
-        self._host = None
-        self._down_since = time.monotonic()
 
     def _end_drained(self) -> None:
         for entry in list(self._draining):

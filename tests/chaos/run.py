@@ -30,7 +30,10 @@ def run(
     pause_s: float = 4.0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Ledger:
-    """Do each fault in turn, again and again in a new order, `pause_s` apart, for `seconds`."""
+    """Do each fault in turn, again and again in a new order, `pause_s` apart, for `seconds`.
+
+    Each is done at least once, however short the run.
+    """
     chance = random.Random(seed)
     ledger = Ledger(DEADLINE_S)
     with small_disk() as disk, running_site() as site:
@@ -52,13 +55,15 @@ def run(
             clients.start(good=4, bad=2)
             end = time.monotonic() + seconds
             pause = threading.Event()
-            while time.monotonic() < end:
+            rounds = 0
+            while not rounds or time.monotonic() < end:
                 for fault in chance.sample(possible, len(possible)):
+                    if rounds and time.monotonic() > end:
+                        break
                     pause.wait(pause_s)
                     tell(f"{max(0, end - time.monotonic()):4.0f} s to go: {fault}")
                     harm.do(fault)
-                    if time.monotonic() > end:
-                        break
+                rounds += 1
             harm.undo()
             clients.stop()
             clients.end_jobs(_JOBS_END_S)
