@@ -25,6 +25,8 @@ from tests.site import running_site
 SITE = "127.0.0.2"
 #: What a page does late, and what it does when it is closed, shall have its time.
 WAIT_MS = 500
+#: At the same time: they mostly wait.
+PAGES = 16
 
 Hits = dict[str, dict[str, int]]
 
@@ -72,7 +74,7 @@ def hits_of(engine: Engine) -> Hits:
                 pages[path] = f"<!doctype html><body>{html}"
                 sources += [{"url": site.url + path.replace("()", "%28%29")}, {"html": html}]
         pages |= {path.replace("()", "%28%29"): html for path, html in pages.items()}
-        with ThreadPoolExecutor(8) as pool:
+        with ThreadPoolExecutor(PAGES) as pool:
             list(pool.map(lambda source: attempt(engine, source), sources))
         found = {
             vector: {kind: canary.hits for kind, canary in its.items()}
@@ -96,7 +98,7 @@ def attempt(engine: Engine, source: dict[str, str]) -> None:
 def engine_with(boundary: bool) -> Iterator[Engine]:
     with ExitStack() as stack:
         stack.enter_context(nullcontext() if boundary else no_boundary())
-        engine = Engine(Settings(egress_allow=SITE, pages_per_browser=8))
+        engine = Engine(Settings(egress_allow=SITE, pages_per_browser=PAGES))
         engine.start()
         stack.callback(engine.close)
         engine.wait_started()

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -181,20 +181,35 @@ def test_every_answer_is_right_or_typed_while_things_die(
     threads = [threading.Thread(target=client) for _ in range(6)]
     for thread in threads:
         thread.start()
-    for _ in range(2):
-        browser = chromium(engine)
-        wait_until(lambda: engine.egress_pid is not None)
-        victims = {"chromium": browser, "driver": browser.parent()}
-        process = victims.get(victim) or psutil.Process(engine.egress_pid)
-        process.kill()
-        wait_until(lambda process=process: gone([process]))
-        assert_renders_again(engine)
-    stop.set()
-    for thread in threads:
-        thread.join(30)
-        assert not thread.is_alive()
+    try:
+        for _ in range(2):
+            process = victim_of(engine, victim)
+            process.kill()
+            wait_until(lambda process=process: gone([process]))
+            assert_renders_again(engine)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
     assert wrong == []
     wait_until(lambda: engine.status.rendering == 0)
+
+
+def victim_of(engine: Engine, kind: str) -> psutil.Process:
+    """Its Chromium, driver or proxy, as soon as there is one that runs."""
+    found: list[psutil.Process] = []
+
+    def find() -> bool:
+        pid = engine.egress_pid if kind == "proxy" else engine.chromium_pid
+        with suppress(psutil.Error):
+            process = psutil.Process(pid) if pid else None
+            process = process.parent() if process and kind == "driver" else process
+            found.extend([process] if process and process.is_running() else [])
+        return bool(found)
+
+    wait_until(find)
+    return found[0]
 
 
 def assert_renders_again(engine: Engine) -> None:
@@ -211,7 +226,7 @@ def test_a_browser_that_stands_still_fails_the_health_check_and_is_replaced(
     make_engine: MakeEngine,
 ) -> None:
     engine = make_engine(render_deadline_s=25)
-    engine._keeper.silence_s = 4.0
+    engine._keeper.silence_s = 7.0
     engine.check()
     frozen = chromium(engine)
     with ThreadPoolExecutor(1) as pool:
@@ -354,10 +369,10 @@ def test_a_browser_is_replaced_after_its_renders_and_no_render_notices(
     first = chromium(engine)
     with ThreadPoolExecutor(4) as pool:
         rendered = 0
-        while engine.status.browser_recycles < 3:
+        while engine.status.browser_recycles < 2:
             assert all(pool.map(lambda _: renders(engine), range(4)))
             rendered += 4
-    assert rendered >= 15
+    assert rendered >= 10
     assert engine.status.browser_restarts == 0
     assert engine.status.retries == 0
     wait_until(lambda: gone([first]))

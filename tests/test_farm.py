@@ -285,7 +285,7 @@ def test_a_second_ctrl_c_ends_all_of_it_at_once(log_path: Path, site: Site) -> N
 
 
 def test_a_worker_is_replaced_after_its_requests_and_none_is_lost(log_path: Path) -> None:
-    with running_farm(log_path, workers=2, max_requests=20) as farm:
+    with running_farm(log_path, workers=2, max_requests=10) as farm:
         before = {worker.pid for worker in farm.workers()}
         load = Load(farm)
         with load.running(4):

@@ -111,7 +111,7 @@ def test_without_its_redis_a_farm_refuses_jobs_and_renders_on(farm: Farm) -> Non
 def test_instances_and_workers_need_share_nothing_but_a_redis(tmp_path: Path) -> None:
     """Two of each, with directories of their own; and nothing is left when the time is over."""
     url = f"unix://{tmp_path}/s"
-    settings = {"redis_url": url, "storage_url": "redis:", "job_ttl_s": 6, "spare_contexts": 0}
+    settings = {"redis_url": url, "storage_url": "redis:", "job_ttl_s": 4, "spare_contexts": 0}
     with ExitStack() as stack:
         enter = stack.enter_context
         enter(ValkeyServer(port=0, data_dir=tmp_path / "v", unix_socket_path=tmp_path / "s"))

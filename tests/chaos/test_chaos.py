@@ -15,7 +15,7 @@ SHORT = [fault for fault in FAULTS if fault not in ("kill job worker", "stop job
 
 @pytest.mark.timeout(180)
 def test_every_answer_is_right_or_typed_in_time_whatever_dies(log_path: Path) -> None:
-    ledger = run(seconds=0, faults=SHORT, seed=5, log_path=log_path, pause_s=2)
+    ledger = run(seconds=0, faults=SHORT, seed=5, log_path=log_path, pause_s=1.5)
     print(ledger.table())
     assert ledger.broken_promises() == []
     assert ledger.right("good") > 50
