@@ -141,7 +141,7 @@ def test_a_reload_reads_the_keys_anew_and_keeps_the_old_ones_if_it_cannot(
         assert "FARM_API_KEYS_PATH" in line["cause"]
 
 
-def start_another(farm: Farm, **settings: object) -> subprocess.CompletedProcess[str]:
+def start_another(**settings: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "farm.cli", "serve"],
         env=environment(**settings),
@@ -156,12 +156,12 @@ def test_a_second_farm_on_the_same_port_or_directory_says_so_and_stops(
     log_path: Path, tmp_path: Path
 ) -> None:
     with running_farm(log_path, workers=1) as farm:
-        second = start_another(farm, port=farm.port, data_dir=tmp_path / "other")
+        second = start_another(port=farm.port, data_dir=tmp_path / "other")
         assert second.returncode == 1
         assert f"FARM_PORT: another program listens on 127.0.0.1:{farm.port}" in second.stderr
         assert not (tmp_path / "other").exists()
         taken = log_path.parent / "data"
-        second = start_another(farm, port=farm.port + 1, data_dir=taken)
+        second = start_another(port=farm.port + 1, data_dir=taken)
         assert second.returncode == 1
         assert f"Another farm uses the directory {taken}" in second.stderr
         assert farm.post("/render", GREEN).status_code == 200
