@@ -12,7 +12,7 @@ from tests.conftest import request_for
 from tests.images import BLUE, LIME, ORANGE, RED, colour, is_filled, opened
 from tests.site import BLUE as BLUE_SVG
 from tests.site import RED as RED_SVG
-from tests.site import Site
+from tests.site import Site, running_site
 
 
 def data_url(svg: bytes) -> str:
@@ -122,6 +122,18 @@ INPUT = "<input id=i value=Ada style='caret-color:red;font-size:60px'>"
 def test_the_text_cursor_is_never_in_the_picture(engine: Engine, html: str) -> None:
     picture = opened(engine.render(request_for(engine, html, waitFor=300)).data)
     assert RED not in {colour for _, colour in picture.getcolors(maxcolors=1 << 20) or []}
+
+
+def test_frames_of_other_sites_are_settled_however_deep(engine: Engine) -> None:
+    """Another process draws each; a text cursor shows whether the farm's script ran there."""
+    pages = {"/inner": page(f"{INPUT}<script>i.focus()</script>")}
+    with running_site("127.0.0.3", pages) as inner, running_site("127.0.0.2", pages) as outer:
+        pages["/outer"] = page(f"<iframe src={inner.url}/inner></iframe>")
+        html = page(f"<iframe src={outer.url}/outer width=500 height=300></iframe>")
+        picture = opened(engine.render(request_for(engine, html, waitFor=300)).data)
+    colours = {colour for _, colour in picture.getcolors(maxcolors=1 << 20) or []}
+    assert RED not in colours
+    assert (0, 0, 0) in colours, "the input's text"
 
 
 def test_a_broken_image_holds_nothing_up(engine: Engine) -> None:

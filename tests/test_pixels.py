@@ -29,9 +29,10 @@ PAGES = pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium like the farm's, driven as Playwright's manual says."""
+    """The farm's Chromium, launched and driven as Playwright's manual says."""
+    chromium = find_chromium(Settings())
     with sync_playwright() as playwright:
-        launched = find_chromium(Settings()).launch(playwright)
+        launched = playwright.chromium.launch(executable_path=chromium.path)
         yield launched
         launched.close()
 

@@ -32,6 +32,7 @@ from playwright.sync_api import Error as PlaywrightError
 from farm.errors import BrowserUnavailable
 from farm.logs import first_line
 from farm.render.chromium import Chromium
+from farm.render.devtools import Browser as DevTools
 
 log = structlog.get_logger()
 
@@ -82,7 +83,7 @@ class BrowserThread:
     def __init__(
         self,
         chromium: Chromium,
-        on_up: Callable[[Browser], None],
+        on_up: Callable[[DevTools], None],
         on_down: Callable[[], None],
     ) -> None:
         self._chromium = chromium
@@ -251,9 +252,9 @@ class BrowserThread:
         _drivers.add(life.driver.pid)
         self._heard = time.monotonic()
         log.info("browser up", chromium_pid=life.process.pid, version=browser.version)
-        self._on_up(browser)
-        self._started.set()
         try:
+            self._on_up(DevTools(life.control))
+            self._started.set()
             # `stop` closes the keeper of a browser that is up; it may have come too early for that.
             if not self._stopping.is_set():
                 with suppress(*PlaywrightFailure):

@@ -289,7 +289,7 @@ class Engine:
         if page is None:  # the process made for it died before it had anything to do
             rendering.tries += 1
             return None
-        if not (page.crashed or page.page.is_closed()):
+        if not page.gone:
             return _internal(exc, rendering)
         error = PageCrashes()
         error.__cause__ = exc

@@ -8,11 +8,11 @@ from functools import partial
 
 import psutil
 import structlog
-from playwright.sync_api import Browser
 
 from farm.egress import Egress
 from farm.render.browser import BrowserThread
 from farm.render.chromium import Chromium
+from farm.render.devtools import Browser as DevTools
 from farm.render.memory import MemoryWatch
 from farm.render.rendering import Rendering
 from farm.render.spares import FreshContexts
@@ -108,7 +108,7 @@ class Host:
         log.warning("browser holds too much memory", memory=f"{excess.tree_bytes >> 20} MiB")
         return True
 
-    def _on_up(self, browser: Browser) -> None:
+    def _on_up(self, browser: DevTools) -> None:
         self.pages = FreshContexts(browser, self._egress, self._spares, self.browser.spawn)
         self.pages.refill()
 

@@ -1,15 +1,13 @@
 """One render, top to bottom: load, settle, wait, capture."""
 
-import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from urllib.parse import urlsplit
-
-from playwright.sync_api import Error as PlaywrightError
 
 from farm.egress import Note
 from farm.errors import NavigationFailed, UrlRefused
+from farm.render.devtools import CommandFailed
 from farm.render.outputs import OUTPUTS, Caps
 from farm.render.spares import Page
 from farm.request import RenderRequest, RenderResult, Timings
@@ -61,13 +59,14 @@ async function () {{
   await Promise.all(images.map((image) => image.decode().catch(() => {{}})));
   if (document.querySelector('[autofocus]')) await new Promise(requestAnimationFrame);
   hideCursor();
+  return {{ frames: window.length, url: location.href }};
 }}
 """
 
 #: A frame of another site is drawn by another process, and a capture does not wait for it. A frame
 #: that cannot be seen never draws: two frames at 60 Hz are enough for one that can.
 _SETTLE_FRAME = f"""
-() => {{
+function () {{
   {_HIDE_CURSOR}
   hideCursor();
   return Promise.race([
@@ -126,12 +125,12 @@ def render(page: Page, request: RenderRequest, caps: Caps, waiting_ms: float) ->
         else:
             _write(page, request.html or "")
     with clock.time("settling_ms"):
-        _settle(page)
+        url = _settle(page)
         if request.options.wait_for:
-            page.page.wait_for_timeout(request.options.wait_for)
+            page.wait(request.options.wait_for)
             # What the page did meanwhile may have brought images, fonts and frames.
-            _settle(page)
-        _check_arrived(page)
+            url = _settle(page)
+        _check_arrived(page, url)
     with clock.time("capturing_ms"):
         base64 = output.capture(page.send, caps)
     return RenderResult(
@@ -152,56 +151,54 @@ def _write(page: Page, html: str) -> None:
 
 
 def _go_to(page: Page, url: str) -> None:
-    try:
-        page.page.goto(url, wait_until="commit", timeout=0)
-    except PlaywrightError as exc:
-        # A page whose process died raises the same as an answer that is no page; this tells them
-        # apart, since it raises where there is no page any more.
-        page.enter_world()
-        raise _why_not_loaded(page.port.notes, exc.message) from exc
+    answer = page.send("Page.navigate", {"url": url})
     page.enter_world()
+    if (error := answer.get("errorText")) is not None:
+        is_download = answer.get("isDownload", False)
+        raise _why_not_loaded(page.port.notes, error, is_download) from CommandFailed(error)
 
 
-def _settle(page: Page) -> None:
-    """Wait until the page has settled; if it goes elsewhere meanwhile, until that has."""
+def _settle(page: Page) -> str:
+    """Wait until the page has settled; if it goes elsewhere meanwhile, until that has.
+
+    Returns the URL that it shows.
+    """
     while True:
         try:
-            page.call(_SETTLE)
-            for frame in page.page.frames[1:]:
-                with suppress(PlaywrightError):  # it may be gone again
-                    frame.evaluate(_SETTLE_FRAME)
-            return
-        except PlaywrightError:
-            if page.page.is_closed():
-                raise
+            shown = page.call(_SETTLE)
+            if shown["frames"]:
+                page.call_in_frames(_SETTLE_FRAME)
+            return str(shown["url"])
+        except CommandFailed:
             page.enter_world()
 
 
-def _check_arrived(page: Page) -> None:
+def _check_arrived(page: Page, url: str) -> None:
     """Raises `UrlRefused` or `NavigationFailed` if the page went to where it could not arrive.
 
     The browser would show an error page of its own.
     """
-    if not page.page.url.startswith("chrome-error:"):
+    if not url.startswith("chrome-error:"):
         return
     url = page.send("Page.getFrameTree")["frameTree"]["frame"].get("unreachableUrl", "")
     host = (urlsplit(url).hostname or "").lower()
     raise _why_not_loaded([note for note in page.port.notes if note.host.lower() == host], "")
 
 
-def _why_not_loaded(notes: list[Note], message: str) -> UrlRefused | NavigationFailed:
+def _why_not_loaded(
+    notes: list[Note], error: str, is_download: bool = False
+) -> UrlRefused | NavigationFailed:
     """From what the egress proxy noted on the way, else from what Chromium says."""
     if notes:
         last = notes[-1]
         if last.refused:
             return UrlRefused(f"The farm's egress policy refuses {last.host}: {last.reason}.")
         return NavigationFailed(f"The URL could not be loaded: {last.reason}.")
-    if "Download is starting" in message:
+    if is_download:
         return NavigationFailed(
             "The URL could not be loaded: its answer is a download, not a page."
         )
-    found = re.search(r"net::(ERR_[A-Z_]+)", message)
-    error = found.group(1) if found else ""
+    error = error.removeprefix("net::")
     reason = _NET_ERRORS.get(error)
     if reason is None and error.startswith(("ERR_CERT_", "ERR_SSL_")):
         reason = "its TLS certificate or handshake is not valid"

@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
-from playwright.sync_api import Browser, BrowserContext, CDPSession
-from playwright.sync_api import Page as PlaywrightPage
 
 from farm.egress import Egress, Port
 from farm.errors import BrowserUnavailable
 from farm.logs import first_line
 from farm.render.browser import PlaywrightFailure
+from farm.render.devtools import Browser as DevTools
+from farm.render.devtools import CommandFailed, Session, TargetGone
 
 log = structlog.get_logger()
 
@@ -26,49 +26,95 @@ _VIEWPORT = (1280, 720)
 
 
 class Page:
-    """A page in a context of its own, with a DevTools session.
+    """A page in a context of its own.
 
     The farm's scripts run in an isolated world, where nothing that the page did to its globals or
     prototypes reaches them.
     """
 
-    def __init__(self, context: BrowserContext, port: Port) -> None:
-        self.context = context
+    def __init__(self, browser: DevTools, port: Port) -> None:
+        self._browser = browser
         #: Its way to the network.
         self.port = port
-        self.page: PlaywrightPage = context.new_page()
-        self.crashed = False
-        # A DevTools command waits for ever for a process that is gone: closing ends it.
-        self.page.on("crash", self._on_crash)
-        self._cdp: CDPSession = context.new_cdp_session(self.page)
-        self._frame_id: str = self.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
-        self.enter_world()
+        context = {
+            "disposeOnDetach": True,
+            "proxyServer": port.url,
+            "proxyBypassList": "<-loopback>",
+        }
+        self._context: str = browser.send("Target.createBrowserContext", context)[
+            "browserContextId"
+        ]
+        try:
+            width, height = _VIEWPORT
+            target = browser.send(
+                "Target.createTarget",
+                {
+                    "url": "about:blank",
+                    "browserContextId": self._context,
+                    "width": width,
+                    "height": height,
+                },
+            )
+            #: Also of its main frame.
+            self._target: str = target["targetId"]
+            self._session = browser.attach(self._target)
+            self.enter_world()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def gone(self) -> bool:
+        """It was closed, by itself or by the farm, or its process died."""
+        return self._session.ended
+
+    @property
+    def crashed(self) -> bool:
+        return self._session.crashed
 
     def send(self, method: str, params: dict[str, Any] | None = None) -> Any:
         """A DevTools command. Raises Playwright's `Error`."""
-        return self._cdp.send(method, params or {})
+        return self._session.send(method, params)
+
+    def wait(self, milliseconds: int) -> None:
+        self._session.sleep(milliseconds / 1000)
+
+    def resize(self, width: int, height: int) -> None:
+        self.send(
+            "Emulation.setDeviceMetricsOverride",
+            {
+                "width": width,
+                "height": height,
+                "screenWidth": width,
+                "screenHeight": height,
+                "deviceScaleFactor": 1,
+                "mobile": False,
+            },
+        )
 
     def enter_world(self) -> None:
         """Make the isolated world of the document that the page shows now."""
-        world = {"frameId": self._frame_id, "worldName": "farm"}
-        self._world: int = self.send("Page.createIsolatedWorld", world)["executionContextId"]
+        self._world = _world(self._session, self._target)
 
-    def call(self, function: str, *arguments: object) -> None:
-        """Call a JavaScript function in the isolated world and wait for its promise."""
-        self.send(
-            "Runtime.callFunctionOn",
-            {
-                "functionDeclaration": function,
-                "arguments": [{"value": argument} for argument in arguments],
-                "executionContextId": self._world,
-                "awaitPromise": True,
-            },
-        )
+    def call(self, function: str, *arguments: object) -> Any:
+        """Call a JavaScript function in the isolated world; returns what its promise gives."""
+        return _call(self._session, self._world, function, *arguments)
+
+    def call_in_frames(self, function: str) -> None:
+        """Call it in every frame but the main one; one that is gone again is passed over."""
+        sessions = [self._session, *self._session.frames()]
+        for session in sessions:
+            with suppress(CommandFailed, TargetGone):
+                tree = session.send("Page.getFrameTree")["frameTree"]
+                for frame_id in _frame_ids(tree):
+                    if frame_id != self._target:
+                        with suppress(CommandFailed):
+                            _call(session, _world(session, frame_id), function)
 
     def close(self) -> None:
         self.port.close()
         with suppress(*PlaywrightFailure):
-            self.context.close()
+            self._browser.send("Target.disposeBrowserContext", {"browserContextId": self._context})
 
     def kill(self) -> None:
         """End the page's process, which works where its closing waits for it.
@@ -78,9 +124,31 @@ class Page:
         with suppress(*PlaywrightFailure):
             self.send("Page.crash")
 
-    def _on_crash(self, _: PlaywrightPage) -> None:
-        self.crashed = True
-        self.close()
+
+def _world(session: Session, frame_id: str) -> int:
+    params = {"frameId": frame_id, "worldName": "farm"}
+    context: int = session.send("Page.createIsolatedWorld", params)["executionContextId"]
+    return context
+
+
+def _call(session: Session, world: int, function: str, *arguments: object) -> Any:
+    answer = session.send(
+        "Runtime.callFunctionOn",
+        {
+            "functionDeclaration": function,
+            "arguments": [{"value": argument} for argument in arguments],
+            "executionContextId": world,
+            "awaitPromise": True,
+            "returnByValue": True,
+        },
+    )
+    return answer["result"].get("value")
+
+
+def _frame_ids(tree: dict[str, Any]) -> Iterator[str]:
+    yield tree["frame"]["id"]
+    for child in tree.get("childFrames", ()):
+        yield from _frame_ids(child)
 
 
 class FreshContexts:
@@ -88,7 +156,7 @@ class FreshContexts:
 
     def __init__(
         self,
-        browser: Browser,
+        browser: DevTools,
         egress: Egress,
         spares: int,
         spawn: Callable[[Callable[[], None]], bool],
@@ -99,6 +167,7 @@ class FreshContexts:
         self._spawn = spawn
         self._ready: deque[Page] = deque()
         self._being_made = 0
+        self._in_use = 0
 
     @property
     def spares(self) -> int:
@@ -106,13 +175,18 @@ class FreshContexts:
 
     @contextmanager
     def page(self, width: int, height: int) -> Iterator[Page]:
-        page = self._take() or self._make()
+        self._in_use += 1
         try:
-            if (width, height) != _VIEWPORT:
-                page.page.set_viewport_size({"width": width, "height": height})
-            yield page
+            page = self._take() or self._make()
+            try:
+                if (width, height) != _VIEWPORT:
+                    page.resize(width, height)
+                yield page
+            finally:
+                page.close()
         finally:
-            page.close()
+            self._in_use -= 1
+            self.refill()
 
     def close(self) -> None:
         """No more pages are wanted: close the spares."""
@@ -126,8 +200,12 @@ class FreshContexts:
             self._ready.popleft().port.close()
 
     def refill(self) -> None:
-        """Have the missing spares made, each in a greenlet of its own."""
-        while len(self._ready) + self._being_made < self._wanted:
+        """Have the missing spares made, each in a greenlet of its own.
+
+        Not while more pages than that are in use: then no processor is free to make them with, and
+        a page that is written to at once never has its empty self drawn.
+        """
+        while self._in_use <= self._wanted and len(self._ready) + self._being_made < self._wanted:
             self._being_made += 1
             if not self._spawn(self._make_spare):
                 self._being_made -= 1
@@ -136,7 +214,7 @@ class FreshContexts:
     def _take(self) -> Page | None:
         while self._ready:
             page = self._ready.popleft()
-            if page.port.alive and not page.page.is_closed():
+            if page.port.alive and not page.gone:
                 break
             page.close()
         else:
@@ -145,24 +223,11 @@ class FreshContexts:
         return page
 
     def _make(self) -> Page:
-        width, height = _VIEWPORT
         port = self._egress.open()
         try:
-            context = self._browser.new_context(
-                viewport={"width": width, "height": height},
-                proxy={"server": port.url},
-                accept_downloads=False,
-                service_workers="block",
-            )
+            return Page(self._browser, port)
         except BaseException:
             port.close()
-            raise
-        try:
-            return Page(context, port)
-        except BaseException:
-            port.close()
-            with suppress(*PlaywrightFailure):
-                context.close()
             raise
 
     def _make_spare(self) -> None:
