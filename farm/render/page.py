@@ -1,8 +1,7 @@
 """One render, top to bottom: load, settle, wait, capture."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from farm.egress import Note
@@ -19,13 +18,13 @@ _PIECE = 1 << 20
 _KEEP_PIECE = "function (piece) { (globalThis.pieces ??= []).push(piece) }"
 
 _WRITE = """
-function (last) {
+const write = (last) => {
   const html = (globalThis.pieces ?? []).join('') + last;
   globalThis.pieces = undefined;
   document.open();
   document.write(html);
   document.close();
-}
+};
 """
 
 #: The text cursor blinks; it is hidden as Playwright's own screenshots do it. Each frame hides its
@@ -44,8 +43,9 @@ const hideCursor = () => {
 #: asked for first, since only a layout tells the document which fonts it needs. `autofocus` is
 #: heeded with the next frame, and printing draws none.
 _SETTLE = f"""
-async function () {{
+const settle = async () => {{
   {_HIDE_CURSOR}
+  const began = performance.now();
   if (document.readyState !== 'complete')
     await new Promise((resolve) => addEventListener('load', resolve, {{ once: true }}));
   await new Promise((resolve) => setTimeout(resolve));
@@ -59,9 +59,13 @@ async function () {{
   await Promise.all(images.map((image) => image.decode().catch(() => {{}})));
   if (document.querySelector('[autofocus]')) await new Promise(requestAnimationFrame);
   hideCursor();
-  return {{ frames: window.length, url: location.href }};
-}}
+  return {{ frames: window.length, url: location.href, ms: performance.now() - began }};
+}};
 """
+
+SETTLE = f"async function () {{ {_SETTLE} return settle(); }}"
+#: In one call, since each costs Python, the driver and the browser a fifth of a millisecond.
+WRITE_AND_SETTLE = f"async function (last) {{ {_WRITE} {_SETTLE} write(last); return settle(); }}"
 
 #: A frame of another site is drawn by another process, and a capture does not wait for it. A frame
 #: that cannot be seen never draws: two frames at 60 Hz are enough for one that can.
@@ -100,14 +104,22 @@ class _Clock:
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = {}
+        self._last = time.perf_counter()
 
-    @contextmanager
-    def time(self, step: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.spent[step] = (time.perf_counter() - started) * 1000
+    def end(self, step: str, ms_ago: float = 0) -> None:
+        """The step is over, or was so long ago; the next one has begun then."""
+        now = time.perf_counter() - ms_ago / 1000
+        self.spent[step] = max(0.0, (now - self._last) * 1000)
+        self._last = now
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """What a page says of itself once it has settled, and how long that took."""
+
+    url: str
+    frames: int
+    ms: float
 
 
 def render(page: Page, request: RenderRequest, caps: Caps, waiting_ms: float) -> RenderResult:
@@ -119,20 +131,21 @@ def render(page: Page, request: RenderRequest, caps: Caps, waiting_ms: float) ->
     """
     output = OUTPUTS[request.options.format]
     clock = _Clock()
-    with clock.time("loading_ms"):
-        if request.url is not None:
-            _go_to(page, request.url)
-        else:
-            _write(page, request.html or "")
-    with clock.time("settling_ms"):
-        url = _settle(page)
-        if request.options.wait_for:
-            page.wait(request.options.wait_for)
-            # What the page did meanwhile may have brought images, fonts and frames.
-            url = _settle(page)
-        _check_arrived(page, url)
-    with clock.time("capturing_ms"):
-        base64 = output.capture(page.send, caps)
+    if request.url is not None:
+        _go_to(page, request.url)
+        clock.end("loading_ms")
+        settled = _settle(page)
+    else:
+        settled = _write(page, request.html or "")
+        clock.end("loading_ms", settled.ms)
+    if request.options.wait_for:
+        page.wait(request.options.wait_for)
+        # What the page did meanwhile may have brought images, fonts and frames.
+        settled = _settle(page)
+    _check_arrived(page, settled.url)
+    clock.end("settling_ms")
+    base64 = output.capture(page.send, caps)
+    clock.end("capturing_ms")
     return RenderResult(
         base64=base64,
         format=output,
@@ -143,11 +156,12 @@ def render(page: Page, request: RenderRequest, caps: Caps, waiting_ms: float) ->
     )
 
 
-def _write(page: Page, html: str) -> None:
+def _write(page: Page, html: str) -> _Settled:
+    """Make it the page's document, and wait until that has settled."""
     last = len(html) - len(html) % _PIECE if len(html) > _PIECE else 0
     for start in range(0, last, _PIECE):
         page.call(_KEEP_PIECE, html[start : start + _PIECE])
-    page.call(_WRITE, html[last:])
+    return _settle(page, WRITE_AND_SETTLE, html[last:])
 
 
 def _go_to(page: Page, url: str) -> None:
@@ -158,19 +172,17 @@ def _go_to(page: Page, url: str) -> None:
         raise _why_not_loaded(page.port.notes, error, is_download) from CommandFailed(error)
 
 
-def _settle(page: Page) -> str:
-    """Wait until the page has settled; if it goes elsewhere meanwhile, until that has.
-
-    Returns the URL that it shows.
-    """
+def _settle(page: Page, function: str = SETTLE, *arguments: str) -> _Settled:
+    """Wait until the page has settled; if it goes elsewhere meanwhile, until that has."""
     while True:
         try:
-            shown = page.call(_SETTLE)
-            if shown["frames"]:
+            settled = _Settled(**page.call(function, *arguments))
+            if settled.frames:
                 page.call_in_frames(_SETTLE_FRAME)
-            return str(shown["url"])
+            return settled
         except CommandFailed:
             page.enter_world()
+            function, arguments = SETTLE, ()
 
 
 def _check_arrived(page: Page, url: str) -> None:
