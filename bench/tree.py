@@ -1,7 +1,10 @@
-"""What a tree of processes holds: memory, open files, processes, zombies."""
+"""What a tree of processes holds and uses: memory, open files, processes, zombies, CPU."""
 
+import threading
+import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
@@ -15,7 +18,7 @@ class Reading:
 
     `memory_mib` is PSS: what n processes share counts as 1/n in each. `zombies` had been dead
     at the look before this one too; every process is a zombie for a moment. `browsers` are the
-    main processes of Chromium.
+    main processes of Chromium. `cpu_s` is what it has used since it began, the dead included.
     """
 
     memory_mib: float
@@ -23,6 +26,7 @@ class Reading:
     processes: int
     zombies: int
     browsers: int
+    cpu_s: float = 0.0
 
 
 class Tree:
@@ -40,6 +44,7 @@ class Tree:
         self._known = {process for process in self._known if process.is_running()}
         total: Counter[str] = Counter()
         pss_bytes = 0
+        cpu_s = 0.0
         dead = set()
         for process in self._known:
             with suppress(psutil.Error):
@@ -50,6 +55,8 @@ class Tree:
                 total["processes"] += 1
                 total["browsers"] += is_browser(process)
                 total["files"] += process.num_fds()
+                # A child's time is its parent's once it has been reaped.
+                cpu_s += sum(process.cpu_times()[:4])
                 pss_bytes += process.memory_full_info().pss
         zombies, self._dead = len(dead & self._dead), dead
         return Reading(
@@ -58,8 +65,36 @@ class Tree:
             processes=total["processes"],
             zombies=zombies,
             browsers=total["browsers"],
+            cpu_s=round(cpu_s, 2),
         )
 
     def survivors(self, timeout_s: float) -> list[psutil.Process]:
         """Those of it that still run after so long."""
         return psutil.wait_procs(self._known, timeout_s)[1]
+
+
+#: Moments by `time.monotonic()`, and what was seen then.
+Samples = list[tuple[float, Reading]]
+
+
+@contextmanager
+def sampling(root: psutil.Process, every_s: float = 1.0) -> Iterator[Samples]:
+    """Look at a tree now, once in so many seconds, and at the end."""
+    tree = Tree(root)
+    samples: Samples = []
+    over = threading.Event()
+
+    def sample() -> None:
+        while True:
+            samples.append((time.monotonic(), tree.read()))
+            if over.wait(every_s):
+                break
+        samples.append((time.monotonic(), tree.read()))
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        thread.join()
