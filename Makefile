@@ -1,7 +1,7 @@
 # What people run. Settings are environment variables; `PORT=8080 make run` and
 # `make run PORT=8080` both reach the farm.
 .SILENT:
-.PHONY: help run test chaos soak overload setup lint lock clean
+.PHONY: help run test bench chaos soak overload setup lint lock clean
 
 # For pytest, `make test ARGS='-k health'`, or for the lock, `make lock ARGS=--upgrade`.
 ARGS ?=
@@ -15,6 +15,10 @@ run:  ## Start the farm; installs what it needs first
 
 test: setup  ## Run the tests; ARGS go to pytest
 	.venv/bin/pytest $(ARGS)
+
+bench:  ## Measure everything, 20 minutes; QUICK=1: three; PEERS=1: beside other services
+	conf/setup bench
+	.venv/bin/python -m bench $(if $(QUICK),--quick) $(if $(PEERS),--peers)
 
 chaos: setup  ## Kill and stop everything under load for ten minutes; ARGS: --seconds 60
 	.venv/bin/python -m tests.chaos $(ARGS)

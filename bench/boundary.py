@@ -17,7 +17,7 @@ from contextlib import contextmanager, nullcontext
 
 import click
 
-from bench.throughput import HTML, is_right
+from bench.workloads import SIMPLE, Workload
 from farm.render import Engine
 from farm.request import HTML_OR_URL, RenderRequest
 from farm.settings import Settings
@@ -70,7 +70,7 @@ def rate(engine: Engine, source: dict[str, str], clients: int, seconds: float) -
         for count in itertools.count():
             if time.monotonic() > end:
                 return count
-            assert is_right(engine.render(request).data)
+            assert not Workload("any").problem(engine.render(request).data)
         raise AssertionError
 
     with ThreadPoolExecutor(clients) as pool:
@@ -84,7 +84,10 @@ def main(seconds: float, rounds: int) -> None:
     settings = Settings(egress_allow=SITES, pages_per_browser=16)
     rates: dict[tuple[str, str], list[float]] = {}
     with slow_site() as url:
-        work = {"simple HTML, 8 at a time": ({"html": HTML}, 8), "slow URL, 32": ({"url": url}, 32)}
+        work = {
+            "simple HTML, 8 at a time": (SIMPLE.body(""), 8),
+            "slow URL, 32": ({"url": url}, 32),
+        }
         for _ in range(rounds):
             for way in ("direct", "through the proxy"):
                 engine = Engine(settings)

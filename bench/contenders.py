@@ -69,7 +69,7 @@ class Contender(ABC):
             )
             root = self.root or psutil.Process(process.pid)
             # The load has not begun yet: locust and the limit take a moment to be there.
-            with sampling(root) as samples:
+            with sampling(root, min(1.0, seconds / 5)) as samples:
                 printed, _ = process.communicate(timeout=seconds + 120)
             if not path.exists():
                 raise RuntimeError(f"{self.name}: no answers. It printed:\n{printed}")

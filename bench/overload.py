@@ -12,7 +12,6 @@ of them is printed. Its own lateness is in the times it measures.
 
 import asyncio
 import json
-import math
 import sys
 import tempfile
 import time
@@ -24,7 +23,8 @@ from pathlib import Path
 
 import click
 
-from bench.throughput import HTML, is_right
+from bench.answers import percentile
+from bench.workloads import SIMPLE
 from farm.settings import Settings
 from tests.farm_process import Farm, running_farm
 
@@ -90,7 +90,7 @@ class Answer:
 def judge_render(answer: Answer) -> str:
     """`right`, a code of the contract, or what is wrong, which has a blank in it."""
     if answer.status == 200:
-        return "right" if is_right(answer.body) else "wrong image"
+        return "right" if not SIMPLE.problem(answer.body) else "wrong image"
     code = answer.code
     if answer.status == 503 and int(answer.headers.get(b"retry-after", b"0")) < 1:
         return f"{code} without Retry-After"
@@ -130,7 +130,7 @@ class Generator:
 
     def __init__(self, farm: Farm) -> None:
         self._port = farm.port
-        body = json.dumps({"html": HTML}).encode()
+        body = json.dumps(SIMPLE.body("")).encode()
         self._render = self._head("POST", "/render") + (
             b"Content-Type: application/json\r\nAccept: image/png\r\nContent-Length: %d\r\n\r\n%b"
             % (len(body), body)
@@ -192,6 +192,8 @@ class Overload:
 
     rate: float
     seconds: float
+    #: Renders a second that the farm did before, without overload.
+    peak: float = 0.0
     sent: int = 0
     in_time: int = 0
     #: Share of one core that the generator took.
@@ -200,6 +202,17 @@ class Overload:
     late_s: list[float] = field(default_factory=list)
     renders: Books = field(default_factory=Books)
     probes: dict[str, Books] = field(default_factory=dict)
+    #: Answers that may not be, and how often they were.
+    faults: list[dict[str, int]] = field(default_factory=list)
+
+    @property
+    def accepted(self) -> float:
+        """Right answers a second, while requests were being sent."""
+        return self.in_time / self.seconds
+
+    @property
+    def refused_s(self) -> list[float]:
+        return self.renders.times.get("busy", [])
 
 
 async def open_loop(generator: Generator, rate: float, seconds: float) -> Overload:
@@ -234,28 +247,21 @@ async def open_loop(generator: Generator, rate: float, seconds: float) -> Overlo
     return result
 
 
-def percentile(values: list[float], share: float) -> float:
-    """The least value that so large a share of them does not exceed; NaN for none."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan
-
-
 def times_row(what: str, times: list[float]) -> str:
     figures = [percentile(times, share) * 1000 for share in (0.5, 0.95, 0.99, 1)]
     return f"| {what} | {len(times)} | " + " | ".join(f"{ms:.0f}" for ms in figures) + " |"
 
 
-def report(peak: float, result: Overload) -> None:
-    books = result.renders
-    accepted = result.in_time / result.seconds
-    refused = books.times.get("busy", [])
+def report(result: Overload) -> None:
+    books, peak = result.renders, result.peak
+    refused = result.refused_s
     waits = sorted(books.retry_after_s)
     others = {w: len(t) for w, t in books.times.items() if w not in ("right", "busy")}
     print("| overload | |\n|---|---|")
     print(f"| peak, {PEAK_CLIENTS} clients in a loop | {peak:.1f} renders/s |")
     print(f"| offered | {result.rate:.0f} requests/s for {result.seconds:.0f} s: {result.sent} |")
-    print(f"| accepted | {books.count('right')}, {accepted:.1f} renders/s |")
-    print(f"| of the peak (goal: at least 0.90) | {accepted / peak:.2f} |")
+    print(f"| accepted | {books.count('right')}, {result.accepted:.1f} renders/s |")
+    print(f"| of the peak (goal: at least 0.90) | {result.accepted / peak:.2f} |")
     span = f", `Retry-After` {waits[0]} to {waits[-1]} s" if waits else ""
     print(f"| refused as busy | {len(refused)}{span} |")
     print(f"| other answers (goal: none) | {others or 'none'} |")
@@ -272,23 +278,21 @@ def report(peak: float, result: Overload) -> None:
             print(f"| … of them | { ({w: len(t) for w, t in probe.times.items()}) } | | | | |")
 
 
-async def measure(farm: Farm, seconds: float, peak_s: float, factor: float) -> bool:
-    """Print the figures; whether every answer was right, or an error of the contract."""
+async def measure(farm: Farm, seconds: float, peak_s: float, factor: float) -> Overload:
+    """Raises `RuntimeError` if not one render of the peak was right."""
     generator = Generator(farm)
     await closed_loop(generator, 4, min(3.0, peak_s))
     began = time.monotonic()
     before = await closed_loop(generator, PEAK_CLIENTS, peak_s)
     peak = before.count("right") / (time.monotonic() - began)
     if not peak:
-        print(f"There is no peak: {before.faults or list(before.times)}")
-        return False
+        raise RuntimeError(f"There is no peak: {before.faults or list(before.times)}")
     result = await open_loop(generator, factor * peak, seconds)
-    report(peak, result)
-    all_books = [before, result.renders, *result.probes.values()]
-    faults = [books.faults for books in all_books if books.faults]
-    if faults:
-        print(f"\nWrong, or none of the contract's: {faults}")
-    return not faults
+    result.peak = peak
+    result.faults = [
+        books.faults for books in (before, result.renders, *result.probes.values()) if books.faults
+    ]
+    return result
 
 
 @click.command()
@@ -301,8 +305,11 @@ def main(seconds: float, peak_seconds: float, factor: float) -> None:
         tempfile.TemporaryDirectory() as folder,
         running_farm(Path(folder) / "log", workers=Settings().worker_count) as farm,
     ):
-        right = asyncio.run(measure(farm, seconds, peak_seconds, factor))
-    sys.exit(0 if right else 1)
+        result = asyncio.run(measure(farm, seconds, peak_seconds, factor))
+    report(result)
+    if result.faults:
+        print(f"\nWrong, or none of the contract's: {result.faults}")
+    sys.exit(1 if result.faults else 0)
 
 
 if __name__ == "__main__":

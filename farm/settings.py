@@ -68,10 +68,10 @@ class Settings(BaseSettings):
         "cgroup's quota, at least one (four busy pages of one browser fill two cores).",
     )
     pages_per_browser: int = Field(
-        8, ge=1, le=64, description="Pages a browser renders at the same time."
+        16, ge=1, le=64, description="Pages a browser renders at the same time."
     )
     max_waiting: int = Field(
-        56, ge=0, le=1000, description="Renders that may wait in a worker's line for a page."
+        48, ge=0, le=1000, description="Renders that may wait in a worker's line for a page."
     )
     spare_contexts: int = Field(
         2, ge=0, le=16, description="Browser contexts made ahead of the requests, in each worker."

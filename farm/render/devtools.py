@@ -13,7 +13,6 @@ Source: https://chromedevtools.github.io/devtools-protocol/tot/Target/
 
 import asyncio
 import json
-from functools import partial
 from typing import Any, Protocol
 
 import greenlet
@@ -21,6 +20,10 @@ from playwright.sync_api import CDPSession
 from playwright.sync_api import Error as PlaywrightError
 
 Params = dict[str, Any]
+
+_MESSAGE = "Target.receivedMessageFromTarget"
+_ATTACHED = "Target.attachedToTarget"
+_DETACHED = "Target.detachedFromTarget"
 
 
 class CommandFailed(PlaywrightError):
@@ -80,15 +83,13 @@ class _Sessions:
 
     def hear(self, method: str, params: Params) -> None:
         """An event of the sender's."""
-        match method:
-            case "Target.receivedMessageFromTarget":
-                if (session := self._open.get(params["sessionId"])) is not None:
-                    session.hear(json.loads(params["message"]))
-            case "Target.attachedToTarget":
-                self.add(params["sessionId"])
-            case "Target.detachedFromTarget":
-                if (session := self._open.pop(params["sessionId"], None)) is not None:
-                    session.end()
+        if method == _MESSAGE:
+            if (session := self._open.get(params["sessionId"])) is not None:
+                session.hear(json.loads(params["message"]))
+        elif method == _ATTACHED:
+            self.add(params["sessionId"])
+        elif method == _DETACHED and (gone := self._open.pop(params["sessionId"], None)):
+            gone.end()
 
     def end(self) -> None:
         while self._open:
@@ -101,8 +102,9 @@ class Browser:
     def __init__(self, cdp: CDPSession) -> None:
         self._cdp = cdp
         self._pages = _Sessions(self)
-        for event in ("Target.receivedMessageFromTarget", "Target.detachedFromTarget"):
-            cdp.on(event, partial(self._pages.hear, event))
+        # Playwright looks at a listener's signature at each event: of a plain function it is cheap.
+        cdp.on(_MESSAGE, lambda params: self._pages.hear(_MESSAGE, params))
+        cdp.on(_DETACHED, lambda params: self._pages.hear(_DETACHED, params))
 
     def send(self, method: str, params: Params | None = None) -> Any:
         """Raises Playwright's `Error`."""
