@@ -66,6 +66,8 @@ VECTORS = {
         ["importScripts('$http')"])))</script>""",
     "shared worker": """<script>new SharedWorker(URL.createObjectURL(new Blob(
         ["fetch('$http', {mode: 'no-cors'})"])))</script>""",
+    "service worker": """<script>
+        navigator.serviceWorker?.register('/worker.js?to=$http', {scope: '/$host/'})</script>""",
     "redirect at hop 1": "<img src='$hop$http'>",
     "redirect at hop 3": "<img src='$hop$hop$hop$http'>",
     "redirect of a frame": "<iframe src='$hop$http'></iframe>",

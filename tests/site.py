@@ -1,5 +1,6 @@
 """A local web site whose pages behave in every way that a render may meet."""
 
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -67,6 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._page(b"<body style='margin:0'><img src=/endless.svg>")
             case "/with-slow-image":
                 self._page(b"<body style='margin:0'><img src=/slow.svg>")
+            case "/worker.js":
+                script = f"fetch({json.dumps(to)}, {{mode: 'no-cors'}})"
+                self._send(200, "text/javascript", script.encode())
             case "/set-cookie":
                 self._page(b"<p>set", headers={"Set-Cookie": "seen=yes; Path=/"})
             case _ if path in self.site.pages:

@@ -23,9 +23,8 @@ def runner() -> Iterator[Runner]:
     thread.stop()
 
 
-def opened(browser: Browser, html: str = "") -> Session:
-    page = browser.send("Target.createTarget", {"url": f"data:text/html,{html}"})["targetId"]
-    return browser.attach(page)
+def opened(browser: Browser) -> Session:
+    return browser.attach(browser.send("Target.createTarget", {"url": "about:blank"})["targetId"])
 
 
 def evaluated(session: Session, expression: str) -> object:

@@ -105,6 +105,8 @@ class Browser:
         # Playwright looks at a listener's signature at each event: of a plain function it is cheap.
         cdp.on(_MESSAGE, lambda params: self._pages.hear(_MESSAGE, params))
         cdp.on(_DETACHED, lambda params: self._pages.hear(_DETACHED, params))
+        #: The headless shell: no dialogs, no downloads, and pages as large as asked for.
+        self.is_shell = self.send("Browser.getVersion")["product"].startswith("HeadlessChrome/")
 
     def send(self, method: str, params: Params | None = None) -> Any:
         """Raises Playwright's `Error`."""
@@ -136,14 +138,16 @@ class Session:
             raise TargetGone("the target is gone")
         self._last_number = number = self._last_number + 1
         reply = self._replies[number] = _Reply()
-        message = json.dumps({"id": number, "method": method, "params": params or {}})
         try:
-            self._sender.send(
-                "Target.sendMessageToTarget", {"sessionId": self._id, "message": message}
-            )
+            self._post(number, method, params or {})
             return reply.wait()
         finally:
             self._replies.pop(number, None)
+
+    def _post(self, number: int, method: str, params: Params) -> None:
+        message = json.dumps({"id": number, "method": method, "params": params})
+        params = {"sessionId": self._id, "message": message}
+        self._sender.send("Target.sendMessageToTarget", params)
 
     def sleep(self, seconds: float) -> None:
         """Let others run for so long. Raises `TargetGone`."""
@@ -169,6 +173,8 @@ class Session:
             if message["method"] == "Inspector.targetCrashed":
                 self.crashed = True
                 self.end()
+            elif message["method"] == "Page.javascriptDialogOpening":
+                self._post(0, "Page.handleJavaScriptDialog", {"accept": False})
             else:
                 self._frames.hear(message["method"], message["params"])
         elif (reply := self._replies.get(message["id"])) is not None:

@@ -58,6 +58,8 @@ class Page:
             #: Also of its main frame.
             self._target: str = target["targetId"]
             self._session = browser.attach(self._target)
+            if not browser.is_shell:
+                self._tame()
             self.enter_world()
         except BaseException:
             self.close()
@@ -91,6 +93,13 @@ class Page:
                 "mobile": False,
             },
         )
+
+    def _tame(self) -> None:
+        """What the headless shell needs not be told: dialogs are dismissed, downloads refused."""
+        self.send("Page.enable")  # says when there is a dialog, which is then dismissed
+        refusal = {"behavior": "deny", "browserContextId": self._context}
+        self._browser.send("Browser.setDownloadBehavior", refusal)
+        self.resize(*_VIEWPORT)
 
     def enter_world(self) -> None:
         """Make the isolated world of the document that the page shows now."""
