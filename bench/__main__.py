@@ -55,7 +55,7 @@ class Effort:
 
 
 WHOLE = Effort(3, 6, (2, 4, 8, 16, 32, 50), 150, 60, 3000, 30)
-QUICK = Effort(1, 2, (8, 50), 40, 8, 0, 10)
+QUICK = Effort(1, 2, (50,), 30, 6, 0, 8)
 
 
 class Progress:
