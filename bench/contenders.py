@@ -10,17 +10,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.request import urlopen
 
 import psutil
 
 from bench.answers import Answers
+from bench.servers import wait_for
 from bench.tree import Samples, sampling
 from bench.workloads import Workload
 from farm.render.chromium import find_chromium
@@ -30,7 +29,6 @@ from tests.farm_process import Farm, free_port
 PEERS = Path(__file__).with_name("peers")
 #: What comes before is not counted: clients begin, spares are used up, pages fill.
 WARM_UP_S = 1.0
-_START_TIMEOUT_S = 60.0
 
 
 @dataclass
@@ -181,22 +179,10 @@ def peers(progress: Callable[[str], None]) -> Iterator[list[Server]]:
             port = free_port()
             process = subprocess.Popen(["node", PEERS / program, str(port), chromium, pages])
             processes.append(process)
-            _wait_for(f"http://127.0.0.1:{port}/health", process)
+            wait_for(f"http://127.0.0.1:{port}/health", process)
             servers.append(Server(name, f"http://127.0.0.1:{port}", psutil.Process(process.pid)))
         yield servers
     finally:
         for process in processes:
             process.send_signal(signal.SIGTERM)
             process.wait(20)
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + _START_TIMEOUT_S
-    while True:
-        try:
-            urlopen(url).close()
-            return
-        except OSError:
-            if process.poll() is not None or time.monotonic() > end:
-                raise
-            time.sleep(0.05)

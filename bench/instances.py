@@ -4,12 +4,11 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.request import urlopen
 
+from bench.servers import wait_for
 from tests.farm_process import Farm, free_port, running_farm
 
 CONF = Path(__file__).parents[1] / "conf" / "nginx.conf"
@@ -39,7 +38,7 @@ def running_nginx(farms: list[Farm]) -> Iterator[str]:
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         url = f"http://127.0.0.1:{port}"
         try:
-            _wait_for(url + "/health", process)
+            wait_for(url + "/health", process)
             yield url
         finally:
             process.terminate()
@@ -55,15 +54,3 @@ def running_farms(count: int, folder: Path, **settings: object) -> Iterator[list
             own.mkdir(mode=0o755)
             farms.append(stack.enter_context(running_farm(own / "log", workers=1, **settings)))
         yield farms
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 10
-    while True:
-        try:
-            urlopen(url).close()
-            return
-        except OSError:
-            if process.poll() is not None or time.monotonic() > end:
-                raise
-            time.sleep(0.05)

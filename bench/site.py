@@ -8,11 +8,10 @@
 import asyncio
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.request import urlopen
 
+from bench.servers import wait_for
 from tests.farm_process import free_port
 
 PAGE_S, RESOURCE_S, LONG_S = 0.3, 0.2, 2.0
@@ -71,15 +70,7 @@ def running_site() -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen([sys.executable, "-m", "bench.site", str(port)])
     try:
-        end = time.monotonic() + 10
-        while True:
-            try:
-                urlopen(url).close()
-                break
-            except OSError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.05)
+        wait_for(url, process)
         yield url
     finally:
         process.terminate()
