@@ -94,6 +94,8 @@ def test_a_page_that_is_gone_is_told_at_once(runner: Runner) -> None:
         with pytest.raises(TargetGone):
             session.send("Page.crash")
         assert session.crashed
+        with pytest.raises(TargetGone):
+            session.sleep(60)
         session.send("Page.enable")
 
     with pytest.raises(TargetGone):

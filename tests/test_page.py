@@ -2,12 +2,15 @@
 
 import threading
 import urllib.parse
+from collections.abc import Callable
 
 import pypdfium2
 import pytest
 
-from farm.errors import NavigationFailed, PageCrashes
+from farm.errors import InternalError, NavigationFailed, PageCrashes
 from farm.render import Engine
+from farm.render import page as page_render
+from farm.render.spares import Page
 from tests.conftest import request_for
 from tests.images import BLUE, LIME, ORANGE, RED, colour, is_filled, opened
 from tests.site import BLUE as BLUE_SVG
@@ -134,6 +137,52 @@ def test_frames_of_other_sites_are_settled_however_deep(engine: Engine) -> None:
     colours = {colour for _, colour in picture.getcolors(maxcolors=1 << 20) or []}
     assert RED not in colours
     assert (0, 0, 0) in colours, "the input's text"
+
+
+def test_frames_that_come_and_go_hold_nothing_up(engine: Engine) -> None:
+    with running_site("127.0.0.2", {"/frame": page("frame")}) as other:
+        script = f"""
+            document.body.style.background = 'lime';
+            setInterval(() => {{
+              document.querySelectorAll('iframe').forEach((frame) => frame.remove());
+              for (let n = 0; n < 3; n++)
+                document.body.append(Object.assign(document.createElement('iframe'),
+                  {{ src: '{other.url}/frame', height: 20 }}));
+            }}, 5)
+        """
+        for _ in range(3):
+            result = engine.render(request_for(engine, page(f"<script>{script}</script>")))
+            assert colour(result.data, 600, 600) == LIME
+
+
+def test_a_worker_that_never_rests_holds_nothing_up(engine: Engine) -> None:
+    worker = "new Worker(URL.createObjectURL(new Blob(['for (;;);'])))"
+    html = page(
+        f"<iframe></iframe><script>{worker};document.body.style.background = 'lime'</script>"
+    )
+    assert colour(engine.render(request_for(engine, html)).data, 600, 600) == LIME
+
+
+@pytest.mark.parametrize("size", [{}, {"width": 900, "height": 700}], ids=["default", "other"])
+def test_the_screen_is_as_large_as_the_viewport(engine: Engine, size: dict[str, int]) -> None:
+    html = page(
+        "<script>if (screen.width === innerWidth && screen.height === innerHeight)"
+        " document.body.style.background = 'lime'</script>"
+    )
+    assert is_filled(engine.render(request_for(engine, html, **size)).data, LIME)
+
+
+@pytest.mark.parametrize("fault", ["throws", "never ran"])
+def test_without_the_farms_own_script_there_is_no_picture(
+    make_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    engine = make_engine(spare_contexts=0)
+    if fault == "throws":
+        monkeypatch.setattr(page_render, "WRITE_AND_SETTLE", "function () { throw Error(1) }")
+    else:
+        monkeypatch.setattr(Page, "enter_world", lambda page: setattr(page, "_world", 9_999))
+    with pytest.raises(InternalError):
+        engine.render(request_for(engine, page("x")))
 
 
 def test_a_broken_image_holds_nothing_up(engine: Engine) -> None:

@@ -40,6 +40,8 @@ _ARGUMENTS = (
     "--disable-quic",
     # Popups are not opened at all: a thousand of them held the browser up for half a minute.
     "--block-new-web-contents",
+    # A page that was not told its size has the default viewport, and a screen as large.
+    "--screen-info={1280x720}",
 )
 #: Of what Playwright adds: capturing from a new surface costs a fifth of the GPU process's time,
 #: and gives the same pixels.

@@ -13,6 +13,7 @@ Source: https://chromedevtools.github.io/devtools-protocol/tot/Target/
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any, Protocol
 
 import greenlet
@@ -86,7 +87,7 @@ class _Sessions:
         if method == _MESSAGE:
             if (session := self._open.get(params["sessionId"])) is not None:
                 session.hear(json.loads(params["message"]))
-        elif method == _ATTACHED:
+        elif method == _ATTACHED and params["targetInfo"]["type"] == "iframe":  # not its workers
             self.add(params["sessionId"])
         elif method == _DETACHED and (gone := self._open.pop(params["sessionId"], None)):
             gone.end()
@@ -151,6 +152,8 @@ class Session:
 
     def sleep(self, seconds: float) -> None:
         """Let others run for so long. Raises `TargetGone`."""
+        if self.ended:
+            raise TargetGone("the target is gone")
         self._last_number = number = self._last_number + 1
         reply = self._replies[number] = _Reply()
         timer = asyncio.get_running_loop().call_later(seconds, reply.give, None)
@@ -161,12 +164,18 @@ class Session:
             self._replies.pop(number, None)
 
     def frames(self) -> "list[Session]":
-        """Frames below it that other processes draw, those in them included."""
+        """Frames below it that other processes draw, those in them included.
+
+        A frame may go at any time, and that is not said; raises `TargetGone` for the target itself.
+        """
         # They are attached to before this is answered.
         params = {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": False}
         self.send("Target.setAutoAttach", params)
         frames = self._frames.all()
-        return frames + [inner for frame in frames for inner in frame.frames()]
+        for frame in list(frames):
+            with suppress(CommandFailed, TargetGone):
+                frames += frame.frames()
+        return frames
 
     def hear(self, message: Params) -> None:
         if "id" not in message:

@@ -80,6 +80,9 @@ function () {{
 }}
 """
 
+#: What Chromium says of a call into a world that was gone before it.
+_NEVER_RAN = "Cannot find context"
+
 #: Chromium's network errors (net/base/net_error_list.h) in words for the caller.
 _NET_ERRORS = {
     "ERR_NAME_NOT_RESOLVED": "its host name is not known",
@@ -165,7 +168,10 @@ def _write(page: Page, html: str) -> _Settled:
 
 
 def _go_to(page: Page, url: str) -> None:
-    answer = page.send("Page.navigate", {"url": url})
+    try:
+        answer = page.send("Page.navigate", {"url": url})
+    except CommandFailed as failure:
+        raise _why_not_loaded([], "") from failure
     page.enter_world()
     if (error := answer.get("errorText")) is not None:
         is_download = answer.get("isDownload", False)
@@ -180,7 +186,9 @@ def _settle(page: Page, function: str = SETTLE, *arguments: str) -> _Settled:
             if settled.frames:
                 page.call_in_frames(_SETTLE_FRAME)
             return settled
-        except CommandFailed:
+        except CommandFailed as failure:
+            if arguments and _NEVER_RAN in str(failure):
+                raise  # what was to be written is not there
             page.enter_world()
             function, arguments = SETTLE, ()
 

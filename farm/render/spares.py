@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
+from playwright.sync_api import Error as PlaywrightError
 
 from farm.egress import Egress, Port
 from farm.errors import BrowserUnavailable
@@ -25,6 +26,10 @@ log = structlog.get_logger()
 _VIEWPORT = (1280, 720)
 
 
+class ScriptFailed(PlaywrightError):
+    """A function of the farm's threw; the message is its exception's."""
+
+
 class Page:
     """A page in a context of its own.
 
@@ -34,6 +39,8 @@ class Page:
 
     def __init__(self, browser: DevTools, port: Port) -> None:
         self._browser = browser
+        #: Known for good once it is closed.
+        self._gone: bool | None = None
         #: Its way to the network.
         self.port = port
         context = {
@@ -62,13 +69,13 @@ class Page:
                 self._tame()
             self.enter_world()
         except BaseException:
-            self.close()
+            self._dispose()
             raise
 
     @property
     def gone(self) -> bool:
-        """It was closed, by itself or by the farm, or its process died."""
-        return self._session.ended
+        """It closed itself, or its process died, before the farm closed it."""
+        return self._session.ended if self._gone is None else self._gone
 
     @property
     def crashed(self) -> bool:
@@ -110,7 +117,10 @@ class Page:
         return _call(self._session, self._world, function, *arguments)
 
     def call_in_frames(self, function: str) -> None:
-        """Call it in every frame but the main one; one that is gone again is passed over."""
+        """Call it in every frame but the main one; one that is gone again is passed over.
+
+        Raises `TargetGone` if the page is.
+        """
         sessions = [self._session, *self._session.frames()]
         for session in sessions:
             with suppress(CommandFailed, TargetGone):
@@ -119,8 +129,14 @@ class Page:
                     if frame_id != self._target:
                         with suppress(CommandFailed):
                             _call(session, _world(session, frame_id), function)
+        if self._session.ended:
+            raise TargetGone("the page is gone")
 
     def close(self) -> None:
+        self._gone = self.gone
+        self._dispose()
+
+    def _dispose(self) -> None:
         self.port.close()
         with suppress(*PlaywrightFailure):
             self._browser.send("Target.disposeBrowserContext", {"browserContextId": self._context})
@@ -141,6 +157,7 @@ def _world(session: Session, frame_id: str) -> int:
 
 
 def _call(session: Session, world: int, function: str, *arguments: object) -> Any:
+    """Raises `CommandFailed` if the world is gone, or goes before there is an answer."""
     answer = session.send(
         "Runtime.callFunctionOn",
         {
@@ -151,6 +168,8 @@ def _call(session: Session, world: int, function: str, *arguments: object) -> An
             "returnByValue": True,
         },
     )
+    if (exception := answer.get("exceptionDetails")) is not None:
+        raise ScriptFailed(exception.get("exception", {}).get("description", exception["text"]))
     return answer["result"].get("value")
 
 

@@ -69,8 +69,9 @@ class _Watch:
             entry = (due, next(self._count), deadline)
             heapq.heappush(self._deadlines, entry)
             if self._thread is None:  # not before: it would not outlive a fork
-                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                thread.start()
+                self._thread = thread
             elif self._deadlines[0] is entry:
                 self._change.notify()
 
