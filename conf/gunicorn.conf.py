@@ -11,11 +11,15 @@ import sys
 import structlog
 from gunicorn.workers.gthread import ThreadWorker
 
-from farm import logs, wsgi
-from farm.errors import StartError
-from farm.jobs import broker
-from farm.render.chromium import find_chromium
-from farm.settings import Settings
+from farm.metrics import folder
+
+folder.remove_at_exit(folder.share())  # before anything that counts is imported
+
+from farm import logs, wsgi  # noqa: E402
+from farm.errors import StartError  # noqa: E402
+from farm.jobs import broker  # noqa: E402
+from farm.render.chromium import find_chromium  # noqa: E402
+from farm.settings import Settings  # noqa: E402
 
 
 def _load():

@@ -18,6 +18,7 @@ from farm.jobs import dashboard as jobs_dashboard
 from farm.jobs.files import open_swept_storage
 from farm.jobs.worker import Worker
 from farm.machine import is_taken
+from farm.metrics import folder
 from farm.render import Engine
 from farm.render.chromium import find_chromium
 from farm.request import RenderRequest
@@ -41,6 +42,7 @@ def serve() -> None:
         if is_taken(farm_settings.host, farm_settings.port):
             where = f"{farm_settings.host}:{farm_settings.port}"
             raise StartError(f"FARM_PORT: another program listens on {where} already.")
+        folder.share()
         if farm_settings.embedded:
             sys.exit(supervisor.run(farm_settings, command))
     except StartError as exc:

@@ -6,3 +6,8 @@ from datetime import UTC, datetime
 def timestamp() -> str:
     """Now, in UTC, with milliseconds: `2024-01-15T10:30:45.123Z`."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def age_s(moment: str) -> float:
+    """Seconds since a `timestamp`; 0 if a clock was set back meanwhile."""
+    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())

@@ -89,6 +89,20 @@ def file_name(job_id: str) -> str:
     return FILES + job_id
 
 
+@dataclass(frozen=True)
+class QueueFigures:
+    """The job queue at one moment, the same for every instance.
+
+    `oldest_s`: for how long the oldest job has waited; 0 if none waits. `storage_bytes`: of the
+    jobs' inputs and files as of the last sweep; None if there was none yet.
+    """
+
+    name: str
+    waiting: int
+    oldest_s: float
+    storage_bytes: int | None
+
+
 class JobQueue(Protocol):
     """The job queue. All methods raise `QueueUnavailable` within a second if it is gone.
 
@@ -122,3 +136,6 @@ class JobQueue(Protocol):
 
     def cancel(self, job_id: str, caller: str | None = None) -> Record:
         """End a job that waits or runs. Raises `NotFound` or `AlreadyFinished`."""
+
+    def figures(self) -> QueueFigures:
+        """What waits, and for how long."""

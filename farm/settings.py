@@ -271,6 +271,13 @@ class Settings(BaseSettings):
         description="Password that `farm dashboard` asks for, the user being `farm`. Unset: "
         "none, and then it listens on loopback only.",
     )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="TCP port on which `farm worker` answers `/metrics` to Prometheus, on "
+        "FARM_HOST; 0: none. `farm serve` answers it beside its API.",
+    )
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="`json`: one object a line; `text`: for people; `auto`: by terminal."
     )

@@ -10,6 +10,7 @@ from farm.errors import StartError
 from farm.jobs import broker
 from farm.jobs.files import open_swept_storage
 from farm.jobs.queue import RedisJobQueue
+from farm.metrics.figures import EngineWatch
 from farm.rates import RateLimiter
 from farm.render import Engine
 from farm.settings import Settings
@@ -35,6 +36,8 @@ def create() -> falcon.App[falcon.Request, falcon.Response]:
     logs.configure(own)
     _engine = Engine(own)
     _engine.start()
+    engine = _engine
+    EngineWatch(lambda: engine.status).start()
     client = broker.connect(own.queue_url)
     storage = open_swept_storage(own, client)
     _queue = RedisJobQueue(client, storage, own)

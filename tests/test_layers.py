@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "farm"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: What each room may import of the farm; the composition roots may import anything.
-BELOW = {"errors", "settings", "clock", "request", "job", "storage", "logs", "parsing"}
+BELOW = {"errors", "settings", "clock", "request", "job", "storage", "logs", "parsing", "metrics"}
 ALLOWED = {
     "errors": set(),
     "machine": set(),
@@ -25,6 +25,7 @@ ALLOWED = {
     "job": {"request"},
     "storage": {"errors", "job"},
     "render": {"errors", "settings", "request", "logs", "egress", "render"},
+    "metrics": {"errors", "job", "request", "render", "metrics"},
     "jobs": BELOW | {"render", "jobs"},
     "web": BELOW | {"callers", "rates", "render", "web"},
 }
@@ -38,6 +39,7 @@ LIBRARIES = {
     "obstore": {"storage"},
     "h11": {"egress"},
     "limits": {"rates"},
+    "prometheus_client": {"metrics"},
     "gunicorn": set(),
 }
 

@@ -31,6 +31,8 @@ _MIN_INTERVAL_S = 1.0
 _LOOKS = 4
 _NAMES_AT_ONCE = 500
 _STOP_TIMEOUT_S = 1.0
+#: What the storage held when it was last swept, in bytes: for all instances' metrics.
+STORED_KEY = "farm:stored-bytes"
 
 
 def discard(storage: Storage, name: str) -> None:
@@ -73,7 +75,12 @@ class Sweeper:
         Redis could not be asked.
         """
         oldest = self._now() - self._ttl
-        old = [stored.name for stored in self._storage.list() if stored.modified < oldest]
+        held, old = 0, []
+        for stored in self._storage.list():
+            held += stored.size
+            if stored.modified < oldest:
+                old.append(stored.name)
+        self._client.set(STORED_KEY, held)
         removed = 0
         for first in range(0, len(old), _NAMES_AT_ONCE):
             expired = self._expired(old[first : first + _NAMES_AT_ONCE])

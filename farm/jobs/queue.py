@@ -10,14 +10,15 @@ from contextlib import suppress
 import redis
 import structlog
 
-from farm.clock import timestamp
-from farm.errors import Busy, FarmError, IdempotencyConflict, InternalError
-from farm.job import Record, State, input_name
+from farm.clock import age_s, timestamp
+from farm.errors import Busy, FarmError, IdempotencyConflict, InternalError, NotFound
+from farm.job import QueueFigures, Record, State, input_name
 from farm.jobs import broker
 from farm.jobs.endings import Endings
-from farm.jobs.expiry import discard
+from farm.jobs.expiry import STORED_KEY, discard
 from farm.jobs.record import Records, record_key
-from farm.jobs.rq_adapter import RqQueue
+from farm.jobs.rq_adapter import QUEUE_NAME, RqQueue
+from farm.metrics import figures as metrics
 from farm.parsing import without_secrets
 from farm.request import RenderRequest
 from farm.settings import Settings
@@ -94,6 +95,7 @@ class RedisJobQueue:
     def _ended(self, job_id: str, caller: str | None) -> Record:
         """A job that waits, and that RQ does not know any more, will not run: `rq empty` did it."""
         if self._records.fail(job_id, InternalError(_REMOVED)):
+            metrics.job("failed")
             log.error("job", outcome="failed", job_id=job_id, cause="not in the queue any more")
             discard(self._storage, input_name(job_id))
         return self._records.read(job_id, caller)
@@ -109,12 +111,23 @@ class RedisJobQueue:
     def cancel(self, job_id: str, caller: str | None = None) -> Record:
         self._records.read(job_id, caller)
         record = self._records.cancel(job_id)
+        metrics.job("cancelled")
         # From here on nobody gets a result, whatever else succeeds; the rest is tidying up.
         with suppress(FarmError), broker.translated():
             if not self._queue.remove(job_id):
                 self._queue.stop(job_id)
         discard(self._storage, input_name(job_id))
         return record
+
+    def figures(self) -> QueueFigures:
+        with broker.translated():
+            waiting, next_id = self._queue.waiting()
+            stored = self._client.get(STORED_KEY)
+        oldest_s = 0.0
+        if next_id is not None:
+            with suppress(NotFound, InternalError):  # taken and ended meanwhile, or not the farm's
+                oldest_s = age_s(self._records.read(next_id).created_at)
+        return QueueFigures(QUEUE_NAME, waiting, oldest_s, None if stored is None else int(stored))
 
     def _check_room(self) -> None:
         """Raises `QueueUnavailable` if Redis is gone, or nearly full."""

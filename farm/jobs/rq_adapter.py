@@ -154,6 +154,11 @@ class RqQueue:
         place = self._queue.get_job_position(job_id)
         return None if place is None else place + 1
 
+    def waiting(self) -> tuple[int, str | None]:
+        """How many wait, and the id of the one that is next."""
+        next_ids = self._queue.get_job_ids(0, 1)
+        return self._queue.count, next_ids[0] if next_ids else None
+
     def knows(self, job_id: str) -> bool:
         """Whether the job waits, runs, or has ended not long ago; no other will ever run."""
         return bool(self._client.exists(Job.key_for(job_id)))

@@ -28,6 +28,7 @@ from farm.jobs.expiry import discard
 from farm.jobs.record import Records
 from farm.jobs.rq_adapter import Abandoned, Verdict
 from farm.logs import first_line
+from farm.metrics import figures
 from farm.render import Engine, RenderCancelled, Rendering
 from farm.request import RenderRequest, RenderResult
 from farm.storage import NotStored, Storage
@@ -98,6 +99,8 @@ class JobRunner:
             outcome = self._render(job_id, record.request_id)
             total_ms = round((time.perf_counter() - started) * 1000, 1)
             log.info("job", outcome=outcome, total_ms=total_ms)
+            if outcome == "completed":
+                figures.job("completed")
 
     def cancel(self, job_id: str) -> None:
         """End a job that is running here."""
@@ -138,8 +141,12 @@ class JobRunner:
         request = RenderRequest.from_json(data, self._engine.limits)
         del data
         try:
-            rendering = self._renderings[job_id] = self._engine.begin(request, request_id)
-            return self._engine.wait(rendering)
+            with figures.render("job") as counted:
+                counted.format = request.options.format
+                rendering = self._renderings[job_id] = self._engine.begin(request, request_id)
+                result = self._engine.wait(rendering)
+                counted.completed(result.timings, len(result.refusals))
+            return result
         except BrowserUnavailable as exc:
             if self.stopping.is_set():
                 raise HandedBack from exc
@@ -158,6 +165,7 @@ class JobRunner:
     def _failed(self, job_id: str, failure: FarmError, error: BaseException) -> Verdict:
         """The record fails before RQ's does: a death between the two changes nothing."""
         if self._records.fail(job_id, failure):
+            figures.job("failed")
             cause = first_line(error.__cause__ or error)
             if isinstance(failure, InternalError):
                 log.error("job", outcome="failed", code=failure.code, exc_info=error)
@@ -169,6 +177,7 @@ class JobRunner:
     def _cancelled(self, job_id: str) -> Verdict:
         with suppress(AlreadyFinished, NotFound):
             self._records.cancel(job_id)  # if it was RQ's own tools that stopped it
+            figures.job("cancelled")
         return Verdict.FAIL
 
 

@@ -12,10 +12,13 @@ from os import getpid
 import redis
 import structlog
 
+from farm.errors import StartError
 from farm.jobs import task
 from farm.jobs.record import Records
 from farm.jobs.rq_adapter import HEARTBEAT_S, MAINTENANCE_S, ThreadWorker
 from farm.logs import first_line
+from farm.metrics import exposition
+from farm.metrics.figures import EngineWatch
 from farm.render import Engine
 from farm.settings import Settings
 from farm.storage import Storage
@@ -54,7 +57,10 @@ class Worker:
         task.use(self._runner)
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
+        if port := self._settings.metrics_port:
+            _serve_metrics(self._settings.host, port)
         self._engine.start()
+        EngineWatch(lambda: self._engine.status).start()
         try:
             self._engine.wait_started()
             threads = [_started(self._take_jobs, place) for place in range(len(self._workers))]
@@ -125,6 +131,13 @@ class Worker:
     def _running(self) -> list[str]:
         workers = [worker for worker in self._workers if worker is not None]
         return [job_id for worker in workers for job_id in worker.running]
+
+
+def _serve_metrics(host: str, port: int) -> None:
+    try:
+        exposition.serve(host, port)
+    except OSError as exc:
+        raise StartError(f"FARM_METRICS_PORT: {host}:{port} cannot be listened on: {exc}") from exc
 
 
 def _started(target: Callable[..., None], *args: object) -> threading.Thread:

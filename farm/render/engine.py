@@ -65,13 +65,20 @@ class EngineStatus:
     max_waiting: int
     waiting: int
     spares: int
-    #: Browsers that were started because one had died, and because one was used up.
-    browser_restarts: int
+    #: Browsers that were started because one had `died` or the farm had `killed` it, and because
+    #: one was used up.
+    restart_causes: Mapping[str, int]
     browser_recycles: int
     #: Renders that were tried again.
     retries: int
     #: How often a late page was ended by which rung of the ladder, by the rungs' names.
     rungs: Mapping[str, int]
+    #: Of the browser's processes (PSS), not long ago.
+    memory_bytes: int
+
+    @property
+    def browser_restarts(self) -> int:
+        return sum(self.restart_causes.values())
 
 
 class Engine:
@@ -195,10 +202,11 @@ class Engine:
             max_waiting=self._slots.max_waiting,
             waiting=self._slots.waiting,
             spares=host.spares if host else 0,
-            browser_restarts=self._keeper.restarts,
+            restart_causes=dict(self._keeper.restarts),
             browser_recycles=self._keeper.recycles,
             retries=self._retries,
             rungs=dict(self._ladder.ended),
+            memory_bytes=host.memory_bytes if host else 0,
         )
 
     def close(self) -> None:

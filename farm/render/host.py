@@ -82,6 +82,10 @@ class Host:
     def spares(self) -> int:
         return self.pages.spares if self.pages else 0
 
+    @property
+    def memory_bytes(self) -> int:
+        return self._memory.held_bytes
+
     def retire(self) -> None:
         """It gets no more renderings: let go of the pages made for them."""
         pages = self.pages

@@ -7,6 +7,7 @@ processes hold too much memory. Where it need not be at once, the new one is sta
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
@@ -61,8 +62,9 @@ class Keeper:
         self._starting: Host | None = None
         #: The newest that was up; it may have died.
         self._host: Host | None = None
-        #: Browsers started because one had died, and because one was replaced in time.
-        self.restarts = 0
+        #: Browsers started because one had `died` or the farm had `killed` it, and because one was
+        #: replaced in time.
+        self.restarts: Counter[str] = Counter()
         self.recycles = 0
 
     def start(self) -> None:
@@ -136,7 +138,7 @@ class Keeper:
             old.retire()
             self._draining.append((old, time.monotonic() + self._drain_s))
         elif self._first_attempt_over.is_set():
-            self.restarts += 1
+            self.restarts["killed" if old is not None and old.browser.killed else "died"] += 1
         self._on_up()
 
     def _watch(self, host: Host) -> None:

@@ -2,7 +2,8 @@
 
 PSS counts a page that n processes share as 1/n in each (proc_pid_smaps(5)), so a tree's sum is what
 the tree holds. Reading it takes the kernel milliseconds a process; RSS is free, and never less. So
-PSS is read only where RSS is over the limit, and after it there is a pause a hundred times as long.
+PSS is read only where RSS is over the limit, or now and then for the metrics, and after it there is
+a pause a hundred times as long.
 """
 
 import os
@@ -15,6 +16,8 @@ import psutil
 
 #: Of a core.
 _MAX_SHARE = 0.01
+#: How often PSS is read of a tree that is within its limit.
+_REPORT_S = 15.0
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -31,8 +34,11 @@ class MemoryWatch:
     """Looks at one tree after another, as often as it may; for one thread."""
 
     def __init__(self, limit_bytes: int) -> None:
+        #: What the tree held when it was last measured.
+        self.held_bytes = 0
         self._limit = limit_bytes
         self._next = 0.0
+        self._report_due = 0.0
 
     def look(self, root: psutil.Process) -> Excess | None:
         """None if the tree is within the limit, or it is too soon to look again."""
@@ -49,14 +55,17 @@ class MemoryWatch:
         processes = [root]
         with suppress(psutil.Error):
             processes += root.children(recursive=True)
-        if sum(resident_bytes(process.pid) for process in processes) <= self._limit:
+        resident = sum(resident_bytes(process.pid) for process in processes)
+        if resident <= self._limit and time.monotonic() < self._report_due:
             return None
+        self._report_due = time.monotonic() + _REPORT_S
         held = {process: proportional_bytes(process.pid) for process in processes}
-        if sum(held.values()) <= self._limit:
+        self.held_bytes = sum(held.values())
+        if self.held_bytes <= self._limit:
             return None
         pages = [process for process in processes if _is_page(process)]
         largest = max(pages, key=lambda process: held[process], default=None)
-        return Excess(sum(held.values()), largest, held[largest] if largest else 0)
+        return Excess(self.held_bytes, largest, held[largest] if largest else 0)
 
 
 def resident_bytes(pid: int) -> int:

@@ -29,6 +29,7 @@ from farm.web.body import Bodies
 from farm.web.callers import RATE_HEADERS, Callers
 from farm.web.downloads import Downloads
 from farm.web.job_resources import DownloadResource, JobResource, SubmitResource
+from farm.web.metrics import MetricsResource, Requests
 from farm.web.resources import HealthResource, RenderResource, StatusResource
 
 log = structlog.get_logger()
@@ -45,7 +46,7 @@ def create_app(
 ) -> falcon.App[falcon.Request, falcon.Response]:
     """The farm as a WSGI application over an engine that was started, or will be."""
     app: falcon.App[falcon.Request, falcon.Response]
-    app = falcon.App(middleware=RequestIds(), request_type=Request)
+    app = falcon.App(middleware=[Requests(), RequestIds()], request_type=Request)
     app.add_middleware(Callers(settings.callers, rates))
     if settings.cors_origins:
         origins = "*" if "*" in settings.cors_origins else settings.cors_origins
@@ -66,6 +67,7 @@ def create_app(
     app.add_route("/download/{job_id}", DownloadResource(engine.limits.formats, queue, downloads))
     app.add_route("/health", HealthResource(engine))
     app.add_route("/status", StatusResource(engine))
+    app.add_route("/metrics", MetricsResource(queue))
     app.add_error_handler(Exception, answer_error)
     app.add_error_handler(falcon.HTTPError, answer_error)
     return app

@@ -7,6 +7,7 @@ import falcon
 
 import farm
 from farm.clock import timestamp
+from farm.metrics import figures
 from farm.render import Engine
 from farm.request import RenderRequest, RenderResult, Timings
 from farm.web.body import Bodies
@@ -30,15 +31,17 @@ class RenderResource:
         self._sending_s = sending_s
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        with logged("render", req) as line:
+        route = req.path.strip("/")
+        with logged("render", req) as line, figures.render(route) as counted:
             self._engine.admit()
             with self._bodies.read(req) as body:
                 request = RenderRequest.parse(body, self._sources, self._engine.limits)
                 del body
-                line["format"] = request.options.format
+                line["format"] = counted.format = request.options.format
                 format_ = self._engine.limits.formats[request.options.format]
                 as_file = wants_file(req.get_header("Accept"), format_)
                 result = self._engine.render(request, req.context.log_id)
+            counted.completed(result.timings, len(result.refusals))
             self._answer(req, resp, request, result, as_file)
             line |= {"bytes": result.size, **_rounded(result.timings)}
             line["blocked"] = len(result.refusals)

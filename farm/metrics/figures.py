@@ -1,0 +1,153 @@
+"""What is counted, and by whom: requests and renders where they end, engines once in a while."""
+
+import threading
+import time
+from collections import Counter as Count
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from farm.errors import FarmError, InternalError
+from farm.render.engine import EngineStatus
+from farm.request import Timings
+
+log = structlog.get_logger()
+
+#: Only for what a process has to itself; `exposition` reads the shared folder where there is one.
+REGISTRY = CollectorRegistry()
+
+#: Seconds: from a refusal's millisecond to the render deadline and beyond.
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60)
+#: How often an engine is looked at.
+_LOOK_S = 1.0
+
+
+def _counter(name: str, text: str, *labels: str) -> Counter:
+    return Counter(f"farm_{name}", text, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, text: str) -> Gauge:
+    return Gauge(f"farm_{name}", text, registry=REGISTRY, multiprocess_mode="livesum")
+
+
+def _histogram(name: str, text: str, label: str) -> Histogram:
+    return Histogram(f"farm_{name}", text, [label], registry=REGISTRY, buckets=_BUCKETS)
+
+
+REQUESTS = _counter(
+    "http_requests", "HTTP requests that were answered.", "route", "method", "status"
+)
+REQUEST_SECONDS = _histogram(
+    "http_request_seconds", "Until an answer is ready to be sent.", "route"
+)
+RENDERS = _counter("renders", "Renders that ended.", "route", "format", "outcome", "code")
+RENDER_SECONDS = _histogram("render_seconds", "Whole renders, failed ones included.", "route")
+STEP_SECONDS = _histogram("render_step_seconds", "The steps of completed renders.", "step")
+REFUSALS = _counter("egress_refusals", "Addresses that the egress policy kept pages from.")
+JOBS = _counter("jobs", "Jobs that ended.", "outcome")
+
+RESTARTS = _counter("browser_restarts", "Browsers started because one was lost.", "cause")
+RECYCLES = _counter("browser_recycles", "Browsers replaced in time.")
+RETRIES = _counter("render_retries", "Renders that were tried once more.")
+LATE_PAGES = _counter("late_pages", "Late pages that were ended, by how hard it was.", "rung")
+
+BROWSERS_UP = _gauge("browsers_up", "Browsers that take renders.")
+PAGES = _gauge("pages", "Pages that may be rendered at the same time.")
+PAGES_IN_USE = _gauge("pages_in_use", "Pages that are being rendered.")
+LINE_MAX = _gauge("line_max", "Renders that may wait for a page.")
+LINE_LENGTH = _gauge("line_length", "Renders that wait for a page.")
+SPARES = _gauge("spares", "Contexts made ahead.")
+BROWSER_MEMORY = _gauge("browser_memory_bytes", "Memory of the browsers' processes (PSS).")
+
+# So that a rate is there from the first event on, and an alert has something to look at before it.
+for _outcome in ("completed", "failed", "cancelled"):
+    JOBS.labels(_outcome)
+for _cause in ("died", "killed"):
+    RESTARTS.labels(_cause)
+for _rung in ("closed", "killed", "browserKilled", "driverKilled"):
+    LATE_PAGES.labels(_rung)
+
+
+class RenderFigures:
+    """What is told of one render while it is under way."""
+
+    def __init__(self) -> None:
+        self.format = ""
+
+    def completed(self, timings: Timings, refusals: int) -> None:
+        for step in ("waiting", "loading", "settling", "capturing"):
+            STEP_SECONDS.labels(step).observe(getattr(timings, f"{step}_ms") / 1000)
+        REFUSALS.inc(refusals)
+
+
+@contextmanager
+def render(route: str) -> Iterator[RenderFigures]:
+    """Count and time one render, by how the `with` ends. `route`: `render`, `render-url`, `job`."""
+    figures = RenderFigures()
+    started = time.perf_counter()
+    outcome, code = "failed", InternalError.code
+    try:
+        yield figures
+        outcome, code = "completed", ""
+    except FarmError as exc:
+        code = exc.code
+        if code == "url_refused":
+            REFUSALS.inc()
+        raise
+    finally:
+        RENDERS.labels(route, figures.format, outcome, code).inc()
+        RENDER_SECONDS.labels(route).observe(time.perf_counter() - started)
+
+
+def request(route: str, method: str, status: str, seconds: float) -> None:
+    """`route`: the path's template."""
+    REQUESTS.labels(route, method, status).inc()
+    REQUEST_SECONDS.labels(route).observe(seconds)
+
+
+def job(outcome: str) -> None:
+    """`completed`, `failed` or `cancelled`."""
+    JOBS.labels(outcome).inc()
+
+
+class EngineWatch:
+    """Looks at an engine every second, in a thread of its own, for as long as the process lives."""
+
+    def __init__(self, look: Callable[[], EngineStatus]) -> None:
+        self._look = look
+        self._seen: Count[tuple[Counter, tuple[str, ...]]] = Count()
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="metrics", daemon=True).start()
+
+    def look(self) -> None:
+        status = self._look()
+        BROWSERS_UP.set(status.up)
+        PAGES.set(status.pages)
+        PAGES_IN_USE.set(status.rendering)
+        LINE_MAX.set(status.max_waiting)
+        LINE_LENGTH.set(status.waiting)
+        SPARES.set(status.spares)
+        BROWSER_MEMORY.set(status.memory_bytes)
+        self._advance(RECYCLES, status.browser_recycles)
+        self._advance(RETRIES, status.retries)
+        for cause, times in status.restart_causes.items():
+            self._advance(RESTARTS, times, cause)
+        for rung, times in status.rungs.items():
+            self._advance(LATE_PAGES, times, rung)
+
+    def _advance(self, counter: Counter, total: int, *labels: str) -> None:
+        """By as much as an engine's own count has grown since the last look."""
+        seen = self._seen[counter, labels]
+        (counter.labels(*labels) if labels else counter).inc(total - seen)
+        self._seen[counter, labels] = total
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.look()
+            except Exception:
+                log.exception("engine not looked at")
+            time.sleep(_LOOK_S)

@@ -1,0 +1,32 @@
+"""`/metrics`, and what it says of requests."""
+
+import time
+
+import falcon
+
+from farm.job import JobQueue
+from farm.metrics import exposition, figures
+
+
+class Requests:
+    """Counts and times what is answered, by the route's template."""
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        req.context.arrived = time.perf_counter()
+
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool
+    ) -> None:
+        seconds = time.perf_counter() - req.context.arrived
+        figures.request(req.uri_template or "unknown", req.method, str(resp.status_code), seconds)
+
+
+class MetricsResource:
+    """`GET /metrics`: all processes of this instance, and the queue, in Prometheus's format."""
+
+    def __init__(self, queue: JobQueue) -> None:
+        self._queue = queue
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.content_type = exposition.MEDIA_TYPE
+        resp.data = exposition.text(self._queue)
