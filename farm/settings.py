@@ -35,6 +35,9 @@ MAX_BODY_BYTES = 52_428_800
 #: Where job inputs and files can live: obstore's schemes, and the queue's own Redis.
 _STORAGE_SCHEMES = ("file", "s3", "gs", "az", "redis")
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
+#: Where containers have their secrets, a file each: `farm_redis_url` is FARM_REDIS_URL. Variables
+#: come first.
+_SECRETS = Path("/run/secrets")
 
 
 class SettingsError(StartError):
@@ -47,6 +50,7 @@ class Settings(BaseSettings):
         frozen=True,
         env_ignore_empty=True,
         hide_input_in_errors=True,  # since keys and passwords are among it
+        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
     )
 
     host: str = Field(

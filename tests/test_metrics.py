@@ -50,10 +50,8 @@ def own(name: str, **labels: str) -> float:
 
 def test_a_completed_render_is_counted_and_its_steps_timed() -> None:
     labels = {"route": "render", "format": "webp", "outcome": "completed", "code": ""}
-    before = (
-        own("farm_renders_total", **labels),
-        own("farm_render_step_seconds_sum", step="waiting"),
-    )
+    before = own("farm_renders_total", **labels)
+    waited = own("farm_render_step_seconds_sum", step="waiting")
     with figures.render("render") as counted:
         counted.format = "webp"
         counted.completed(Timings(2000, 1, 1, 1), refusals=0)
@@ -203,11 +201,9 @@ def test_without_redis_the_rest_is_told(
 
 
 def test_a_callers_inventions_are_no_labels(client: falcon.testing.TestClient) -> None:
-    client.simulate_request(
-        "BREW", "/invented-path?invented=1", headers={"X-Request-Id": "invented"}
-    )
+    client.simulate_request("PATCH", "/invented?invented=1", headers={"X-Request-Id": "invented"})
+    client.simulate_get(f"/render-async/{'invented' * 3}")
     client.simulate_post("/render", json={"html": "x", "options": {"format": "invented"}})
     text = client.simulate_get("/metrics").text
     assert 'route="unknown"' in text
     assert "invented" not in text
-    assert "BREW" not in text

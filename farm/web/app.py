@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import uuid
 from typing import Any
 
@@ -78,7 +79,7 @@ class Request(falcon.Request):
 
     `context.id` is the request's own (a UUID4), `context.log_id` the one to be found by. They are
     made here, since Falcon refuses some requests before any middleware. `context.caller` is the
-    name of the API key, where there are keys.
+    name of the API key, where there are keys; `context.arrived` is by `time.perf_counter()`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -90,6 +91,7 @@ class Request(falcon.Request):
         callers = self.get_header("X-Request-Id") or ""
         self.context.log_id = callers if _CALLERS_ID.fullmatch(callers) else self.context.id
         self.context.caller = None
+        self.context.arrived = time.perf_counter()
 
 
 class RequestIds:

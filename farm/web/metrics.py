@@ -11,9 +11,6 @@ from farm.metrics import exposition, figures
 class Requests:
     """Counts and times what is answered, by the route's template."""
 
-    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        req.context.arrived = time.perf_counter()
-
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool
     ) -> None:
