@@ -130,3 +130,14 @@ def test_threads_cover_pages_line_bodies_and_a_few_more() -> None:
 def test_the_documented_table_is_up_to_date() -> None:
     documented = Path(__file__).parents[1] / "docs" / "settings.md"
     assert documented.read_text() == as_markdown()
+
+
+def test_a_secret_may_be_a_file_and_a_variable_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "farm_dashboard_password").write_text("from a file\n")
+    (tmp_path / "something_else").write_text("of another program\n")
+    monkeypatch.setitem(Settings.model_config, "secrets_dir", tmp_path)
+    assert Settings.from_environment().dashboard_password == "from a file"
+    monkeypatch.setenv("FARM_DASHBOARD_PASSWORD", "from the environment")
+    assert Settings.from_environment().dashboard_password == "from the environment"
