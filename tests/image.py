@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,11 +32,7 @@ SECRETS = {
 #: What Docker gives those who do a step.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 RIGHTS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETFCAP", "SETGID", "SETUID"]
-SOURCES = """\
-deb http://deb.debian.org/debian bookworm main
-deb http://deb.debian.org/debian bookworm-updates main
-deb http://deb.debian.org/debian-security bookworm-security main
-"""
+SUITES = ("debian bookworm", "debian bookworm-updates", "debian-security bookworm-security")
 UNWANTED = r"(pip|gcc|g\+\+|cc|c\+\+|cpp|clang|ld|as|make|cmake|git|curl|wget)[\d.-]*"
 SPACES = ("user", "pid", "net")
 CLONE_NEWNET = 0x40000000
@@ -124,11 +119,10 @@ class Container:
         return [pid for pid in json.loads(listed) if Path(f"/proc/{pid}").exists()]
 
     def stops(self, what: str, seconds: float) -> None:
-        before = self.pids()
+        before = [Path(f"/proc/{pid}") for pid in self.pids()]
         subprocess.run(["runc", "kill", self.id, "TERM"], check=True)
         check(f"{what} ends by SIGTERM, with 0", self.process.wait(seconds) == 0)
-        left = [pid for pid in before if Path(f"/proc/{pid}").exists()]
-        check(f"of its {len(before)} processes none is left", not left)
+        check(f"of its {len(before)} processes none is left", not any(p.exists() for p in before))
 
 
 def instructions(text: str) -> Iterator[tuple[str, str]]:
@@ -160,9 +154,13 @@ def build(folder: Path, base: Path) -> Stage:
         elif name == "COPY":
             option = re.match(r"--from=(\S+) /?", rest)
             start = stages[option[1]].root if option else HERE
-            *sources, target = rest[option.end() if option else 0 :].split()
-            for source in sources:
-                copy(start / source, f"{stage.root}{target}")
+            *names, target = rest[option.end() if option else 0 :].split()
+            into = Path(f"{stage.root}{target}")
+            into.mkdir(parents=True, exist_ok=True)
+            # Of a folder, Docker copies what is in it.
+            paths = [start / name for name in names]
+            sources = [f"{path}/." if path.is_dir() else path for path in paths]
+            subprocess.run(["cp", "-a", "--no-preserve=ownership", *sources, into], check=True)
         elif name in ("WORKDIR", "USER"):
             setattr(stage, name.lower(), rest)
         elif name == "ENV":
@@ -172,15 +170,6 @@ def build(folder: Path, base: Path) -> Stage:
         else:
             check("nothing is to be done for it", name in ("LABEL", "EXPOSE"))
     return stage
-
-
-def copy(source: Path, target: str) -> None:
-    if source.is_dir():
-        ignored = shutil.ignore_patterns("__pycache__") if HERE in source.parents else None
-        shutil.copytree(source, target, symlinks=True, ignore=ignored, dirs_exist_ok=True)
-    else:
-        Path(target).mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
 
 
 def ask(method: str, path: str, body: object = None, port: int = 3000) -> tuple[int, bytes]:
@@ -265,7 +254,8 @@ def main() -> None:
             say("debootstrap bookworm")
             make = ["debootstrap", "--variant=minbase", "bookworm", str(base)]
             subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
-        (base / "etc/apt/sources.list").write_text(SOURCES)
+        sources = "".join(f"deb http://deb.debian.org/{suite} main\n" for suite in SUITES)
+        (base / "etc/apt/sources.list").write_text(sources)
         stage = build(folder, base)
         # From here on a loopback of its own: the ports are free, whatever else runs.
         check("it has a network of its own", ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0)
