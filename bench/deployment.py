@@ -29,7 +29,7 @@ from bench.answers import Answer, Answers
 from bench.contenders import locust
 from bench.instances import CONF, Instance, running_instances, running_nginx
 from bench.site import running_site
-from tests.farm_process import log_lines, running_worker, wait_until
+from tests.farm_process import free_port, log_lines, running_worker, wait_until
 from tests.site import SITES
 
 INSTANCES, WORKERS = 3, 2
@@ -110,7 +110,9 @@ def deployed(folder: Path) -> Iterator[Deployment]:
         files = (folder / "files").as_uri()
         settings = {"redis_url": server.url, "storage_url": files, "egress_allow": SITES}
         for number in range(WORKERS):
-            stack.enter_context(running_worker(folder / f"worker-{number}.log", **settings))
+            log_path = folder / f"worker-{number}.log"
+            worker = running_worker(log_path, metrics_port=free_port(), **settings)
+            stack.enter_context(worker)
         instances = stack.enter_context(running_instances(INSTANCES, folder, **settings))
         url = stack.enter_context(running_nginx(instances))
         yield Deployment(url, instances, server)

@@ -66,6 +66,8 @@ for _outcome in ("completed", "failed", "cancelled"):
     JOBS.labels(_outcome)
 for _cause in ("died", "killed"):
     RESTARTS.labels(_cause)
+for _route in ("render", "render-url", "job"):
+    RENDERS.labels(_route, "", "failed", InternalError.code)
 for _rung in ("closed", "killed", "browserKilled", "driverKilled"):
     LATE_PAGES.labels(_rung)
 
