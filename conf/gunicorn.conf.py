@@ -13,7 +13,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from farm.metrics import folder
 
-folder.remove_at_exit(folder.share())  # before anything that counts is imported
+folder.share()  # before anything that counts is imported
 
 from farm import logs, wsgi  # noqa: E402
 from farm.errors import StartError  # noqa: E402

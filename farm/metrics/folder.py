@@ -11,23 +11,26 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_PREFIX = "render-farm-metrics-"
 
 
-def share() -> str:
-    """Have this process and those it starts share a folder; one that is set already is kept."""
+def share() -> None:
+    """Have this process and those it starts share a folder; one that is set already is kept.
+
+    The process that made it removes it when it ends, or the program that took its place and calls
+    this again: the last of the instance's processes to end, which has the others end before.
+    """
+    own = f"{_PREFIX}{os.getpid()}-"
     if VARIABLE not in os.environ:
-        os.environ[VARIABLE] = tempfile.mkdtemp(prefix="render-farm-metrics-")
-    return os.environ[VARIABLE]
+        os.environ[VARIABLE] = tempfile.mkdtemp(prefix=own)
+    path = os.environ[VARIABLE]
+    if Path(path).name.startswith(own):
+        atexit.register(_remove, path, os.getpid())
 
 
-def remove_at_exit(path: str) -> None:
-    """Remove the folder when this process ends: not a fork of it, nor what takes its place."""
-    owner = os.getpid()
-
-    def remove() -> None:
-        if os.getpid() == owner:
-            shutil.rmtree(path, ignore_errors=True)
-
-    atexit.register(remove)
+def _remove(path: str, owner: int) -> None:
+    if os.getpid() == owner:  # and not a fork of it
+        shutil.rmtree(path, ignore_errors=True)
