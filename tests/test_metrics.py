@@ -127,6 +127,19 @@ def test_what_dead_processes_counted_stays_and_their_files_go(tmp_path: Path) ->
     assert len(dead) <= 3, "those of the last who looked"
 
 
+def test_folders_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    left = tmp_path / f"render-farm-metrics-{dead.pid}-x"
+    alive = tmp_path / f"render-farm-metrics-{os.getpid()}-x"
+    for folder in (left, alive):
+        folder.mkdir()
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    script = "from farm.metrics import folder; folder.share()"
+    subprocess.run([sys.executable, "-c", script], env=env, check=True)
+    assert list(tmp_path.iterdir()) == [alive], "not even its own is left"
+
+
 @pytest.mark.farm
 def test_a_farms_figures_are_those_of_all_its_processes(log_path: Path) -> None:
     with running_farm(log_path, workers=2, spare_contexts=0, max_waiting=5) as farm:

@@ -13,6 +13,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import psutil
+
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "render-farm-metrics-"
 
@@ -25,10 +27,19 @@ def share() -> None:
     """
     own = f"{_PREFIX}{os.getpid()}-"
     if VARIABLE not in os.environ:
+        _sweep()
         os.environ[VARIABLE] = tempfile.mkdtemp(prefix=own)
     path = os.environ[VARIABLE]
     if Path(path).name.startswith(own):
         atexit.register(_remove, path, os.getpid())
+
+
+def _sweep() -> None:
+    """Remove what killed processes have left."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        pid = left.name.removeprefix(_PREFIX).partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _remove(path: str, owner: int) -> None:
