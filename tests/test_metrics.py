@@ -16,7 +16,7 @@ from farm.job import QueueFigures
 from farm.jobs import broker
 from farm.jobs.queue import RedisJobQueue
 from farm.metrics import figures
-from farm.render import Engine
+from farm.render import Engine, RenderCancelled
 from farm.request import RenderRequest, Timings
 from farm.settings import Settings
 from farm.storage import ObjectStorage
@@ -65,6 +65,14 @@ def test_a_failed_render_is_counted_by_its_code(error: Exception, code: str) -> 
     before = own("farm_renders_total", **labels)
     with pytest.raises(type(error)), figures.render("render"):
         raise error
+    assert own("farm_renders_total", **labels) == before + 1
+
+
+def test_a_cancelled_render_is_no_failure() -> None:
+    labels = {"route": "job", "format": "", "outcome": "cancelled", "code": ""}
+    before = own("farm_renders_total", **labels)
+    with pytest.raises(RenderCancelled), figures.render("job"):
+        raise RenderCancelled
     assert own("farm_renders_total", **labels) == before + 1
 
 

@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from farm.errors import FarmError, InternalError
+from farm.render import RenderCancelled
 from farm.render.engine import EngineStatus
 from farm.request import Timings
 
@@ -86,7 +87,7 @@ class RenderFigures:
 
 @contextmanager
 def render(route: str) -> Iterator[RenderFigures]:
-    """Count and time one render, by how the `with` ends. `route`: `render`, `render-url`, `job`."""
+    """Count and time one render by how the `with` ends. `route`: `render`, `render-url` or `job`."""
     figures = RenderFigures()
     started = time.perf_counter()
     outcome, code = "failed", InternalError.code
@@ -97,6 +98,9 @@ def render(route: str) -> Iterator[RenderFigures]:
         code = exc.code
         if code == "url_refused":
             REFUSALS.inc()
+        raise
+    except RenderCancelled:
+        outcome, code = "cancelled", ""
         raise
     finally:
         RENDERS.labels(route, figures.format, outcome, code).inc()
