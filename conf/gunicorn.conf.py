@@ -91,6 +91,12 @@ def on_starting(server):
         sys.exit(f"The farm cannot start.\n{exc}")
 
 
+def pre_exec(server):
+    # At an upgrade (USR2) the new gunicorn makes a folder of its own: this one goes with the old.
+    if folder.is_own():
+        server.cfg.env_orig.pop(folder.VARIABLE, None)
+
+
 def post_worker_init(worker):
     wsgi.wait_started(first=worker.age <= workers)
     if worker.age == 1:

@@ -25,7 +25,7 @@ ALLOWED = {
     "job": {"request"},
     "storage": {"errors", "job"},
     "render": {"errors", "settings", "request", "logs", "egress", "render"},
-    "metrics": {"errors", "job", "request", "render", "metrics"},
+    "metrics": {"errors", "job", "logs", "request", "render", "metrics"},
     "jobs": BELOW | {"render", "jobs"},
     "web": BELOW | {"callers", "rates", "render", "web"},
 }

@@ -202,6 +202,12 @@ def test_only_what_makes_renders_counts(make_client: Any) -> None:
     assert client.simulate_post("/render", json=HTML).status_code == 200
 
 
+def test_no_spelling_of_a_route_escapes_the_rate(make_client: Any) -> None:
+    client = make_client(rate_limit="1/hour")
+    statuses = [client.simulate_post(path, json={}).status_code for path in ("//render", "/render")]
+    assert statuses == [400, 429]
+
+
 def test_a_request_that_is_refused_counts_too(make_client: Any) -> None:
     client = make_client(rate_limit="2/hour")
     assert rate_headers(client.simulate_post("/render", json={})) == (2, 1)

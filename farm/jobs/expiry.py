@@ -31,7 +31,7 @@ _MIN_INTERVAL_S = 1.0
 _LOOKS = 4
 _NAMES_AT_ONCE = 500
 _STOP_TIMEOUT_S = 1.0
-#: What the storage held when it was last swept, in bytes: for all instances' metrics.
+#: What the storage held before it was last swept, in bytes: for all instances' metrics.
 STORED_KEY = "farm:stored-bytes"
 
 
@@ -80,12 +80,13 @@ class Sweeper:
             held += stored.size
             if stored.modified < oldest:
                 old.append(stored.name)
-        self._client.set(STORED_KEY, held)
         removed = 0
         for first in range(0, len(old), _NAMES_AT_ONCE):
             expired = self._expired(old[first : first + _NAMES_AT_ONCE])
             self._storage.delete(expired)
             removed += len(expired)
+        with suppress(redis.RedisError):  # full, perhaps: then all the more is to be removed
+            self._client.set(STORED_KEY, held)
         return removed
 
     def _expired(self, old: list[str]) -> list[str]:

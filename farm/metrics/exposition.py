@@ -76,9 +76,9 @@ class _Engines(CollectorRegistry):
             return
         with _locked(Path(path)):
             _fold_dead(Path(path))
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry, path)  # type: ignore[no-untyped-call]
-            yield from registry.collect()
+            # A process that has just begun has an empty file for a moment.
+            files = [str(file) for file in Path(path).glob("*.db") if file.stat().st_size]
+            yield from MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
 
 
 @contextmanager
@@ -92,9 +92,9 @@ def _locked(path: Path) -> Iterator[None]:
 def _fold_dead(path: Path) -> None:
     for file in path.glob("*.db"):
         kind, _, pid = file.stem.rpartition("_")
-        if pid == "0" or psutil.pid_exists(int(pid)):
+        if not pid.isdecimal() or pid == "0" or psutil.pid_exists(int(pid)):
             continue
-        if not kind.startswith("gauge"):
+        if file.stat().st_size and not kind.startswith("gauge"):
             total = MmapedDict(str(path / f"{kind}_0.db"))  # type: ignore[no-untyped-call]
             counted = MmapedDict.read_all_values_from_file(str(file))  # type: ignore[no-untyped-call]
             for key, value, *_ in counted:

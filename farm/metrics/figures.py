@@ -5,16 +5,21 @@ import time
 from collections import Counter as Count
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from farm.errors import FarmError, InternalError
+from farm.logs import first_line
 from farm.render import RenderCancelled
 from farm.render.engine import EngineStatus
 from farm.request import Timings
 
 log = structlog.get_logger()
+
+P = ParamSpec("P")
 
 #: Only for what a process has to itself; `exposition` reads the shared folder where there is one.
 REGISTRY = CollectorRegistry()
@@ -73,12 +78,26 @@ for _rung in ("closed", "killed", "browserKilled", "driverKilled"):
     LATE_PAGES.labels(_rung)
 
 
+def _harmless(count: Callable[P, None]) -> Callable[P, None]:
+    """Whatever is wrong with the figures (a full disk, a folder that is gone), answers go out."""
+
+    @wraps(count)
+    def counted(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            count(*args, **kwargs)
+        except Exception as exc:
+            log.error("not counted", cause=first_line(exc))
+
+    return counted
+
+
 class RenderFigures:
     """What is told of one render while it is under way."""
 
     def __init__(self) -> None:
         self.format = ""
 
+    @_harmless
     def completed(self, timings: Timings, refusals: int) -> None:
         for step in ("waiting", "loading", "settling", "capturing"):
             STEP_SECONDS.labels(step).observe(getattr(timings, f"{step}_ms") / 1000)
@@ -87,7 +106,7 @@ class RenderFigures:
 
 @contextmanager
 def render(route: str) -> Iterator[RenderFigures]:
-    """Count and time one render by how the `with` ends. `route`: `render`, `render-url` or `job`."""
+    """Count and time one render by how the `with` ends: `render`, `render-url` or `job`."""
     figures = RenderFigures()
     started = time.perf_counter()
     outcome, code = "failed", InternalError.code
@@ -103,16 +122,23 @@ def render(route: str) -> Iterator[RenderFigures]:
         outcome, code = "cancelled", ""
         raise
     finally:
-        RENDERS.labels(route, figures.format, outcome, code).inc()
-        RENDER_SECONDS.labels(route).observe(time.perf_counter() - started)
+        _ended(route, figures.format, outcome, code, time.perf_counter() - started)
 
 
+@_harmless
+def _ended(route: str, format_: str, outcome: str, code: str, seconds: float) -> None:
+    RENDERS.labels(route, format_, outcome, code).inc()
+    RENDER_SECONDS.labels(route).observe(seconds)
+
+
+@_harmless
 def request(route: str, method: str, status: str, seconds: float) -> None:
     """`route`: the path's template."""
     REQUESTS.labels(route, method, status).inc()
     REQUEST_SECONDS.labels(route).observe(seconds)
 
 
+@_harmless
 def job(outcome: str) -> None:
     """`completed`, `failed` or `cancelled`."""
     JOBS.labels(outcome).inc()

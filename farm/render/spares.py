@@ -117,7 +117,7 @@ class Page:
         return _call(self._session, self._world, function, *arguments)
 
     def call_in_frames(self, function: str) -> None:
-        """Call it in every frame but the main one; one that is gone again is passed over.
+        """Call it in every frame but the main one; one that is gone or disturbs it is passed over.
 
         Raises `TargetGone` if the page is.
         """
@@ -127,7 +127,7 @@ class Page:
                 tree = session.send("Page.getFrameTree")["frameTree"]
                 for frame_id in _frame_ids(tree):
                     if frame_id != self._target:
-                        with suppress(CommandFailed):
+                        with suppress(CommandFailed, ScriptFailed):
                             _call(session, _world(session, frame_id), function)
         if self._session.ended:
             raise TargetGone("the page is gone")

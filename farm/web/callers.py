@@ -31,7 +31,8 @@ class Callers:
             if self._keys and req.path != _OPEN and not _is_preflight(req):
                 req.context.caller = _identify(self._keys, req)
                 structlog.contextvars.bind_contextvars(caller=req.context.caller)
-            if self._rates and req.method == "POST" and req.path in _COUNTED:
+            path = "/" + req.path.lstrip("/")  # `//render` is routed like `/render`
+            if self._rates and req.method == "POST" and path in _COUNTED:
                 _answer_rate(resp, self._rates.hit(req.context.caller or req.remote_addr))
 
 
