@@ -11,7 +11,7 @@ from typing import ParamSpec
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from farm.errors import FarmError, InternalError
+from farm.errors import FarmError, InternalError, UrlRefused
 from farm.logs import first_line
 from farm.render import RenderCancelled
 from farm.render.engine import EngineStatus
@@ -115,8 +115,6 @@ def render(route: str) -> Iterator[RenderFigures]:
         outcome, code = "completed", ""
     except FarmError as exc:
         code = exc.code
-        if code == "url_refused":
-            REFUSALS.inc()
         raise
     except RenderCancelled:
         outcome, code = "cancelled", ""
@@ -129,6 +127,8 @@ def render(route: str) -> Iterator[RenderFigures]:
 def _ended(route: str, format_: str, outcome: str, code: str, seconds: float) -> None:
     RENDERS.labels(route, format_, outcome, code).inc()
     RENDER_SECONDS.labels(route).observe(seconds)
+    if code == UrlRefused.code:
+        REFUSALS.inc()
 
 
 @_harmless
