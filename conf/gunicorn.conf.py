@@ -93,8 +93,7 @@ def on_starting(server):
 
 def pre_exec(server):
     # At an upgrade (USR2) the new gunicorn makes a folder of its own: this one goes with the old.
-    if folder.is_own():
-        server.cfg.env_orig.pop(folder.VARIABLE, None)
+    server.cfg.env_orig.pop(folder.VARIABLE, None)
 
 
 def post_worker_init(worker):

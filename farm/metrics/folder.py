@@ -25,20 +25,13 @@ def share() -> None:
     The process that made it removes it when it ends, or the program that took its place and calls
     this again: the last of the instance's processes to end, which has the others end before.
     """
+    own = f"{_PREFIX}{os.getpid()}-"
     if VARIABLE not in os.environ:
         _sweep()
-        os.environ[VARIABLE] = tempfile.mkdtemp(prefix=_own_prefix())
-    if is_own():
-        atexit.register(_remove, os.environ[VARIABLE], os.getpid())
-
-
-def is_own() -> bool:
-    """Whether this process removes the folder."""
-    return Path(os.environ[VARIABLE]).name.startswith(_own_prefix())
-
-
-def _own_prefix() -> str:
-    return f"{_PREFIX}{os.getpid()}-"
+        os.environ[VARIABLE] = tempfile.mkdtemp(prefix=own)
+    path = os.environ[VARIABLE]
+    if Path(path).name.startswith(own):
+        atexit.register(_remove, path, os.getpid())
 
 
 def _sweep() -> None:
