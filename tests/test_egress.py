@@ -75,6 +75,19 @@ def test_a_proxy_that_dies_takes_its_ports_along_and_is_started_again(
     assert not port.alive
 
 
+def test_whoever_sees_a_connection_break_off_finds_it_dead(proxy: Egress, site: Site) -> None:
+    port = proxy.open()
+    with socket.create_connection(("127.0.0.1", int(port.url.rpartition(":")[2]))) as browser:
+        host = site.url.removeprefix("http://")
+        browser.sendall(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert browser.recv(1000).startswith(b"HTTP/1.1 200")
+        psutil.Process(proxy.pid).kill()
+        with suppress(ConnectionError):
+            assert browser.recv(1000) == b""
+        assert port.notes == []
+        assert not port.alive
+
+
 def test_nobody_else_can_have_a_port_that_a_browser_still_uses(proxy: Egress) -> None:
     port = proxy.open()
     psutil.Process(proxy.pid).kill()

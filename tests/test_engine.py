@@ -34,6 +34,14 @@ def chromium(engine: Engine) -> psutil.Process:
     return psutil.Process(engine.chromium_pid)
 
 
+def part(browser: psutil.Process, name: str) -> psutil.Process:
+    """`chromium` itself, its `driver`, or the first of its children with the name in its line."""
+    if name in ("chromium", "driver"):
+        return browser if name == "chromium" else browser.parent()
+    children = browser.children()
+    return next(child for child in children if name in " ".join(command_line(child)))
+
+
 def renders(engine: Engine) -> bool:
     return is_filled(engine.render(request_for(engine, GREEN)).data, LIME)
 
@@ -141,13 +149,13 @@ def test_a_crashed_page_is_told_so_and_its_neighbours_go_on(
         assert neighbour.result().size > 0
 
 
-@pytest.mark.parametrize("victim", ["chromium", "driver"])
+@pytest.mark.parametrize("victim", ["chromium", "driver", "zygote", "NetworkService"])
 def test_what_runs_in_a_browser_that_dies_is_rendered_again(
     make_engine: MakeEngine, site: Site, victim: str
 ) -> None:
     engine = make_engine(pages_per_browser=2, max_waiting=4)
     old = chromium(engine)
-    process = old if victim == "chromium" else old.parent()
+    process = part(old, victim)
     with ThreadPoolExecutor(6) as pool:
         futures = start_held(pool, engine, site, 6)
         wait_until(lambda: engine.status.waiting == 4)

@@ -13,7 +13,8 @@ BELOW = {"errors", "settings", "clock", "request", "job", "storage", "logs", "pa
 ALLOWED = {
     "errors": set(),
     "machine": set(),
-    "egress": {"errors", "egress"},
+    "processes": set(),
+    "egress": {"errors", "processes", "egress"},
     "callers": set(),
     "rates": set(),
     "settings": {"errors", "machine", "egress", "callers", "rates"},
@@ -24,7 +25,7 @@ ALLOWED = {
     "request": {"errors", "parsing", "egress"},
     "job": {"request"},
     "storage": {"errors", "job"},
-    "render": {"errors", "settings", "request", "logs", "egress", "render"},
+    "render": {"errors", "settings", "request", "logs", "processes", "egress", "render"},
     "metrics": {"errors", "job", "logs", "request", "render", "metrics"},
     "jobs": BELOW | {"render", "jobs"},
     "web": BELOW | {"callers", "rates", "render", "web"},

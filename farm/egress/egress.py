@@ -26,6 +26,7 @@ from farm.egress.policy import Policy, Refusal
 from farm.egress.process import BEAT_S, MAX_MESSAGE_BYTES, Start
 from farm.egress.proxy import Note, Rules
 from farm.errors import BrowserUnavailable
+from farm.processes import ends
 
 log = structlog.get_logger()
 
@@ -51,8 +52,11 @@ class Port:
 
     @property
     def alive(self) -> bool:
-        """False once the process behind it has died; there is no network through it any more."""
-        return self._process.alive
+        """False once the process behind it is dying; there is no network through it any more.
+
+        Who has seen its death, in a connection that broke off, gets no True afterwards.
+        """
+        return self._process.alive and not ends(self._process.pid)
 
     @property
     def notes(self) -> list[Note]:

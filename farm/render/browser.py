@@ -31,6 +31,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from farm.errors import BrowserUnavailable
 from farm.logs import first_line
+from farm.processes import ends
 from farm.render.chromium import Chromium
 from farm.render.devtools import Browser as DevTools
 
@@ -63,6 +64,9 @@ class _Life:
     control: CDPSession
     process: psutil.Process
     driver: psutil.Process
+    #: Process ids of what Chromium does not start again, or not so that pages work: its zygotes,
+    #: without which there is no new page, and the network service, whose death no page is told of.
+    vital: tuple[int, ...]
     profile: str
 
     def clean_up(self) -> None:
@@ -153,6 +157,15 @@ class BrowserThread:
         except PlaywrightFailure as exc:
             raise BrowserUnavailable() from exc
         self._heard = time.monotonic()
+
+    def check(self) -> None:
+        """Raises `BrowserGone` if it has lost a process that it needs; kills it then."""
+        life = self._life
+        if life is None or not any(map(ends, life.vital)):
+            return
+        log.warning("browser has lost a process", chromium_pid=life.process.pid)
+        _kill(life.process)
+        raise BrowserGone("the browser lost a process that it needs")
 
     def beat(self) -> None:
         """Have it show that it is alive, from any thread: see `silence_s`."""
@@ -289,6 +302,7 @@ def _begin(browser: Browser) -> _Life:
         control=control,
         process=process,
         driver=process.parent() or process,
+        vital=tuple(child.pid for child in _children(process, recursive=True) if _is_vital(child)),
         profile=profile.partition("=")[2],
     )
 
@@ -302,6 +316,13 @@ def _starting_drivers() -> list[psutil.Process]:
 def _is_driver(process: psutil.Process) -> bool:
     with suppress(psutil.Error):
         return "run-driver" in process.cmdline()
+    return False
+
+
+def _is_vital(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        line = process.cmdline()
+        return "--type=zygote" in line or any("NetworkService" in argument for argument in line)
     return False
 
 

@@ -276,8 +276,11 @@ class Engine:
             try:
                 result = page_render.render(page, rendering.request, self._caps, waiting_ms)
             finally:
-                if not page.port.alive and rendering.given_up is None:
-                    raise _NetworkLost
+                # Whatever came of it: it may be for want of what it lost.
+                if rendering.given_up is None:
+                    host.browser.check()
+                    if not page.port.alive:
+                        raise _NetworkLost
             # The answer leaves before the context is closed.
             rendering.deliver(result)
 

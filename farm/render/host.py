@@ -10,7 +10,7 @@ import psutil
 import structlog
 
 from farm.egress import Egress
-from farm.render.browser import BrowserThread
+from farm.render.browser import BrowserGone, BrowserThread
 from farm.render.chromium import Chromium
 from farm.render.devtools import Browser as DevTools
 from farm.render.memory import MemoryWatch
@@ -98,6 +98,8 @@ class Host:
         To be called every second, as long as anything is in it. Where one page holds most of the
         memory, that page's process is killed instead: the others need not suffer for it.
         """
+        with suppress(BrowserGone):  # that is seen by others
+            self.browser.check()
         self.browser.beat()
         root = self.browser.root
         excess = self._memory.look(root) if root is not None else None

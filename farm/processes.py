@@ -1,0 +1,21 @@
+"""Whether another process is dying, before anything can be seen of its death."""
+
+from pathlib import Path
+
+#: Of the flags in proc_pid_stat(5), from the kernel's include/linux/sched.h.
+_PF_EXITING = 0x4
+
+
+def ends(pid: int) -> bool:
+    """Whether the process is gone or about to be.
+
+    The kernel sets the flag before it closes the process's files: whoever has seen a connection to
+    it break off finds it here, while a wait for it, or the end of another connection, may come
+    later.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    # The name, in brackets, may hold anything; the flags are the seventh field after it.
+    return bool(int(stat.rpartition(")")[2].split()[6]) & _PF_EXITING)
