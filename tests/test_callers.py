@@ -5,8 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.callers import ApiKeys
@@ -36,7 +35,6 @@ def test_each_key_is_known_by_its_name(callers: dict[str, str], other: str) -> N
 
 
 @given(callers=CALLERS)
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_file_says_the_same_as_a_variable(tmp_path: Path, callers: dict[str, str]) -> None:
     path = tmp_path / "keys"
     path.write_text("\n".join(f"{name}:{key}" for name, key in callers.items()))

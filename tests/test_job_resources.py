@@ -11,7 +11,7 @@ from urllib.parse import quote
 import falcon.testing
 import pytest
 import redis
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -38,9 +38,7 @@ RESULT = RenderResult(base64.b64encode(FILE).decode(), OUTPUTS["png"], 40, 30, T
 HALF_A_PAIR = b'{"html": "\\ud800"}'
 #: Characters that a header's value can have on its way through WSGI.
 HEADER_TEXT = st.text(st.characters(codec="latin-1", exclude_categories=["C"]), max_size=30)
-fuzzed = hypothesis_settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+fuzzed = hypothesis_settings(max_examples=50)
 
 
 @pytest.fixture

@@ -100,7 +100,6 @@ def app(
 @SCHEMA.parametrize()
 @hypothesis_settings(
     max_examples=15,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),

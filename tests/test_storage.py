@@ -128,7 +128,7 @@ EDGES = st.sampled_from([0, 1, MIB - 1, MIB, MIB + 1, 2 * MIB, len(LARGE) - 1, l
 
 
 @given(start=EDGES | st.integers(0, len(LARGE) + 5), length=EDGES | st.integers(0, 2 * len(LARGE)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_stream_is_a_slice(storage: Storage, start: int, length: int) -> None:
     try:
         storage.stat("files/slice")

@@ -8,7 +8,7 @@ from typing import Any
 
 import falcon.testing
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -236,11 +236,7 @@ VALUES = st.recursive(
     body=st.dictionaries(FIELDS, VALUES) | VALUES,
     accept=st.text(st.characters(codec="latin-1", exclude_categories=["C"]), max_size=30),
 )
-@hypothesis_settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@hypothesis_settings(max_examples=60)
 def test_no_request_is_a_500(
     client: Client, path: str, method: str, body: object, accept: str
 ) -> None:

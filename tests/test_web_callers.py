@@ -27,6 +27,8 @@ ANNA = {"Authorization": "Bearer annas-key-0123456789"}
 BOB = {"X-Api-Key": "bobs-key-0123456789"}
 KEYS = f"anna:{ANNA['Authorization'].removeprefix('Bearer ')},bob:{BOB['X-Api-Key']}"
 HTML = {"html": "x"}
+#: The id of a job that nobody has.
+NOBODYS = "0b8e1f5c-7d0a-4a53-9a3c-3d1f3c5a8e21"
 
 
 @pytest.fixture
@@ -93,9 +95,9 @@ def test_who_has_a_key_is_let_in(client: Client, headers: dict[str, str]) -> Non
         ("POST", "/render"),
         ("POST", "/render-url"),
         ("POST", "/render-async"),
-        ("GET", f"/render-async/{uuid.uuid4()}"),
-        ("DELETE", f"/render-async/{uuid.uuid4()}"),
-        ("GET", f"/download/{uuid.uuid4()}"),
+        ("GET", f"/render-async/{NOBODYS}"),
+        ("DELETE", f"/render-async/{NOBODYS}"),
+        ("GET", f"/download/{NOBODYS}"),
         ("GET", "/status"),
         ("GET", "/nowhere"),
         ("GET", "/health/"),
@@ -192,8 +194,8 @@ def test_only_what_makes_renders_counts(make_client: Any) -> None:
     for method, path in [
         ("GET", "/status"),
         ("GET", "/health"),
-        ("GET", f"/render-async/{uuid.uuid4()}"),
-        ("GET", f"/download/{uuid.uuid4()}"),
+        ("GET", f"/render-async/{NOBODYS}"),
+        ("GET", f"/download/{NOBODYS}"),
         ("POST", "/nowhere"),
         ("GET", "/render"),
     ]:

@@ -1,7 +1,6 @@
 """What is done to the farm: a process is killed or stopped, the disk is full."""
 
 import random
-import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,6 +32,7 @@ class Faults:
         self._chance = chance
         self._storage = storage
         self._undone: list[threading.Timer] = []
+        self._stopped: list[psutil.Process] = []
 
     def do(self, name: str) -> None:
         """One fault, by its name; nothing happens if there is no such process just now."""
@@ -47,9 +47,15 @@ class Faults:
         self._ledger.faults[name] += 1
 
     def undo(self) -> None:
-        """Wait until what was stopped goes on, and the disk has room."""
+        """Wait until what was stopped goes on, and the disk has room.
+
+        What nobody has replaced goes on too, and ends: its parent was killed meanwhile.
+        """
         for timer in self._undone:
             timer.join()
+        for victim in self._stopped:
+            with suppress(psutil.Error):
+                victim.resume()
 
     def _victim(self, kind: str) -> psutil.Process | None:
         tree = [process for process in self._farm.tree() if kind_of(process) == kind]
@@ -67,7 +73,9 @@ class Faults:
         victim.suspend()
         self._note_connections(victim, kind)
         if kind in ("gunicorn", "valkey", "job worker"):
-            self._later(lambda: victim.send_signal(signal.SIGCONT))
+            self._later(victim.resume)
+        else:
+            self._stopped.append(victim)
 
     def _note_connections(self, victim: psutil.Process, kind: str) -> None:
         if kind == "gunicorn":
