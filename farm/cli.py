@@ -47,6 +47,9 @@ def serve() -> None:
             sys.exit(supervisor.run(farm_settings, command))
     except StartError as exc:
         raise click.ClickException(f"The farm cannot start.\n{exc}") from exc
+    # Upgraded in place (SIGUSR2), gunicorn starts its own file as a script: without this the folder
+    # of that file, and the `http` in it, come before Python's.
+    os.environ["PYTHONSAFEPATH"] = "1"
     # gunicorn takes this process's place, so that a signal to it is a signal to gunicorn.
     os.execv(sys.executable, command)
 

@@ -32,8 +32,9 @@ log = structlog.get_logger()
 _WORKER = [sys.executable, "-m", "farm.cli", "worker"]
 #: SIGQUIT means at once, as it does to gunicorn; a second of the others does too.
 _STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-#: gunicorn's: reload, log reopen, upgrade, a worker more, a worker less.
-_PASSED_ON = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU)
+#: gunicorn's: reload, log reopen, a worker more, a worker less. Not its upgrade in place (SIGUSR2),
+#: at which the old gunicorn's end would be the farm's.
+_PASSED_ON = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
 #: A child that was told SIGINT besides SIGTERM has this long, before it is killed.
 _QUICK_S = 8.0
 #: Children keep to graces of their own; this comes on top of them.
@@ -149,7 +150,7 @@ class _Supervisor:
         self._signals, self._wakeup = socket.socketpair()
         self._wakeup.setblocking(False)
         signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
-        for number in (*_STOP, *_PASSED_ON, signal.SIGCHLD):
+        for number in (*_STOP, *_PASSED_ON, signal.SIGUSR2, signal.SIGCHLD):
             signal.signal(number, lambda *_: None)
 
     def run(self) -> int:
@@ -182,6 +183,8 @@ class _Supervisor:
                 return 0 if status in (-signal.SIGTERM, -signal.SIGINT) else _exit_code(status)
             if number in _PASSED_ON:
                 self._gunicorn.send(number)
+            elif number == signal.SIGUSR2:
+                log.warning("not upgraded: a farm with a Valkey of its own is stopped and started")
         log.error("child ended, and so the farm", child="gunicorn", exit_status=status)
         return _exit_code(status)
 

@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -78,6 +78,23 @@ def test_a_reload_under_load_fails_no_request(farm: Farm) -> None:
         for _ in range(2):
             reload(farm)
     assert set(load.answers) == {"ok"}, load.answers
+
+
+def test_an_upgrade_in_place_under_load_fails_no_request(log_path: Path, valkey: str) -> None:
+    settings = {"redis_url": valkey, "storage_url": "redis:"}
+    with running_farm(log_path, workers=1, **settings) as farm, ExitStack() as stack:
+        load = Load(farm)
+        with load.running(4):
+            farm.process.send_signal(signal.SIGUSR2)
+            wait_until(lambda: len(farm.log_lines("browser up")) == 2, 60)
+            (new,) = [p for p in farm.gunicorn().children() if "gunicorn" in p.cmdline()[1]]
+            stack.callback(new.terminate)
+            farm.process.send_signal(signal.SIGTERM)
+            assert farm.process.wait(60) == 0
+            before = load.answers["ok"]
+            wait_until(lambda: load.answers["ok"] >= before + 8)
+        assert set(load.answers) == {"ok"}, load.answers
+    wait_until(lambda: gone([new]))
 
 
 def test_sigterm_under_load_answers_all_that_was_accepted_and_refuses_the_rest(
