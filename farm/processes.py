@@ -15,7 +15,9 @@ def ends(pid: int) -> bool:
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
+    except OSError:  # this process may open no more files, say: nothing is known
+        return False
     # The name, in brackets, may hold anything; the flags are the seventh field after it.
     return bool(int(stat.rpartition(")")[2].split()[6]) & _PF_EXITING)

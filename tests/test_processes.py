@@ -1,0 +1,48 @@
+"""Whether another process is dying."""
+
+import os
+import resource
+import subprocess
+import sys
+import threading
+
+from farm.processes import ends
+
+#: Its name holds what the line about a process is parsed by.
+SLEEPER = "import ctypes, time; ctypes.CDLL(None).prctl(15, b'a) b (c'); print(flush=True); "
+
+
+def test_a_running_process_does_not_end_and_a_zombie_and_a_gone_one_do() -> None:
+    command = [sys.executable, "-c", SLEEPER + "time.sleep(60)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert not ends(process.pid)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert ends(process.pid), "a zombie"
+    assert ends(process.pid), "gone"
+
+
+def test_whoever_sees_its_files_closed_is_told_that_it_ends() -> None:
+    """However many of its threads die before and after."""
+    threads = "[threading.Thread(target=time.sleep, args=(60,)).start() for _ in range(50)]"
+    for _ in range(5):
+        command = [sys.executable, "-c", f"import threading, time; {threads}; print(flush=True)"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            assert not ends(process.pid)
+            threading.Timer(0.01, process.kill).start()
+            assert process.stdout.read() == b""
+            assert ends(process.pid)
+
+
+def test_what_cannot_be_looked_at_does_not_end() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        ended = ends(os.getpid())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert not ended
