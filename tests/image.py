@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -192,7 +192,10 @@ def facts(pid: int) -> dict[str, str]:
 
 
 def look_at(container: Container) -> None:
-    seen = [facts(pid) for pid in container.pids()]
+    seen = []
+    for pid in container.pids():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended in between: a page's
+            seen.append(facts(pid))
     init = next(each for each in seen if each["NSpid"].split()[-1] == "1")
     pages = [each for each in seen if "--type=renderer" in each["command"]]
     filters = int(init["Seccomp_filters"])
