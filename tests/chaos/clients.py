@@ -76,7 +76,7 @@ class Clients:
             loop(chance)
 
     def _good(self, chance: random.Random) -> None:
-        html, picture = _grid(chance)
+        html, picture = _grid(chance, self._site.url + "/red.svg")
         format_ = chance.choice(["png", "png", "webp"])
         body = {"html": html, "options": _size(format=format_)}
         as_file = chance.random() < 0.5
@@ -140,8 +140,11 @@ def _size(**options: object) -> dict[str, object]:
     return {"width": _SIDE, "height": _SIDE, **options}
 
 
-def _grid(chance: random.Random) -> tuple[str, Image.Image]:
-    """A page of sixteen squares of colours that no other page has, and its picture."""
+def _grid(chance: random.Random, image_url: str = "") -> tuple[str, Image.Image]:
+    """A page of sixteen squares of colours that no other page has, and its picture.
+
+    Over one of them there may be an image from the network, all red.
+    """
     picture = Image.new("RGB", (_SIDE, _SIDE))
     square = _SIDE // 4
     cells = []
@@ -153,6 +156,13 @@ def _grid(chance: random.Random) -> tuple[str, Image.Image]:
                 f"<i style='position:fixed;left:{x}px;top:{y}px;width:{square}px;"
                 f"height:{square}px;background:rgb{colour}'></i>"
             )
+    if image_url and chance.random() < 0.5:
+        x, y = (chance.randrange(0, _SIDE, square) for _ in range(2))
+        picture.paste((255, 0, 0), (x, y, x + square, y + square))
+        cells.append(
+            f"<img src='{image_url}' style='position:fixed;left:{x}px;top:{y}px;"
+            f"width:{square}px;height:{square}px'>"
+        )
     return "<body>" + "".join(cells), picture
 
 
