@@ -163,6 +163,20 @@ def test_without_a_proxy_renders_wait_and_the_engine_is_not_healthy(
     wait_until(lambda: "proxy" in complaint(engine))
 
 
+def test_a_render_that_waits_for_a_proxy_that_hangs_is_not_told_that_its_page_is_slow(
+    make_engine: Callable[..., Engine], site: Site
+) -> None:
+    engine = make_engine(render_deadline_s=6)
+    rendering = engine.begin(request_for(engine, url=site.url + "/with-slow-image"))
+    wait_until(lambda: ("/slow.svg", "") in site.requests)
+    proxy = psutil.Process(engine.egress_pid)
+    proxy.suspend()
+    with pytest.raises(BrowserUnavailable, match="proxy"):
+        engine.wait(rendering)
+    assert "proxy" in complaint(engine)
+    proxy.kill()
+
+
 def complaint(engine: Engine) -> str:
     """What its health check says; empty where it is healthy."""
     try:

@@ -124,8 +124,12 @@ class Egress:
 
     @property
     def down_s(self) -> float:
-        """For how many seconds there has been no proxy."""
-        return 0.0 if self.pid is not None else time.monotonic() - self._down_since
+        """For how many seconds there has been no proxy that is heard of."""
+        process = self._process
+        if process is None or not process.alive:
+            return time.monotonic() - self._down_since
+        # It says something with every beat, so silence within two is none.
+        return max(0.0, process.silence_s - 2 * BEAT_S)
 
     def open(self) -> Port:
         """A port for one render; never blocks. Raises `BrowserUnavailable`."""
@@ -198,6 +202,11 @@ class _Process:
     def pid(self) -> int:
         return self._child.pid
 
+    @property
+    def silence_s(self) -> float:
+        """Seconds since it was last heard of."""
+        return time.monotonic() - self._heard
+
     def open_port(self) -> Port:
         number = next(self._numbers)
         listening = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
@@ -241,7 +250,7 @@ class _Process:
         poll.register(self._control, select.POLLIN)
         poll.poll(timeout_s * 1000)
         self.hear()
-        return time.monotonic() - self._heard if self.alive else math.inf
+        return self.silence_s if self.alive else math.inf
 
     def end(self) -> None:
         """Kill it. May be called twice, and from any thread."""

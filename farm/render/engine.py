@@ -359,7 +359,8 @@ class Engine:
         host = rendering.host or self._keeper.host
         if host is None or host.browser.silence_s > _HEALTH_GRACE_S:
             return BrowserUnavailable()
-        if not rendering.tries and self._egress.pid is None:
+        no_turn = not rendering.tries and self._egress.pid is None
+        if no_turn or self._egress.down_s > _HEALTH_GRACE_S:
             return BrowserUnavailable(NO_PROXY)
         return RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
 
