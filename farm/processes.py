@@ -14,10 +14,10 @@ def ends(pid: int) -> bool:
     later.
     """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return True
     except OSError:  # this process may open no more files, say: nothing is known
         return False
-    # The name, in brackets, may hold anything; the flags are the seventh field after it.
-    return bool(int(stat.rpartition(")")[2].split()[6]) & _PF_EXITING)
+    # The name, in brackets, may hold any bytes; the flags are the seventh field after it.
+    return bool(int(stat.rpartition(b")")[2].split()[6]) & _PF_EXITING)

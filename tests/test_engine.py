@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import resource
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from farm.errors import BrowserUnavailable, Busy, FarmError, PageCrashes, RenderTimeout, StartError
 from farm.render import Engine
+from farm.render.memory import MemoryWatch
 from farm.render.spares import FreshContexts, Page
 from farm.request import RenderResult
 from farm.settings import Settings
@@ -115,7 +117,8 @@ def test_pages_that_hang_do_not_harm_one_beside_them(make_engine: MakeEngine, fo
         ]
         assert renders(engine)
         for each in bad:
-            with pytest.raises(RenderTimeout):
+            # Where the machine has no processor left for the browser, it is that which is late.
+            with pytest.raises((RenderTimeout, BrowserUnavailable)):
                 each.result()
     wait_until(lambda: engine.status.rendering == 0)
     assert renders(engine)
@@ -165,6 +168,39 @@ def test_what_runs_in_a_browser_that_dies_is_rendered_again(
         assert all(future.result().size > 0 for future in futures)
     assert engine.status.browser_restarts == 1
     wait_until(lambda: gone([old, process]))
+
+
+def test_the_processes_that_a_browser_cannot_do_without_are_watched(
+    make_engine: MakeEngine,
+) -> None:
+    engine = make_engine()
+    browser = chromium(engine)
+    zygotes = [p.pid for p in browser.children() if "--type=zygote" in command_line(p)]
+    life = engine._keeper.host.browser._life
+    assert sorted(life.vital) == sorted([*zygotes, part(browser, "NetworkService").pid])
+
+
+def test_a_farm_that_may_open_no_more_files_keeps_its_browser(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    pid = engine.chromium_pid
+    host = engine._keeper.host
+    host._memory = MemoryWatch(1)  # it looks at once
+    with no_more_files():
+        assert host.tend() is False
+    assert renders(engine)
+    assert engine.chromium_pid == pid
+    chromium(engine).kill()
+    wait_until(lambda: engine.status.browser_restarts == 1)
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("victim", ["chromium", "driver", "proxy"])
@@ -423,6 +459,7 @@ def test_a_browser_whose_pages_hold_too_much_together_is_replaced(
 _STUCK = """
 import time
 from farm.render import Engine
+from farm.render.memory import MemoryWatch
 from farm.render.spares import FreshContexts, Page
 from farm.request import HTML, RenderRequest
 from farm.settings import Settings
@@ -517,6 +554,7 @@ _AS_A_USER = """
 import psutil
 from pathlib import Path
 from farm.render import Engine
+from farm.render.memory import MemoryWatch
 from farm.render.spares import FreshContexts, Page
 from farm.request import HTML, RenderRequest
 from farm.settings import Settings

@@ -51,6 +51,8 @@ class BrowserGone(PlaywrightError):
 _NICE = 5
 #: Process ids of the drivers whose browsers are up.
 _drivers: set[int] = set()
+#: How long its network service may take to be there; then the browser goes on unwatched.
+_NETWORK_START_S = 5.0
 #: How long a browser that was asked to go may take before it is killed.
 _CLOSE_TIMEOUT_S = 5.0
 
@@ -159,9 +161,11 @@ class BrowserThread:
         self._heard = time.monotonic()
 
     def check(self) -> None:
-        """Raises `BrowserGone` if it has lost a process that it needs; kills it then."""
+        """Raises `BrowserGone` if it is over, or, having killed it, if a process it needs is."""
         life = self._life
-        if life is None or not any(map(ends, life.vital)):
+        if life is None:
+            raise BrowserGone("the browser died")
+        if not any(map(ends, life.vital)):
             return
         log.warning("browser has lost a process", chromium_pid=life.process.pid)
         _kill(life.process)
@@ -290,19 +294,23 @@ class BrowserThread:
 
 def _begin(browser: Browser) -> _Life:
     control = browser.new_browser_cdp_session()
-    processes: list[dict[str, Any]] = control.send("SystemInfo.getProcessInfo")["processInfo"]
-    process = psutil.Process(next(p["id"] for p in processes if p["type"] == "browser"))
+    keeper = browser.new_context()
+    (pid,) = _pids(control, "browser")
+    process = psutil.Process(pid)
+    # Only its own: what is below a zygote may be one that is just becoming something else.
+    zygotes = [child.pid for child in _children(process) if _is_zygote(child)]
+    network = _wait_for_network(control)
     for each in [process, *_children(process, recursive=True)]:
         with suppress(psutil.Error):
             each.nice(_NICE)
     profile = next((arg for arg in process.cmdline() if arg.startswith("--user-data-dir=")), "")
     return _Life(
         browser=browser,
-        keeper=browser.new_context(),
+        keeper=keeper,
         control=control,
         process=process,
         driver=process.parent() or process,
-        vital=tuple(child.pid for child in _children(process, recursive=True) if _is_vital(child)),
+        vital=(*zygotes, *network),
         profile=profile.partition("=")[2],
     )
 
@@ -319,10 +327,26 @@ def _is_driver(process: psutil.Process) -> bool:
     return False
 
 
-def _is_vital(process: psutil.Process) -> bool:
+def _pids(control: CDPSession, type_: str) -> list[int]:
+    """Of the browser's processes of this type, by what the browser itself says."""
+    processes: list[dict[str, Any]] = control.send("SystemInfo.getProcessInfo")["processInfo"]
+    return [process["id"] for process in processes if process["type"] == type_]
+
+
+def _wait_for_network(control: CDPSession) -> list[int]:
+    """The process of the network service, which starts by itself, but not at once."""
+    end = time.monotonic() + _NETWORK_START_S
+    while not (pids := _pids(control, "network.mojom.NetworkService")):
+        if time.monotonic() > end:
+            log.warning("browser has no network service to watch")
+            break
+        time.sleep(0.01)
+    return pids
+
+
+def _is_zygote(process: psutil.Process) -> bool:
     with suppress(psutil.Error):
-        line = process.cmdline()
-        return "--type=zygote" in line or any("NetworkService" in argument for argument in line)
+        return "--type=zygote" in process.cmdline()
     return False
 
 

@@ -102,7 +102,11 @@ class Host:
             self.browser.check()
         self.browser.beat()
         root = self.browser.root
-        excess = self._memory.look(root) if root is not None else None
+        try:
+            excess = self._memory.look(root) if root is not None else None
+        except OSError as exc:  # this process may open no more files, say: the next look will do
+            log.warning("memory is not looked at", cause=str(exc))
+            return False
         if excess is None:
             return False
         if excess.largest is not None and excess.largest_bytes > self._memory_bytes / 2:
