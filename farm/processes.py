@@ -1,6 +1,9 @@
-"""Whether another process is dying, before anything can be seen of its death."""
+"""What is asked of other processes, which may be gone by then."""
 
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 #: Of the flags in proc_pid_stat(5), from the kernel's include/linux/sched.h.
 _PF_EXITING = 0x4
@@ -21,3 +24,10 @@ def ends(pid: int) -> bool:
         return False
     # The name, in brackets, may hold any bytes; the flags are the seventh field after it.
     return bool(int(stat.rpartition(b")")[2].split()[6]) & _PF_EXITING)
+
+
+def has_argument(process: psutil.Process, argument: str) -> bool:
+    """Whether its command line has the argument; a process that is gone has none."""
+    with suppress(psutil.Error):
+        return argument in process.cmdline()
+    return False

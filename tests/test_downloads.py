@@ -28,7 +28,7 @@ from farm.storage import ObjectStorage
 from farm.web import create_app
 from farm.web.deadlines import SocketDeadline
 from tests.farm_process import wait_until
-from tests.test_web import assert_is_error
+from tests.test_web import NOBODYS, assert_is_error
 
 Client = falcon.testing.TestClient
 Result = falcon.testing.Result
@@ -36,8 +36,6 @@ Result = falcon.testing.Result
 MakeFile = Callable[..., str]
 
 FILE = bytes(range(256)) * 4
-#: The id of a job that nobody has.
-NOBODYS = "0b8e1f5c-7d0a-4a53-9a3c-3d1f3c5a8e21"
 #: What a send says of a socket that was shut down.
 BROKEN = r"[Bb]roken pipe|reset"
 HEADER_TEXT = st.text(st.characters(codec="latin-1", exclude_categories=["C"]), max_size=30)

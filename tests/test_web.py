@@ -21,6 +21,8 @@ from tests.site import Site
 
 Client = falcon.testing.TestClient
 GREEN = "<body style='background:lime'>"
+#: The id of a job that nobody has.
+NOBODYS = "0b8e1f5c-7d0a-4a53-9a3c-3d1f3c5a8e21"
 
 
 def assert_is_error(result: falcon.testing.Result, status: int, code: str) -> dict[str, Any]:

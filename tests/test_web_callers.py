@@ -19,7 +19,7 @@ from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
 from tests.test_job_resources import FILE, complete
-from tests.test_web import assert_is_error
+from tests.test_web import NOBODYS, assert_is_error
 
 Client = falcon.testing.TestClient
 
@@ -27,8 +27,6 @@ ANNA = {"Authorization": "Bearer annas-key-0123456789"}
 BOB = {"X-Api-Key": "bobs-key-0123456789"}
 KEYS = f"anna:{ANNA['Authorization'].removeprefix('Bearer ')},bob:{BOB['X-Api-Key']}"
 HTML = {"html": "x"}
-#: The id of a job that nobody has.
-NOBODYS = "0b8e1f5c-7d0a-4a53-9a3c-3d1f3c5a8e21"
 
 
 @pytest.fixture

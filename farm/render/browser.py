@@ -31,7 +31,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from farm.errors import BrowserUnavailable
 from farm.logs import first_line
-from farm.processes import ends
+from farm.processes import ends, has_argument
 from farm.render.chromium import Chromium
 from farm.render.devtools import Browser as DevTools
 
@@ -298,7 +298,7 @@ def _begin(browser: Browser) -> _Life:
     (pid,) = _pids(control, "browser")
     process = psutil.Process(pid)
     # Only its own: what is below a zygote may be one that is just becoming something else.
-    zygotes = [child.pid for child in _children(process) if _is_zygote(child)]
+    zygotes = [child.pid for child in _children(process) if has_argument(child, "--type=zygote")]
     network = _wait_for_network(control)
     for each in [process, *_children(process, recursive=True)]:
         with suppress(psutil.Error):
@@ -318,13 +318,8 @@ def _begin(browser: Browser) -> _Life:
 def _starting_drivers() -> list[psutil.Process]:
     """Drivers of this process whose browsers are not up."""
     children = _children(psutil.Process())
-    return [child for child in children if child.pid not in _drivers and _is_driver(child)]
-
-
-def _is_driver(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):
-        return "run-driver" in process.cmdline()
-    return False
+    new = (child for child in children if child.pid not in _drivers)
+    return [child for child in new if has_argument(child, "run-driver")]
 
 
 def _pids(control: CDPSession, type_: str) -> list[int]:
@@ -342,12 +337,6 @@ def _wait_for_network(control: CDPSession) -> list[int]:
             break
         time.sleep(0.01)
     return pids
-
-
-def _is_zygote(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):
-        return "--type=zygote" in process.cmdline()
-    return False
 
 
 def _children(process: psutil.Process, recursive: bool = False) -> list[psutil.Process]:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from farm.processes import has_argument
+
 #: Of a core.
 _MAX_SHARE = 0.01
 #: How often PSS is read of a tree that is within its limit.
@@ -63,7 +65,7 @@ class MemoryWatch:
         self.held_bytes = sum(held.values())
         if self.held_bytes <= self._limit:
             return None
-        pages = [process for process in processes if _is_page(process)]
+        pages = [process for process in processes if has_argument(process, "--type=renderer")]
         largest = max(pages, key=lambda process: held[process], default=None)
         return Excess(self.held_bytes, largest, held[largest] if largest else 0)
 
@@ -95,9 +97,3 @@ def _statm(pid: int) -> tuple[int, int, int]:
     except (OSError, ValueError):
         return 0, 0, 0
     return int(size), int(resident), int(shared)
-
-
-def _is_page(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):
-        return "--type=renderer" in process.cmdline()
-    return False
