@@ -16,6 +16,7 @@ from farm.errors import FarmError, StartError
 from farm.jobs import broker
 from farm.jobs.files import open_storage
 from farm.logs import first_line
+from farm.processes import has_argument
 from farm.render import Engine
 from farm.render.chromium import Chromium, find_chromium
 from farm.request import HTML, RenderRequest
@@ -147,8 +148,8 @@ def _sandbox(engine: Engine, settings: Settings) -> Check:
     modes = set()
     for process in psutil.Process(engine.chromium_pid).children(recursive=True):
         # Processes of pages come and go; one that is gone is nobody's worry.
-        with suppress(psutil.Error, OSError):
-            if "--type=renderer" in process.cmdline():
+        with suppress(OSError):
+            if has_argument(process, "--type=renderer"):
                 modes.add(_seccomp_mode(process.pid))
     if modes == {"2"}:
         return Check("sandbox", True, "every page process is under seccomp")
