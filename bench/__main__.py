@@ -32,8 +32,8 @@ from bench.soak import Run as Soak
 from bench.soak_plot import plot as plot_soak
 from bench.workloads import COMPLEX, LONG_URL, SIMPLE, SLOW_URL, Workload
 from farm.settings import Settings
-from tests.farm_process import Farm, log_lines, running_farm
-from tests.site import SITES
+from tests.support.farm_process import Farm, log_lines, running_farm
+from tests.support.site import SITES
 
 RESULTS = Path(__file__).with_name("results")
 #: What locust or the limit takes to be there and to go.

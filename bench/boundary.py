@@ -21,8 +21,8 @@ from bench.workloads import SIMPLE, Workload
 from farm.render import Engine
 from farm.request import HTML_OR_URL, RenderRequest
 from farm.settings import Settings
-from tests.no_boundary import no_boundary
-from tests.site import RED, SITES
+from tests.support.no_boundary import no_boundary
+from tests.support.site import RED, SITES
 
 PAGE = b"<!doctype html><body style='margin:0'>" + b"".join(
     b"<img src=/image-%d.svg>" % number for number in range(3)

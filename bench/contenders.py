@@ -22,9 +22,9 @@ from bench.answers import Answers
 from bench.servers import wait_for
 from bench.tree import Samples, sampling
 from bench.workloads import Workload
-from farm.render.chromium import find_chromium
+from farm.render.browser.chromium import find_chromium
 from farm.settings import Settings
-from tests.farm_process import Farm, free_port
+from tests.support.farm_process import Farm, free_port
 
 PEERS = Path(__file__).with_name("peers")
 #: What comes before is not counted: clients begin, spares are used up, pages fill.

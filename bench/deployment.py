@@ -29,8 +29,8 @@ from bench.answers import Answer, Answers
 from bench.contenders import locust
 from bench.instances import CONF, Instance, running_instances, running_nginx
 from bench.site import running_site
-from tests.farm_process import free_port, log_lines, running_worker, wait_until
-from tests.site import SITES
+from tests.support.farm_process import free_port, log_lines, running_worker, wait_until
+from tests.support.site import SITES
 
 INSTANCES, WORKERS = 3, 2
 DOWN_S = 10.0

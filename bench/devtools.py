@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from farm.render.chromium import find_chromium
+from farm.render.browser.chromium import find_chromium
 from farm.settings import Settings
 
 LAUNCHER = "farm/render/chromium-as-user"

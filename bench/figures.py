@@ -10,7 +10,7 @@ import psutil
 
 import farm
 from bench.contenders import Run
-from farm.render.chromium import find_chromium
+from farm.render.browser.chromium import find_chromium
 from farm.settings import Settings
 
 

@@ -14,7 +14,7 @@ from typing import Protocol
 import psutil
 import requests
 
-from tests.farm_process import (
+from tests.support.farm_process import (
     START_TIMEOUT_S,
     Farm,
     end,

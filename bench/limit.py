@@ -22,8 +22,8 @@ from bench import devtools
 from bench.answers import Answers
 from bench.workloads import SIZE, WORKLOADS, Workload
 from farm.render import page as farm_page
-from farm.render.chromium import find_chromium
-from farm.render.outputs import OUTPUTS
+from farm.render.browser.chromium import find_chromium
+from farm.render.page.outputs import OUTPUTS
 from farm.settings import Settings
 
 Render = Callable[[Workload, str], Awaitable[bytes]]

@@ -26,7 +26,7 @@ import click
 from bench.answers import percentile
 from bench.workloads import SIMPLE
 from farm.settings import Settings
-from tests.farm_process import Farm, running_farm
+from tests.support.farm_process import Farm, running_farm
 
 #: A closed loop of so many keeps every page of the defaults busy, and a few in line.
 PEAK_CLIENTS = 16

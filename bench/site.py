@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bench.servers import wait_for
-from tests.farm_process import free_port
+from tests.support.farm_process import free_port
 
 PAGE_S, RESOURCE_S, LONG_S = 0.3, 0.2, 2.0
 

@@ -32,8 +32,8 @@ from bench.soak_mix import Work, work
 from bench.soak_plot import plot
 from bench.tree import Reading, Tree
 from farm.settings import Settings
-from tests.farm_process import Farm, running_farm
-from tests.site import SITES, running_site
+from tests.support.farm_process import Farm, running_farm
+from tests.support.site import SITES, running_site
 
 CLIENTS = 8
 TOLERANCE = 0.05

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from tests.farm_process import is_browser
+from tests.support.farm_process import is_browser
 
 
 @dataclass(frozen=True)

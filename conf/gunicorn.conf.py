@@ -18,7 +18,7 @@ folder.share()  # before anything that counts is imported
 from farm import logs, wsgi  # noqa: E402
 from farm.errors import StartError  # noqa: E402
 from farm.jobs import broker  # noqa: E402
-from farm.render.chromium import find_chromium  # noqa: E402
+from farm.render.browser.chromium import find_chromium  # noqa: E402
 from farm.settings import Settings  # noqa: E402
 
 

@@ -20,7 +20,7 @@ from farm.jobs.worker import Worker
 from farm.machine import is_taken
 from farm.metrics import folder
 from farm.render import Engine
-from farm.render.chromium import find_chromium
+from farm.render.browser.chromium import find_chromium
 from farm.request import RenderRequest
 from farm.settings import Settings
 from farm.settings_table import as_markdown

@@ -18,7 +18,7 @@ from farm.jobs.files import open_storage
 from farm.logs import first_line
 from farm.processes import has_argument
 from farm.render import Engine
-from farm.render.chromium import Chromium, find_chromium
+from farm.render.browser.chromium import Chromium, find_chromium
 from farm.request import HTML, RenderRequest
 from farm.settings import Settings
 from farm.storage import NotStored

@@ -20,8 +20,8 @@ from farm.request import RenderRequest
 from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
-from tests.farm_process import Farm, running_farm
-from tests.site import SITES, Site, running_site
+from tests.support.farm_process import Farm, running_farm
+from tests.support.site import SITES, Site, running_site
 
 for name in [
     name for name in os.environ if name.startswith("FARM_") and name != "FARM_CHROMIUM_PATH"

@@ -11,7 +11,7 @@ from bench.goals import Goal
 from bench.workloads import COMPLEX, SIMPLE, SLOW_URL
 from farm.render import Engine
 from tests.conftest import request_for
-from tests.site import Site
+from tests.support.site import Site
 
 
 def test_a_render_of_each_kind_is_right(engine: Engine) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.images import LIME, is_filled, opened
-from tests.site import SITES, Site
+from tests.support.images import LIME, is_filled, opened
+from tests.support.site import SITES, Site
 
 GREEN = "<body style='background:lime'>"
 

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from farm.errors import InvalidRequest, InvalidUrl, OutputTooLarge
 from farm.parsing import parse_url
-from farm.render.outputs import OUTPUTS
+from farm.render.page.outputs import OUTPUTS
 from farm.request import Limits, RenderRequest, RenderResult, Timings
 
 LIMITS = Limits(OUTPUTS, deadline_ms=30_000, max_pixels=67_108_864)

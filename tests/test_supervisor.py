@@ -13,7 +13,7 @@ import redis
 
 from farm.jobs.embedded import EmbeddedValkey
 from farm.settings import Settings
-from tests.farm_process import command_line, gone, log_lines, wait_until
+from tests.support.farm_process import command_line, gone, log_lines, wait_until
 
 SUPERVISOR = """
 import sys

@@ -26,16 +26,16 @@ from farm.errors import (
     RenderTimeout,
 )
 from farm.logs import first_line
-from farm.render import page as page_render
-from farm.render import poison
-from farm.render.browser import PlaywrightFailure
-from farm.render.chromium import find_chromium
-from farm.render.host import Host
-from farm.render.keeper import START_TIMEOUT_S, Keeper
-from farm.render.ladder import Ladder, leave_process
-from farm.render.outputs import OUTPUTS, Caps
-from farm.render.poison import Poison
-from farm.render.quarantine import Quarantine
+from farm.render.browser.chromium import find_chromium
+from farm.render.browser.thread import PlaywrightFailure
+from farm.render.keeping import poison
+from farm.render.keeping.host import Host
+from farm.render.keeping.keeper import START_TIMEOUT_S, Keeper
+from farm.render.keeping.ladder import Ladder, leave_process
+from farm.render.keeping.poison import Poison
+from farm.render.keeping.quarantine import Quarantine
+from farm.render.page import render as page_render
+from farm.render.page.outputs import OUTPUTS, Caps
 from farm.render.rendering import RenderCancelled, Rendering
 from farm.render.slots import Slots
 from farm.request import Limits, RenderRequest, RenderResult

@@ -7,11 +7,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from farm.errors import FarmError
-from farm.render.spares import Page
+from farm.render.browser.contexts import Page
 from farm.request import RenderRequest, RenderResult
 
 if TYPE_CHECKING:
-    from farm.render.host import Host
+    from farm.render.keeping.host import Host
 
 
 class RenderCancelled(Exception):

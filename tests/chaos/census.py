@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
-from farm.render.memory import proportional_bytes
-from tests.farm_process import Farm, command_line
+from farm.render.browser.memory import proportional_bytes
+from tests.support.farm_process import Farm, command_line
 
 
 def kind_of(process: psutil.Process) -> str:

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.chaos.asking import Answer, ask
 from tests.chaos.corpus import CORPUS
 from tests.chaos.ledger import Ledger
-from tests.site import Site
+from tests.support.site import Site
 
 _SIDE = 96
 #: What a good render may be told instead.

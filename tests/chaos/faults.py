@@ -10,8 +10,8 @@ import psutil
 
 from tests.chaos.census import kind_of
 from tests.chaos.ledger import Ledger
-from tests.disk import fill
-from tests.farm_process import Farm
+from tests.support.disk import fill
+from tests.support.farm_process import Farm
 
 #: For how long those are stopped that nobody replaces, and the disk is full.
 _STOPPED_S = 4.0

@@ -10,9 +10,9 @@ from tests.chaos.census import Census
 from tests.chaos.clients import Clients
 from tests.chaos.faults import FULL_DISK, Faults
 from tests.chaos.ledger import Ledger
-from tests.disk import small_disk
-from tests.farm_process import running_farm, wait_until
-from tests.site import SITES, running_site
+from tests.support.disk import small_disk
+from tests.support.farm_process import running_farm, wait_until
+from tests.support.site import SITES, running_site
 
 #: Small, so that a run has many of them.
 DEADLINE_S = 8

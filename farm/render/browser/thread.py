@@ -1,0 +1,355 @@
+"""A browser: the thread that owns a Playwright driver and its Chromium, for as long as they live.
+
+Synchronous Playwright belongs to the thread that started it, but its calls are greenlet switches:
+while one call waits, other greenlets of the same thread may be inside calls of their own. So one
+thread serves many pages: work arrives by `spawn`, and each piece runs as a greenlet of plain,
+top-to-bottom synchronous code. What makes it sound:
+
+- a greenlet is started from a callback of the loop; the callback itself never calls Playwright;
+- every greenlet catches all that it raises;
+- nothing blocks or computes for long in this thread.
+
+The thread's own wait is on an empty context that nobody closes: the wait ends when the browser or
+the driver dies. Then all of it is over; `keeper` starts another.
+"""
+
+import asyncio
+import math
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import greenlet
+import psutil
+import structlog
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Playwright, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
+
+from farm.errors import BrowserUnavailable
+from farm.logs import first_line
+from farm.processes import ends, has_argument
+from farm.render.browser.chromium import Chromium
+from farm.render.browser.devtools import Browser as DevTools
+
+log = structlog.get_logger()
+
+#: What a call into Playwright raises when its page, browser or driver ends meanwhile. Where the
+#: driver dies, the calls that are made while it is taken down are cancelled by asyncio instead.
+PlaywrightFailure = (PlaywrightError, asyncio.CancelledError)
+
+
+class BrowserGone(PlaywrightError):
+    """Thrown into what waits for a browser that has died."""
+
+
+#: Chromium gives way to the farm's own processes, so that refusals and health checks stay quick
+#: while pages fill the machine. A page's process has it from the one that it is forked from.
+_NICE = 5
+#: Process ids of the drivers whose browsers are up.
+_drivers: set[int] = set()
+#: How long its network service may take to be there; then the browser goes on unwatched.
+_NETWORK_START_S = 5.0
+#: How long a browser that was asked to go may take before it is killed.
+_CLOSE_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True)
+class _Life:
+    """One browser from launch to death. `keeper` is the context that is waited on."""
+
+    browser: Browser
+    keeper: BrowserContext
+    control: CDPSession
+    process: psutil.Process
+    driver: psutil.Process
+    #: Process ids of what Chromium does not start again, or not so that pages work: its zygotes,
+    #: without which there is no new page, and the network service, whose death no page is told of.
+    vital: tuple[int, ...]
+    profile: str
+
+    def clean_up(self) -> None:
+        """What the driver does when its browser ends, in case that it died too."""
+        _kill(self.process)
+        with suppress(psutil.Error):  # it writes there until it is gone
+            self.process.wait(1)
+        shutil.rmtree(self.profile, ignore_errors=True)
+
+
+class BrowserThread:
+    """One driver and one Chromium, from their launch to their death.
+
+    `on_up` (with the browser) and `on_down` are called in the thread, outside any greenlet of work:
+    they must not block. After `on_down` nothing that was spawned can succeed.
+    """
+
+    def __init__(
+        self,
+        chromium: Chromium,
+        on_up: Callable[[DevTools], None],
+        on_down: Callable[[], None],
+    ) -> None:
+        self._chromium = chromium
+        self._on_up = on_up
+        self._on_down = on_down
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._life: _Life | None = None
+        self._started = threading.Event()
+        self._stopping = threading.Event()
+        self._at_work: set[greenlet.greenlet] = set()
+        self._heard = time.monotonic()
+        #: Set once it renders no more, or never will.
+        self.down = threading.Event()
+        #: When it was no longer up, by `time.monotonic()`.
+        self.ended = math.inf
+        #: Why the farm itself killed it, if it did.
+        self.killed: str | None = None
+        #: Why it could not be started.
+        self.failure: BaseException | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def up(self) -> bool:
+        return self._life is not None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of Chromium."""
+        life = self._life
+        return life.process.pid if life else None
+
+    @property
+    def root(self) -> psutil.Process | None:
+        """The driver, whose child Chromium is."""
+        life = self._life
+        return life.driver if life else None
+
+    def wait_started(self, timeout_s: float) -> bool:
+        """Wait until it is up or over; returns whether it is up."""
+        self._started.wait(timeout_s)
+        return self.up
+
+    def spawn(self, work: Callable[[], None]) -> bool:
+        """Run `work` in a greenlet of this thread. False if there is no loop to run it now.
+
+        `work` must not count on being run: a dying driver forgets it.
+        """
+        loop = self._loop
+        if loop is None:
+            return False
+        try:
+            loop.call_soon_threadsafe(self._start_greenlet, work)
+        except RuntimeError:  # the loop was closed in between
+            return False
+        return True
+
+    def ping(self) -> None:
+        """One round trip through driver and browser. For greenlets of this thread only."""
+        life = self._life
+        if life is None:
+            raise BrowserUnavailable()
+        try:
+            life.control.send("Browser.getVersion")
+        except PlaywrightFailure as exc:
+            raise BrowserUnavailable() from exc
+        self._heard = time.monotonic()
+
+    def check(self) -> None:
+        """Raises `BrowserGone` if it is over, or, having killed it, if a process it needs is."""
+        life = self._life
+        if life is None:
+            raise BrowserGone("the browser died")
+        if not any(map(ends, life.vital)):
+            return
+        log.warning("browser has lost a process", chromium_pid=life.process.pid)
+        _kill(life.process)
+        raise BrowserGone("the browser lost a process that it needs")
+
+    def beat(self) -> None:
+        """Have it show that it is alive, from any thread: see `silence_s`."""
+
+        def ping() -> None:
+            with suppress(BrowserUnavailable):  # that is seen by others
+                self.ping()
+
+        self.spawn(ping)
+
+    @property
+    def silence_s(self) -> float:
+        """Seconds since it was last heard of."""
+        return time.monotonic() - self._heard
+
+    def kill(self, reason: str) -> None:
+        """Kill Chromium, from any thread."""
+        life = self._life
+        if life is not None:
+            self.killed = reason
+            log.warning("browser killed", reason=reason, chromium_pid=life.process.pid)
+            _kill(life.process)
+
+    def kill_driver(self, reason: str) -> None:
+        """Kill the driver and with it Chromium: for when killing Chromium was not enough."""
+        life = self._life
+        self.killed = reason
+        for driver in [life.driver] if life else _starting_drivers():
+            log.warning("driver killed", reason=reason, driver_pid=driver.pid)
+            for process in [*_children(driver, recursive=True), driver]:
+                _kill(process)
+
+    def stop(self) -> None:
+        """End browser, driver and thread; kill what does not go by itself."""
+        self._stopping.set()
+        self.killed = self.killed or "it is stopped"
+        if self._thread.ident is None:
+            return
+        self.spawn(self._close_keeper)
+        self._thread.join(_CLOSE_TIMEOUT_S)
+        for kill in (self.kill, self.kill_driver):
+            if self._thread.is_alive():
+                kill("it did not close in time")
+                self._thread.join(1)
+
+    def _start_greenlet(self, work: Callable[[], None]) -> None:
+        def run() -> None:
+            try:
+                work()
+            except Exception:
+                log.exception("work in the engine's thread failed")
+            finally:
+                self._at_work.discard(worker)
+
+        worker = greenlet.greenlet(run)
+        self._at_work.add(worker)
+        worker.switch()
+
+    def _end_work(self) -> None:
+        """End what still waits in a call into a browser that is gone.
+
+        Not every call raises by itself: `context.new_page()` waits for ever (Playwright 1.65.2).
+        """
+        workers, self._at_work = self._at_work, set()
+        loop = self._loop
+        if loop is None:
+            return
+        for worker in workers:
+            loop.call_soon(_end, worker)
+
+    def _close_keeper(self) -> None:
+        life = self._life
+        if life is not None:
+            with suppress(*PlaywrightFailure):
+                life.keeper.close()
+
+    def _run(self) -> None:
+        try:
+            with sync_playwright() as playwright:
+                self._loop = asyncio.get_running_loop()
+                if not self._stopping.is_set():
+                    self._live(playwright)
+        except (Exception, *PlaywrightFailure) as exc:
+            self.failure = exc
+            if not self._stopping.is_set():
+                log.error("browser does not start", cause=first_line(exc))
+        finally:
+            self._loop = None
+            self.down.set()
+            self._on_down()
+            self._started.set()
+
+    def _live(self, playwright: Playwright) -> None:
+        """Launch the browser and wait until it ends."""
+        browser = self._chromium.launch(playwright)
+        life = self._life = _begin(browser)
+        _drivers.add(life.driver.pid)
+        self._heard = time.monotonic()
+        log.info("browser up", chromium_pid=life.process.pid, version=browser.version)
+        try:
+            self._on_up(DevTools(life.control))
+            self._started.set()
+            # `stop` closes the keeper of a browser that is up; it may have come too early for that.
+            if not self._stopping.is_set():
+                with suppress(*PlaywrightFailure):
+                    life.keeper.wait_for_event("close", timeout=0)
+        finally:
+            self.ended = time.monotonic()
+            self._life = None
+            self.down.set()
+            _drivers.discard(life.driver.pid)
+            self._on_down()
+            self._end_work()
+        if self._stopping.is_set():
+            with suppress(*PlaywrightFailure):
+                browser.close()
+        else:
+            log.warning("browser lost", chromium_pid=life.process.pid, killed=self.killed)
+            _kill(life.driver)  # it may stand still, and has nothing left to do
+        life.clean_up()
+
+
+def _begin(browser: Browser) -> _Life:
+    control = browser.new_browser_cdp_session()
+    keeper = browser.new_context()
+    (pid,) = _pids(control, "browser")
+    process = psutil.Process(pid)
+    # Only its own: what is below a zygote may be one that is just becoming something else.
+    zygotes = [child.pid for child in _children(process) if has_argument(child, "--type=zygote")]
+    network = _wait_for_network(control)
+    for each in [process, *_children(process, recursive=True)]:
+        with suppress(psutil.Error):
+            each.nice(_NICE)
+    profile = next((arg for arg in process.cmdline() if arg.startswith("--user-data-dir=")), "")
+    return _Life(
+        browser=browser,
+        keeper=keeper,
+        control=control,
+        process=process,
+        driver=process.parent() or process,
+        vital=(*zygotes, *network),
+        profile=profile.partition("=")[2],
+    )
+
+
+def _starting_drivers() -> list[psutil.Process]:
+    """Drivers of this process whose browsers are not up."""
+    children = _children(psutil.Process())
+    new = (child for child in children if child.pid not in _drivers)
+    return [child for child in new if has_argument(child, "run-driver")]
+
+
+def _pids(control: CDPSession, type_: str) -> list[int]:
+    """Of the browser's processes of this type, by what the browser itself says."""
+    processes: list[dict[str, Any]] = control.send("SystemInfo.getProcessInfo")["processInfo"]
+    return [process["id"] for process in processes if process["type"] == type_]
+
+
+def _wait_for_network(control: CDPSession) -> list[int]:
+    """The process of the network service, which starts by itself, but not at once."""
+    end = time.monotonic() + _NETWORK_START_S
+    while not (pids := _pids(control, "network.mojom.NetworkService")):
+        if time.monotonic() > end:
+            log.warning("browser has no network service to watch")
+            break
+        time.sleep(0.01)
+    return pids
+
+
+def _children(process: psutil.Process, recursive: bool = False) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        return process.children(recursive=recursive)
+    return []
+
+
+def _kill(process: psutil.Process) -> None:
+    with suppress(psutil.Error):
+        process.kill()
+
+
+def _end(worker: greenlet.greenlet) -> None:
+    if not worker.dead:
+        worker.throw(BrowserGone("the browser died"))

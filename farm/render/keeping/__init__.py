@@ -1,0 +1,5 @@
+"""Browsers kept up.
+
+`keeper` starts and replaces them, `host` holds the renders of one, `ladder` ends what does not end
+by itself, `quarantine` and `poison` deal with renders that take browsers down.
+"""

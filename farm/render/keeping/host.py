@@ -1,0 +1,137 @@
+"""A browser with its pages, and the renderings that are in them."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+import psutil
+import structlog
+
+from farm.egress import Egress
+from farm.render.browser.chromium import Chromium
+from farm.render.browser.contexts import FreshContexts
+from farm.render.browser.devtools import Browser as DevTools
+from farm.render.browser.memory import MemoryWatch
+from farm.render.browser.thread import BrowserGone, BrowserThread
+from farm.render.rendering import Rendering
+
+log = structlog.get_logger()
+
+
+class Host:
+    """From the launch of its browser to its death. `serve` renders one rendering here."""
+
+    def __init__(
+        self,
+        chromium: Chromium,
+        egress: Egress,
+        spares: int,
+        memory_bytes: int,
+        serve: Callable[[Rendering, "Host"], None],
+        on_lost: Callable[[Rendering, "Host"], None],
+    ) -> None:
+        """`serve` is called in a greenlet of the browser's thread; `on_lost` for each rendering
+        whose browser died under it. Whoever `claim`s a rendering decides what becomes of it.
+        """
+        self.browser = BrowserThread(chromium, self._on_up, self._on_down)
+        self.pages: FreshContexts | None = None
+        #: Renderings that it has taken so far.
+        self.served = 0
+        #: By `time.monotonic()`.
+        self.started = time.monotonic()
+        self._egress = egress
+        self._spares = spares
+        self._memory_bytes = memory_bytes
+        self._memory = MemoryWatch(memory_bytes)
+        self._serve = serve
+        self._on_lost = on_lost
+        self._renderings: set[Rendering] = set()
+        self._change = threading.Condition()
+
+    def take(self, rendering: Rendering) -> None:
+        """Render it here, alone or beside others. From any thread."""
+        rendering.host = self
+        self.served += 1
+        with self._change:
+            self._renderings.add(rendering)
+        self.browser.spawn(partial(self._serve, rendering, self))
+        if self.browser.down.is_set():  # then what was spawned may have been forgotten
+            self._lose_all()
+
+    def claim(self, rendering: Rendering) -> bool:
+        """Whether the caller is the one who ends its stay here: true once."""
+        with self._change:
+            if rendering not in self._renderings:
+                return False
+            self._renderings.remove(rendering)
+            self._change.notify_all()
+        return True
+
+    @property
+    def empty(self) -> bool:
+        return not self._renderings
+
+    def wait_empty(self, timeout_s: float) -> bool:
+        """Wait until nothing is rendered here; False if the time is over first."""
+        with self._change:
+            return self._change.wait_for(lambda: self.empty, timeout_s)
+
+    @property
+    def spares(self) -> int:
+        return self.pages.spares if self.pages else 0
+
+    @property
+    def memory_bytes(self) -> int:
+        return self._memory.held_bytes
+
+    def retire(self) -> None:
+        """It gets no more renderings: let go of the pages made for them."""
+        pages = self.pages
+        if pages is not None:
+            self.browser.spawn(pages.close)
+
+    def tend(self) -> bool:
+        """Have it show that it is alive; returns whether its processes hold too much memory.
+
+        To be called every second, as long as anything is in it. Where one page holds most of the
+        memory, that page's process is killed instead: the others need not suffer for it.
+        """
+        with suppress(BrowserGone):  # that is seen by others
+            self.browser.check()
+        self.browser.beat()
+        root = self.browser.root
+        try:
+            excess = self._memory.look(root) if root is not None else None
+        except OSError as exc:  # this process may open no more files, say: the next look will do
+            log.warning("memory is not looked at", cause=str(exc))
+            return False
+        if excess is None:
+            return False
+        if excess.largest is not None and excess.largest_bytes > self._memory_bytes / 2:
+            held = f"{excess.largest_bytes >> 20} MiB"
+            log.warning("page killed", reason="it holds too much memory", memory=held)
+            with suppress(psutil.Error):
+                excess.largest.kill()
+            return False
+        log.warning("browser holds too much memory", memory=f"{excess.tree_bytes >> 20} MiB")
+        return True
+
+    def _on_up(self, browser: DevTools) -> None:
+        self.pages = FreshContexts(browser, self._egress, self._spares, self.browser.spawn)
+        self.pages.refill()
+
+    def _on_down(self) -> None:
+        """Here and not left to the calls into the browser, not all of which raise."""
+        if self.pages is not None:
+            self.pages.forget()
+        self.pages = None
+        self._lose_all()
+
+    def _lose_all(self) -> None:
+        with self._change:
+            lost = list(self._renderings)
+        for rendering in lost:
+            if self.claim(rendering):
+                self._on_lost(rendering, self)

@@ -1,0 +1,174 @@
+"""Keeps one browser up: starts it, watches it from outside its thread, and replaces it in time.
+
+A browser is replaced when it dies, when it does not answer, after so many renders, and when its
+processes hold too much memory. Where it need not be at once, the new one is started first.
+"""
+
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import structlog
+
+from farm.errors import StartError
+from farm.render.browser.chromium import sweep_profiles
+from farm.render.keeping.host import Host
+
+log = structlog.get_logger()
+
+#: How often the browser is looked at.
+_BEAT_S = 1.0
+#: How long a browser may take to start, and its driver's death to free its thread.
+START_TIMEOUT_S = 30.0
+_DEATH_S = 3.0
+#: Seconds between two attempts to start a browser that keeps dying: the first, doubled up to the
+#: last. A browser that lived long is started again at once.
+_FIRST_BACKOFF_S = 0.1
+_LAST_BACKOFF_S = 5.0
+_LONG_LIFE_S = 2.0
+
+
+class Keeper:
+    """One thread, from `start` to `close`."""
+
+    #: A browser that is silent for so long is killed: longer than it may be busy with one thing,
+    #: such as 50 MB of HTML on its way through the driver.
+    silence_s = 10.0
+
+    def __init__(
+        self,
+        make_host: Callable[[], Host],
+        on_up: Callable[[], None],
+        leave: Callable[[str], None],
+        recycle_after: int,
+        drain_s: float,
+    ) -> None:
+        """A browser is replaced after `recycle_after` renders (0: never); the old one then has
+        `drain_s` for what runs in it. `on_up` is called for each browser once it is `host`, and
+        `leave` with a reason if one cannot even be killed.
+        """
+        self._make_host = make_host
+        self._on_up = on_up
+        self._leave = leave
+        self._recycle_after = recycle_after
+        self._drain_s = drain_s
+        self._draining: list[tuple[Host, float]] = []
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._stopping = threading.Event()
+        self._first_attempt_over = threading.Event()
+        self._failure: BaseException | None = None
+        self._starting: Host | None = None
+        #: The newest that was up; it may have died.
+        self._host: Host | None = None
+        #: Browsers started because one had `died` or the farm had `killed` it, and because one was
+        #: replaced in time.
+        self.restarts: Counter[str] = Counter()
+        self.recycles = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait_started(self, timeout_s: float) -> None:
+        """Wait for the first browser. Raises `StartError`, which says why there is none."""
+        self._first_attempt_over.wait(timeout_s)
+        if self.host is not None:
+            return
+        if isinstance(self._failure, StartError):
+            raise self._failure
+        raise StartError(
+            f"Chromium or Playwright's driver does not start within {timeout_s:g} s. On a bare "
+            "Debian the driver needs libatomic1."
+        ) from self._failure
+
+    @property
+    def host(self) -> Host | None:
+        """The browser that takes renderings; None while there is none."""
+        host = self._host
+        return host if host is not None and host.browser.up else None
+
+    @property
+    def unwell_s(self) -> float:
+        """For how many seconds there has been no browser that answers."""
+        if self._host is None:
+            return math.inf
+        host = self.host
+        if host is None:
+            return time.monotonic() - self._host.browser.ended
+        if self._starting is not None:  # the thread is at the next one, and sends no pings
+            return 0.0
+        # They go out with every beat, so silence within two is none.
+        return max(0.0, host.browser.silence_s - 2 * _BEAT_S)
+
+    def close(self) -> None:
+        self._stopping.set()
+        for host in [self._starting, self._host, *[host for host, _ in self._draining]]:
+            if host is not None:
+                host.browser.stop()
+        if self._thread.ident is not None:
+            self._thread.join(_DEATH_S)
+
+    def _run(self) -> None:
+        sweep_profiles()
+        backoff_s = 0.0
+        while not self._stopping.wait(backoff_s):
+            host = self._starting = self._make_host()
+            host.browser.start()
+            if self._stopping.is_set():  # `close` may have come too early for this one
+                host.browser.stop()
+            up = host.browser.wait_started(START_TIMEOUT_S)
+            if up:
+                self._put_up(host)
+            else:
+                self._failure = host.browser.failure
+                self._end(host, "it does not start")
+            self._first_attempt_over.set()
+            if up:
+                self._watch(host)
+            if up and time.monotonic() - host.started > _LONG_LIFE_S:
+                backoff_s = 0.0
+            else:
+                backoff_s = min(max(_FIRST_BACKOFF_S, 2 * backoff_s), _LAST_BACKOFF_S)
+
+    def _put_up(self, host: Host) -> None:
+        old, self._host, self._starting = self._host, host, None
+        if old is not None and old.browser.up:
+            self.recycles += 1
+            old.retire()
+            self._draining.append((old, time.monotonic() + self._drain_s))
+        elif self._first_attempt_over.is_set():
+            self.restarts["killed" if old is not None and old.browser.killed else "died"] += 1
+        self._on_up()
+
+    def _watch(self, host: Host) -> None:
+        """Until it is over, or to be replaced."""
+        while not host.browser.down.wait(_BEAT_S):
+            if self._stopping.is_set():
+                return
+            self._end_drained()
+            holds_too_much = host.tend()
+            if host.browser.silence_s > self.silence_s:
+                self._end(host, "it does not answer")
+                break
+            if self._recycle_after and host.served >= self._recycle_after:
+                log.info("browser to be replaced", renders=host.served)
+                return
+            if holds_too_much:
+                return
+
+    def _end_drained(self) -> None:
+        for entry in list(self._draining):
+            host, until = entry
+            host.tend()
+            if host.empty or host.browser.down.is_set() or time.monotonic() > until:
+                self._draining.remove(entry)
+                threading.Thread(target=host.browser.stop, daemon=True).start()
+
+    def _end(self, host: Host, reason: str) -> None:
+        """Kill it with its driver; if even that does not free its thread, leave the process."""
+        if host.browser.down.is_set() or self._stopping.is_set():
+            return
+        host.browser.kill_driver(reason)
+        if not host.browser.down.wait(_DEATH_S) and not self._stopping.is_set():
+            self._leave("a browser's thread is stuck")

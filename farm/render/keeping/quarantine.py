@@ -1,0 +1,94 @@
+"""Where suspects are rendered again: one after another, each alone in a browser.
+
+A browser that died by itself had several pages, any of which may have taken it down. Alone, each of
+them shows what it does; the others are none the worse for it, and go on in the other browser.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from farm.render.keeping.host import Host
+from farm.render.rendering import Rendering
+
+log = structlog.get_logger()
+
+#: How long its browser is kept for the next suspect.
+_IDLE_S = 5.0
+_START_TIMEOUT_S = 10.0
+#: How often the browser is looked at.
+_BEAT_S = 1.0
+
+
+class Quarantine:
+    """Its thread and its browser are there only while there are suspects."""
+
+    def __init__(
+        self, make_host: Callable[[], Host], drop: Callable[[Rendering, bool], None]
+    ) -> None:
+        """`drop` is called for a suspect that is not rendered here: whether for want of a browser,
+        or because its answer is there already.
+        """
+        self._make_host = make_host
+        self._drop = drop
+        self._suspects: queue.SimpleQueue[Rendering] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._waiting = 0
+        self._host: Host | None = None
+        self._stopping = False
+
+    def put(self, rendering: Rendering) -> None:
+        """Have it rendered alone. From any thread."""
+        with self._lock:
+            self._waiting += 1
+            self._suspects.put(rendering)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="quarantine", daemon=True)
+                self._thread.start()
+
+    def close(self) -> None:
+        self._stopping = True
+        host = self._host
+        if host is not None:
+            host.browser.stop()
+
+    def has(self, host: Host) -> bool:
+        return host is self._host
+
+    def _run(self) -> None:
+        while True:
+            try:
+                rendering = self._suspects.get(timeout=_IDLE_S)
+            except queue.Empty:
+                with self._lock:
+                    if self._waiting:
+                        continue
+                    self._thread = None
+                    host, self._host = self._host, None
+                if host is not None:
+                    host.browser.stop()
+                return
+            with self._lock:
+                self._waiting -= 1
+            self._render(rendering)
+
+    def _render(self, rendering: Rendering) -> None:
+        if rendering.answer.done():
+            self._drop(rendering, False)
+            return
+        host = self._host
+        if host is None or host.browser.down.is_set():
+            host = self._host = self._make_host()
+            host.browser.start()
+        if self._stopping or not host.browser.wait_started(_START_TIMEOUT_S):
+            host.browser.stop()
+            self._drop(rendering, True)
+            return
+        log.info("rendered alone", request_id=rendering.request_id)
+        host.take(rendering)
+        # Not until it is gone: lost before it had a page, it is in the line again.
+        while not host.wait_empty(_BEAT_S):
+            host.tend()

@@ -1,0 +1,243 @@
+"""The egress proxy's process, as the farm keeps it."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import psutil
+import pytest
+import requests
+
+from farm.egress import Egress, Names, Policy, Port
+from farm.errors import BrowserUnavailable, FarmError, NavigationFailed, UrlRefused
+from farm.render import Engine
+from tests.conftest import request_for
+from tests.support.farm_process import wait_until
+from tests.support.images import RED, opened
+from tests.support.site import SITES, Site
+
+
+@pytest.fixture
+def proxy() -> Iterator[Egress]:
+    """A proxy for this test's own user."""
+    running = Egress(Policy(allow=Names.parse([SITES])), None, 64, 1_000_000)
+    running.start()
+    yield running
+    running.close()
+
+
+def get(port: Port, url: str) -> requests.Response:
+    return requests.get(url, proxies={"http": port.url}, timeout=30)
+
+
+def accepts(port: Port) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", int(port.url.rpartition(":")[2]))) == 0
+
+
+def test_a_port_leads_to_what_is_allowed_and_tells_what_is_not(proxy: Egress, site: Site) -> None:
+    port = proxy.open()
+    assert get(port, site.url).status_code == 200
+    assert port.notes == []
+    with pytest.raises(requests.ConnectionError):
+        get(port, "http://10.0.0.1/")
+    (refusal,) = port.refusals
+    assert refusal.host == "10.0.0.1"
+    assert refusal.reason == "its address is not public"
+
+
+def test_each_port_tells_of_its_own_render_only(proxy: Egress) -> None:
+    first, second = proxy.open(), proxy.open()
+    with pytest.raises(requests.ConnectionError):
+        get(first, "http://10.0.0.1/")
+    assert second.notes == []
+    assert len(first.notes) == 1
+
+
+def test_a_closed_port_is_gone(proxy: Egress) -> None:
+    port = proxy.open()
+    wait_until(lambda: accepts(port))
+    port.close()
+    wait_until(lambda: not accepts(port))
+
+
+def test_a_proxy_that_dies_takes_its_ports_along_and_is_started_again(
+    proxy: Egress, site: Site
+) -> None:
+    port, pid = proxy.open(), proxy.pid
+    assert get(port, site.url).status_code == 200
+    psutil.Process(pid).kill()
+    wait_until(lambda: not port.alive)
+    wait_until(lambda: proxy.pid not in (None, pid))
+    assert get(proxy.open(), site.url).status_code == 200
+    assert not port.alive
+
+
+def test_whoever_sees_a_connection_break_off_finds_it_dead(
+    proxy: Egress, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its end of the control socket is seen to be closed."""
+    port = proxy.open()
+    monkeypatch.setattr(proxy._process, "hear", lambda: None)
+    with socket.create_connection(("127.0.0.1", int(port.url.rpartition(":")[2]))) as browser:
+        host = site.url.removeprefix("http://")
+        browser.sendall(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert browser.recv(1000).startswith(b"HTTP/1.1 200")
+        psutil.Process(proxy.pid).kill()
+        with suppress(ConnectionError):
+            assert browser.recv(1000) == b""
+        assert not port.alive
+
+
+def test_nobody_else_can_have_a_port_that_a_browser_still_uses(proxy: Egress) -> None:
+    port = proxy.open()
+    psutil.Process(proxy.pid).kill()
+    wait_until(lambda: not port.alive)
+    with pytest.raises(OSError, match="in use"):
+        socket.create_server(("127.0.0.1", int(port.url.rpartition(":")[2])))
+    port.close()
+    wait_until(lambda: not accepts(port))
+
+
+def test_a_proxy_that_hangs_is_killed_and_started_again(proxy: Egress) -> None:
+    proxy.silence_s = 1.5
+    port, pid = proxy.open(), proxy.pid
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: proxy.pid not in (None, pid))
+    assert not port.alive
+
+
+def test_a_closed_proxy_leaves_no_process_and_opens_no_port() -> None:
+    running = Egress(Policy(), None, 64, 1_000_000)
+    running.start()
+    process = psutil.Process(running.pid)
+    running.close()
+    assert not process.is_running()
+    with pytest.raises(BrowserUnavailable):
+        running.open()
+
+
+def test_it_does_not_outlive_the_farm() -> None:
+    """Its end of the control socket is closed by whatever ends the farm."""
+    running = Egress(Policy(), None, 64, 1_000_000)
+    running.start()
+    process = psutil.Process(running.pid)
+    running._process._control.shutdown(socket.SHUT_RDWR)
+    wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    running.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_it_runs_as_the_browsers_user_and_answers_no_other(site: Site) -> None:
+    running = Egress(Policy(allow=Names.parse([SITES])), "nobody", 64, 1_000_000)
+    running.start()
+    port = running.open()
+    with pytest.raises(requests.ConnectionError):
+        get(port, site.url)
+    assert psutil.Process(running.pid).uids().saved != 0
+    assert site.requests == []
+    running.close()
+
+
+def test_a_render_whose_proxy_dies_is_rendered_again(
+    make_engine: Callable[..., Engine], site: Site
+) -> None:
+    engine = make_engine()
+    rendering = engine.begin(request_for(engine, url=site.url + "/with-slow-image"))
+    wait_until(lambda: ("/slow.svg", "") in site.requests)
+    psutil.Process(engine.egress_pid).kill()
+    wait_until(lambda: engine.status.retries == 1)
+    site.hold.set()
+    assert opened(engine.wait(rendering).data).getpixel((20, 20)) == RED
+
+
+def test_without_a_proxy_renders_wait_and_the_engine_is_not_healthy(
+    make_engine: Callable[..., Engine],
+) -> None:
+    engine = make_engine(render_deadline_s=1)
+    engine._egress.first_pause_s = 30
+    engine.check()
+    psutil.Process(engine.egress_pid).kill()
+    wait_until(lambda: engine.egress_pid is None)
+    with pytest.raises(BrowserUnavailable, match="proxy"):
+        engine.render(request_for(engine, "no network needed, but none is better than a hole"))
+    wait_until(lambda: "proxy" in complaint(engine))
+
+
+def test_a_render_that_waits_for_a_proxy_that_hangs_is_not_told_that_its_page_is_slow(
+    make_engine: Callable[..., Engine], site: Site
+) -> None:
+    engine = make_engine(render_deadline_s=6)
+    rendering = engine.begin(request_for(engine, url=site.url + "/with-slow-image"))
+    wait_until(lambda: ("/slow.svg", "") in site.requests)
+    proxy = psutil.Process(engine.egress_pid)
+    proxy.suspend()
+    with pytest.raises(BrowserUnavailable, match="proxy"):
+        engine.wait(rendering)
+    assert "proxy" in complaint(engine)
+    proxy.kill()
+
+
+def complaint(engine: Engine) -> str:
+    """What its health check says; empty where it is healthy."""
+    try:
+        engine.check()
+    except BrowserUnavailable as exc:
+        return str(exc)
+    return ""
+
+
+def test_a_url_that_is_refused_at_any_hop_is_an_error(engine: Engine, site: Site) -> None:
+    there = "http://10.0.0.1/"
+    for hops in range(4):
+        with pytest.raises(UrlRefused, match=r"10\.0\.0\.1"):
+            engine.render(request_for(engine, url=there))
+        assert len(site.requests) == sum(range(hops + 1))
+        there = f"{site.url}/redirect?to={there}"
+
+
+@pytest.mark.parametrize("way", ["location.href = '{}'", "location.replace('{}')"])
+def test_a_page_that_goes_where_it_may_not_is_an_error(engine: Engine, way: str) -> None:
+    refused = f"<script>{way.format('http://10.0.0.1/')}</script>"
+    with pytest.raises(UrlRefused, match=r"10\.0\.0\.1"):
+        engine.render(request_for(engine, refused, waitFor=200))
+    absent = f"<script>{way.format('http://127.0.0.1:1025/')}</script>"
+    with pytest.raises(NavigationFailed, match="refused the connection"):
+        engine.render(request_for(engine, absent, waitFor=200))
+
+
+def test_what_is_refused_is_missing_and_told(engine: Engine) -> None:
+    html = (
+        "<img src='http://10.0.0.1/a'><img src='http://10.0.0.1/b'><img src='https://[fe80::1]/'>"
+    )
+    result = engine.render(request_for(engine, html))
+    assert len(result.refusals) == 3
+    assert {entry["host"] for entry in result.blocked} == {"10.0.0.1", "fe80::1"}
+    assert len(result.blocked) == 2
+
+
+def test_no_more_than_twenty_refusals_are_told(engine: Engine) -> None:
+    html = "".join(f"<img src='http://10.0.0.{n}/'>" for n in range(30))
+    result = engine.render(request_for(engine, html))
+    assert len(result.blocked) == 20
+    assert len(result.refusals) == 30
+
+
+def test_renders_leave_no_port_behind_whatever_becomes_of_them(
+    make_engine: Callable[..., Engine],
+) -> None:
+    engine = make_engine(spare_contexts=2, render_deadline_s=1)
+    proxy = psutil.Process(engine.egress_pid)
+
+    def is_clean() -> bool:
+        listening = [c for c in proxy.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        return engine.status.spares == len(listening) == 2
+
+    for html in ["fine", "<script>while (true);</script>", "<img src=http://10.0.0.1/>"]:
+        with suppress(FarmError):
+            engine.render(request_for(engine, html))
+        wait_until(is_clean)
+    psutil.Process(engine.chromium_pid).kill()
+    wait_until(lambda: engine.status.browser_restarts == 1 and is_clean())

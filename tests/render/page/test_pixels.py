@@ -1,0 +1,142 @@
+"""Pixels: the farm's against those of Playwright's own screenshots and PDFs of the same pages.
+
+PNG, lossless WebP and JPEG must be the same in every pixel: the same Chromium draws the page, and
+the same encoder writes the JPEG at the same quality. So there is no tolerance: over the corpus the
+two JPEGs have the same bytes, while quality 79 instead of 80 changes pixels of every page.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pypdfium2
+import pytest
+from PIL import Image, ImageChops
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from farm.render import Engine
+from farm.render.browser.chromium import find_chromium
+from farm.settings import Settings
+from tests.conftest import request_for
+from tests.support.images import opened
+
+CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.html"))
+
+#: Playwright hides the text cursor in screenshots but prints it: a line one pixel wide.
+WITH_A_CURSOR = {"form-with-focused-input", "focus-in-a-shadow-tree", "frames"}
+
+PAGES = pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The farm's Chromium, launched and driven as Playwright's manual says."""
+    chromium = find_chromium(Settings())
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium.path)
+        yield launched
+        launched.close()
+
+
+def reference(browser: Browser, html: str, width: int = 1280, height: int = 720) -> Page:
+    page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+    page.set_content(html)
+    page.evaluate("document.fonts.ready")
+    page.evaluate("Promise.all([...document.images].map(i => i.decode().catch(() => {})))")
+    page.evaluate("new Promise(requestAnimationFrame)")  # when `autofocus` is heeded
+    return page
+
+
+def rendered(engine: Engine, html: str, format_: str, **options: object) -> bytes:
+    return engine.render(request_for(engine, html, format=format_, **options)).data
+
+
+def assert_same(actual: Image.Image, expected: Image.Image, folder: Path) -> None:
+    """Equal in every pixel; else the pictures and their difference are kept to be looked at."""
+    assert actual.size == expected.size
+    difference = ImageChops.difference(actual, expected)
+    where = difference.getbbox()
+    if where is None:
+        return
+    for name, image in {"actual": actual, "expected": expected, "difference": difference}.items():
+        image.save(folder / f"{name}.png")
+    red, green, blue = difference.split()
+    largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    count = sum(largest.histogram()[1:])
+    pytest.fail(f"{count} pixels differ, within {where}; see {folder}")
+
+
+@PAGES
+def test_png_and_webp_have_the_pixels_of_playwrights_screenshot(
+    engine: Engine, browser: Browser, path: Path, tmp_path: Path
+) -> None:
+    html = path.read_text()
+    page = reference(browser, html)
+    expected = opened(page.screenshot())
+    page.context.close()
+    assert_same(opened(rendered(engine, html, "png")), expected, tmp_path)
+    assert_same(opened(rendered(engine, html, "webp")), expected, tmp_path)
+
+
+@PAGES
+def test_jpeg_has_the_pixels_of_playwrights_jpeg_of_quality_80(
+    engine: Engine, browser: Browser, path: Path, tmp_path: Path
+) -> None:
+    html = path.read_text()
+    page = reference(browser, html)
+    expected = opened(page.screenshot(type="jpeg", quality=80))
+    page.context.close()
+    assert_same(opened(rendered(engine, html, "jpeg")), expected, tmp_path)
+
+
+@PAGES
+def test_pdf_has_the_pages_of_playwrights_pdf(
+    engine: Engine, browser: Browser, path: Path, tmp_path: Path
+) -> None:
+    html = path.read_text()
+    page = reference(browser, html)
+    expected = pypdfium2.PdfDocument(
+        page.pdf(format="A4", print_background=True, prefer_css_page_size=True)
+    )
+    page.context.close()
+    actual = pypdfium2.PdfDocument(rendered(engine, html, "pdf"))
+    assert len(actual) == len(expected)
+    for ours, theirs in zip(actual, expected, strict=True):
+        assert ours.get_size() == pytest.approx(theirs.get_size(), abs=0.5)
+        ours_drawn, theirs_drawn = (
+            side.render().to_pil().convert("RGB") for side in (ours, theirs)
+        )
+        if path.stem in WITH_A_CURSOR:
+            assert ours_drawn.size == theirs_drawn.size
+            left, _, right, _ = (
+                ImageChops.difference(ours_drawn, theirs_drawn).getbbox() or (0,) * 4
+            )
+            assert right - left <= 1
+        else:
+            assert_same(ours_drawn, theirs_drawn, tmp_path)
+
+
+@pytest.mark.parametrize("size", [(375, 667), (1, 1), (1920, 1080), (1281, 719)])
+@pytest.mark.parametrize("stem", ["responsive-to-the-viewport", "gradients", "fixed-and-sticky"])
+def test_other_viewports_match_too(
+    engine: Engine, browser: Browser, stem: str, size: tuple[int, int], tmp_path: Path
+) -> None:
+    (path,) = [path for path in CORPUS if path.stem == stem]
+    html = path.read_text()
+    page = reference(browser, html, *size)
+    expected = opened(page.screenshot())
+    page.context.close()
+    actual = rendered(engine, html, "png", width=size[0], height=size[1])
+    assert_same(opened(actual), expected, tmp_path)
+
+
+def test_one_wrong_pixel_is_found(tmp_path: Path) -> None:
+    right = Image.new("RGB", (40, 40), "white")
+    wrong = right.copy()
+    wrong.putpixel((7, 9), (255, 255, 254))
+    with pytest.raises(pytest.fail.Exception, match=r"1 pixels differ, within \(7, 9, 8, 10\)"):
+        assert_same(wrong, right, tmp_path)
+
+
+def test_the_corpus_is_large_and_its_pages_are_not_alike(engine: Engine) -> None:
+    pictures = {rendered(engine, path.read_text(), "png") for path in CORPUS}
+    assert len(pictures) == len(CORPUS) >= 20

@@ -1,0 +1,282 @@
+"""One render: what is loaded, what settled means, what is captured, what is kept apart."""
+
+import threading
+import urllib.parse
+from collections.abc import Callable
+
+import pypdfium2
+import pytest
+
+from farm.errors import InternalError, NavigationFailed, PageCrashes
+from farm.render import Engine
+from farm.render.browser.contexts import Page
+from farm.render.page import render as page_render
+from tests.conftest import request_for
+from tests.support.images import BLUE, LIME, ORANGE, RED, colour, is_filled, opened
+from tests.support.site import BLUE as BLUE_SVG
+from tests.support.site import RED as RED_SVG
+from tests.support.site import Site, running_site
+
+
+def data_url(svg: bytes) -> str:
+    return "data:image/svg+xml," + urllib.parse.quote(svg)
+
+
+def page(body: str) -> str:
+    return f"<!doctype html><body style='margin:0'>{body}"
+
+
+@pytest.mark.parametrize("format_", ["png", "jpeg", "webp"])
+@pytest.mark.parametrize("size", [(1280, 720), (1, 1), (300, 1000), (16_384, 2), (2, 16_384)])
+def test_an_image_has_the_viewports_size(
+    engine: Engine, format_: str, size: tuple[int, int]
+) -> None:
+    width, height = (min(side, 16_383) if format_ == "webp" else side for side in size)
+    result = engine.render(
+        request_for(engine, page("<h1>Hi</h1>"), width=width, height=height, format=format_)
+    )
+    assert opened(result.data).size == (result.width, result.height) == (width, height)
+    assert result.size == len(result.data)
+
+
+def test_the_largest_image_allowed_is_made(engine: Engine) -> None:
+    request = request_for(engine, page("<h1>Hi</h1>"), width=16_384, height=4_096)
+    assert opened(engine.render(request).data).size == (16_384, 4_096)
+
+
+def test_a_pdf_is_a4_with_backgrounds(engine: Engine) -> None:
+    html = "<style>html{background:lime}</style>"
+    result = engine.render(request_for(engine, html, format="pdf"))
+    document = pypdfium2.PdfDocument(result.data)
+    assert len(document) == 1
+    assert document[0].get_size() == pytest.approx((595.3, 841.9), abs=1)
+    image = document[0].render().to_pil().convert("RGB")
+    assert image.getpixel((image.width // 2, image.height // 2)) == LIME
+
+
+def test_a_pdf_has_the_page_size_that_css_names(engine: Engine) -> None:
+    html = "<style>@page{size:100mm 50mm}</style><p>one<p style='break-before:page'>two"
+    result = engine.render(request_for(engine, html, format="pdf"))
+    document = pypdfium2.PdfDocument(result.data)
+    assert len(document) == 2
+    assert document[1].get_size() == pytest.approx((283.5, 141.7), abs=1)
+
+
+def test_scripts_run_before_the_capture(engine: Engine) -> None:
+    html = page("<script>onload = () => { document.body.style.background = 'lime' }</script>")
+    assert is_filled(engine.render(request_for(engine, html)).data, LIME)
+
+
+def test_a_page_cannot_disturb_the_farms_own_scripts(engine: Engine) -> None:
+    html = page(
+        "<script>Promise = undefined; Array.prototype.filter = () => { throw 1 };"
+        "document.write = Element.prototype.getBoundingClientRect = undefined;"
+        "document.body.style.background = 'lime'</script>"
+    )
+    assert is_filled(engine.render(request_for(engine, html)).data, LIME)
+
+
+def test_wait_for_is_for_what_the_page_does_later(engine: Engine) -> None:
+    html = page("<script>setTimeout(() => document.body.style.background = 'lime', 200)</script>")
+    assert not is_filled(engine.render(request_for(engine, html)).data, LIME)
+    assert is_filled(engine.render(request_for(engine, html, waitFor=400)).data, LIME)
+
+
+def test_html_larger_than_one_message_arrives_whole(engine: Engine) -> None:
+    filler = "\N{GRINNING FACE}x" * 1_500_000
+    html = page(f"<!--{filler}--><script>document.body.style.background = 'lime'</script>")
+    assert is_filled(engine.render(request_for(engine, html)).data, LIME)
+
+
+def test_an_image_that_loads_slowly_is_waited_for(engine: Engine, site: Site) -> None:
+    release = threading.Timer(0.3, site.hold.set)
+    release.start()
+    result = engine.render(request_for(engine, url=site.url + "/with-slow-image"))
+    release.join()
+    assert colour(result.data, 20, 20) == RED
+
+
+def test_a_lazy_image_in_the_viewport_is_waited_for(engine: Engine) -> None:
+    html = page(f'<img loading=lazy src="{data_url(RED_SVG)}">')
+    assert colour(engine.render(request_for(engine, html)).data, 20, 20) == RED
+
+
+def test_an_image_that_a_script_adds_on_load_is_waited_for(engine: Engine) -> None:
+    html = page(
+        f"<script>onload = () => {{ const image = new Image(); image.src = '{data_url(BLUE_SVG)}';"
+        "document.body.append(image) }</script>"
+    )
+    assert colour(engine.render(request_for(engine, html)).data, 20, 20) == BLUE
+
+
+INPUT = "<input id=i value=Ada style='caret-color:red;font-size:60px'>"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        page(f"{INPUT}<script>i.focus()</script>"),
+        page(f"{INPUT}<script>setTimeout(() => i.focus(), 200)</script>"),
+        page(f'<iframe sandbox=allow-scripts srcdoc="{INPUT}<script>i.focus()</script>"></iframe>'),
+        "<body id=i contenteditable style='caret-color:red'>Text<script>i.focus()</script>",
+    ],
+    ids=["at once", "during the wait", "in a frame of another origin", "in an editable body"],
+)
+def test_the_text_cursor_is_never_in_the_picture(engine: Engine, html: str) -> None:
+    picture = opened(engine.render(request_for(engine, html, waitFor=300)).data)
+    assert RED not in {colour for _, colour in picture.getcolors(maxcolors=1 << 20) or []}
+
+
+def test_frames_of_other_sites_are_settled_however_deep(engine: Engine) -> None:
+    """Another process draws each; a text cursor shows whether the farm's script ran there."""
+    pages = {"/inner": page(f"{INPUT}<script>i.focus()</script>")}
+    with running_site("127.0.0.3", pages) as inner, running_site("127.0.0.2", pages) as outer:
+        pages["/outer"] = page(f"<iframe src={inner.url}/inner></iframe>")
+        html = page(f"<iframe src={outer.url}/outer width=500 height=300></iframe>")
+        picture = opened(engine.render(request_for(engine, html, waitFor=300)).data)
+    colours = {colour for _, colour in picture.getcolors(maxcolors=1 << 20) or []}
+    assert RED not in colours
+    assert (0, 0, 0) in colours, "the input's text"
+
+
+def test_frames_that_come_and_go_hold_nothing_up(engine: Engine) -> None:
+    with running_site("127.0.0.2", {"/frame": page("frame")}) as other:
+        script = f"""
+            document.body.style.background = 'lime';
+            setInterval(() => {{
+              document.querySelectorAll('iframe').forEach((frame) => frame.remove());
+              for (let n = 0; n < 3; n++)
+                document.body.append(Object.assign(document.createElement('iframe'),
+                  {{ src: '{other.url}/frame', height: 20 }}));
+            }}, 5)
+        """
+        for _ in range(3):
+            result = engine.render(request_for(engine, page(f"<script>{script}</script>")))
+            assert colour(result.data, 600, 600) == LIME
+
+
+def test_a_worker_that_never_rests_holds_nothing_up(engine: Engine) -> None:
+    worker = "new Worker(URL.createObjectURL(new Blob(['for (;;);'])))"
+    html = page(
+        f"<iframe></iframe><script>{worker};document.body.style.background = 'lime'</script>"
+    )
+    assert colour(engine.render(request_for(engine, html)).data, 600, 600) == LIME
+
+
+@pytest.mark.parametrize("size", [{}, {"width": 900, "height": 700}], ids=["default", "other"])
+def test_the_screen_is_as_large_as_the_viewport(engine: Engine, size: dict[str, int]) -> None:
+    html = page(
+        "<script>if (screen.width === innerWidth && screen.height === innerHeight)"
+        " document.body.style.background = 'lime'</script>"
+    )
+    assert is_filled(engine.render(request_for(engine, html, **size)).data, LIME)
+
+
+@pytest.mark.parametrize("fault", ["throws", "never ran"])
+def test_without_the_farms_own_script_there_is_no_picture(
+    make_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    engine = make_engine(spare_contexts=0)
+    if fault == "throws":
+        monkeypatch.setattr(page_render, "WRITE_AND_SETTLE", "function () { throw Error(1) }")
+    else:
+        monkeypatch.setattr(Page, "enter_world", lambda page: setattr(page, "_world", 9_999))
+    with pytest.raises(InternalError):
+        engine.render(request_for(engine, page("x")))
+
+
+def test_a_broken_image_holds_nothing_up(engine: Engine) -> None:
+    html = page("<img src='data:image/png;base64,AAAA'><p style='background:lime'>here")
+    assert engine.render(request_for(engine, html)).size > 0
+
+
+def test_dialogs_hold_nothing_up(engine: Engine) -> None:
+    html = page(
+        "<script>alert(1); confirm(2); prompt(3);onbeforeunload = () => 'stay';"
+        "document.body.style.background = 'lime'</script>"
+    )
+    assert is_filled(engine.render(request_for(engine, html)).data, LIME)
+
+
+def test_html_that_goes_elsewhere_is_rendered_there(engine: Engine, site: Site) -> None:
+    html = page(f"<script>location = '{site.url}/'</script>")
+    result = engine.render(request_for(engine, html, waitFor=500))
+    assert colour(result.data, 600, 600) == LIME
+
+
+def test_a_page_that_closes_itself_is_told_so(engine: Engine) -> None:
+    with pytest.raises(PageCrashes):
+        engine.render(request_for(engine, page("<script>window.close()</script>")))
+
+
+def test_a_url_is_rendered(engine: Engine, site: Site) -> None:
+    result = engine.render(request_for(engine, url=site.url))
+    assert colour(result.data, 600, 600) == LIME
+
+
+def test_a_redirect_is_followed(engine: Engine, site: Site) -> None:
+    result = engine.render(request_for(engine, url=site.url + "/redirect"))
+    assert colour(result.data, 600, 600) == LIME
+
+
+def test_an_error_with_a_page_is_rendered_as_that_page(engine: Engine, site: Site) -> None:
+    result = engine.render(request_for(engine, url=site.url + "/missing"))
+    assert colour(result.data, 600, 600) == ORANGE
+
+
+def test_an_image_is_a_page_too(engine: Engine, site: Site) -> None:
+    result = engine.render(request_for(engine, url=site.url + "/red.svg"))
+    assert colour(result.data, 20, 20) == RED
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/no-content", "not a page"),
+        ("/download", "download"),
+        ("/redirect-for-ever", "redirects without an end"),
+        ("/garbage", "not HTTP"),
+        ("/hang-up", "sent no answer"),
+    ],
+)
+def test_an_answer_that_is_no_page_is_an_error(
+    engine: Engine, site: Site, path: str, says: str
+) -> None:
+    with pytest.raises(NavigationFailed, match=says):
+        engine.render(request_for(engine, url=site.url + path))
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://127.0.0.1:1025/", "refused the connection"),
+        ("http://127.0.0.1:9/", "refuse its port"),
+        ("http://no-such-host.invalid/", "not known"),
+    ],
+)
+def test_a_url_that_cannot_be_reached_is_an_error(engine: Engine, url: str, says: str) -> None:
+    with pytest.raises(NavigationFailed, match=says):
+        engine.render(request_for(engine, url=url))
+
+
+def test_tls_without_a_valid_certificate_is_an_error(engine: Engine, site: Site) -> None:
+    with pytest.raises(NavigationFailed, match="TLS"):
+        engine.render(request_for(engine, url=site.url.replace("http:", "https:")))
+
+
+def test_no_render_sees_the_cookies_of_another(engine: Engine, site: Site) -> None:
+    engine.render(request_for(engine, url=site.url + "/set-cookie"))
+    engine.render(request_for(engine, url=site.url + "/"))
+    assert ("/", "") in site.requests
+
+
+def test_no_render_sees_the_storage_or_the_cache_of_another(engine: Engine, site: Site) -> None:
+    for _ in range(2):
+        engine.render(request_for(engine, url=site.url + "/red.svg"))
+    assert [path for path, _ in site.requests].count("/red.svg") == 2
+
+
+def test_every_step_is_timed(engine: Engine) -> None:
+    timings = engine.render(request_for(engine, page("x"), waitFor=100)).timings
+    assert timings.settling_ms >= 100
+    assert min(timings.waiting_ms, timings.loading_ms, timings.capturing_ms) > 0

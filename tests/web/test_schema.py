@@ -1,0 +1,224 @@
+"""docs/openapi.json: complete, and kept by the application, whatever it is asked."""
+
+import copy
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import falcon
+import falcon.inspect
+import pytest
+import redis
+import schemathesis
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from schemathesis.checks import CheckContext
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.transport import Response
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from farm import errors
+from farm.errors import FarmError, RenderTimeout
+from farm.jobs.queue import RedisJobQueue
+from farm.jobs.record import Records
+from farm.render import Engine
+from farm.settings import Settings
+from farm.storage import ObjectStorage
+from farm.web import create_app
+from tests.conftest import MakeApp, request_for
+from tests.web.test_job_resources import complete
+
+DOCUMENT: dict[str, Any] = json.loads(
+    (Path(__file__).parents[2] / "docs" / "openapi.json").read_text()
+)
+DEADLINE_MS = 500
+#: What a valid request may be answered with besides a success.
+FATES = {401, 403, 404, 406, 409, 416, 422, 429, 503, 504}
+CONFIG = {
+    "generation": {"mode": "all", "deterministic": True, "database": "none"},
+    # Methods that the document does not have are tried too, one after the other.
+    "phases": {"coverage": {"enabled": True}, "fuzzing": {"enabled": True}},
+}
+#: Stand for jobs in each of the states, two that wait, and one that never was.
+PLACES = [str(uuid.UUID(int=number, version=4)) for number in range(7)]
+
+
+def narrowed() -> dict[str, Any]:
+    """The document, but for what would take long to ask."""
+    document = copy.deepcopy(DOCUMENT)
+    components = document["components"]
+    components["schemas"]["Options"]["properties"]["waitFor"]["maximum"] = DEADLINE_MS
+    # A random id is no job's, and so would only ever be answered with 404.
+    components["parameters"]["JobId"]["schema"] = {"enum": PLACES}
+    return document
+
+
+SCHEMA = schemathesis.openapi.from_dict(narrowed(), config=SchemathesisConfig.from_dict(CONFIG))
+
+
+@pytest.fixture
+def job_ids(
+    redis_client: redis.Redis, jobs: RedisJobQueue, storage: ObjectStorage, engine: Engine
+) -> dict[str, str]:
+    """The jobs that `PLACES` stand for."""
+    ids = [jobs.submit(request_for(engine, html="x"), "id") for _ in range(6)]
+    records = Records(redis_client, 3600)
+    records.start(ids[0])
+    complete(records, storage, ids[1])
+    records.fail(ids[2], RenderTimeout())
+    records.cancel(ids[3])
+    return dict(zip(PLACES, ids, strict=False))
+
+
+@pytest.fixture
+def app(
+    make_engine: Callable[..., Engine],
+    redis_client: redis.Redis,
+    storage: ObjectStorage,
+    job_ids: dict[str, str],
+) -> Iterator[falcon.App[falcon.Request, falcon.Response]]:
+    """An application whose pages reach nothing, and whose requests wait for nothing."""
+    engine = make_engine(
+        egress="none", egress_allow=(), render_deadline_s=DEADLINE_MS / 1000, max_pixels=1_000_000
+    )
+    settings = Settings(max_long_polls=0)
+    queue = RedisJobQueue(redis_client, storage, settings)
+    yield create_app(engine, queue, storage, settings)
+    queue.close()
+
+
+@SCHEMA.parametrize()
+@hypothesis_settings(
+    max_examples=15,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+def test_whatever_is_asked_the_answer_is_as_documented(
+    case: schemathesis.Case,
+    app: falcon.App[falcon.Request, falcon.Response],
+    job_ids: dict[str, str],
+) -> None:
+    if (place := case.path_parameters.get("jobId")) in PLACES:
+        case.path_parameters["jobId"] = job_ids.get(place, place)
+    case.call_and_validate(
+        app=app,
+        checks=[
+            no_defect,
+            errors_have_one_shape,
+            valid_data_is_not_called_invalid,
+            negative_data_rejection,
+            unsupported_method,
+            status_code_conformance,
+            content_type_conformance,
+            response_headers_conformance,
+            response_schema_conformance,
+        ],
+    )
+
+
+def no_defect(ctx: CheckContext, response: Response, case: schemathesis.Case) -> None:
+    # 500 is documented, so that clients know its shape; here it is a failure all the same.
+    assert response.status_code < 500 or response.status_code in (503, 504)
+
+
+def errors_have_one_shape(ctx: CheckContext, response: Response, case: schemathesis.Case) -> None:
+    """Also of answers that no route documents, such as 405, but not of those without a body."""
+    assert response.headers["x-request-id"]
+    if response.status_code < 400 or response.request.method == "HEAD":
+        return
+    assert response.headers["content-type"] == ["application/json"]
+    body = json.loads(response.content)
+    assert {"success", "error", "code", "requestId"} <= set(body)
+    assert set(body) <= {"success", "error", "code", "requestId", "details"}
+    assert body["success"] is False
+    assert body["error"].endswith(".")
+    assert (response.status_code, body["code"]) in {(e.status, e.code) for e in farm_errors()}
+    uuid.UUID(body["requestId"], version=4)
+
+
+def valid_data_is_not_called_invalid(
+    ctx: CheckContext, response: Response, case: schemathesis.Case
+) -> None:
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    if response.status_code == 400:
+        # What no schema says: which URLs there are, that WebP has shorter sides, that 1e1 is no
+        # integer, and 1e-9 no number of seconds.
+        body = json.loads(response.content)
+        said = body["code"] + body["error"]
+        assert re.search(
+            "invalid_url|webp has sides|must be an integer|^invalid_requestwait: ", said
+        )
+    elif case.method.lower() in DOCUMENT["paths"][case.operation.path]:
+        assert response.status_code < 400 or response.status_code in FATES
+
+
+def test_every_route_and_method_is_documented_and_no_other(
+    engine: Engine, make_app: MakeApp
+) -> None:
+    documented = {
+        (path, method.upper())
+        for path, item in DOCUMENT["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
+    assert documented == set(routes(make_app(engine)))
+
+
+def routes(app: falcon.App[falcon.Request, falcon.Response]) -> Iterator[tuple[str, str]]:
+    # Falcon's own command `falcon-inspect-app` reads the router likewise.
+    for route in falcon.inspect.inspect_routes(app):
+        for method in route.methods:
+            # Falcon answers OPTIONS everywhere by itself; `internal` tells what is its own.
+            if not method.internal:
+                yield route.path.replace("{job_id}", "{jobId}"), method.method
+
+
+def test_every_error_is_documented_and_no_other() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    codes = schemas["ErrorCode"]["enum"]
+    assert sorted(codes) == sorted({error.code for error in farm_errors()})
+
+
+def test_every_error_is_some_routes_answer_with_its_status() -> None:
+    answered = {
+        (int(status), code)
+        for status, response in error_responses()
+        for code in response["content"]["application/json"]["schema"]["allOf"][1]["properties"][
+            "code"
+        ]["enum"]
+    }
+    # An unknown method has no entry of its own.
+    missing = {(e.status, e.code) for e in farm_errors()} - answered
+    assert missing == {(405, "method_not_allowed")}
+    assert answered <= {(e.status, e.code) for e in farm_errors()}
+
+
+def error_responses() -> Iterator[tuple[str, dict[str, Any]]]:
+    for item in DOCUMENT["paths"].values():
+        for method, operation in item.items():
+            if method == "parameters":
+                continue
+            for status, response in operation["responses"].items():
+                if "$ref" in response:
+                    name = response["$ref"].rpartition("/")[2]
+                    yield status, DOCUMENT["components"]["responses"][name]
+
+
+def farm_errors() -> list[type[FarmError]]:
+    return [
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, FarmError) and hasattr(value, "code")
+    ]
