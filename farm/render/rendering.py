@@ -1,21 +1,40 @@
-"""One render on its way through the engine: what it is for, where it is, how it ends."""
+"""One render on its way through the engine: what it is for, where it is, how it ends.
+
+::
+
+    WAITING ──► RENDERING ──► ENDED
+       ▲            │
+       │            ├──► SUSPECT      its browser died, and it may be the cause: it is rendered
+       └────────────┘       │         alone, and so is RENDERING once more
+                            └──► …
+
+`outcomes` moves a rendering from one state to the next; `keeping.host` says which of two threads
+may do so when a render's end and its browser's death come together.
+"""
 
 import threading
 import time
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from enum import Enum
 
 from farm.errors import FarmError
 from farm.render.browser.contexts import Page
+from farm.render.browser.thread import BrowserThread
 from farm.request import RenderRequest, RenderResult
-
-if TYPE_CHECKING:
-    from farm.render.keeping.host import Host
 
 
 class RenderCancelled(Exception):
     """The render was ended by `Engine.cancel`; its result is wanted no more."""
+
+
+class State(Enum):
+    """Where a rendering is."""
+
+    WAITING = "in the line"
+    RENDERING = "in a browser"
+    SUSPECT = "before a browser of its own"
+    ENDED = "nowhere: nothing of it is left in a browser, nor will be"
 
 
 class Rendering:
@@ -27,20 +46,31 @@ class Rendering:
         self.arrived = time.monotonic()
         self.deadline = self.arrived + deadline_s
         self.answer: Future[RenderResult] = Future()
-        #: Where it is being rendered: None in the line.
-        self.host: Host | None = None
+        self.state = State.WAITING
+        #: Set when the state is ENDED.
+        self.ended = threading.Event()
+        #: While it is RENDERING: where, and on which page once there is one.
+        self.browser: BrowserThread | None = None
         self.page: Page | None = None
         #: How often it has had a page.
         self.tries = 0
         #: Why the engine itself ended it; what the page's calls then raise is no news.
         self.given_up: FarmError | RenderCancelled | None = None
-        #: Set when nothing of it is left in a browser, nor will be.
-        self.gone = threading.Event()
 
     @property
     def left_s(self) -> float:
         """Seconds until its deadline, 0 after it."""
         return max(0.0, self.deadline - time.monotonic())
+
+    def enter(self, browser: BrowserThread) -> None:
+        """It is to be rendered there."""
+        self.state, self.browser = State.RENDERING, browser
+
+    def leave(self, state: State) -> None:
+        """It is in a browser no more."""
+        self.state, self.browser, self.page = state, None, None
+        if state is State.ENDED:
+            self.ended.set()
 
     def deliver(self, result: RenderResult) -> None:
         """The first answer counts, whichever thread gives it."""

@@ -98,7 +98,7 @@ class Slots(Generic[T]):
                 self._service_s = service_s
             self._service_s += _NEWEST * (service_s - self._service_s)
 
-    def empty(self) -> list[T]:
+    def drain(self) -> list[T]:
         """Take every item out, waiting or running, and return them."""
         with self._lock:
             items = [*self._running, *self._waiting]

@@ -186,7 +186,7 @@ def test_a_farm_that_may_open_no_more_files_keeps_its_browser(make_engine: MakeE
     host = engine._keeper.host
     host._memory = MemoryWatch(1)  # it looks at once
     with no_more_files():
-        assert host.tend() is False
+        assert host.check() is False
     assert renders(engine)
     assert engine.chromium_pid == pid
     chromium(engine).kill()

@@ -40,7 +40,7 @@ class Page:
     def __init__(self, browser: DevTools, port: Port) -> None:
         self._browser = browser
         #: Known for good once it is closed.
-        self._gone: bool | None = None
+        self._died: bool | None = None
         #: Its way to the network.
         self.port = port
         context = {
@@ -73,9 +73,9 @@ class Page:
             raise
 
     @property
-    def gone(self) -> bool:
+    def died(self) -> bool:
         """It closed itself, or its process died, before the farm closed it."""
-        return self._session.ended if self._gone is None else self._gone
+        return self._session.ended if self._died is None else self._died
 
     @property
     def crashed(self) -> bool:
@@ -133,7 +133,7 @@ class Page:
             raise TargetGone("the page is gone")
 
     def close(self) -> None:
-        self._gone = self.gone
+        self._died = self.died
         self._dispose()
 
     def _dispose(self) -> None:
@@ -242,7 +242,7 @@ class FreshContexts:
     def _take(self) -> Page | None:
         while self._ready:
             page = self._ready.popleft()
-            if page.port.alive and not page.gone:
+            if page.port.alive and not page.died:
                 break
             page.close()
         else:

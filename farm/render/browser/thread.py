@@ -59,10 +59,10 @@ _CLOSE_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class _Life:
-    """One browser from launch to death. `keeper` is the context that is waited on."""
+    """One browser from launch to death. `sentinel` is the context that is waited on."""
 
     browser: Browser
-    keeper: BrowserContext
+    sentinel: BrowserContext
     control: CDPSession
     process: psutil.Process
     driver: psutil.Process
@@ -107,7 +107,7 @@ class BrowserThread:
         #: When it was no longer up, by `time.monotonic()`.
         self.ended = math.inf
         #: Why the farm itself killed it, if it did.
-        self.killed: str | None = None
+        self.killed_because: str | None = None
         #: Why it could not be started.
         self.failure: BaseException | None = None
 
@@ -160,8 +160,11 @@ class BrowserThread:
             raise BrowserUnavailable() from exc
         self._heard = time.monotonic()
 
-    def check(self) -> None:
-        """Raises `BrowserGone` if it is over, or, having killed it, if a process it needs is."""
+    def kill_if_crippled(self) -> None:
+        """Raises `BrowserGone` if the browser is down.
+
+        If a process that it needs has died, kills the browser first.
+        """
         life = self._life
         if life is None:
             raise BrowserGone("the browser died")
@@ -171,7 +174,7 @@ class BrowserThread:
         _kill(life.process)
         raise BrowserGone("the browser lost a process that it needs")
 
-    def beat(self) -> None:
+    def send_ping(self) -> None:
         """Have it show that it is alive, from any thread: see `silence_s`."""
 
         def ping() -> None:
@@ -189,14 +192,14 @@ class BrowserThread:
         """Kill Chromium, from any thread."""
         life = self._life
         if life is not None:
-            self.killed = reason
+            self.killed_because = reason
             log.warning("browser killed", reason=reason, chromium_pid=life.process.pid)
             _kill(life.process)
 
     def kill_driver(self, reason: str) -> None:
         """Kill the driver and with it Chromium: for when killing Chromium was not enough."""
         life = self._life
-        self.killed = reason
+        self.killed_because = reason
         for driver in [life.driver] if life else _starting_drivers():
             log.warning("driver killed", reason=reason, driver_pid=driver.pid)
             for process in [*_children(driver, recursive=True), driver]:
@@ -205,10 +208,10 @@ class BrowserThread:
     def stop(self) -> None:
         """End browser, driver and thread; kill what does not go by itself."""
         self._stopping.set()
-        self.killed = self.killed or "it is stopped"
+        self.killed_because = self.killed_because or "it is stopped"
         if self._thread.ident is None:
             return
-        self.spawn(self._close_keeper)
+        self.spawn(self._close_sentinel)
         self._thread.join(_CLOSE_TIMEOUT_S)
         for kill in (self.kill, self.kill_driver):
             if self._thread.is_alive():
@@ -240,11 +243,11 @@ class BrowserThread:
         for worker in workers:
             loop.call_soon(_end, worker)
 
-    def _close_keeper(self) -> None:
+    def _close_sentinel(self) -> None:
         life = self._life
         if life is not None:
             with suppress(*PlaywrightFailure):
-                life.keeper.close()
+                life.sentinel.close()
 
     def _run(self) -> None:
         try:
@@ -272,10 +275,10 @@ class BrowserThread:
         try:
             self._on_up(DevTools(life.control))
             self._started.set()
-            # `stop` closes the keeper of a browser that is up; it may have come too early for that.
+            # `stop` closes the sentinel; it may have come before there was one.
             if not self._stopping.is_set():
                 with suppress(*PlaywrightFailure):
-                    life.keeper.wait_for_event("close", timeout=0)
+                    life.sentinel.wait_for_event("close", timeout=0)
         finally:
             self.ended = time.monotonic()
             self._life = None
@@ -287,14 +290,14 @@ class BrowserThread:
             with suppress(*PlaywrightFailure):
                 browser.close()
         else:
-            log.warning("browser lost", chromium_pid=life.process.pid, killed=self.killed)
+            log.warning("browser lost", chromium_pid=life.process.pid, killed=self.killed_because)
             _kill(life.driver)  # it may stand still, and has nothing left to do
         life.clean_up()
 
 
 def _begin(browser: Browser) -> _Life:
     control = browser.new_browser_cdp_session()
-    keeper = browser.new_context()
+    sentinel = browser.new_context()
     (pid,) = _pids(control, "browser")
     process = psutil.Process(pid)
     # Only its own: what is below a zygote may be one that is just becoming something else.
@@ -306,7 +309,7 @@ def _begin(browser: Browser) -> _Life:
     profile = next((arg for arg in process.cmdline() if arg.startswith("--user-data-dir=")), "")
     return _Life(
         browser=browser,
-        keeper=keeper,
+        sentinel=sentinel,
         control=control,
         process=process,
         driver=process.parent() or process,

@@ -1,10 +1,15 @@
-"""A browser with its pages, and the renderings that are in them."""
+"""A browser with its pages, and the renderings that are in them.
+
+Two threads may end a rendering's stay here: the browser's own, when the render is over, and
+whichever notices that the browser died. `claim` arbitrates: it is true for the first caller, and
+that one decides what becomes of the rendering.
+"""
 
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Protocol
 
 import psutil
 import structlog
@@ -20,8 +25,18 @@ from farm.render.rendering import Rendering
 log = structlog.get_logger()
 
 
+class Outcomes(Protocol):
+    """What a host needs of `farm.render.outcomes`."""
+
+    def serve(self, rendering: Rendering, host: "Host") -> None:
+        """Render it. Called in a greenlet of the browser's thread."""
+
+    def lost(self, rendering: Rendering, host: "Host") -> None:
+        """Its browser died under it. Called once, after `claim`."""
+
+
 class Host:
-    """From the launch of its browser to its death. `serve` renders one rendering here."""
+    """One browser, from its launch to its death."""
 
     def __init__(
         self,
@@ -29,12 +44,8 @@ class Host:
         egress: Egress,
         spares: int,
         memory_bytes: int,
-        serve: Callable[[Rendering, "Host"], None],
-        on_lost: Callable[[Rendering, "Host"], None],
+        outcomes: Outcomes,
     ) -> None:
-        """`serve` is called in a greenlet of the browser's thread; `on_lost` for each rendering
-        whose browser died under it. Whoever `claim`s a rendering decides what becomes of it.
-        """
         self.browser = BrowserThread(chromium, self._on_up, self._on_down)
         self.pages: FreshContexts | None = None
         #: Renderings that it has taken so far.
@@ -45,23 +56,22 @@ class Host:
         self._spares = spares
         self._memory_bytes = memory_bytes
         self._memory = MemoryWatch(memory_bytes)
-        self._serve = serve
-        self._on_lost = on_lost
+        self._outcomes = outcomes
         self._renderings: set[Rendering] = set()
         self._change = threading.Condition()
 
     def take(self, rendering: Rendering) -> None:
         """Render it here, alone or beside others. From any thread."""
-        rendering.host = self
+        rendering.enter(self.browser)
         self.served += 1
         with self._change:
             self._renderings.add(rendering)
-        self.browser.spawn(partial(self._serve, rendering, self))
+        self.browser.spawn(partial(self._outcomes.serve, rendering, self))
         if self.browser.down.is_set():  # then what was spawned may have been forgotten
             self._lose_all()
 
     def claim(self, rendering: Rendering) -> bool:
-        """Whether the caller is the one who ends its stay here: true once."""
+        """Remove the rendering from this host. True for the first caller only."""
         with self._change:
             if rendering not in self._renderings:
                 return False
@@ -92,15 +102,15 @@ class Host:
         if pages is not None:
             self.browser.spawn(pages.close)
 
-    def tend(self) -> bool:
-        """Have it show that it is alive; returns whether its processes hold too much memory.
+    def check(self) -> bool:
+        """Ping it; returns whether its processes hold too much memory.
 
         To be called every second, as long as anything is in it. Where one page holds most of the
         memory, that page's process is killed instead: the others need not suffer for it.
         """
-        with suppress(BrowserGone):  # that is seen by others
-            self.browser.check()
-        self.browser.beat()
+        with suppress(BrowserGone):  # `BrowserThread` notices the death itself
+            self.browser.kill_if_crippled()
+        self.browser.send_ping()
         root = self.browser.root
         try:
             excess = self._memory.look(root) if root is not None else None
@@ -134,4 +144,4 @@ class Host:
             lost = list(self._renderings)
         for rendering in lost:
             if self.claim(rendering):
-                self._on_lost(rendering, self)
+                self._outcomes.lost(rendering, self)

@@ -138,7 +138,9 @@ class Keeper:
             old.retire()
             self._draining.append((old, time.monotonic() + self._drain_s))
         elif self._first_attempt_over.is_set():
-            self.restarts["killed" if old is not None and old.browser.killed else "died"] += 1
+            self.restarts[
+                "killed" if old is not None and old.browser.killed_because else "died"
+            ] += 1
         self._on_up()
 
     def _watch(self, host: Host) -> None:
@@ -147,7 +149,7 @@ class Keeper:
             if self._stopping.is_set():
                 return
             self._end_drained()
-            holds_too_much = host.tend()
+            holds_too_much = host.check()
             if host.browser.silence_s > self.silence_s:
                 self._end(host, "it does not answer")
                 break
@@ -160,7 +162,7 @@ class Keeper:
     def _end_drained(self) -> None:
         for entry in list(self._draining):
             host, until = entry
-            host.tend()
+            host.check()
             if host.empty or host.browser.down.is_set() or time.monotonic() > until:
                 self._draining.remove(entry)
                 threading.Thread(target=host.browser.stop, daemon=True).start()

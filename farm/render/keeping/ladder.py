@@ -37,19 +37,19 @@ class Ladder:
         threading.Thread(target=self._climb, args=(rendering,), daemon=True).start()
 
     def _climb(self, rendering: Rendering) -> None:
-        host, page = rendering.host, rendering.page
-        if host is None:  # between two tries: it will not get another
+        browser, page = rendering.browser, rendering.page
+        if browser is None:  # between two tries: it will not get another
             return
         who = f"a page did not end ({rendering.request_id})"
         rungs: list[tuple[str, Callable[[], object]]] = [
-            ("closed", lambda: page and host.browser.spawn(page.close)),
-            ("killed", lambda: page and host.browser.spawn(page.kill)),
-            ("browserKilled", lambda: host.browser.kill(who)),
-            ("driverKilled", lambda: host.browser.kill_driver(who)),
+            ("closed", lambda: page and browser.spawn(page.close)),
+            ("killed", lambda: page and browser.spawn(page.kill)),
+            ("browserKilled", lambda: browser.kill(who)),
+            ("driverKilled", lambda: browser.kill_driver(who)),
         ]
         for rung, end in rungs:
             end()
-            if rendering.gone.wait(_RUNG_S):
+            if rendering.ended.wait(_RUNG_S):
                 self.ended[rung] += 1
                 if rung != "closed":
                     log.warning("page ended", rung=rung, request_id=rendering.request_id)

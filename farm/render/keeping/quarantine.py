@@ -91,4 +91,4 @@ class Quarantine:
         host.take(rendering)
         # Not until it is gone: lost before it had a page, it is in the line again.
         while not host.wait_empty(_BEAT_S):
-            host.tend()
+            host.check()

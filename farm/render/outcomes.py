@@ -1,0 +1,224 @@
+"""What becomes of a rendering once it has a slot.
+
+`serve` renders it. What has lost its browser or its network is tried once more: beside others where
+the farm itself ended the browser, else alone (`quarantine`); HTML that takes that browser down too
+is refused from then on (`poison`). What is `late` or cancelled is answered at once, and another
+thread sees to it that nothing of it runs on (`ladder`).
+
+`serve` runs in a greenlet of the browser's thread, `lost` and `dropped` in the threads that notice,
+`give_up` in the request's.
+"""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from farm.errors import (
+    BrowserDied,
+    BrowserUnavailable,
+    FarmError,
+    InternalError,
+    PageCrashes,
+)
+from farm.logs import first_line
+from farm.render.browser.thread import PlaywrightFailure
+from farm.render.keeping import poison
+from farm.render.keeping.host import Host
+from farm.render.keeping.ladder import Ladder
+from farm.render.keeping.poison import Poison
+from farm.render.keeping.quarantine import Quarantine
+from farm.render.page import render as page_render
+from farm.render.page.outputs import Caps
+from farm.render.rendering import RenderCancelled, Rendering, State
+from farm.render.slots import Slots
+
+log = structlog.get_logger()
+
+STOPPING = "This instance is stopping; try again."
+#: How often a rendering may have a page.
+_MAX_TRIES = 2
+
+
+class _NetworkLost(Exception):
+    """The egress proxy died: nobody can say what would be different in the picture."""
+
+
+class Outcomes:
+    def __init__(
+        self,
+        slots: Slots[Rendering],
+        caps: Caps,
+        make_host: Callable[[int], Host],
+        pump: Callable[[], None],
+    ) -> None:
+        """`make_host` makes a browser with so many spares; `pump` is called whenever a slot or a
+        place in the line has become free.
+        """
+        self._slots = slots
+        self._caps = caps
+        self._pump = pump
+        self._closing = False
+        self._quarantine = Quarantine(lambda: make_host(0), self.dropped)
+        self.poison = Poison()
+        self.ladder = Ladder()
+        #: Renders that were tried again.
+        self.retries = 0
+
+    def close(self) -> None:
+        """Every rendering that has not ended gets `BrowserUnavailable`."""
+        self._closing = True
+        self.ladder.close()
+        for rendering in self._slots.drain():
+            rendering.fail(BrowserUnavailable(STOPPING))
+        self._quarantine.close()
+
+    def serve(self, rendering: Rendering, host: Host) -> None:
+        """Render it, from its slot to its answer."""
+        error: BaseException | None = None
+        innocent = False
+        try:
+            self._render(rendering, host)
+        except (_NetworkLost, BrowserUnavailable):
+            innocent = True
+        except (FarmError, RenderCancelled) as exc:
+            error = exc
+        except PlaywrightFailure as exc:
+            innocent = rendering.page is None
+            error = self._translate(exc, rendering, host)
+        except BaseException as exc:
+            error = _internal(exc, rendering)
+        if not host.claim(rendering):
+            return  # `lost` has seen to it
+        if error is not None:
+            rendering.fail(error)
+        if rendering.answer.done():
+            self._end(rendering)
+        else:
+            self._retry(rendering, host, innocent)
+        self._pump()
+
+    def lost(self, rendering: Rendering, host: Host) -> None:
+        """Its browser died under it."""
+        self._retry(rendering, host, innocent=host.browser.killed_because is not None)
+        self._pump()
+
+    def dropped(self, rendering: Rendering, again: bool) -> None:
+        """Quarantine did not render it. `again`: for want of a browser, so it is requeued."""
+        if again and not rendering.answer.done() and not self._closing:
+            rendering.leave(State.WAITING)
+            self._slots.rejoin(rendering)
+        else:
+            rendering.fail(BrowserUnavailable(STOPPING))
+            self._end(rendering)
+        self._pump()
+
+    def give_up(self, rendering: Rendering, reason: FarmError | RenderCancelled) -> None:
+        """Answer with `reason` now, and see to it that nothing of the render runs on.
+
+        An answer that is there already is as good as any, and stays.
+        """
+        rendering.given_up = reason
+        if rendering.answer.done():
+            return
+        rendering.fail(reason)
+        if self._slots.leave(rendering):
+            rendering.leave(State.ENDED)
+        else:
+            self.ladder.climb(rendering)
+
+    def network_lost(self) -> None:
+        """The egress proxy died: what runs might wait for it until the deadline."""
+        for rendering in self._slots.running_items():
+            browser, page = rendering.browser, rendering.page
+            if browser is not None and page is not None:
+                browser.spawn(page.close)
+
+    def _render(self, rendering: Rendering, host: Host) -> None:
+        pages = host.pages
+        if pages is None:
+            raise BrowserUnavailable()
+        options = rendering.request.options
+        waiting_ms = (time.monotonic() - rendering.arrived) * 1000
+        with pages.page(options.width, options.height) as page:
+            rendering.page = page
+            rendering.tries += 1
+            if rendering.given_up is not None:
+                raise rendering.given_up
+            try:
+                result = page_render.render(page, rendering.request, self._caps, waiting_ms)
+            finally:
+                # Even when the render raised: the dead browser or proxy may be the real cause.
+                if rendering.given_up is None:
+                    host.browser.kill_if_crippled()
+                    if not page.port.alive:
+                        raise _NetworkLost
+            # The answer leaves before the context is closed.
+            rendering.deliver(result)
+
+    def _translate(
+        self, exc: BaseException, rendering: Rendering, host: Host
+    ) -> FarmError | RenderCancelled | None:
+        """Map what the browser's calls raise to the caller's error.
+
+        None means retry: the browser is gone, or the page's process died before it was used.
+        """
+        if rendering.given_up is not None:
+            return rendering.given_up
+        try:
+            host.browser.ping()
+        except BrowserUnavailable:
+            return None
+        page = rendering.page
+        if page is None:
+            rendering.tries += 1
+            return None
+        if not page.died:
+            return _internal(exc, rendering)
+        error = PageCrashes()
+        error.__cause__ = exc
+        return error
+
+    def _retry(self, rendering: Rendering, host: Host, innocent: bool) -> None:
+        """It lost its browser or its network: try it once more, unless it is over anyway.
+
+        `innocent`: known not to have killed the browser. Anything else that had a page goes to
+        quarantine.
+        """
+        if self._closing:
+            rendering.fail(BrowserUnavailable(STOPPING))
+        if rendering.answer.done():
+            self._end(rendering)
+        elif rendering.tries >= _MAX_TRIES:
+            rendering.fail(self._blame(rendering, host, innocent))
+            self._end(rendering)
+        else:
+            self.retries += rendering.tries
+            if innocent or not rendering.tries:
+                rendering.leave(State.WAITING)
+                self._slots.rejoin(rendering)
+            else:
+                rendering.leave(State.SUSPECT)
+                self._quarantine.put(rendering)
+
+    def _blame(self, rendering: Rendering, host: Host, innocent: bool) -> FarmError:
+        html = rendering.request.html
+        if innocent or html is None or not self._quarantine.has(host):
+            return BrowserDied()
+        self.poison.add(html)
+        log.warning("page refused from now on", request_id=rendering.request_id)
+        return PageCrashes(poison.SENTENCE)
+
+    def _end(self, rendering: Rendering) -> None:
+        self._slots.release(rendering)
+        rendering.leave(State.ENDED)
+
+
+def _internal(cause: BaseException, rendering: Rendering) -> InternalError:
+    # In the engine's thread, where no request is bound to the log.
+    log.error(
+        "render failed", request_id=rendering.request_id, cause=first_line(cause), exc_info=cause
+    )
+    error = InternalError()
+    error.__cause__ = cause
+    return error
