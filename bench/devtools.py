@@ -16,8 +16,6 @@ from typing import Any
 from farm.render.browser.chromium import find_chromium
 from farm.settings import Settings
 
-LAUNCHER = "farm/render/chromium-as-user"
-
 #: What costs time or reaches out: background work off, as every driver of Chromium has it.
 ARGUMENTS = (
     "--headless",
@@ -89,16 +87,12 @@ async def launched(*arguments: str) -> AsyncIterator[Browser]:
     chromium = find_chromium(Settings())
     loop = asyncio.get_running_loop()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        environment = dict(os.environ)
-        program = chromium.path
+        become: list[str] = []
         if chromium.user is not None:
             account = pwd.getpwnam(chromium.user)
-            program = LAUNCHER
-            environment |= {
-                "CHROMIUM_PROGRAM": chromium.path,
-                "CHROMIUM_UID": str(account.pw_uid),
-                "CHROMIUM_GID": str(account.pw_gid),
-            }
+            os.chown(profile, account.pw_uid, account.pw_gid)
+            become = ["setpriv", "--reuid", chromium.user, "--regid", str(account.pw_gid)]
+            become += ["--clear-groups", "--inh-caps=-all", "--no-new-privs", "--"]
         from_browser, its_output = os.pipe()
         its_input, to_browser = os.pipe()
 
@@ -109,12 +103,13 @@ async def launched(*arguments: str) -> AsyncIterator[Browser]:
             os.dup2(sink, 4)
 
         process = await asyncio.create_subprocess_exec(
-            program,
+            *become,
+            chromium.path,
             *ARGUMENTS,
             *arguments,
             f"--user-data-dir={profile}",
             "--remote-debugging-pipe",
-            env=environment,
+            env={**os.environ, "HOME": profile},
             stderr=asyncio.subprocess.DEVNULL,
             pass_fds=(3, 4),
             preexec_fn=place_pipes,

@@ -50,6 +50,8 @@ class Record:
     download_url: str | None = None
     #: What the page asked for and the egress policy refused: `host` and `reason` of each.
     blocked: list[dict[str, str]] | None = None
+    #: What the page still waited for when it was captured.
+    unfinished: list[str] | None = None
     error: str | None = None
     code: str | None = None
 

@@ -28,8 +28,9 @@ from farm.parsing import parse_json_object, parse_url
 
 #: The contract's longest side, in CSS pixels.
 MAX_SIDE_PX = 16_384
-#: Refusals that an answer tells of, by the contract.
+#: How many refusals, and how many unfinished requests, an answer tells of, and how much of a URL.
 _MAX_BLOCKED = 20
+_MAX_TEXT = 300
 #: The fields that may name a request's page.
 HTML = ("html",)
 URL = ("url",)
@@ -195,11 +196,19 @@ class RenderResult:
     timings: Timings
     #: What the page asked for and the egress policy refused, in the order of the attempts.
     refusals: tuple[Refusal, ...] = ()
+    #: What the page still waited for when it was captured: URLs, or words.
+    unfinished: tuple[str, ...] = ()
 
     @property
     def blocked(self) -> list[dict[str, str]]:
         """The refusals as answers tell them: each once, and not all of very many."""
         return [asdict(refusal) for refusal in dict.fromkeys(self.refusals)][:_MAX_BLOCKED]
+
+    @property
+    def left_out(self) -> list[str]:
+        """What was unfinished, as answers tell it: each once, cut, and not all of very many."""
+        cut = (text[:_MAX_TEXT] for text in self.unfinished)
+        return list(dict.fromkeys(cut))[:_MAX_BLOCKED]
 
     @cached_property
     def data(self) -> bytes:

@@ -98,6 +98,13 @@ class Settings(BaseSettings):
         le=600,
         description="Seconds a render may take, its wait in line included; then it is a 504.",
     )
+    settle_max_s: float = Field(
+        5,
+        gt=0,
+        le=600,
+        description="Seconds after its `load` event in which a page may end what it has begun to "
+        "load; then it is captured as it is, and the answer says what it lacks.",
+    )
     max_pixels: int = Field(
         67_108_864,
         ge=1,

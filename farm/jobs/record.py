@@ -80,6 +80,7 @@ class Records:
                 height=result.height,
                 download_url=f"/download/{job_id}",
                 blocked=result.blocked or None,
+                unfinished=result.left_out or None,
             )
 
         record, _ = self._advance(job_id, complete)

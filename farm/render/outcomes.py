@@ -22,7 +22,7 @@ from farm.errors import (
     PageCrashes,
 )
 from farm.logs import first_line
-from farm.render.browser.thread import PlaywrightFailure
+from farm.render.browser.devtools import DevToolsError
 from farm.render.keeping import poison
 from farm.render.keeping.host import Host
 from farm.render.keeping.ladder import Ladder
@@ -30,12 +30,16 @@ from farm.render.keeping.poison import Poison
 from farm.render.keeping.quarantine import Quarantine
 from farm.render.page import render as page_render
 from farm.render.page.outputs import Caps
+from farm.render.page.settling import Patience
 from farm.render.rendering import RenderCancelled, Rendering, State
 from farm.render.slots import Slots
 
 log = structlog.get_logger()
 
 STOPPING = "This instance is stopping; try again."
+#: What is kept of the deadline for the capture: a fifth, and not more than this.
+_CAPTURE_S = 2.0
+_CAPTURE_SHARE = 0.2
 #: How often a rendering may have a page.
 _MAX_TRIES = 2
 
@@ -49,6 +53,7 @@ class Outcomes:
         self,
         slots: Slots[Rendering],
         caps: Caps,
+        settle_max_s: float,
         make_host: Callable[[int], Host],
         pump: Callable[[], None],
     ) -> None:
@@ -57,6 +62,7 @@ class Outcomes:
         """
         self._slots = slots
         self._caps = caps
+        self._settle_max_s = settle_max_s
         self._pump = pump
         self._closing = False
         self._quarantine = Quarantine(lambda: make_host(0), self.dropped)
@@ -83,7 +89,7 @@ class Outcomes:
             innocent = True
         except (FarmError, RenderCancelled) as exc:
             error = exc
-        except PlaywrightFailure as exc:
+        except DevToolsError as exc:
             innocent = rendering.page is None
             error = self._translate(exc, rendering, host)
         except BaseException as exc:
@@ -140,13 +146,16 @@ class Outcomes:
             raise BrowserUnavailable()
         options = rendering.request.options
         waiting_ms = (time.monotonic() - rendering.arrived) * 1000
+        patience = Patience(self._settle_max_s, self._latest(rendering))
         with pages.page(options.width, options.height) as page:
             rendering.page = page
             rendering.tries += 1
             if rendering.given_up is not None:
                 raise rendering.given_up
             try:
-                result = page_render.render(page, rendering.request, self._caps, waiting_ms)
+                result = page_render.render(
+                    page, rendering.request, self._caps, patience, waiting_ms
+                )
             finally:
                 # Even when the render raised: the dead browser or proxy may be the real cause.
                 if rendering.given_up is None:
@@ -155,6 +164,11 @@ class Outcomes:
                         raise _NetworkLost
             # The answer leaves before the context is closed.
             rendering.deliver(result)
+
+    def _latest(self, rendering: Rendering) -> float:
+        """When the capture must begin if the answer is to be there by the deadline."""
+        allowed_s = rendering.deadline - rendering.arrived
+        return rendering.deadline - min(_CAPTURE_S, _CAPTURE_SHARE * allowed_s)
 
     def _translate(
         self, exc: BaseException, rendering: Rendering, host: Host

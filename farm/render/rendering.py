@@ -19,7 +19,7 @@ from contextlib import suppress
 from enum import Enum
 
 from farm.errors import FarmError
-from farm.render.browser.contexts import Page
+from farm.render.browser.page import Page
 from farm.render.browser.thread import BrowserThread
 from farm.request import RenderRequest, RenderResult
 

@@ -45,6 +45,7 @@ class RenderResource:
             self._answer(req, resp, request, result, as_file)
             line |= {"bytes": result.size, **_rounded(result.timings)}
             line["blocked"] = len(result.refusals)
+            line["unfinished"] = len(result.unfinished)
 
     def _answer(
         self,
@@ -60,6 +61,8 @@ class RenderResource:
             resp.content_type = result.format.media_type
             resp.set_header("X-Image-Width", str(result.width))
             resp.set_header("X-Image-Height", str(result.height))
+            if result.unfinished:
+                resp.set_header("X-Unfinished", str(len(result.unfinished)))
             self._send(req, resp, result.data)
             return
         data = {
@@ -75,6 +78,8 @@ class RenderResource:
             data["url"] = request.url
         if result.refusals:
             data["blocked"] = result.blocked
+        if result.unfinished:
+            data["unfinished"] = result.left_out
         resp.content_type = falcon.MEDIA_JSON
         self._send(req, resp, json.dumps({"success": True, "data": data}).encode())
 

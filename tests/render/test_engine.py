@@ -17,8 +17,9 @@ import pytest
 
 from farm.errors import BrowserUnavailable, Busy, FarmError, PageCrashes, RenderTimeout, StartError
 from farm.render import Engine
-from farm.render.browser.contexts import FreshContexts, Page
+from farm.render.browser.contexts import FreshContexts
 from farm.render.browser.memory import MemoryWatch
+from farm.render.browser.page import Page
 from farm.request import RenderResult
 from farm.settings import Settings
 from tests.conftest import request_for
@@ -460,7 +461,8 @@ _STUCK = """
 import time
 from farm.render import Engine
 from farm.render.browser.memory import MemoryWatch
-from farm.render.browser.contexts import FreshContexts, Page
+from farm.render.browser.contexts import FreshContexts
+from farm.render.browser.page import Page
 from farm.request import HTML, RenderRequest
 from farm.settings import Settings
 engine = Engine(Settings(render_deadline_s=1))
@@ -555,7 +557,8 @@ import psutil
 from pathlib import Path
 from farm.render import Engine
 from farm.render.browser.memory import MemoryWatch
-from farm.render.browser.contexts import FreshContexts, Page
+from farm.render.browser.contexts import FreshContexts
+from farm.render.browser.page import Page
 from farm.request import HTML, RenderRequest
 from farm.settings import Settings
 engine = Engine(Settings())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from farm.render.browser.devtools import Browser
+from farm.render.browser.devtools import Session
 from farm.render.browser.thread import BrowserThread
 
 #: Longer than anything that is run so.
@@ -12,11 +12,11 @@ _TIMEOUT_S = 30
 
 
 class Runner:
-    def __init__(self, thread: BrowserThread, browser: Browser) -> None:
+    def __init__(self, thread: BrowserThread, browser: Session) -> None:
         self._thread = thread
         self._browser = browser
 
-    def begin(self, work: Callable[[Browser], Any]) -> Future[Any]:
+    def begin(self, work: Callable[[Session], Any]) -> Future[Any]:
         """Start it in a greenlet of its own."""
         future: Future[Any] = Future()
 
@@ -29,6 +29,6 @@ class Runner:
         assert self._thread.spawn(run)
         return future
 
-    def __call__(self, work: Callable[[Browser], Any]) -> Any:
+    def __call__(self, work: Callable[[Session], Any]) -> Any:
         """Run it, and return or raise what it does."""
         return self.begin(work).result(_TIMEOUT_S)

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from farm.errors import StartError
+from farm.render.browser.pipe import FOLDER_PREFIX, LAUNCHER, Switch
 from farm.settings import Settings
 
 HOW_TO_GET_ONE = (
@@ -28,9 +29,6 @@ HOW_TO_GET_ONE = (
 _DEBIAN_SHELL = "/usr/lib/chromium/chromium-headless-shell"
 _SYSTEM_SHELLS = (_DEBIAN_SHELL, "chromium-headless-shell", "chrome-headless-shell")
 _SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-#: Runs Chromium as another user; see the file.
-_LAUNCHER = Path(__file__).with_name("chromium-as-user")
 
 _ARGUMENTS = (
     # Names are the egress proxy's to resolve, and there is no way beside it: not over UDP (the name
@@ -51,7 +49,7 @@ _NOWHERE = "http://127.0.0.1:1"
 
 #: How Playwright names the profiles that it makes, and for how long one may have no browser yet.
 _PROFILE = "playwright_chromiumdev_profile-"
-_NEW_PROFILE_S = 60.0
+_NEW_S = 60.0
 
 #: What Chromium's environment keeps of the farm's: a page that broke into its process could read
 #: it, and the farm's may hold secrets.
@@ -70,30 +68,31 @@ class Chromium:
     user: str | None
     sandbox: bool
 
-    def launch(self, playwright: Playwright) -> Browser:
-        """Start it. Raises `StartError`, which says why it does not start where that is known."""
+    def launch(self, playwright: Playwright, switch: Switch) -> Browser:
+        """Start it, with the switch in its pipe.
+
+        Raises `StartError`, which says why it does not start where that is known.
+        """
         environment: dict[str, str | float | bool] = {
             name: os.environ[name] for name in _ENVIRONMENT if name in os.environ
         }
-        path = self.path
+        environment |= switch.environment | {"CHROMIUM_PROGRAM": self.path}
         if self.user is not None:
             account = pwd.getpwnam(self.user)
-            path = str(_LAUNCHER)
             environment |= {
-                "CHROMIUM_PROGRAM": self.path,
                 "CHROMIUM_UID": str(account.pw_uid),
                 "CHROMIUM_GID": str(account.pw_gid),
             }
         try:
-            return self._launch(playwright, path, environment)
+            return self._launch(playwright, environment)
         except PlaywrightError as exc:
             raise StartError(_why(exc.message, self)) from exc
 
     def _launch(
-        self, playwright: Playwright, path: str, environment: dict[str, str | float | bool]
+        self, playwright: Playwright, environment: dict[str, str | float | bool]
     ) -> Browser:
         return playwright.chromium.launch(
-            executable_path=path,
+            executable_path=LAUNCHER,
             chromium_sandbox=self.sandbox,
             env=environment,
             # Signals are the farm's to handle: a terminal's Ctrl-C reaches the driver too.
@@ -126,18 +125,19 @@ def find_chromium(settings: Settings) -> Chromium:
     return Chromium(path, user, settings.chromium_sandbox == "on")
 
 
-def sweep_profiles() -> None:
-    """Remove the profiles that killed browsers have left, whoever's farm they were of.
+def sweep_leftovers() -> None:
+    """Remove what killed browsers and farms have left in the temporary folder.
 
-    One that is in use is named in its browser's command line; a new one may not be yet.
+    A profile that is in use is named in its browser's command line; a new one may not be yet.
     """
     lines = (process.info["cmdline"] or () for process in psutil.process_iter(["cmdline"]))
     used = {arg.partition("=")[2] for line in lines for arg in line if _PROFILE in arg}
-    for profile in Path(tempfile.gettempdir()).glob(f"{_PROFILE}*"):
+    temporary = Path(tempfile.gettempdir())
+    for folder in [*temporary.glob(f"{_PROFILE}*"), *temporary.glob(f"{FOLDER_PREFIX}*")]:
         with suppress(OSError):
-            is_old = time.time() - profile.stat().st_mtime > _NEW_PROFILE_S
-            if is_old and str(profile) not in used:
-                shutil.rmtree(profile, ignore_errors=True)
+            is_old = time.time() - folder.stat().st_mtime > _NEW_S
+            if is_old and str(folder) not in used:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _candidates(user: str | None) -> Iterator[str]:

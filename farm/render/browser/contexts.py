@@ -7,176 +7,17 @@ request, since requests differ only in the viewport.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import contextmanager
 
 import structlog
-from playwright.sync_api import Error as PlaywrightError
 
-from farm.egress import Egress, Port
+from farm.egress import Egress
 from farm.errors import BrowserUnavailable
 from farm.logs import first_line
-from farm.render.browser.devtools import Browser as DevTools
-from farm.render.browser.devtools import CommandFailed, Session, TargetGone
-from farm.render.browser.thread import PlaywrightFailure
+from farm.render.browser.devtools import DevToolsError, Session
+from farm.render.browser.page import VIEWPORT, Page
 
 log = structlog.get_logger()
-
-#: The viewport of the contract's defaults, and so of the spares.
-_VIEWPORT = (1280, 720)
-
-
-class ScriptFailed(PlaywrightError):
-    """A function of the farm's threw; the message is its exception's."""
-
-
-class Page:
-    """A page in a context of its own.
-
-    The farm's scripts run in an isolated world, where nothing that the page did to its globals or
-    prototypes reaches them.
-    """
-
-    def __init__(self, browser: DevTools, port: Port) -> None:
-        self._browser = browser
-        #: Known for good once it is closed.
-        self._died: bool | None = None
-        #: Its way to the network.
-        self.port = port
-        context = {
-            "disposeOnDetach": True,
-            "proxyServer": port.url,
-            "proxyBypassList": "<-loopback>",
-        }
-        self._context: str = browser.send("Target.createBrowserContext", context)[
-            "browserContextId"
-        ]
-        try:
-            width, height = _VIEWPORT
-            target = browser.send(
-                "Target.createTarget",
-                {
-                    "url": "about:blank",
-                    "browserContextId": self._context,
-                    "width": width,
-                    "height": height,
-                },
-            )
-            #: Also of its main frame.
-            self._target: str = target["targetId"]
-            self._session = browser.attach(self._target)
-            if not browser.is_shell:
-                self._tame()
-            self.enter_world()
-        except BaseException:
-            self._dispose()
-            raise
-
-    @property
-    def died(self) -> bool:
-        """It closed itself, or its process died, before the farm closed it."""
-        return self._session.ended if self._died is None else self._died
-
-    @property
-    def crashed(self) -> bool:
-        return self._session.crashed
-
-    def send(self, method: str, params: dict[str, Any] | None = None) -> Any:
-        """A DevTools command. Raises Playwright's `Error`."""
-        return self._session.send(method, params)
-
-    def wait(self, milliseconds: int) -> None:
-        self._session.sleep(milliseconds / 1000)
-
-    def resize(self, width: int, height: int) -> None:
-        self.send(
-            "Emulation.setDeviceMetricsOverride",
-            {
-                "width": width,
-                "height": height,
-                "screenWidth": width,
-                "screenHeight": height,
-                "deviceScaleFactor": 1,
-                "mobile": False,
-            },
-        )
-
-    def _tame(self) -> None:
-        """What the headless shell needs not be told: dialogs are dismissed, downloads refused."""
-        self.send("Page.enable")  # says when there is a dialog, which is then dismissed
-        refusal = {"behavior": "deny", "browserContextId": self._context}
-        self._browser.send("Browser.setDownloadBehavior", refusal)
-        self.resize(*_VIEWPORT)
-
-    def enter_world(self) -> None:
-        """Make the isolated world of the document that the page shows now."""
-        self._world = _world(self._session, self._target)
-
-    def call(self, function: str, *arguments: object) -> Any:
-        """Call a JavaScript function in the isolated world; returns what its promise gives."""
-        return _call(self._session, self._world, function, *arguments)
-
-    def call_in_frames(self, function: str) -> None:
-        """Call it in every frame but the main one; one that is gone or disturbs it is passed over.
-
-        Raises `TargetGone` if the page is.
-        """
-        sessions = [self._session, *self._session.frames()]
-        for session in sessions:
-            with suppress(CommandFailed, TargetGone):
-                tree = session.send("Page.getFrameTree")["frameTree"]
-                for frame_id in _frame_ids(tree):
-                    if frame_id != self._target:
-                        with suppress(CommandFailed, ScriptFailed):
-                            _call(session, _world(session, frame_id), function)
-        if self._session.ended:
-            raise TargetGone("the page is gone")
-
-    def close(self) -> None:
-        self._died = self.died
-        self._dispose()
-
-    def _dispose(self) -> None:
-        self.port.close()
-        with suppress(*PlaywrightFailure):
-            self._browser.send("Target.disposeBrowserContext", {"browserContextId": self._context})
-
-    def kill(self) -> None:
-        """End the page's process, which works where its closing waits for it.
-
-        Waits for ever: only for a greenlet of its own.
-        """
-        with suppress(*PlaywrightFailure):
-            self.send("Page.crash")
-
-
-def _world(session: Session, frame_id: str) -> int:
-    params = {"frameId": frame_id, "worldName": "farm"}
-    context: int = session.send("Page.createIsolatedWorld", params)["executionContextId"]
-    return context
-
-
-def _call(session: Session, world: int, function: str, *arguments: object) -> Any:
-    """Raises `CommandFailed` if the world is gone, or goes before there is an answer."""
-    answer = session.send(
-        "Runtime.callFunctionOn",
-        {
-            "functionDeclaration": function,
-            "arguments": [{"value": argument} for argument in arguments],
-            "executionContextId": world,
-            "awaitPromise": True,
-            "returnByValue": True,
-        },
-    )
-    if (exception := answer.get("exceptionDetails")) is not None:
-        raise ScriptFailed(exception.get("exception", {}).get("description", exception["text"]))
-    return answer["result"].get("value")
-
-
-def _frame_ids(tree: dict[str, Any]) -> Iterator[str]:
-    yield tree["frame"]["id"]
-    for child in tree.get("childFrames", ()):
-        yield from _frame_ids(child)
 
 
 class FreshContexts:
@@ -184,12 +25,14 @@ class FreshContexts:
 
     def __init__(
         self,
-        browser: DevTools,
+        browser: Session,
         egress: Egress,
         spares: int,
         spawn: Callable[[Callable[[], None]], bool],
     ) -> None:
         self._browser = browser
+        product: str = browser.send("Browser.getVersion")["product"]
+        self._is_shell = product.startswith("HeadlessChrome/")
         self._egress = egress
         self._wanted = spares
         self._spawn = spawn
@@ -207,7 +50,7 @@ class FreshContexts:
         try:
             page = self._take() or self._make()
             try:
-                if (width, height) != _VIEWPORT:
+                if (width, height) != VIEWPORT:
                     page.resize(width, height)
                 yield page
             finally:
@@ -253,7 +96,7 @@ class FreshContexts:
     def _make(self) -> Page:
         port = self._egress.open()
         try:
-            return Page(self._browser, port)
+            return Page(self._browser, port, self._is_shell)
         except BaseException:
             port.close()
             raise
@@ -265,7 +108,7 @@ class FreshContexts:
                 self._ready.append(page)
             else:
                 page.close()
-        except (*PlaywrightFailure, BrowserUnavailable) as exc:
+        except (DevToolsError, BrowserUnavailable) as exc:
             log.debug("no spare", cause=first_line(exc))
         finally:
             self._being_made -= 1

@@ -1,197 +1,212 @@
-"""DevTools commands to pages that Playwright has no part in, through its session with the browser.
+"""DevTools commands to the browser and its pages, over the farm's side of the pipe.
 
-A page that Playwright itself starts costs some twenty commands, an injected script, and events
-about its network, its scripts and its frames, none of which a render needs: a third of the CPU of a
-small one. So the farm asks the browser for its pages by DevTools, and talks to each through the one
-browser-wide session that Playwright gives: a message to a page is wrapped in
-`Target.sendMessageToTarget`, and what the page says arrives in `Target.receivedMessageFromTarget`.
+For greenlets of the browser's thread (see `thread`): while one waits for an answer, others run.
+A step of a render waits for one of two things: the answer to a command (`Session.send`), or a
+change in what the events of its page have told (`Session.wait`). Either ends when the target does.
 
-For greenlets of the browser's thread (see `browser`): while one waits for an answer, others run.
+Sessions are flat: every message names its session, however deep its frame is.
 
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Target/
 """
 
 import asyncio
-import json
-from contextlib import suppress
-from typing import Any, Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import greenlet
-from playwright.sync_api import CDPSession
-from playwright.sync_api import Error as PlaywrightError
+import structlog
+
+from farm.render.browser.pipe import Message, Switch
+
+log = structlog.get_logger()
 
 Params = dict[str, Any]
 
-_MESSAGE = "Target.receivedMessageFromTarget"
-_ATTACHED = "Target.attachedToTarget"
-_DETACHED = "Target.detachedFromTarget"
+
+class DevToolsError(Exception):
+    """What the browser did not do."""
 
 
-class CommandFailed(PlaywrightError):
+class CommandFailed(DevToolsError):
     """The target is there, and did not do what it was told; the message is Chromium's."""
 
 
-class TargetGone(PlaywrightError):
+class TargetGone(DevToolsError):
     """The target was closed or died, or did so before it answered."""
 
 
-class Sender(Protocol):
-    """What commands can be sent to."""
-
-    def send(self, method: str, params: Params | None = None) -> Any:
-        """A command; returns its answer. Raises Playwright's `Error`."""
+class BrowserGone(DevToolsError):
+    """The browser has died, or is being ended."""
 
 
-class _Reply:
-    """An answer that is waited for."""
+class TimedOut(DevToolsError):
+    """There was no answer in the time that the caller gave."""
+
+
+#: What Chromium says of a session that it has closed, which may come before its event.
+_NO_SESSION = "Session with given id not found."
+
+
+class Wait:
+    """One thing that a greenlet waits for: a value, or an error that is raised instead."""
 
     def __init__(self) -> None:
+        self.done = False
+        self._waiter: greenlet.greenlet | None = None
+        self._value: Any = None
+        self._error: DevToolsError | None = None
+
+    def give(self, value: Any = None) -> None:
+        """The first one counts."""
+        self._end(value, None)
+
+    def fail(self, error: DevToolsError) -> None:
+        self._end(None, error)
+
+    def _end(self, value: Any, error: DevToolsError | None) -> None:
+        if self.done:
+            return
+        self.done, self._value, self._error = True, value, error
+        if self._waiter is not None:
+            # Not at once: whoever gives it is in the midst of a step of its own.
+            asyncio.get_running_loop().call_soon(self._waiter.switch)
+
+    def wait(self, timeout_s: float | None = None) -> Any:
+        """Let others run until it is there. Raises what was given as an error, and `TimedOut`."""
+        timer = None
+        if not self.done and timeout_s is not None:
+            error = TimedOut(f"no answer within {timeout_s:g} s")
+            timer = asyncio.get_running_loop().call_later(timeout_s, self.fail, error)
         self._waiter = greenlet.getcurrent()
-        self._done = False
-        self._result: Any = None
-        self._error: PlaywrightError | None = None
-
-    def give(self, result: Any, error: PlaywrightError | None = None) -> None:
-        """From a callback of the loop, which must not itself go on with the waiter's work."""
-        self._result, self._error, self._done = result, error, True
-        asyncio.get_running_loop().call_soon(self._waiter.switch)
-
-    def wait(self) -> Any:
-        """Raises what was given as an error."""
-        while not self._done:
-            loop_greenlet = self._waiter.parent
-            if loop_greenlet is None or loop_greenlet.dead:
-                raise TargetGone("there is no loop that could bring an answer")
-            loop_greenlet.switch()
+        try:
+            while not self.done:
+                loop_greenlet = self._waiter.parent
+                if loop_greenlet is None or loop_greenlet.dead:
+                    raise BrowserGone("there is no loop that could bring an answer")
+                loop_greenlet.switch()
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
         if self._error is not None:
             raise self._error
-        return self._result
-
-
-class _Sessions:
-    """The targets that are attached to by way of one sender, and what they have to say."""
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
-        self._open: dict[str, Session] = {}
-
-    def add(self, session_id: str) -> "Session":
-        session = self._open[session_id] = Session(self._sender, session_id)
-        return session
-
-    def all(self) -> "list[Session]":
-        return list(self._open.values())
-
-    def hear(self, method: str, params: Params) -> None:
-        """An event of the sender's."""
-        if method == _MESSAGE:
-            if (session := self._open.get(params["sessionId"])) is not None:
-                session.hear(json.loads(params["message"]))
-        elif method == _ATTACHED and params["targetInfo"]["type"] == "iframe":  # not its workers
-            self.add(params["sessionId"])
-        elif method == _DETACHED and (gone := self._open.pop(params["sessionId"], None)):
-            gone.end()
-
-    def end(self) -> None:
-        while self._open:
-            self._open.popitem()[1].end()
-
-
-class Browser:
-    """The browser, by Playwright's session with it."""
-
-    def __init__(self, cdp: CDPSession) -> None:
-        self._cdp = cdp
-        self._pages = _Sessions(self)
-        # Playwright looks at a listener's signature at each event: of a plain function it is cheap.
-        cdp.on(_MESSAGE, lambda params: self._pages.hear(_MESSAGE, params))
-        cdp.on(_DETACHED, lambda params: self._pages.hear(_DETACHED, params))
-        #: The headless shell: no dialogs, no downloads, and pages as large as asked for.
-        self.is_shell = self.send("Browser.getVersion")["product"].startswith("HeadlessChrome/")
-
-    def send(self, method: str, params: Params | None = None) -> Any:
-        """Raises Playwright's `Error`."""
-        return self._cdp.send(method, params or {})
-
-    def attach(self, page_id: str) -> "Session":
-        """To a page, by its target's id."""
-        # The browser's own session does that by itself only with sessions that Playwright hides.
-        params = {"targetId": page_id, "flatten": False}
-        return self._pages.add(self.send("Target.attachToTarget", params)["sessionId"])
+        return self._value
 
 
 class Session:
-    """A target: a page, or a frame that another process draws."""
+    """A target that the farm is attached to: the browser, a page, a frame of another process."""
 
-    def __init__(self, sender: Sender, session_id: str) -> None:
-        self._sender = sender
+    def __init__(self, switch: Switch, session_id: str) -> None:
+        self._switch = switch
         self._id = session_id
-        self._last_number = 0
-        self._replies: dict[int, _Reply] = {}
-        self._frames = _Sessions(self)
+        self._handlers: dict[str, Callable[[Params], None]] = {}
+        self._waits: set[Wait] = set()
+        #: Sessions of targets that were attached to by way of this one, by their ids.
+        self.children: dict[str, Session] = {}
         #: It answers no more; `crashed`: because its process died.
         self.ended = False
         self.crashed = False
+        switch.open(session_id, self._hear)
 
     def send(self, method: str, params: Params | None = None) -> Any:
-        """Raises `CommandFailed` or `TargetGone`, and Playwright's `Error` for a browser gone."""
-        if self.ended:
-            raise TargetGone("the target is gone")
-        self._last_number = number = self._last_number + 1
-        reply = self._replies[number] = _Reply()
-        try:
-            self._post(number, method, params or {})
-            return reply.wait()
-        finally:
-            self._replies.pop(number, None)
+        """A command; returns its answer. Raises `CommandFailed`, `TargetGone`, `BrowserGone`."""
+        return self.begin(method, params).wait()
 
-    def _post(self, number: int, method: str, params: Params) -> None:
-        message = json.dumps({"id": number, "method": method, "params": params})
-        params = {"sessionId": self._id, "message": message}
-        self._sender.send("Target.sendMessageToTarget", params)
+    def begin(self, method: str, params: Params | None = None) -> Wait:
+        """Send a command now; its answer can be waited for later. Raises what `send` does."""
+        self._check()
+        wait = Wait()
+        command = self._switch.send(method, params or {}, self._id, partial(self._answer, wait))
+        self._waits.add(wait)
+        if self._switch.ended:
+            self._switch.forget(command)
+            wait.fail(BrowserGone("the browser died"))
+        return wait
+
+    def post(self, method: str, params: Params | None = None) -> None:
+        """Send a command whose answer tells nothing new. Raises `TargetGone`."""
+        self._check()
+        self._switch.send(method, params or {}, self._id)
+
+    def wait(self) -> Wait:
+        """Something to be waited for that ends with the target. Raises `TargetGone`."""
+        self._check()
+        wait = Wait()
+        self._waits.add(wait)
+        return wait
+
+    def drop(self, wait: Wait) -> None:
+        """It is not waited for any more."""
+        self._waits.discard(wait)
 
     def sleep(self, seconds: float) -> None:
         """Let others run for so long. Raises `TargetGone`."""
-        if self.ended:
-            raise TargetGone("the target is gone")
-        self._last_number = number = self._last_number + 1
-        reply = self._replies[number] = _Reply()
-        timer = asyncio.get_running_loop().call_later(seconds, reply.give, None)
+        wait = self.wait()
+        timer = asyncio.get_running_loop().call_later(seconds, wait.give)
         try:
-            reply.wait()
+            wait.wait()
         finally:
             timer.cancel()
-            self._replies.pop(number, None)
+            self.drop(wait)
 
-    def frames(self) -> "list[Session]":
-        """Frames below it that other processes draw, those in them included.
+    def on(self, event: str, handler: Callable[[Params], None]) -> None:
+        """Call the handler with the parameters of each such event, in a callback of the loop."""
+        self._handlers[event] = handler
 
-        A frame may go at any time, and that is not said; raises `TargetGone` for the target itself.
-        """
-        # They are attached to before this is answered.
-        params = {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": False}
-        self.send("Target.setAutoAttach", params)
-        frames = self._frames.all()
-        for frame in list(frames):
-            with suppress(CommandFailed, TargetGone):
-                frames += frame.frames()
-        return frames
+    def attach(self, target_id: str) -> "Session":
+        """To a target, by its id; for the browser's session."""
+        params = {"targetId": target_id, "flatten": True}
+        return self.adopt(self.send("Target.attachToTarget", params)["sessionId"])
 
-    def hear(self, message: Params) -> None:
-        if "id" not in message:
-            if message["method"] == "Inspector.targetCrashed":
+    def adopt(self, session_id: str) -> "Session":
+        """A child that has been attached to."""
+        if (child := self.children.get(session_id)) is None:
+            child = self.children[session_id] = Session(self._switch, session_id)
+        return child
+
+    def end(self, error: DevToolsError | None = None) -> None:
+        """What waits here, and below, is told."""
+        self.ended = True
+        self._switch.close_session(self._id)
+        while self.children:
+            self.children.popitem()[1].end(error)
+        while self._waits:
+            self._waits.pop().fail(error or TargetGone("the target is gone"))
+
+    def _check(self) -> None:
+        if self._switch.ended:
+            raise BrowserGone("the browser died")
+        if self.ended:
+            raise TargetGone("the target is gone")
+
+    def _answer(self, wait: Wait, message: Message) -> None:
+        self._waits.discard(wait)
+        if (error := message.get("error")) is None:
+            wait.give(message["result"])
+        elif error["message"] == _NO_SESSION:
+            self.end()
+            wait.fail(TargetGone("the target is gone"))
+        else:
+            wait.fail(CommandFailed(error["message"]))
+
+    def _hear(self, method: str, params: Params) -> None:
+        match method:
+            case "Inspector.targetCrashed":
                 self.crashed = True
                 self.end()
-            elif message["method"] == "Page.javascriptDialogOpening":
-                self._post(0, "Page.handleJavaScriptDialog", {"accept": False})
-            else:
-                self._frames.hear(message["method"], message["params"])
-        elif (reply := self._replies.get(message["id"])) is not None:
-            error = message.get("error")
-            reply.give(message.get("result"), CommandFailed(error["message"]) if error else None)
+            case "Target.detachedFromTarget":
+                if (child := self.children.pop(params["sessionId"], None)) is not None:
+                    child.end()
+            case _ if (handler := self._handlers.get(method)) is not None:
+                handler(params)
 
-    def end(self) -> None:
-        self.ended = True
-        self._frames.end()
-        for reply in self._replies.values():
-            reply.give(None, TargetGone("the target is gone"))
+
+def attach_to_browser(switch: Switch) -> Session:
+    """The farm's own session with the browser, apart from Playwright's."""
+    wait = Wait()
+    switch.send("Target.attachToBrowserTarget", {}, on_answer=wait.give)
+    answer = wait.wait()
+    if "error" in answer:
+        raise CommandFailed(answer["error"]["message"])
+    return Session(switch, answer["result"]["sessionId"])

@@ -5,12 +5,14 @@ while one call waits, other greenlets of the same thread may be inside calls of 
 thread serves many pages: work arrives by `spawn`, and each piece runs as a greenlet of plain,
 top-to-bottom synchronous code. What makes it sound:
 
-- a greenlet is started from a callback of the loop; the callback itself never calls Playwright;
+- a greenlet is started from a callback of the loop; the callback itself never waits;
 - every greenlet catches all that it raises;
 - nothing blocks or computes for long in this thread.
 
-The thread's own wait is on an empty context that nobody closes: the wait ends when the browser or
-the driver dies. Then all of it is over; `keeper` starts another.
+Playwright launches the browser and ends it; pages are made by the farm's own commands (`devtools`),
+which share Playwright's pipe (`pipe`). The thread's own wait is on an empty context that nobody
+closes: the wait ends when the browser or the driver dies. The pipe tells of that first. Then all of
+it is over; `keeper` starts another.
 """
 
 import asyncio
@@ -26,25 +28,21 @@ from typing import Any
 import greenlet
 import psutil
 import structlog
-from playwright.sync_api import Browser, BrowserContext, CDPSession, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from farm.errors import BrowserUnavailable
 from farm.logs import first_line
 from farm.processes import ends, has_argument
 from farm.render.browser.chromium import Chromium
-from farm.render.browser.devtools import Browser as DevTools
+from farm.render.browser.devtools import BrowserGone, DevToolsError, Session, attach_to_browser
+from farm.render.browser.pipe import Switch
 
 log = structlog.get_logger()
 
-#: What a call into Playwright raises when its page, browser or driver ends meanwhile. Where the
-#: driver dies, the calls that are made while it is taken down are cancelled by asyncio instead.
-PlaywrightFailure = (PlaywrightError, asyncio.CancelledError)
-
-
-class BrowserGone(PlaywrightError):
-    """Thrown into what waits for a browser that has died."""
-
+#: What a call into Playwright raises when its browser or driver ends meanwhile. Where the driver
+#: dies, the calls that are made while it is taken down are cancelled by asyncio instead.
+_PlaywrightFailure = (PlaywrightError, asyncio.CancelledError)
 
 #: Chromium gives way to the farm's own processes, so that refusals and health checks stay quick
 #: while pages fill the machine. A page's process has it from the one that it is forked from.
@@ -59,20 +57,21 @@ _CLOSE_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class _Life:
-    """One browser from launch to death. `sentinel` is the context that is waited on."""
+    """One browser that is up."""
 
-    browser: Browser
-    sentinel: BrowserContext
-    control: CDPSession
+    control: Session
     process: psutil.Process
     driver: psutil.Process
-    #: Process ids of what Chromium does not start again, or not so that pages work: its zygotes,
-    #: without which there is no new page, and the network service, whose death no page is told of.
+    #: Pids whose loss Chromium cannot repair: zygotes (no new pages without them) and the network
+    #: service (its death is reported to no page).
     vital: tuple[int, ...]
     profile: str
 
     def clean_up(self) -> None:
-        """What the driver does when its browser ends, in case that it died too."""
+        """Kill Chromium and delete its profile.
+
+        The driver does so too, unless it died.
+        """
         _kill(self.process)
         with suppress(psutil.Error):  # it writes there until it is gone
             self.process.wait(1)
@@ -82,14 +81,14 @@ class _Life:
 class BrowserThread:
     """One driver and one Chromium, from their launch to their death.
 
-    `on_up` (with the browser) and `on_down` are called in the thread, outside any greenlet of work:
-    they must not block. After `on_down` nothing that was spawned can succeed.
+    `on_up` (with the farm's session) is called in a greenlet of the thread, `on_down` in a callback
+    of its loop. After `on_down` nothing that was spawned can succeed.
     """
 
     def __init__(
         self,
         chromium: Chromium,
-        on_up: Callable[[DevTools], None],
+        on_up: Callable[[Session], None],
         on_down: Callable[[], None],
     ) -> None:
         self._chromium = chromium
@@ -97,7 +96,9 @@ class BrowserThread:
         self._on_down = on_down
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._sentinel: BrowserContext | None = None
         self._life: _Life | None = None
+        self._last_life: _Life | None = None
         self._started = threading.Event()
         self._stopping = threading.Event()
         self._at_work: set[greenlet.greenlet] = set()
@@ -150,13 +151,13 @@ class BrowserThread:
         return True
 
     def ping(self) -> None:
-        """One round trip through driver and browser. For greenlets of this thread only."""
+        """One round trip to the browser. For greenlets of this thread only."""
         life = self._life
         if life is None:
             raise BrowserUnavailable()
         try:
             life.control.send("Browser.getVersion")
-        except PlaywrightFailure as exc:
+        except DevToolsError as exc:
             raise BrowserUnavailable() from exc
         self._heard = time.monotonic()
 
@@ -218,6 +219,9 @@ class BrowserThread:
                 kill("it did not close in time")
                 self._thread.join(1)
 
+    def _start_greenlet_soon(self, work: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_soon(self._start_greenlet, work)
+
     def _start_greenlet(self, work: Callable[[], None]) -> None:
         def run() -> None:
             try:
@@ -232,10 +236,7 @@ class BrowserThread:
         worker.switch()
 
     def _end_work(self) -> None:
-        """End what still waits in a call into a browser that is gone.
-
-        Not every call raises by itself: `context.new_page()` waits for ever (Playwright 1.65.2).
-        """
+        """End what still waits for a browser that is gone, whatever it waits for."""
         workers, self._at_work = self._at_work, set()
         loop = self._loop
         if loop is None:
@@ -244,10 +245,9 @@ class BrowserThread:
             loop.call_soon(_end, worker)
 
     def _close_sentinel(self) -> None:
-        life = self._life
-        if life is not None:
-            with suppress(*PlaywrightFailure):
-                life.sentinel.close()
+        if (sentinel := self._sentinel) is not None:
+            with suppress(BrowserGone, *_PlaywrightFailure):
+                sentinel.close()
 
     def _run(self) -> None:
         try:
@@ -255,8 +255,8 @@ class BrowserThread:
                 self._loop = asyncio.get_running_loop()
                 if not self._stopping.is_set():
                     self._live(playwright)
-        except (Exception, *PlaywrightFailure) as exc:
-            self.failure = exc
+        except (Exception, *_PlaywrightFailure) as exc:
+            self.failure = self.failure or exc
             if not self._stopping.is_set():
                 log.error("browser does not start", cause=first_line(exc))
         finally:
@@ -267,39 +267,66 @@ class BrowserThread:
 
     def _live(self, playwright: Playwright) -> None:
         """Launch the browser and wait until it ends."""
-        browser = self._chromium.launch(playwright)
-        life = self._life = _begin(browser)
-        _drivers.add(life.driver.pid)
-        self._heard = time.monotonic()
-        log.info("browser up", chromium_pid=life.process.pid, version=browser.version)
+        switch = Switch(self._go_down)
+        browser = None
         try:
-            self._on_up(DevTools(life.control))
-            self._started.set()
+            browser = self._chromium.launch(playwright, switch)
+            self._sentinel = browser.new_context()
+            self._start_greenlet_soon(lambda: self._come_up(switch, browser))
             # `stop` closes the sentinel; it may have come before there was one.
             if not self._stopping.is_set():
-                with suppress(*PlaywrightFailure):
-                    life.sentinel.wait_for_event("close", timeout=0)
+                with suppress(*_PlaywrightFailure):
+                    self._sentinel.wait_for_event("close", timeout=0)
         finally:
-            self.ended = time.monotonic()
-            self._life = None
-            self.down.set()
+            self._go_down()
+            if self._stopping.is_set() and browser is not None:
+                with suppress(*_PlaywrightFailure):
+                    browser.close()
+            switch.close()
+            if (life := self._last_life) is not None:
+                self._bury(life)
+
+    def _come_up(self, switch: Switch, browser: Browser) -> None:
+        try:
+            life = _begin(switch)
+            self._last_life = life
+            if self.down.is_set():
+                return
+            self._life = life
+            _drivers.add(life.driver.pid)
+            self._heard = time.monotonic()
+            log.info("browser up", chromium_pid=life.process.pid, version=browser.version)
+            self._on_up(life.control)
+            self._started.set()
+        except Exception as exc:
+            self.failure = exc
+            switch.close()
+
+    def _go_down(self) -> None:
+        """It renders no more. Called by whichever notices first, and again by the others."""
+        if self.down.is_set():
+            return
+        self.ended = time.monotonic()
+        life, self._life = self._life, None
+        self.down.set()
+        if life is not None:
             _drivers.discard(life.driver.pid)
-            self._on_down()
-            self._end_work()
-        if self._stopping.is_set():
-            with suppress(*PlaywrightFailure):
-                browser.close()
-        else:
-            log.warning("browser lost", chromium_pid=life.process.pid, killed=self.killed_because)
+            if not self._stopping.is_set():
+                killed = self.killed_because
+                log.warning("browser lost", chromium_pid=life.process.pid, killed=killed)
+        self._on_down()
+        self._end_work()
+
+    def _bury(self, life: _Life) -> None:
+        if not self._stopping.is_set():
             _kill(life.driver)  # it may stand still, and has nothing left to do
         life.clean_up()
 
 
-def _begin(browser: Browser) -> _Life:
-    control = browser.new_browser_cdp_session()
-    sentinel = browser.new_context()
-    (pid,) = _pids(control, "browser")
-    process = psutil.Process(pid)
+def _begin(switch: Switch) -> _Life:
+    """In a greenlet of the browser's thread. Raises `DevToolsError` or `psutil.Error`."""
+    control = attach_to_browser(switch)
+    process = psutil.Process(switch.pid)
     # Only its own: what is below a zygote may be one that is just becoming something else.
     zygotes = [child.pid for child in _children(process) if has_argument(child, "--type=zygote")]
     network = _wait_for_network(control)
@@ -308,8 +335,6 @@ def _begin(browser: Browser) -> _Life:
             each.nice(_NICE)
     profile = next((arg for arg in process.cmdline() if arg.startswith("--user-data-dir=")), "")
     return _Life(
-        browser=browser,
-        sentinel=sentinel,
         control=control,
         process=process,
         driver=process.parent() or process,
@@ -325,20 +350,20 @@ def _starting_drivers() -> list[psutil.Process]:
     return [child for child in new if has_argument(child, "run-driver")]
 
 
-def _pids(control: CDPSession, type_: str) -> list[int]:
+def _pids(control: Session, type_: str) -> list[int]:
     """Of the browser's processes of this type, by what the browser itself says."""
     processes: list[dict[str, Any]] = control.send("SystemInfo.getProcessInfo")["processInfo"]
     return [process["id"] for process in processes if process["type"] == type_]
 
 
-def _wait_for_network(control: CDPSession) -> list[int]:
+def _wait_for_network(control: Session) -> list[int]:
     """The process of the network service, which starts by itself, but not at once."""
     end = time.monotonic() + _NETWORK_START_S
     while not (pids := _pids(control, "network.mojom.NetworkService")):
         if time.monotonic() > end:
             log.warning("browser has no network service to watch")
             break
-        time.sleep(0.01)
+        control.sleep(0.01)
     return pids
 
 

@@ -17,9 +17,9 @@ import structlog
 from farm.egress import Egress
 from farm.render.browser.chromium import Chromium
 from farm.render.browser.contexts import FreshContexts
-from farm.render.browser.devtools import Browser as DevTools
+from farm.render.browser.devtools import BrowserGone, Session
 from farm.render.browser.memory import MemoryWatch
-from farm.render.browser.thread import BrowserGone, BrowserThread
+from farm.render.browser.thread import BrowserThread
 from farm.render.rendering import Rendering
 
 log = structlog.get_logger()
@@ -128,7 +128,7 @@ class Host:
         log.warning("browser holds too much memory", memory=f"{excess.tree_bytes >> 20} MiB")
         return True
 
-    def _on_up(self, browser: DevTools) -> None:
+    def _on_up(self, browser: Session) -> None:
         self.pages = FreshContexts(browser, self._egress, self._spares, self.browser.spawn)
         self.pages.refill()
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import structlog
 
 from farm.errors import StartError
-from farm.render.browser.chromium import sweep_profiles
+from farm.render.browser.chromium import sweep_leftovers
 from farm.render.keeping.host import Host
 
 log = structlog.get_logger()
@@ -110,7 +110,7 @@ class Keeper:
             self._thread.join(_DEATH_S)
 
     def _run(self) -> None:
-        sweep_profiles()
+        sweep_leftovers()
         backoff_s = 0.0
         while not self._stopping.wait(backoff_s):
             host = self._starting = self._make_host()

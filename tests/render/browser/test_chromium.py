@@ -12,6 +12,7 @@ from playwright.sync_api import sync_playwright
 from farm.errors import StartError
 from farm.render.browser import chromium
 from farm.render.browser.chromium import find_chromium
+from farm.render.browser.pipe import Switch
 from farm.settings import Settings
 from tests.support.farm_process import command_line, wait_until
 
@@ -91,17 +92,13 @@ def test_root_must_name_another_account_that_exists(
 def test_the_farms_environment_does_not_reach_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_SECRET", "hidden")
     with sync_playwright() as playwright:
-        browser = find_chromium(Settings()).launch(playwright)
-        control = browser.new_browser_cdp_session()
-        (pid,) = [
-            process["id"]
-            for process in control.send("SystemInfo.getProcessInfo")["processInfo"]
-            if process["type"] == "browser"
-        ]
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
+        switch = Switch(lambda: None)
+        browser = find_chromium(Settings()).launch(playwright, switch)
+        environment = Path(f"/proc/{switch.pid}/environ").read_bytes()
         browser.close()
     assert environment
     assert b"hidden" not in environment
+    assert b"FARM_" not in environment
 
 
 @pytest.mark.parametrize(
@@ -131,7 +128,7 @@ def test_profiles_that_no_browser_uses_are_swept(
     user = [sys.executable, "-c", "input()", f"--user-data-dir={paths['used']}"]
     with subprocess.Popen(user, stdin=subprocess.PIPE) as process:
         wait_until(lambda: command_line(psutil.Process(process.pid)) == user)
-        chromium.sweep_profiles()
+        chromium.sweep_leftovers()
         assert not paths["left"].exists()
         assert paths["new"].exists()
         assert paths["used"].exists()

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Error as PlaywrightError
 
 from farm.render.browser.chromium import find_chromium
-from farm.render.browser.devtools import Browser, CommandFailed, Session, TargetGone
+from farm.render.browser.devtools import CommandFailed, Session, TargetGone
 from farm.render.browser.thread import BrowserThread
 from farm.settings import Settings
 from tests.support.greenlets import Runner
@@ -15,7 +14,7 @@ from tests.support.greenlets import Runner
 @pytest.fixture(scope="module")
 def runner() -> Iterator[Runner]:
     """Runs functions in greenlets of a browser's thread, with the browser."""
-    browsers: list[Browser] = []
+    browsers: list[Session] = []
     thread = BrowserThread(find_chromium(Settings()), browsers.append, lambda: None)
     thread.start()
     assert thread.wait_started(30)
@@ -23,7 +22,7 @@ def runner() -> Iterator[Runner]:
     thread.stop()
 
 
-def opened(browser: Browser) -> Session:
+def opened(browser: Session) -> Session:
     return browser.attach(browser.send("Target.createTarget", {"url": "about:blank"})["targetId"])
 
 
@@ -39,7 +38,7 @@ def test_a_command_is_answered(runner: Runner) -> None:
 def test_answers_find_those_who_asked(runner: Runner) -> None:
     """The first to ask is the last to be answered."""
 
-    def ask(browser: Browser) -> list[object]:
+    def ask(browser: Session) -> list[object]:
         session = opened(browser)
         answers: list[object] = []
         asking = [
@@ -63,13 +62,13 @@ def test_what_chromium_will_not_do_is_said(runner: Runner) -> None:
 
 
 def test_an_unknown_target_is_said(runner: Runner) -> None:
-    with pytest.raises(PlaywrightError, match="No target"):
+    with pytest.raises(CommandFailed, match="No target"):
         runner(lambda browser: browser.attach("no-such-target"))
 
 
 @pytest.mark.parametrize("wait", ["send", "sleep"])
 def test_who_waits_for_a_page_that_is_closed_hears_of_it(runner: Runner, wait: str) -> None:
-    def close(browser: Browser) -> None:
+    def close(browser: Session) -> None:
         page = browser.send("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = browser.attach(page)
         waiting = runner.begin(
@@ -89,7 +88,7 @@ def test_who_waits_for_a_page_that_is_closed_hears_of_it(runner: Runner, wait: s
 
 
 def test_a_page_that_is_gone_is_told_at_once(runner: Runner) -> None:
-    def ask_twice(browser: Browser) -> None:
+    def ask_twice(browser: Session) -> None:
         session = opened(browser)
         with pytest.raises(TargetGone):
             session.send("Page.crash")

@@ -9,8 +9,9 @@ import pytest
 
 from farm.errors import InternalError, NavigationFailed, PageCrashes
 from farm.render import Engine
-from farm.render.browser.contexts import Page
-from farm.render.page import render as page_render
+from farm.render.browser.devtools import Session, Wait
+from farm.render.page import scripts, settling
+from farm.render.page.scripts import begin_call
 from tests.conftest import request_for
 from tests.support.images import BLUE, LIME, ORANGE, RED, colour, is_filled, opened
 from tests.support.site import BLUE as BLUE_SVG
@@ -172,15 +173,19 @@ def test_the_screen_is_as_large_as_the_viewport(engine: Engine, size: dict[str, 
     assert is_filled(engine.render(request_for(engine, html, **size)).data, LIME)
 
 
+def in_no_world(session: Session, world: int, name: str, *arguments: object) -> Wait:
+    return begin_call(session, 9_999, name, *arguments)
+
+
 @pytest.mark.parametrize("fault", ["throws", "never ran"])
 def test_without_the_farms_own_script_there_is_no_picture(
     make_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     engine = make_engine(spare_contexts=0)
     if fault == "throws":
-        monkeypatch.setattr(page_render, "WRITE_AND_SETTLE", "function () { throw Error(1) }")
+        monkeypatch.setattr(scripts, "_FUNCTION", "function () { throw Error(1) }")
     else:
-        monkeypatch.setattr(Page, "enter_world", lambda page: setattr(page, "_world", 9_999))
+        monkeypatch.setattr(settling, "begin_call", in_no_world)
     with pytest.raises(InternalError):
         engine.render(request_for(engine, page("x")))
 

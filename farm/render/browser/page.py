@@ -1,0 +1,166 @@
+"""A page in a browser context of its own: making it, speaking to it, ending it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from farm.egress import Port
+from farm.render.browser.devtools import DevToolsError, Params, Session, TargetGone
+
+#: The viewport of the contract's defaults, and so of the spares.
+VIEWPORT = (1280, 720)
+#: What generic families mean: the headless shell, which has no preferences, takes another font for
+#: `monospace` than Playwright and Chromium itself on Linux. See docs/fidelity.md.
+_FONT_FAMILIES = {
+    "standard": "Times New Roman",
+    "serif": "Times New Roman",
+    "sansSerif": "Arial",
+    "fixed": "Monospace",
+    "cursive": "Comic Sans MS",
+    "fantasy": "Impact",
+}
+#: The name of the isolated world that the farm's scripts run in.
+WORLD = "farm"
+
+
+class Page:
+    """Use it in greenlets of the browser's thread."""
+
+    def __init__(self, browser: Session, port: Port, is_shell: bool) -> None:
+        """`is_shell`: the browser is the headless shell, which needs to be told less."""
+        self._browser = browser
+        #: Known for good once it is closed.
+        self._died: bool | None = None
+        #: Its way to the network.
+        self.port = port
+        self._handlers: dict[str, Callable[[Params], None]] = {}
+        context = {
+            "disposeOnDetach": True,
+            "proxyServer": port.url,
+            "proxyBypassList": "<-loopback>",
+        }
+        self._context: str = browser.send("Target.createBrowserContext", context)[
+            "browserContextId"
+        ]
+        try:
+            width, height = VIEWPORT
+            place = {"browserContextId": self._context, "width": width, "height": height}
+            target = browser.send("Target.createTarget", {"url": "about:blank", **place})
+            #: Of its target, and of its main frame.
+            self.id: str = target["targetId"]
+            self.session = browser.attach(self.id)
+            self._set_up(is_shell)
+            world = self.session.send(
+                "Page.createIsolatedWorld", {"frameId": self.id, "worldName": WORLD}
+            )
+            #: Of the empty document: where the farm's scripts run.
+            self.first_world: int = world["executionContextId"]
+        except BaseException:
+            self._dispose()
+            raise
+
+    @property
+    def died(self) -> bool:
+        """It closed itself, or its process died, before the farm closed it."""
+        return self.session.ended if self._died is None else self._died
+
+    @property
+    def crashed(self) -> bool:
+        return self.session.crashed
+
+    def send(self, method: str, params: Params | None = None) -> Any:
+        """A DevTools command. Raises what `Session.send` does."""
+        return self.session.send(method, params)
+
+    def wait(self, milliseconds: int) -> None:
+        self.session.sleep(milliseconds / 1000)
+
+    def resize(self, width: int, height: int) -> None:
+        # The window too: scripts read its `outerWidth` and `outerHeight`.
+        window = self.send("Browser.getWindowForTarget")["windowId"]
+        bounds = {"width": width, "height": height}
+        self.session.post("Browser.setWindowBounds", {"windowId": window, "bounds": bounds})
+        self.session.post(
+            "Emulation.setDeviceMetricsOverride",
+            {
+                "width": width,
+                "height": height,
+                "screenWidth": width,
+                "screenHeight": height,
+                "deviceScaleFactor": 1,
+                "mobile": False,
+            },
+        )
+
+    def on(self, event: str, handler: Callable[[Params], None]) -> None:
+        """Call the handler at each such event of the page, its frames and its workers."""
+        self._handlers[event] = handler
+        for session in self.sessions():
+            session.on(event, handler)
+
+    def check(self) -> None:
+        """Raises `TargetGone` if the page is."""
+        if self.session.ended:
+            raise TargetGone("the page is gone")
+
+    def sessions(self) -> list[Session]:
+        """Its own, and those of frames and workers that have one."""
+        return [self.session, *_descendants(self.session)]
+
+    def close(self) -> None:
+        self._died = self.died
+        self._dispose()
+
+    def kill(self) -> None:
+        """End the page's process, which works where its closing waits for it."""
+        with suppress(DevToolsError):
+            self.session.post("Page.crash")
+
+    def _set_up(self, is_shell: bool) -> None:
+        """What the page is told before anything is loaded; nothing waits for the answers."""
+        post = self.session.post
+        post("Page.enable")
+        self.session.on("Page.javascriptDialogOpening", self._dismiss_dialog)
+        post("Page.setFontFamilies", {"fontFamilies": _FONT_FAMILIES})
+        # No body is kept for a debugger that might ask for it.
+        post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
+        self._follow_children(self.session)
+        # The shell refuses downloads by itself, and its pages have the focus.
+        if not is_shell:
+            refusal = {"behavior": "deny", "browserContextId": self._context}
+            self._browser.post("Browser.setDownloadBehavior", refusal)
+            post("Emulation.setFocusEmulationEnabled", {"enabled": True})
+            self.resize(*VIEWPORT)
+
+    def _dismiss_dialog(self, _: Params) -> None:
+        with suppress(DevToolsError):
+            self.session.post("Page.handleJavaScriptDialog", {"accept": False})
+
+    def _follow_children(self, session: Session) -> None:
+        """Frames that other processes draw, and workers, are attached to before they begin."""
+        kinds = [{"type": "iframe"}, {"type": "worker"}]
+        params = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+        session.on("Target.attachedToTarget", lambda params: self._adopt(session, params))
+        session.post("Target.setAutoAttach", {**params, "filter": kinds})
+
+    def _adopt(self, parent: Session, params: Params) -> None:
+        child = parent.adopt(params["sessionId"])
+        for event, handler in self._handlers.items():
+            child.on(event, handler)
+        with suppress(DevToolsError):
+            self._follow_children(child)
+            if params["targetInfo"]["type"] == "iframe":
+                child.post("Page.enable")
+            child.post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
+            child.post("Runtime.runIfWaitingForDebugger")
+
+    def _dispose(self) -> None:
+        self.port.close()
+        with suppress(DevToolsError):
+            self._browser.send("Target.disposeBrowserContext", {"browserContextId": self._context})
+
+
+def _descendants(session: Session) -> Iterator[Session]:
+    for child in list(session.children.values()):
+        yield child
+        yield from _descendants(child)

@@ -1,0 +1,344 @@
+"""The pipe to Chromium, with a switch in it: Playwright and the farm speak to one browser.
+
+Playwright launches, owns, kills and reaps Chromium. Its driver speaks to the process that it starts
+through two descriptors: 3, which the browser reads, and 4, which it writes. The program that the
+driver starts here (`launcher.py`) gives both to the farm, gets two others in their place, and then
+becomes Chromium, so that the process id stays the one that Playwright knows::
+
+    driver ──3──► Switch ──► Chromium        Playwright's few messages are passed on,
+    driver ◄──4── Switch ◄── Chromium        the farm's own go beside them
+
+So no message of a render goes through the driver: that cost a fifth of the throughput. Message ids
+are the switch's own. Events go to the owner of their session.
+
+The launcher finds the farm by a socket in a folder that only the farm's user may enter; the folder
+is there only while the browser starts.
+
+Reading and writing belong to the loop of the browser's thread; nothing here is thread-safe. When
+either end is gone, both are closed. Messages end with a zero byte, as
+`--remote-debugging-pipe` wants them.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import socket
+import struct
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger()
+
+Message = dict[str, Any]
+#: Gets the answer to a command: a message with `result` or `error`.
+OnAnswer = Callable[[Message], None]
+#: Gets the events of a session: their method and parameters.
+OnEvent = Callable[[str, Message], None]
+
+#: The folder that holds the socket.
+FOLDER_PREFIX = "farm-switch-"
+LAUNCHER = Path(__file__).with_name("launcher")
+
+_READ_BYTES = 1 << 20
+#: As large as the kernel lets everybody have a pipe: fewer turns for a picture.
+_PIPE_BYTES = 1 << 20
+#: The longest path of a Unix socket (unix(7)), less the name of the socket.
+_MAX_FOLDER = 90
+#: How long the launcher may take for its part, which is two messages of a byte.
+_LAUNCHER_TIMEOUT_S = 5.0
+#: Process, user and group (unix(7), SO_PEERCRED).
+_PEER_CREDENTIALS = struct.Struct("3i")
+
+
+class Switch:
+    """Between one driver and one Chromium, from before its launch to its end."""
+
+    def __init__(self, on_end: Callable[[], None]) -> None:
+        """To be made in the loop's thread. `on_end` is called once, when an end is gone."""
+        self._loop = asyncio.get_running_loop()
+        self._on_end = on_end
+        #: Process id of Chromium; None until the launcher is there.
+        self.pid: int | None = None
+        self.ended = False
+        self._last_id = 0
+        self._answers: dict[int, OnAnswer] = {}
+        self._sessions: dict[str, OnEvent] = {}
+        self._playwrights_sessions: set[str] = set()
+        self._readers: list[_Reader] = []
+        self._browser: _Writer | None = None
+        self._playwright: _Writer | None = None
+        self._folder = _private_folder()
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.setblocking(False)
+        self._listening.bind(self._socket_path)
+        self._listening.listen(1)
+        self._loop.add_reader(self._listening, self._accept)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the launcher needs to know."""
+        return {
+            "FARM_PYTHON": sys.executable,
+            "FARM_LAUNCHER": str(LAUNCHER.with_suffix(".py")),
+            "FARM_SWITCH": self._socket_path,
+        }
+
+    def send(
+        self,
+        method: str,
+        params: Message,
+        session: str | None = None,
+        on_answer: OnAnswer | None = None,
+    ) -> int:
+        """Send a command of the farm's; returns its id. Nothing is sent once it has ended."""
+        message: Message = {"method": method, "params": params}
+        if session is not None:
+            message["sessionId"] = session
+        return self._send(message, on_answer)
+
+    def forget(self, command: int) -> None:
+        """Its answer is wanted no more; it may still come."""
+        self._answers.pop(command, None)
+
+    def open(self, session: str, on_event: OnEvent) -> None:
+        """The session is the farm's."""
+        self._sessions[session] = on_event
+
+    def close_session(self, session: str) -> None:
+        self._sessions.pop(session, None)
+
+    def close(self) -> None:
+        """Close all ends, which ends Chromium. May be called twice."""
+        self._stop_listening()
+        for reader in self._readers:
+            reader.close()
+        for writer in (self._browser, self._playwright):
+            if writer is not None:
+                writer.close()
+        self._answers.clear()
+        self._sessions.clear()
+        if not self.ended:
+            self.ended = True
+            self._on_end()
+
+    # ---- The launcher
+
+    @property
+    def _socket_path(self) -> str:
+        return str(self._folder / "switch")
+
+    def _accept(self) -> None:
+        """The launcher is there: change its two ends for two others."""
+        try:
+            launcher, _ = self._listening.accept()
+        except BlockingIOError:
+            return
+        self._stop_listening()
+        browser_reads, to_browser = os.pipe()
+        from_browser, browser_writes = os.pipe()
+        try:
+            with launcher:
+                launcher.settimeout(_LAUNCHER_TIMEOUT_S)
+                credentials = launcher.getsockopt(
+                    socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size
+                )
+                self.pid, _, _ = _PEER_CREDENTIALS.unpack(credentials)
+                _, (from_playwright, to_playwright), _, _ = socket.recv_fds(
+                    launcher, 1, 2, socket.MSG_CMSG_CLOEXEC
+                )
+                socket.send_fds(launcher, [b"x"], [browser_reads, browser_writes])
+        except (OSError, ValueError) as exc:  # it died in the midst of it
+            log.warning("the launcher did not do its part", cause=str(exc))
+            os.close(to_browser)
+            os.close(from_browser)
+            self.close()
+            return
+        finally:
+            os.close(browser_reads)
+            os.close(browser_writes)
+        for pipe in (to_browser, from_browser):
+            with contextlib.suppress(OSError):  # the user's pipes together may be bounded
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        self._browser = _Writer(self._loop, to_browser, self.close)
+        self._playwright = _Writer(self._loop, to_playwright, self.close)
+        self._readers = [
+            _Reader(self._loop, from_browser, self._from_browser, self.close),
+            _Reader(self._loop, from_playwright, self._from_playwright, self.close),
+        ]
+
+    def _stop_listening(self) -> None:
+        if self._listening.fileno() >= 0:
+            self._loop.remove_reader(self._listening)
+            self._listening.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    # ---- Messages
+
+    def _send(self, message: Message, on_answer: OnAnswer | None) -> int:
+        self._last_id += 1
+        message["id"] = self._last_id
+        if on_answer is not None:
+            self._answers[self._last_id] = on_answer
+        if self._browser is not None:
+            self._browser.write(_encoded(message))
+        return self._last_id
+
+    def _from_browser(self, data: bytes) -> None:
+        message = json.loads(data)
+        if "id" in message:
+            if (on_answer := self._answers.pop(message["id"], None)) is not None:
+                on_answer(message)
+            return
+        session = message.get("sessionId")
+        if (on_event := self._sessions.get(session)) is not None:
+            on_event(message["method"], message["params"])
+        elif session is None or session in self._playwrights_sessions:
+            if message["method"] == "Target.attachedToTarget":
+                self._playwrights_sessions.add(message["params"]["sessionId"])
+            self._to_playwright(data)
+
+    def _from_playwright(self, data: bytes) -> None:
+        message = json.loads(data)
+        on_answer = partial(self._answer_playwright, message["id"])
+        if "sessionId" not in message:
+            match message["method"]:
+                case "Target.setAutoAttach":
+                    # Of all pages of the browser: Chromium would hold each of the farm's too until
+                    # the driver lets it go.
+                    message["params"]["autoAttach"] = False
+                case "Target.createTarget":
+                    on_answer = partial(self._attach_for_playwright, on_answer)
+        self._send(message, on_answer)
+
+    def _attach_for_playwright(self, on_answer: OnAnswer, created: Message) -> None:
+        """It expects to be attached to its new page before it hears of it."""
+        if "result" not in created:
+            on_answer(created)
+            return
+        params = {"targetId": created["result"]["targetId"], "flatten": True}
+        self.send("Target.attachToTarget", params, on_answer=lambda _: on_answer(created))
+
+    def _answer_playwright(self, playwrights_id: int, message: Message) -> None:
+        self._to_playwright(_encoded({**message, "id": playwrights_id}))
+
+    def _to_playwright(self, data: bytes) -> None:
+        if self._playwright is not None:
+            self._playwright.write(data)
+
+
+class _Reader:
+    """Whole messages from a descriptor, which it owns."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        fd: int,
+        on_message: Callable[[bytes], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        self._loop, self._fd = loop, fd
+        self._on_message, self._on_end = on_message, on_end
+        self._parts: list[bytes] = []
+        os.set_blocking(fd, False)
+        loop.add_reader(fd, self._read)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._fd, _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._on_end()
+            return
+        *whole, rest = data.split(b"\0")
+        if whole and self._parts:
+            whole[0] = b"".join([*self._parts, whole[0]])
+            self._parts.clear()
+        if rest:
+            self._parts.append(rest)
+        for message in whole:
+            try:
+                self._on_message(message)
+            except Exception:
+                log.exception("a message of the browser's pipe was not understood")
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            self._loop.remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+
+class _Writer:
+    """Messages to a descriptor, which it owns; never waits for the other end."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, fd: int, on_end: Callable[[], None]
+    ) -> None:
+        self._loop, self._fd, self._on_end = loop, fd, on_end
+        self._left: deque[memoryview] = deque()
+        os.set_blocking(fd, False)
+
+    def write(self, data: bytes) -> None:
+        """Whether now or when the other end has read."""
+        if self._fd < 0:
+            return
+        self._left.append(memoryview(data + b"\0"))
+        if len(self._left) == 1:
+            self._write_some()
+            if self._left:
+                self._loop.add_writer(self._fd, self._write_more)
+
+    def _write_more(self) -> None:
+        self._write_some()
+        if not self._left and self._fd >= 0:
+            self._loop.remove_writer(self._fd)
+
+    def _write_some(self) -> None:
+        while self._left:
+            try:
+                written = os.write(self._fd, self._left[0])
+            except BlockingIOError:
+                return
+            except OSError:
+                self._left.clear()
+                # Not at once: the sender is in the midst of a step.
+                self._loop.call_soon(self._on_end)
+                return
+            if written == len(self._left[0]):
+                self._left.popleft()
+            else:
+                self._left[0] = self._left[0][written:]
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            self._left.clear()
+            self._loop.remove_writer(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _encoded(message: Message) -> bytes:
+    # Not as ASCII, which could make three bytes of one: Chromium ends at a message of 100 MB
+    # (kReceiveBufferSizeForDevTools in its devtools_pipe_handler.cc).
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _private_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+    if len(str(folder)) > _MAX_FOLDER:
+        folder.rmdir()
+        folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir="/tmp"))
+    return folder

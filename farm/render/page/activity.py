@@ -1,0 +1,336 @@
+"""What a page does while it is rendered, told by its events.
+
+`Activity` keeps three things up to date: which document the page shows and how far that has come,
+whether the page is about to go elsewhere, and which requests are under way. Steps of a render read
+them and wait for them to change; no step trusts a promise in the page, which a navigation can take
+away.
+
+The events of a page come in their order, and before the answers to commands that were sent after
+what caused them. So a request that a page's script has begun is known when a call into the page is
+answered.
+
+Sources: https://chromedevtools.github.io/devtools-protocol/tot/Page/ and …/tot/Network/
+"""
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from farm.render.browser.devtools import DevToolsError, Params, TimedOut, Wait
+from farm.render.browser.page import Page
+
+#: Kinds of requests that have no end, or that change nothing in the picture.
+_NOT_WAITED_FOR = frozenset(
+    {"WebSocket", "EventSource", "Ping", "Media", "Prefetch", "Manifest", "CSPViolationReport"}
+)
+#: An answer that is still open after so long is a stream.
+_OPEN_ANSWER_S = 2.0
+#: A redirect by `<meta http-equiv=refresh>` is followed if it comes as soon as this.
+_SOON_S = 1.0
+#: Chromium may not begin a navigation that a script asked for, and not tell.
+_MAY_NOT_BEGIN_S = 1.0
+
+
+class DocumentGone(DevToolsError):
+    """The page shows another document than the one that the command was for."""
+
+
+@dataclass
+class Request:
+    url: str
+    kind: str
+    frame: str
+    loader: str
+    #: When its answer began (`time.monotonic()`).
+    answered: float | None = None
+
+
+@dataclass
+class Document:
+    """What the main frame shows. A navigation gives the page another one."""
+
+    loader: str = ""
+    url: str = ""
+    status: int = 200
+    #: Its HTML has been read to its end.
+    parsed: bool = False
+    #: Its `load` event has fired, or its loading was stopped before.
+    loaded: bool = False
+    #: Whether anything of its answer's body has come.
+    has_body: bool = False
+    #: Chromium's name for why its answer broke off.
+    failure: str | None = None
+    #: It is Chromium's own page about what could not be loaded from `url`.
+    is_error_page: bool = False
+
+
+@dataclass
+class _Departure:
+    """A navigation that was asked for; `loader` once it has begun."""
+
+    url: str
+    #: When it does not count any more, unless it has begun.
+    until: float
+    loader: str | None = None
+    scheduled: bool = False
+
+
+@dataclass
+class _Answer:
+    """Of the main frame's navigation, until it becomes the document."""
+
+    status: int = 200
+    has_body: bool = False
+
+
+@dataclass
+class Activity:
+    """Of one page, from before its render's first command."""
+
+    page: Page
+    document: Document = field(default_factory=Document)
+    #: Requests begun so far.
+    begun: int = 0
+    #: When the last request ended; never yet: minus infinity.
+    last_end: float = -math.inf
+    #: When something was heard of a request that holds the load event back.
+    last_progress: float = field(default_factory=time.monotonic)
+    _requests: dict[str, Request] = field(default_factory=dict)
+    _departure: _Departure | None = None
+    _answers: dict[str, _Answer] = field(default_factory=dict)
+    _change: Wait | None = None
+    #: What waits for a command of the present document: fails when the document goes.
+    _bound: set[Wait] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        handlers: dict[str, Callable[[Params], None]] = {
+            "Page.frameNavigated": self._on_navigated,
+            "Page.navigatedWithinDocument": self._on_navigated_within,
+            "Page.frameDetached": self._on_detached,
+            "Page.domContentEventFired": self._on_parsed,
+            "Page.loadEventFired": self._on_loaded,
+            "Page.frameStoppedLoading": self._on_stopped,
+            "Page.frameScheduledNavigation": self._on_scheduled,
+            "Page.frameClearedScheduledNavigation": self._on_cleared,
+            "Page.frameRequestedNavigation": self._on_requested,
+            "Page.frameStartedNavigating": self._on_started,
+            "Network.requestWillBeSent": self._on_request,
+            "Network.responseReceived": self._on_response,
+            "Network.dataReceived": self._on_data,
+            "Network.loadingFinished": self._on_finished,
+            "Network.loadingFailed": self._on_failed,
+        }
+        for event, handler in handlers.items():
+            self.page.on(event, handler)
+
+    # ---- What steps ask
+
+    @property
+    def leaving_for(self) -> str | None:
+        """Where the page is about to go; None if it stays."""
+        departure = self._departure
+        if departure is None:
+            return None
+        if departure.loader is None and time.monotonic() > departure.until:
+            return None
+        return departure.url
+
+    def quiet_in(self, quiet_s: float) -> float:
+        """Seconds until the page counts as quiet if nothing more happens; 0 if it does already.
+
+        Quiet: it stays where it is, and no request that is waited for has been under way for
+        `quiet_s`. Infinity: something must happen first.
+        """
+        now = time.monotonic()
+        if self.leaving_for is not None:
+            departure = self._departure
+            assert departure is not None
+            return math.inf if departure.loader else max(0.001, departure.until - now)
+        left = self.last_end + quiet_s - now
+        for request in self._requests.values():
+            if request.answered is None:
+                return math.inf
+            left = max(left, request.answered + _OPEN_ANSWER_S - now)
+        return max(0.0, left)
+
+    @property
+    def under_way(self) -> list[str]:
+        """URLs of what is waited for."""
+        now = time.monotonic()
+        requests = [
+            request.url
+            for request in self._requests.values()
+            if request.answered is None or request.answered + _OPEN_ANSWER_S > now
+        ]
+        leaving_for = self.leaving_for
+        return [*requests, *([leaving_for] if leaving_for is not None else [])]
+
+    def wait_until(self, is_so: Callable[[], bool], until: float) -> bool:
+        """Wait for events until it is so; False if that is not before `until` (monotonic)."""
+        while not is_so():
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            self.wait_for_change(left)
+        return True
+
+    def wait_for_change(self, timeout_s: float) -> None:
+        """Wait for the next event, or so long. Raises `TargetGone` or `BrowserGone`."""
+        wait = self._change = self.page.session.wait()
+        try:
+            with suppress(TimedOut):
+                wait.wait(None if timeout_s == math.inf else timeout_s)
+        finally:
+            self._change = None
+            self.page.session.drop(wait)
+
+    def bind(self, wait: Wait, timeout_s: float | None = None) -> Params:
+        """Wait for a command's answer, as long as the page shows the document that it is for.
+
+        Chromium may never answer a command to a document that has gone. Raises `DocumentGone`,
+        `TimedOut`, and what `Session.send` does.
+        """
+        self._bound.add(wait)
+        try:
+            answer: Params = wait.wait(timeout_s)
+            return answer
+        finally:
+            self._bound.discard(wait)
+
+    # ---- Events
+
+    def _notify(self) -> None:
+        if self._change is not None:
+            self._change.give()
+
+    def _is_main(self, params: Params) -> bool:
+        return bool(params.get("frameId") == self.page.id)
+
+    def _on_navigated(self, params: Params) -> None:
+        frame = params["frame"]
+        loader = frame["loaderId"]
+        if frame["id"] == self.page.id:
+            answer = self._answers.pop(loader, _Answer())
+            failed = frame.get("unreachableUrl")
+            self.document = Document(
+                loader,
+                failed or frame["url"],
+                answer.status,
+                has_body=answer.has_body,
+                is_error_page=failed is not None,
+            )
+            self._departure = None
+            self._answers.clear()
+            self._drop(lambda request: request.loader != loader)
+            for wait in list(self._bound):
+                wait.fail(DocumentGone("the page has gone elsewhere"))
+        else:
+            self._drop(lambda request: request.frame == frame["id"] and request.loader != loader)
+        self.last_progress = time.monotonic()
+        self._notify()
+
+    def _on_navigated_within(self, params: Params) -> None:
+        if self._is_main(params):
+            if self._departure is not None and self._departure.loader is None:
+                self._departure = None
+            self.document.url = params["url"]
+            self._notify()
+
+    def _on_detached(self, params: Params) -> None:
+        if params.get("reason") == "remove":
+            self._drop(lambda request: request.frame == params["frameId"])
+            self._notify()
+
+    def _on_parsed(self, _: Params) -> None:
+        self.document.parsed = True
+        self._notify()
+
+    def _on_loaded(self, _: Params) -> None:
+        self.document.parsed = self.document.loaded = True
+        self._notify()
+
+    def _on_stopped(self, params: Params) -> None:
+        if self._is_main(params):
+            self.document.loaded = True
+            self._notify()
+
+    def _on_scheduled(self, params: Params) -> None:
+        if self._is_main(params) and params["delay"] <= _SOON_S and self._departure is None:
+            until = time.monotonic() + params["delay"] + _MAY_NOT_BEGIN_S
+            self._departure = _Departure(params["url"], until, scheduled=True)
+            self._notify()
+
+    def _on_cleared(self, params: Params) -> None:
+        if self._is_main(params) and self._departure is not None and self._departure.scheduled:
+            self._departure = None
+            self._notify()
+
+    def _on_requested(self, params: Params) -> None:
+        if self._is_main(params) and params.get("disposition", "currentTab") == "currentTab":
+            self._departure = _Departure(params["url"], time.monotonic() + _MAY_NOT_BEGIN_S)
+            self._notify()
+
+    def _on_started(self, params: Params) -> None:
+        if self._is_main(params):
+            if params["navigationType"] in ("sameDocument", "historySameDocument"):
+                return
+            self._departure = _Departure(params["url"], math.inf, params["loaderId"])
+            self._notify()
+
+    def _on_request(self, params: Params) -> None:
+        url, kind = params["request"]["url"], params.get("type", "Other")
+        if kind in _NOT_WAITED_FOR or url.startswith("data:"):
+            return
+        self.begun += 1
+        frame, loader = params.get("frameId", ""), params["loaderId"]
+        request = self._requests[params["requestId"]] = Request(url, kind, frame, loader)
+        self._progress(request)
+        self._notify()
+
+    def _on_response(self, params: Params) -> None:
+        if (request := self._requests.get(params["requestId"])) is None:
+            return
+        request.answered = time.monotonic()
+        self._progress(request)
+        if request.frame == self.page.id and params["requestId"] == request.loader:
+            self._answers[request.loader] = _Answer(params["response"]["status"])
+            if self.document.loader == request.loader:
+                self.document.status = params["response"]["status"]
+        self._notify()
+
+    def _on_data(self, params: Params) -> None:
+        if (request := self._requests.get(params["requestId"])) is not None:
+            self._progress(request)
+            if params["requestId"] == self.document.loader:
+                self.document.has_body = True
+            elif (answer := self._answers.get(params["requestId"])) is not None:
+                answer.has_body = True
+
+    def _on_finished(self, params: Params) -> None:
+        self._end(params["requestId"])
+
+    def _on_failed(self, params: Params) -> None:
+        name = params["requestId"]
+        departure = self._departure
+        if departure is not None and departure.loader == name and params.get("canceled"):
+            self._departure = None  # else Chromium's own error page follows
+        if name == self.document.loader:
+            self.document.failure = params["errorText"]
+        self._end(name)
+
+    def _end(self, name: str) -> None:
+        if (request := self._requests.pop(name, None)) is not None:
+            self.last_end = time.monotonic()
+            self._progress(request)
+        self._notify()
+
+    def _progress(self, request: Request) -> None:
+        if request.kind not in ("Fetch", "XHR"):  # these do not hold the load event back
+            self.last_progress = time.monotonic()
+
+    def _drop(self, is_over: Callable[[Request], bool]) -> None:
+        """Nothing more will be heard of some requests: their frame or document has gone."""
+        for name in [name for name, request in self._requests.items() if is_over(request)]:
+            del self._requests[name]

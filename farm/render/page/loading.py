@@ -1,0 +1,93 @@
+"""Getting a page to where the request says: its HTML written, or its URL gone to.
+
+What could not be loaded is told in words: from what the egress proxy noted on the way, else from
+what Chromium says.
+"""
+
+import math
+from typing import Any
+from urllib.parse import urlsplit
+
+from farm.egress import Note
+from farm.errors import NavigationFailed, UrlRefused
+from farm.render.browser.devtools import CommandFailed
+from farm.render.browser.page import Page
+from farm.render.page.activity import Activity
+
+#: Chromium's network errors (net/base/net_error_list.h) in words for the caller.
+_NET_ERRORS = {
+    "ERR_NAME_NOT_RESOLVED": "its host name is not known",
+    "ERR_CONNECTION_REFUSED": "its host refused the connection",
+    "ERR_CONNECTION_RESET": "its host broke the connection off",
+    "ERR_CONNECTION_CLOSED": "its host broke the connection off",
+    "ERR_CONTENT_LENGTH_MISMATCH": "its host broke the connection off",
+    "ERR_INCOMPLETE_CHUNKED_ENCODING": "its host broke the connection off",
+    "ERR_EMPTY_RESPONSE": "its host sent no answer",
+    "ERR_CONNECTION_TIMED_OUT": "its host did not answer",
+    "ERR_ADDRESS_UNREACHABLE": "its host cannot be reached",
+    "ERR_INTERNET_DISCONNECTED": "its host cannot be reached",
+    "ERR_TOO_MANY_REDIRECTS": "it redirects without an end",
+    "ERR_UNSAFE_PORT": "browsers refuse its port",
+    "ERR_INVALID_RESPONSE": "its answer is not HTTP",
+    "ERR_INVALID_HTTP_RESPONSE": "its answer is not HTTP",
+    "ERR_HTTP_RESPONSE_CODE_FAILURE": "it answered with an error and no page",
+    "ERR_CONTENT_DECODING_FAILED": "its answer is not encoded as it says",
+    "ERR_ABORTED": "its answer is not a page",
+}
+
+
+def clean(html: str) -> str:
+    """Without a byte order mark, which would be text before the doctype."""
+    return html.removeprefix("\ufeff")
+
+
+def may_load_late(html: str) -> bool:
+    """Whether something of it may begin to load only when it is drawn: lazy images and frames."""
+    return "lazy" in html or "lazy" in html.lower()
+
+
+def go_to(page: Page, activity: Activity, url: str) -> None:
+    """Until the page shows what is there. Raises `UrlRefused` or `NavigationFailed`."""
+    before = activity.document
+    try:
+        answer: dict[str, Any] = page.send("Page.navigate", {"url": url})
+    except CommandFailed as failure:
+        raise _why_not_loaded([], "") from failure
+    if (error := answer.get("errorText")) is not None:
+        is_download = answer.get("isDownload", False)
+        raise _why_not_loaded(page.port.notes, error, is_download) from CommandFailed(error)
+    activity.wait_until(lambda: activity.document is not before, math.inf)
+
+
+def check_arrived(page: Page, activity: Activity) -> None:
+    """Raises `UrlRefused` or `NavigationFailed` if what the page shows is no page of a site.
+
+    The browser shows an error page of its own, or nothing.
+    """
+    document = activity.document
+    if document.is_error_page:
+        host = (urlsplit(document.url).hostname or "").lower()
+        raise _why_not_loaded([note for note in page.port.notes if note.host.lower() == host], "")
+    if document.status >= 400 and not document.has_body:
+        raise _why_not_loaded([], "ERR_HTTP_RESPONSE_CODE_FAILURE")
+    if document.failure is not None and not document.has_body:
+        raise _why_not_loaded([], document.failure)
+
+
+def _why_not_loaded(
+    notes: list[Note], error: str, is_download: bool = False
+) -> UrlRefused | NavigationFailed:
+    if notes:
+        last = notes[-1]
+        if last.refused:
+            return UrlRefused(f"The farm's egress policy refuses {last.host}: {last.reason}.")
+        return NavigationFailed(f"The URL could not be loaded: {last.reason}.")
+    if is_download:
+        return NavigationFailed(
+            "The URL could not be loaded: its answer is a download, not a page."
+        )
+    error = error.removeprefix("net::")
+    reason = _NET_ERRORS.get(error)
+    if reason is None and error.startswith(("ERR_CERT_", "ERR_SSL_")):
+        reason = "its TLS certificate or handshake is not valid"
+    return NavigationFailed(f"The URL could not be loaded: {reason}." if reason else None)

@@ -1,0 +1,69 @@
+// The farm's own functions. They run in an isolated world of the page: what the page did to its
+// globals does not reach them. `scripts.py` sends this file with each call; `name` is one of `farm`.
+async function (name, ...args) {
+  // Where a document may not run scripts (a sandbox), timers and frame callbacks never come.
+  const canWait = () => {
+    const probe = document.createElement('div');
+    probe.innerHTML = '<noscript><b></b></noscript>';
+    return probe.firstChild.firstElementChild === null;
+  };
+
+  // The text cursor blinks; it is hidden as Playwright's own screenshots do it. Each frame hides its
+  // own: the focus may be in one of another site.
+  const hideCursor = () => {
+    for (let root = document; root?.activeElement; root = root.activeElement.shadowRoot) {
+      const active = root.activeElement;
+      if (active !== document.body || active.isContentEditable)
+        active.style?.setProperty('caret-color', 'transparent', 'important');
+    }
+  };
+
+  const isInView = (element) => {
+    const box = element.getBoundingClientRect();
+    return box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
+  };
+
+  // A document that cannot be seen draws no frames: then it is not waited for longer than this.
+  const drawn = () =>
+    Promise.race([
+      new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
+      new Promise((done) => setTimeout(done, 100)),
+    ]);
+
+  // Fonts are there, and images in view are decoded. The layout is asked for first, since only a
+  // layout tells the document which fonts it needs.
+  const settle = async (awaitFrames) => {
+    hideCursor();
+    const waits = canWait();
+    if (waits) {
+      document.documentElement?.getBoundingClientRect();
+      await document.fonts?.ready;
+      const images = [...(document.images ?? [])].filter((image) => image.complete && isInView(image));
+      await Promise.all(images.map((image) => image.decode().catch(() => {})));
+      // `autofocus` is heeded with the next frame, and printing draws none.
+      if (awaitFrames || document.querySelector('[autofocus]')) await drawn();
+      hideCursor();
+    }
+    return { frames: window.length, url: location.href, waits };
+  };
+
+  const farm = {
+    settle,
+
+    // Makes `html` the document. What then still loads is waited for by the events that it causes.
+    write: async (html, awaitFrames) => {
+      const began = performance.now();
+      document.open();
+      document.write(html);
+      document.close();
+      if (document.readyState !== 'complete') return null;
+      await new Promise((done) => setTimeout(done)); // the load event comes after this function
+      const written = performance.now();
+      return { ...(await settle(awaitFrames)), ms: performance.now() - written };
+    },
+
+    // Nothing here waits: for pages that give no time.
+    hideCursor: async () => hideCursor(),
+  };
+  return farm[name](...args);
+}

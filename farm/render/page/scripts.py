@@ -1,0 +1,54 @@
+"""Calling the farm's own JavaScript functions (`scripts.js`) in a page."""
+
+from pathlib import Path
+
+from farm.render.browser.devtools import CommandFailed, DevToolsError, Params, Session, Wait
+from farm.render.browser.page import WORLD
+
+_LINES = Path(__file__).with_suffix(".js").read_text().splitlines()
+#: A function of the name of another one and its arguments. It is sent with each call: without its
+#: comments.
+_FUNCTION = "\n".join(line for line in _LINES if not line.lstrip().startswith("//"))
+#: What Chromium says of a call into a world that was gone before it.
+_NEVER_RAN = "Cannot find context"
+
+
+class ScriptFailed(DevToolsError):
+    """A function of the farm's threw; the message is its exception's."""
+
+
+def begin_world(session: Session, frame: str) -> Wait:
+    """Make the farm's isolated world in the frame's present document, or find it."""
+    return session.begin("Page.createIsolatedWorld", {"frameId": frame, "worldName": WORLD})
+
+
+def world_in(answer: Params) -> int:
+    world: int = answer["executionContextId"]
+    return world
+
+
+def begin_call(session: Session, world: int, name: str, *arguments: object) -> Wait:
+    """Call a function of `scripts.js` there; `value_in` reads the answer."""
+    return session.begin(
+        "Runtime.callFunctionOn",
+        {
+            "functionDeclaration": _FUNCTION,
+            "arguments": [{"value": argument} for argument in (name, *arguments)],
+            "executionContextId": world,
+            "awaitPromise": True,
+            "returnByValue": True,
+        },
+    )
+
+
+def value_in(answer: Params) -> Params | None:
+    """What a function returned. Raises `ScriptFailed`."""
+    if (exception := answer.get("exceptionDetails")) is not None:
+        raise ScriptFailed(exception.get("exception", {}).get("description", exception["text"]))
+    value: Params | None = answer["result"].get("value")
+    return value
+
+
+def never_ran(failure: CommandFailed) -> bool:
+    """Whether a call failed since its world was gone before it."""
+    return _NEVER_RAN in str(failure)

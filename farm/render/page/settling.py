@@ -1,0 +1,213 @@
+"""Waiting until a page is ready to be captured.
+
+Ready means: the `load` event has fired, web fonts are there, images in view are decoded, and the
+requests that the page has begun are answered, and what these begin in turn, until none has been
+under way for a moment. What never ends is not waited for (`activity`), and nothing is waited for
+longer than `FARM_SETTLE_MAX_S` after the first `load`: then the page is ready as it is, and
+`Settling.unfinished` says what it lacks.
+
+A page that goes elsewhere meanwhile is waited for where it arrives.
+"""
+
+import math
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from farm.render.browser.devtools import (
+    BrowserGone,
+    CommandFailed,
+    DevToolsError,
+    Params,
+    Session,
+    TimedOut,
+    Wait,
+)
+from farm.render.browser.page import Page
+from farm.render.page.activity import Activity, DocumentGone
+from farm.render.page.scripts import begin_call, begin_world, never_ran, value_in, world_in
+
+#: For how long no request may have been under way: two frames, and for URLs longer, since a site's
+#: scripts begin to load what they show once they have run for a moment.
+HTML_QUIET_S = 2 / 60
+URL_QUIET_S = 0.1
+#: What a call may take where the time is over: enough for a page that is busy now and then.
+_LAST_CALL_S = 1.0
+#: What a frame's own call may take: its document may be busy, or not be allowed to run scripts.
+_FRAME_S = 1.0
+#: Where no script can wait for the next frames to be drawn: two of them, on a busy machine.
+_TWO_FRAMES_MS = 50
+#: How long the event that explains a failed command may take.
+_NEWS_S = 0.1
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a page is waited for."""
+
+    #: Seconds after the first `load`, and without progress before it.
+    settle_max_s: float
+    #: When the capture must begin if the render is to be done by its deadline (`monotonic`).
+    latest: float
+
+
+class Settling:
+    """The waits of one render."""
+
+    def __init__(self, page: Page, activity: Activity, patience: Patience, quiet_s: float) -> None:
+        self._page = page
+        self._activity = activity
+        self._patience = patience
+        self._quiet_s = quiet_s
+        #: When all waiting ends (`monotonic`); known with the first `load`.
+        self._limit = math.inf
+        #: When the page had loaded (`monotonic`).
+        self.loaded_at = math.inf
+        #: What the page still waited for when it was taken as ready: URLs, or words.
+        self.unfinished: tuple[str, ...] = ()
+
+    def write(self, html: str, may_load_late: bool) -> None:
+        """Make the HTML the page's document, and wait until it is ready.
+
+        Raises `CommandFailed` if it could not be written.
+        """
+        document = self._activity.document
+        found = None
+        try:
+            call = begin_call(
+                self._page.session, self._page.first_world, "write", html, may_load_late
+            )
+            found = self._value(call)
+        except DocumentGone:
+            pass
+        except CommandFailed as failure:
+            if never_ran(failure):
+                raise
+        if found is not None and document.loaded and not self._may_change(found, begun=0):
+            self.loaded_at = time.monotonic() - found["ms"] / 1000
+        else:
+            self.settle()
+
+    def resume(self) -> None:
+        """Wait anew, after what the request asked for may have changed the page."""
+        self._limit = math.inf
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the page is ready, wherever it goes meanwhile."""
+        activity = self._activity
+        is_ready = False
+        while not is_ready:
+            self._wait_for_load()
+            document = activity.document
+            try:
+                is_ready = self._settle_document()
+            except DocumentGone:
+                pass
+            except CommandFailed:  # a navigation has taken its world: the next event says so
+                end = time.monotonic() + _NEWS_S
+                activity.wait_until(lambda: activity.document is not document, end)  # noqa: B023
+        if self._is_over:
+            lacks_load = () if activity.document.loaded else ("the load event",)
+            self.unfinished = (*lacks_load, *activity.under_way)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the page has been waited for long enough."""
+        return time.monotonic() >= self._limit
+
+    def _wait_for_load(self) -> None:
+        """Until the document has loaded and stays, or nothing more comes of it."""
+        activity = self._activity
+        while True:
+            document = activity.document
+            now = time.monotonic()
+            is_stuck_at = min(
+                activity.last_progress + self._patience.settle_max_s, self._patience.latest
+            )
+            is_stuck = document.parsed and now >= is_stuck_at
+            if (document.loaded or is_stuck) and self._limit == math.inf:
+                self.loaded_at = min(now, self.loaded_at)
+                self._limit = min(now + self._patience.settle_max_s, self._patience.latest)
+                if is_stuck:
+                    self._limit = now
+            if is_stuck or (document.loaded and (self._is_over or not activity.leaving_for)):
+                return
+            until = self._limit if document.loaded else math.inf
+            if document.parsed:
+                until = min(until, is_stuck_at)
+            activity.wait_for_change(until - now)
+
+    def _settle_document(self) -> bool:
+        """Fonts, images, frames, requests; false where the page has begun more meanwhile."""
+        activity = self._activity
+        world = world_in(activity.bind(begin_world(self._page.session, self._page.id)))
+        if self._is_over:
+            self._hide_cursor(world)
+            return True
+        begun = activity.begun
+        call = begin_call(self._page.session, world, "settle", begun > 0)
+        while (left := activity.quiet_in(self._quiet_s)) and not self._is_over:
+            activity.wait_for_change(min(left, self._limit - time.monotonic()))
+        try:
+            found = self._value(call, max(_LAST_CALL_S, self._limit - time.monotonic()))
+        except TimedOut:
+            self._hide_cursor(world)
+            return True
+        assert found is not None
+        if not found["waits"]:
+            self._page.wait(_TWO_FRAMES_MS)
+        if found["frames"]:
+            self._settle_frames()
+            found["frames"] = 0
+        return self._is_over or not self._may_change(found, begun)
+
+    def _may_change(self, found: Params, begun: int) -> bool:
+        """Whether what was found of a document is not all of it."""
+        activity = self._activity
+        return bool(found["frames"] or activity.begun != begun or activity.quiet_in(0))
+
+    def _settle_frames(self) -> None:
+        """Settle every frame but the main one, all at the same time.
+
+        Another process may draw it, and a capture does not wait for that. A frame that is gone, or
+        disturbs the function, is passed over. Raises `TargetGone` if the page is gone.
+        """
+        calls = []
+        for session in self._page.sessions():
+            for frame in self._frames(session):
+                with suppress(CommandFailed):
+                    world = world_in(self._activity.bind(begin_world(session, frame), _FRAME_S))
+                    calls.append(begin_call(session, world, "settle", True))
+        end = time.monotonic() + _FRAME_S
+        for call in calls:
+            try:
+                self._value(call, max(0.001, end - time.monotonic()))
+            except (DocumentGone, BrowserGone):
+                raise
+            except DevToolsError:
+                pass
+        self._page.check()
+
+    def _frames(self, session: Session) -> list[str]:
+        """Ids of the session's frames, the page's main frame excepted."""
+        try:
+            answer = self._activity.bind(session.begin("Page.getFrameTree"), _FRAME_S)
+        except (DocumentGone, BrowserGone):
+            raise
+        except DevToolsError:  # a worker has none
+            return []
+        return [frame for frame in _ids(answer["frameTree"]) if frame != self._page.id]
+
+    def _hide_cursor(self, world: int) -> None:
+        with suppress(TimedOut):
+            self._value(begin_call(self._page.session, world, "hideCursor"), _LAST_CALL_S)
+
+    def _value(self, call: Wait, timeout_s: float | None = None) -> Params | None:
+        return value_in(self._activity.bind(call, timeout_s))
+
+
+def _ids(tree: dict[str, Any]) -> list[str]:
+    children = [frame for child in tree.get("childFrames", ()) for frame in _ids(child)]
+    return [tree["frame"]["id"], *children]
