@@ -55,6 +55,8 @@ def go_to(page: Page, activity: Activity, url: str) -> None:
         raise _why_not_loaded([], "") from failure
     if (error := answer.get("errorText")) is not None:
         is_download = answer.get("isDownload", False)
+        # A page whose process died tells the same; a command to it does not come back.
+        page.send("Page.getFrameTree")
         raise _why_not_loaded(page.port.notes, error, is_download) from CommandFailed(error)
     activity.wait_until(lambda: activity.document is not before, math.inf)
 
