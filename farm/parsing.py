@@ -51,10 +51,11 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
 def parse_url(url: str, *, credentials: bool = False) -> str:
     """The URL as a browser would load it: absolute, http or https, its host normalised.
 
-    The WHATWG parser forgives more than a service should (control characters, `http:host`,
-    backslashes, credentials): those are refused first. `credentials`: whether the URL may carry a
-    user name and a password.
+    Spaces around it are cut off, and those in it escaped. The WHATWG parser forgives more
+    than a service should (control characters, `http:host`, backslashes, credentials): those are
+    refused first. `credentials`: whether the URL may carry a user name and a password.
     """
+    url = url.strip(" ")
     scheme, separator, rest = url.partition("://")
     if (
         len(url) > MAX_URL_LENGTH
@@ -62,7 +63,7 @@ def parse_url(url: str, *, credentials: bool = False) -> str:
         or not separator
         or not rest
         or rest[0] in "/\\?#"
-        or any(character <= " " or character in "\x7f\\" for character in url)
+        or any(character < " " or character in "\x7f\\" for character in url)
     ):
         raise _bad_url()
     try:

@@ -114,3 +114,14 @@ def test_what_is_secret_in_a_url_can_be_left_out() -> None:
         without_secrets("https://me:pass@a.example:81/b/@c?key=1#d") == "https://a.example:81/b/@c"
     )
     assert without_secrets("https://a.example/") == "https://a.example/"
+
+
+@pytest.mark.parametrize(
+    ("url", "loaded"),
+    [
+        ("  http://example.com/a ", "http://example.com/a"),
+        ("http://example.com/a b?c d#e f", "http://example.com/a%20b?c%20d#e%20f"),
+    ],
+)
+def test_spaces_are_escaped_and_cut_off_as_a_browser_does(url: str, loaded: str) -> None:
+    assert parse_url(url) == loaded

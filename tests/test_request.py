@@ -229,7 +229,6 @@ def test_a_url_is_read_as_a_browser_reads_it(url: str, loaded: str) -> None:
         "chrome://version",
         "about:blank",
         "blob:http://example.com/x",
-        " http://example.com/",
         "http://example.com/\n",
         "http://exa\tmple.com/",
         "http://example.com/\x00",

@@ -34,6 +34,8 @@ class Page:
         #: Its way to the network.
         self.port = port
         self._handlers: dict[str, Callable[[Params], None]] = {}
+        #: Called with the type of each target that is attached to below the page.
+        self.on_child: Callable[[str], None] = lambda _: None
         context = {
             "disposeOnDetach": True,
             "proxyServer": port.url,
@@ -153,6 +155,7 @@ class Page:
                 child.post("Page.enable")
             child.post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
             child.post("Runtime.runIfWaitingForDebugger")
+        self.on_child(params["targetInfo"]["type"])
 
     def _dispose(self) -> None:
         self.port.close()

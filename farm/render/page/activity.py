@@ -12,6 +12,7 @@ answered.
 Sources: https://chromedevtools.github.io/devtools-protocol/tot/Page/ and …/tot/Network/
 """
 
+import asyncio
 import math
 import time
 from collections.abc import Callable
@@ -29,12 +30,16 @@ _NOT_WAITED_FOR = frozenset(
 _OPEN_ANSWER_S = 2.0
 #: A redirect by `<meta http-equiv=refresh>` is followed if it comes as soon as this.
 _SOON_S = 1.0
+#: What a worker may take until its script runs.
+_WORKER_START_S = 0.2
+#: How long a command may be kept back by a navigation that does not come to its end.
+_SUSPENDED_S = 1.0
 #: Chromium may not begin a navigation that a script asked for, and not tell.
 _MAY_NOT_BEGIN_S = 1.0
 
 
 class DocumentGone(DevToolsError):
-    """The page shows another document than the one that the command was for."""
+    """The page shows another document than the one that the command was for, or is about to."""
 
 
 @dataclass
@@ -62,6 +67,8 @@ class Document:
     has_body: bool = False
     #: Chromium's name for why its answer broke off.
     failure: str | None = None
+    #: The page shows another one now.
+    is_gone: bool = False
     #: It is Chromium's own page about what could not be loaded from `url`.
     is_error_page: bool = False
 
@@ -99,6 +106,8 @@ class Activity:
     last_progress: float = field(default_factory=time.monotonic)
     _requests: dict[str, Request] = field(default_factory=dict)
     _departure: _Departure | None = None
+    #: Until when a new worker may be about to begin its first request.
+    _worker_until: float = -math.inf
     _answers: dict[str, _Answer] = field(default_factory=dict)
     _change: Wait | None = None
     #: What waits for a command of the present document: fails when the document goes.
@@ -124,8 +133,14 @@ class Activity:
         }
         for event, handler in handlers.items():
             self.page.on(event, handler)
+        self.page.on_child = self._on_child
 
     # ---- What steps ask
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether a navigation has begun, so that the document will load no further."""
+        return self._departure is not None and self._departure.loader is not None
 
     @property
     def leaving_for(self) -> str | None:
@@ -148,7 +163,7 @@ class Activity:
             departure = self._departure
             assert departure is not None
             return math.inf if departure.loader else max(0.001, departure.until - now)
-        left = self.last_end + quiet_s - now
+        left = max(self.last_end + quiet_s, self._worker_until) - now
         for request in self._requests.values():
             if request.answered is None:
                 return math.inf
@@ -189,8 +204,9 @@ class Activity:
     def bind(self, wait: Wait, timeout_s: float | None = None) -> Params:
         """Wait for a command's answer, as long as the page shows the document that it is for.
 
-        Chromium may never answer a command to a document that has gone. Raises `DocumentGone`,
-        `TimedOut`, and what `Session.send` does.
+        Chromium may never answer a command to a document that has gone, and it keeps commands back
+        while a page is about to go to another site. Raises `DocumentGone` for both, `TimedOut`, and
+        what `Session.send` does.
         """
         self._bound.add(wait)
         try:
@@ -198,6 +214,10 @@ class Activity:
             return answer
         finally:
             self._bound.discard(wait)
+
+    def _fail_bound(self) -> None:
+        for wait in list(self._bound):
+            wait.fail(DocumentGone("the page goes elsewhere"))
 
     # ---- Events
 
@@ -208,12 +228,19 @@ class Activity:
     def _is_main(self, params: Params) -> bool:
         return bool(params.get("frameId") == self.page.id)
 
+    def _on_child(self, kind: str) -> None:
+        if kind == "worker":
+            self.begun += 1
+            self._worker_until = time.monotonic() + _WORKER_START_S
+            self._notify()
+
     def _on_navigated(self, params: Params) -> None:
         frame = params["frame"]
         loader = frame["loaderId"]
         if frame["id"] == self.page.id:
             answer = self._answers.pop(loader, _Answer())
             failed = frame.get("unreachableUrl")
+            self.document.is_gone = True
             self.document = Document(
                 loader,
                 failed or frame["url"],
@@ -224,8 +251,7 @@ class Activity:
             self._departure = None
             self._answers.clear()
             self._drop(lambda request: request.loader != loader)
-            for wait in list(self._bound):
-                wait.fail(DocumentGone("the page has gone elsewhere"))
+            self._fail_bound()
         else:
             self._drop(lambda request: request.frame == frame["id"] and request.loader != loader)
         self.last_progress = time.monotonic()
@@ -276,8 +302,13 @@ class Activity:
         if self._is_main(params):
             if params["navigationType"] in ("sameDocument", "historySameDocument"):
                 return
-            self._departure = _Departure(params["url"], math.inf, params["loaderId"])
+            departure = self._departure = _Departure(params["url"], math.inf, params["loaderId"])
+            asyncio.get_running_loop().call_later(_SUSPENDED_S, self._on_late, departure)
             self._notify()
+
+    def _on_late(self, departure: _Departure) -> None:
+        if self._departure is departure:
+            self._fail_bound()
 
     def _on_request(self, params: Params) -> None:
         url, kind = params["request"]["url"], params.get("type", "Other")

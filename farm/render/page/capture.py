@@ -25,12 +25,12 @@ def capture(page: Page, activity: Activity, settling: Settling, output: Output, 
         document = activity.document
         try:
             data = output.capture(send, caps)
-            if activity.document is document:
+            if not document.is_gone:
                 return data
         except DocumentGone:
             pass
         except CommandFailed:
-            failures += activity.document is document
+            failures += not document.is_gone
             if failures == _MAX_FAILURES:
                 raise
-        settling.settle()
+        settling.settle_again()

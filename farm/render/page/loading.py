@@ -5,6 +5,7 @@ what Chromium says.
 """
 
 import math
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,8 @@ from farm.render.browser.devtools import CommandFailed
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity
 
+#: Scripts, handlers in attributes, and `loading=lazy`.
+_LOADS_LATE = re.compile(r"<script|\son[a-z]+\s*=|lazy", re.IGNORECASE)
 #: Chromium's network errors (net/base/net_error_list.h) in words for the caller.
 _NET_ERRORS = {
     "ERR_NAME_NOT_RESOLVED": "its host name is not known",
@@ -42,8 +45,8 @@ def clean(html: str) -> str:
 
 
 def may_load_late(html: str) -> bool:
-    """Whether something of it may begin to load only when it is drawn: lazy images and frames."""
-    return "lazy" in html or "lazy" in html.lower()
+    """Whether it may begin to load something only when it is drawn: by a script, or lazily."""
+    return _LOADS_LATE.search(html) is not None
 
 
 def go_to(page: Page, activity: Activity, url: str) -> None:
@@ -58,7 +61,7 @@ def go_to(page: Page, activity: Activity, url: str) -> None:
         # A page whose process died tells the same; a command to it does not come back.
         page.send("Page.getFrameTree")
         raise _why_not_loaded(page.port.notes, error, is_download) from CommandFailed(error)
-    activity.wait_until(lambda: activity.document is not before, math.inf)
+    activity.wait_until(lambda: before.is_gone, math.inf)
 
 
 def check_arrived(page: Page, activity: Activity) -> None:

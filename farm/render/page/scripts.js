@@ -52,13 +52,15 @@ async function (name, ...args) {
 
     // Makes `html` the document. What then still loads is waited for by the events that it causes.
     write: async (html, awaitFrames) => {
-      const began = performance.now();
       document.open();
       document.write(html);
       document.close();
       if (document.readyState !== 'complete') return null;
-      await new Promise((done) => setTimeout(done)); // the load event comes after this function
+      // The load event comes after this turn.
+      await new Promise((done) => setTimeout(done));
       const written = performance.now();
+      document.documentElement?.getBoundingClientRect();
+      if (document.fonts?.status === 'loading') return null;
       return { ...(await settle(awaitFrames)), ms: performance.now() - written };
     },
 

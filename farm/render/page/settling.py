@@ -38,6 +38,8 @@ _LAST_CALL_S = 1.0
 _FRAME_S = 1.0
 #: Where no script can wait for the next frames to be drawn: two of them, on a busy machine.
 _TWO_FRAMES_MS = 50
+#: How long the load event of a document that is complete may take.
+_LOAD_EVENT_S = 0.2
 #: How long the event that explains a failed command may take.
 _NEWS_S = 0.1
 
@@ -84,7 +86,12 @@ class Settling:
         except CommandFailed as failure:
             if never_ran(failure):
                 raise
-        if found is not None and document.loaded and not self._may_change(found, begun=0):
+        if found is not None and not document.loaded:
+            # It says that it is complete. The event comes now, unless the page has stopped itself.
+            end = time.monotonic() + _LOAD_EVENT_S
+            self._activity.wait_until(lambda: document.loaded or document.is_gone, end)
+            document.loaded = True
+        if found is not None and not self._may_change(found, begun=0):
             self.loaded_at = time.monotonic() - found["ms"] / 1000
         else:
             self.settle()
@@ -100,17 +107,40 @@ class Settling:
         is_ready = False
         while not is_ready:
             self._wait_for_load()
+            if self._is_over and activity.leaving_for is not None:
+                self._hold()
             document = activity.document
             try:
                 is_ready = self._settle_document()
-            except DocumentGone:
+            except (DocumentGone, TimedOut):
                 pass
             except CommandFailed:  # a navigation has taken its world: the next event says so
                 end = time.monotonic() + _NEWS_S
-                activity.wait_until(lambda: activity.document is not document, end)  # noqa: B023
+                activity.wait_until(lambda: document.is_gone, end)  # noqa: B023
         if self._is_over:
-            lacks_load = () if activity.document.loaded else ("the load event",)
-            self.unfinished = (*lacks_load, *activity.under_way)
+            self._note_unfinished()
+
+    def settle_again(self) -> None:
+        """The page went elsewhere while it was captured: wait for what it shows now.
+
+        A page that has been waited for long enough, and does not rest, is held where it is.
+        """
+        if self._is_over:
+            self._hold()
+        self.settle()
+
+    def _hold(self) -> None:
+        """Let the page begin nothing more: no script of it runs, no navigation goes on."""
+        self._note_unfinished()
+        self._page.session.post("Emulation.setScriptExecutionDisabled", {"value": True})
+        self._page.session.post("Page.stopLoading")
+        end = time.monotonic() + _LAST_CALL_S
+        self._activity.wait_until(lambda: self._activity.leaving_for is None, end)
+
+    def _note_unfinished(self) -> None:
+        lacks_load = [] if self._activity.document.loaded else ["the load event"]
+        found = [*self.unfinished, *lacks_load, *self._activity.under_way]
+        self.unfinished = tuple(dict.fromkeys(found))
 
     @property
     def _is_over(self) -> bool:
@@ -126,7 +156,8 @@ class Settling:
             is_stuck_at = min(
                 activity.last_progress + self._patience.settle_max_s, self._patience.latest
             )
-            is_stuck = document.parsed and now >= is_stuck_at
+            may_be_stuck = not document.loaded and (document.parsed or activity.is_leaving)
+            is_stuck = may_be_stuck and now >= is_stuck_at
             if (document.loaded or is_stuck) and self._limit == math.inf:
                 self.loaded_at = min(now, self.loaded_at)
                 self._limit = min(now + self._patience.settle_max_s, self._patience.latest)
@@ -135,14 +166,15 @@ class Settling:
             if is_stuck or (document.loaded and (self._is_over or not activity.leaving_for)):
                 return
             until = self._limit if document.loaded else math.inf
-            if document.parsed:
+            if may_be_stuck:
                 until = min(until, is_stuck_at)
             activity.wait_for_change(until - now)
 
     def _settle_document(self) -> bool:
         """Fonts, images, frames, requests; false where the page has begun more meanwhile."""
         activity = self._activity
-        world = world_in(activity.bind(begin_world(self._page.session, self._page.id)))
+        begun_world = begin_world(self._page.session, self._page.id)
+        world = world_in(activity.bind(begun_world, self._patience.settle_max_s))
         if self._is_over:
             self._hide_cursor(world)
             return True
