@@ -1,5 +1,6 @@
 """A page in a browser context of its own: making it, speaking to it, ending it."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -19,6 +20,11 @@ _FONT_FAMILIES = {
     "cursive": "Comic Sans MS",
     "fantasy": "Impact",
 }
+#: What a page may have of what the farm must answer: frames of other processes and workers, and
+#: dialogs that are dismissed at once. More of these would take the browser's thread.
+_MAX_CHILDREN = 200
+_MAX_QUICK_DIALOGS = 50
+_SLOW_DIALOG_S = 0.05
 #: The name of the isolated world that the farm's scripts run in.
 WORLD = "farm"
 
@@ -34,6 +40,8 @@ class Page:
         #: Its way to the network.
         self.port = port
         self._handlers: dict[str, Callable[[Params], None]] = {}
+        self._dialogs = 0
+        self._adopted = 0
         #: Called with the type of each target that is attached to below the page.
         self.on_child: Callable[[str], None] = lambda _: None
         context = {
@@ -105,6 +113,13 @@ class Page:
         if self.session.ended:
             raise TargetGone("the page is gone")
 
+    def _leave_children_alone(self) -> None:
+        """There are more than a page can have use for: those to come are not attached to."""
+        for session in self.sessions():
+            with suppress(DevToolsError):
+                params = {"autoAttach": False, "waitForDebuggerOnStart": False, "flatten": True}
+                session.post("Target.setAutoAttach", params)
+
     def sessions(self) -> list[Session]:
         """Its own, and those of frames and workers that have one."""
         return [self.session, *_descendants(self.session)]
@@ -135,6 +150,13 @@ class Page:
             self.resize(*VIEWPORT)
 
     def _dismiss_dialog(self, _: Params) -> None:
+        self._dialogs += 1
+        if self._dialogs > _MAX_QUICK_DIALOGS:
+            asyncio.get_running_loop().call_later(_SLOW_DIALOG_S, self._post_dismissal)
+        else:
+            self._post_dismissal()
+
+    def _post_dismissal(self) -> None:
         with suppress(DevToolsError):
             self.session.post("Page.handleJavaScriptDialog", {"accept": False})
 
@@ -146,11 +168,15 @@ class Page:
         session.post("Target.setAutoAttach", {**params, "filter": kinds})
 
     def _adopt(self, parent: Session, params: Params) -> None:
+        self._adopted += 1
+        if self._adopted == _MAX_CHILDREN:
+            self._leave_children_alone()
         child = parent.adopt(params["sessionId"])
         for event, handler in self._handlers.items():
             child.on(event, handler)
         with suppress(DevToolsError):
-            self._follow_children(child)
+            if self._adopted < _MAX_CHILDREN:
+                self._follow_children(child)
             if params["targetInfo"]["type"] == "iframe":
                 child.post("Page.enable")
             child.post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})

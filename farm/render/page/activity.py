@@ -30,6 +30,8 @@ _NOT_WAITED_FOR = frozenset(
 _OPEN_ANSWER_S = 2.0
 #: A redirect by `<meta http-equiv=refresh>` is followed if it comes as soon as this.
 _SOON_S = 1.0
+#: More requests than any page makes to be drawn; from then on none is followed.
+_MAX_REQUESTS = 10_000
 #: What a worker may take until its script runs.
 _WORKER_START_S = 0.2
 #: How long a command may be kept back by a navigation that does not come to its end.
@@ -315,6 +317,9 @@ class Activity:
         if kind in _NOT_WAITED_FOR or url.startswith("data:"):
             return
         self.begun += 1
+        if self.begun > _MAX_REQUESTS:
+            self._stop_counting()
+            return
         frame, loader = params.get("frameId", ""), params["loaderId"]
         request = self._requests[params["requestId"]] = Request(url, kind, frame, loader)
         self._progress(request)
@@ -350,6 +355,13 @@ class Activity:
         if name == self.document.loader:
             self.document.failure = params["errorText"]
         self._end(name)
+
+    def _stop_counting(self) -> None:
+        """The page begins requests without an end, which would take the browser's thread."""
+        self._requests.clear()
+        for session in self.page.sessions():
+            with suppress(DevToolsError):
+                session.post("Network.disable")
 
     def _end(self, name: str) -> None:
         if (request := self._requests.pop(name, None)) is not None:
