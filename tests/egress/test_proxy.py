@@ -226,3 +226,98 @@ async def test_what_no_browser_sends_is_not_answered(request_: str) -> None:
         assert await reader.read() in (b"", b"reset")
         writer.close()
     assert to.notes == []
+
+
+def answering(*answers: bytes, connections: list[int]) -> Handler:
+    """A site that sends these, one a request, and counts who connects; it never closes first."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(0)
+        try:
+            for raw in answers:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(raw)
+            await reader.read()
+        except (OSError, EOFError):
+            pass
+        finally:
+            writer.close()
+
+    return answer
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        OK + b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged",
+        OK.replace(b"OK\r\n", b"OK\r\nTransfer-Encoding: identity\r\n"),
+        OK.replace(b"OK\r\n", b"OK\r\nX-A : b\r\n"),
+        OK.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n"),
+        b"\r\n" + OK,
+        OK.replace(b"1.1", b"1.0"),
+    ],
+)
+async def test_where_framing_is_in_doubt_the_browser_gets_one_answer_and_the_end(
+    raw: bytes,
+) -> None:
+    async with way(answering(raw, connections=[])) as to:
+        answer = await to.ask(get(f"http://{to.site}/"))
+    assert answer.endswith(b"\r\n\r\nok")
+    assert b"forged" not in answer
+
+
+async def test_what_a_site_sends_unasked_is_no_answer_to_the_next_request() -> None:
+    connections: list[int] = []
+    first_is_read, forged = asyncio.Event(), asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(0)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await writer.drain()
+        if len(connections) == 1:
+            await first_is_read.wait()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
+            forged.set()
+        await reader.read()
+        writer.close()
+
+    async with way(answer) as to:
+        reader, writer = await to.send(get(f"http://{to.site}/"))
+        await reader.readuntil(b"ok")
+        first_is_read.set()
+        await forged.wait()
+        writer.write(get(f"http://{to.site}/").encode())
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        assert await reader.readexactly(2) == b"ok"
+        assert len(connections) == 2
+        writer.close()
+
+
+async def test_a_body_that_is_cut_short_arrives_as_far_as_it_came() -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\narrived")
+        await writer.drain()
+        writer.close()
+
+    async with way(cut) as to:
+        assert (await to.ask(get(f"http://{to.site}/"))).endswith(b": 99\r\n\r\narrived")
+    assert to.notes == []
+
+
+async def test_a_body_of_unknown_length_is_sent_on_in_chunks() -> None:
+    async def upload(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"transfer-encoding: chunked" in head.lower()
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + await reader.readuntil(b"0\r\n\r\n"))
+        await writer.drain()
+        writer.close()
+
+    async with way(upload) as to:
+        head = f"POST http://{to.site}/ HTTP/1.1\r\nConnection: close\r\nHost: x\r\n"
+        body = "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+        assert b"5\r\nhello\r\n0\r\n\r\n" in await to.ask(head + body)
