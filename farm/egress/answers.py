@@ -16,6 +16,8 @@ from farm.egress.bodies import Body, Chunked, Sized, UntilEnd
 
 #: As much as Chromium reads of a head.
 _MAX_HEAD_BYTES = 262_144
+#: More than any site sends; so that a head is read within milliseconds. Chromium has no bound.
+_MAX_HEAD_LINES = 5_000
 #: Informational answers (100, 103) before the answer itself. Chromium has no bound.
 _MAX_INFORMATIONAL = 20
 #: Chromium takes bytes without a status line for HTTP/0.9, from this port only.
@@ -55,6 +57,15 @@ _NOT_PASSED_ON = {
     b"trailer",
     b"transfer-encoding",
     b"upgrade",
+}
+
+#: What is read of a head; all else is passed on unread.
+_READ = {
+    b"connection",
+    b"content-disposition",
+    b"content-length",
+    b"location",
+    b"transfer-encoding",
 }
 
 Headers = list[tuple[bytes, bytes]]
@@ -140,7 +151,7 @@ class Answer:
         if self._is_cut or head.status in _EMPTY:
             self.reusable &= not length
             length = 0
-        headers = [pair for pair in head.headers if pair[0].lower() not in _NOT_PASSED_ON]
+        headers = list(head.headers)
         if self._method == b"HEAD" or head.status == 304:
             self._body = Sized(0)
         elif length is not None:
@@ -179,11 +190,19 @@ class _Head:
             raise BadAnswer(NOT_HTTP)
         # Chromium ends a line at any run of CR and LF.
         first, _, lines = re.sub(rb"[\r\n]+", b"\n", raw).partition(b"\n")
+        if lines.count(b"\n") > _MAX_HEAD_LINES:
+            raise BadAnswer(HEAD_TOO_LARGE)
         self.status, self.status_line = _status(first)
-        self.headers: Headers = [
-            (name, (_FOLD.sub(b" ", value) if b"\n" in value else value).strip(b" \t"))
-            for name, value in _HEADER.findall(lines)
-        ]
+        #: What is passed on.
+        self.headers: Headers = []
+        self._read: dict[bytes, list[bytes]] = {}
+        for name, raw_value in _HEADER.findall(lines):
+            value = (_FOLD.sub(b" ", raw_value) if b"\n" in raw_value else raw_value).strip(b" \t")
+            key = name.lower()
+            if key in _READ:
+                self._read.setdefault(key, []).append(value)
+            if key not in _NOT_PASSED_ON:
+                self.headers.append((name, value))
         lengths = self._items(b"content-length")
         codings = self._items(b"transfer-encoding")
         version = _VERSION.match(first)
@@ -195,8 +214,8 @@ class _Head:
             _require_one(lengths, TWO_LENGTHS)
             if lengths and _LENGTH.fullmatch(lengths[0]):
                 self.length = int(lengths[0])
-        _require_one(self._values(b"location"), TWO_PLACES)
-        _require_one(self._values(b"content-disposition"), TWO_DISPOSITIONS)
+        _require_one(self._read.get(b"location", []), TWO_PLACES)
+        _require_one(self._read.get(b"content-disposition", []), TWO_DISPOSITIONS)
         self.is_strict = (
             _STRICT_HEAD.fullmatch(raw) is not None
             and len(lengths) + len(codings) <= 1
@@ -205,11 +224,8 @@ class _Head:
             and b"close" not in self._items(b"connection")
         )
 
-    def _values(self, wanted: bytes) -> list[bytes]:
-        return [value for name, value in self.headers if name.lower() == wanted]
-
-    def _items(self, wanted: bytes) -> list[bytes]:
-        values = self._values(wanted)
+    def _items(self, name: bytes) -> list[bytes]:
+        values = self._read.get(name, [])
         return [item.strip(b" \t").lower() for value in values for item in value.split(b",")]
 
 

@@ -10,6 +10,8 @@ from typing import Protocol
 _MAX_LINE_BYTES = 16_384
 _SIZE = re.compile(rb"0*([0-9A-Fa-f]{1,15}) *(?:;.*)?", re.DOTALL)
 _STRICT_SIZE = re.compile(rb"[0-9A-Fa-f]+\r")
+#: From the end of a chunk's data to the beginning of the next one's.
+_NEXT_CHUNK = re.compile(rb"\r\n([1-9A-Fa-f][0-9A-Fa-f]{0,14})\r\n")
 LAST_CHUNK = b"0\r\n\r\n"
 
 
@@ -78,6 +80,11 @@ class Chunked:
                 at += len(piece)
                 self._left -= len(piece)
                 self._after_data = self._left == 0
+                continue
+            # Short cut: sites may send millions of chunks.
+            if self._after_data and not self._line and (next_ := _NEXT_CHUNK.match(data, at)):
+                self._left = int(next_[1], 16)
+                at = next_.end()
                 continue
             line_end = data.find(b"\n", at) + 1
             self._line += data[at : line_end or size]

@@ -7,10 +7,12 @@ import h11
 
 from farm.egress.dial import Stream
 
-#: What is read at once: as much as is worked on before others have their turn.
-PIECE_BYTES = 32_768
+#: What is read at once, and so is worked on in one turn.
+PIECE_BYTES = 16_384
 #: Of a browser's request: its URL, its cookies, and the headers that its page set.
 MAX_REQUEST_HEAD_BYTES = 131_072
+#: Far more than browsers send, unless their page wants to keep the proxy busy.
+_MAX_REQUEST_LINES = 2_000
 #: Of one connection only (RFC 9110, 7.6.1), or set anew.
 _NOT_PASSED_ON = {
     b"connection",
@@ -23,6 +25,10 @@ _NOT_PASSED_ON = {
     b"upgrade",
 }
 
+#: Waits until what was read may be worked on.
+TakeTurn = Callable[[], Awaitable[None]]
+#: Is told how many bytes went to a host or came from it, whatever they are.
+Spend = Callable[[str, int], Awaitable[None]]
 _Headers = Iterable[tuple[bytes, bytes]]
 _Event = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 
@@ -30,9 +36,12 @@ _Event = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 class Browser:
     """Its requests are read strictly: a browser sends no others."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
+    def __init__(self, stream: Stream, take_turn: TakeTurn) -> None:
+        self.reader, self.writer = stream
+        self._take_turn = take_turn
         self._http = h11.Connection(h11.SERVER, MAX_REQUEST_HEAD_BYTES)
+        #: Of the head that is being read, and that h11 reads all at once.
+        self._lines = 0
         #: Whether an answer to the last request has begun.
         self.answering = False
 
@@ -64,6 +73,7 @@ class Browser:
         if closed:
             self._http.receive_data(b"")
         self.answering = False
+        self._lines = 0
         return True
 
     async def open_tunnel(self) -> bytes:
@@ -80,17 +90,23 @@ class Browser:
             event = self._http.next_event()
             if event is not h11.NEED_DATA:
                 return event
-            self._http.receive_data(await self.reader.read(PIECE_BYTES))
+            data = await self.reader.read(PIECE_BYTES)
+            await self._take_turn()
+            if self._http.their_state is h11.IDLE:
+                self._lines += data.partition(b"\r\n\r\n")[0].count(b"\n")
+                if self._lines > _MAX_REQUEST_LINES:
+                    raise h11.RemoteProtocolError("too many headers")
+            self._http.receive_data(data)
 
 
 class Site:
     """Plain requests are sent on it, one after the other."""
 
     def __init__(
-        self, stream: Stream, host: str, port: int, spend: Callable[[str, int], Awaitable[None]]
+        self, stream: Stream, host: str, port: int, spend: Spend, take_turn: TakeTurn
     ) -> None:
-        """`spend` is told how many bytes went to the host or came from it, whatever they are."""
         self._reader, self._writer = stream
+        self._take_turn = take_turn
         self.host = host
         self.port = port
         self._spend = spend
@@ -130,6 +146,7 @@ class Site:
     async def read(self) -> bytes:
         """Empty at the end of the connection."""
         data = await self._reader.read(PIECE_BYTES)
+        await self._take_turn()
         self.silent = self.silent and not data
         await self._spend(self.host, len(data))
         return data

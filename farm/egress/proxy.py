@@ -15,13 +15,15 @@ import h11
 
 from farm.egress.answers import Answer, BadAnswer
 from farm.egress.bodies import LAST_CHUNK, chunk
-from farm.egress.dial import Failed, Stream, dial
+from farm.egress.dial import Failed, Resolve, Stream, dial
 from farm.egress.hops import PIECE_BYTES, Browser, Site, is_chunked
 from farm.egress.peers import peer_uid
 from farm.egress.policy import Policy, Refused
+from farm.egress.turns import Turns
 
+#: What may have come of one connection, before its sender is held back.
 _BUFFER_BYTES = 65_536
-#: Of one render, at the same time: so its names, if they hang, do not hold up others'.
+#: Of one render, at the same time.
 _MAX_DIALS = 16
 
 TOO_MUCH = "the page has had all the bytes it may have"
@@ -56,9 +58,12 @@ class Rules:
 class Proxy:
     """The proxy of one context, from `serve` to `close`."""
 
-    def __init__(self, rules: Rules, listener: Listener) -> None:
+    def __init__(self, rules: Rules, listener: Listener, turns: Turns, resolve: Resolve) -> None:
+        """`turns` and `resolve` are shared by all renders."""
         self._rules = rules
         self._listener = listener
+        self._turns = turns
+        self._resolve = resolve
         self._bytes_left = rules.max_bytes
         self._dials = asyncio.Semaphore(_MAX_DIALS)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,7 +91,7 @@ class Proxy:
         try:
             allowed = peer_uid(writer.get_extra_info("socket")) == self._rules.uid
             if allowed and len(self._tasks) <= self._rules.max_connections and not self._closed:
-                await self._talk(Browser(reader, writer))
+                await self._talk(Browser((reader, writer), self._take_turn))
         except (OSError, EOFError, h11.ProtocolError):
             pass  # the browser went away, or is none
         except asyncio.CancelledError:
@@ -112,7 +117,7 @@ class Proxy:
                     # No answer at all: Chromium would take even an empty 403 for the site's page.
                     if stream is None:
                         return
-                    site = Site(stream, host, port, self._spend)
+                    site = Site(stream, host, port, self._spend, self._take_turn)
                 if not await self._forward(browser, site, request, path):
                     return
         finally:
@@ -142,6 +147,7 @@ class Proxy:
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, host: str
     ) -> None:
         while data := await source.read(PIECE_BYTES):
+            await self._take_turn()
             await self._spend(host, len(data))
             sink.write(data)
             await sink.drain()
@@ -186,12 +192,15 @@ class Proxy:
         """A connection; None where there is none, after that was noted."""
         try:
             async with self._dials:
-                return await dial(self._rules.policy, host, port)
+                return await dial(self._rules.policy, host, port, self._resolve)
         except Refused as exc:
             await self._listener(Note(True, host, str(exc)))
         except Failed as exc:
             await self._listener(Note(False, host, str(exc)))
         return None
+
+    async def _take_turn(self) -> None:
+        await self._turns.take(self)
 
     async def _spend(self, host: str, count: int) -> None:
         self._bytes_left -= count
