@@ -8,9 +8,9 @@ import h11
 from farm.egress.dial import Stream
 
 #: What is read at once, and so is worked on in one turn.
-PIECE_BYTES = 16_384
+_PIECE_BYTES = 16_384
 #: Of a browser's request: its URL, its cookies, and the headers that its page set.
-MAX_REQUEST_HEAD_BYTES = 131_072
+_MAX_REQUEST_HEAD_BYTES = 131_072
 #: Far more than browsers send, unless their page wants to keep the proxy busy.
 _MAX_REQUEST_LINES = 2_000
 #: Of one connection only (RFC 9110, 7.6.1), or set anew.
@@ -39,7 +39,7 @@ class Browser:
     def __init__(self, stream: Stream, take_turn: TakeTurn) -> None:
         self.reader, self.writer = stream
         self._take_turn = take_turn
-        self._http = h11.Connection(h11.SERVER, MAX_REQUEST_HEAD_BYTES)
+        self._http = h11.Connection(h11.SERVER, _MAX_REQUEST_HEAD_BYTES)
         #: Of the head that is being read, and that h11 reads all at once.
         self._lines = 0
         #: Whether an answer to the last request has begun.
@@ -67,7 +67,7 @@ class Browser:
         if self._http.their_state is not h11.DONE:
             return False
         come, closed = self._http.trailing_data
-        self._http = h11.Connection(h11.SERVER, MAX_REQUEST_HEAD_BYTES)
+        self._http = h11.Connection(h11.SERVER, _MAX_REQUEST_HEAD_BYTES)
         if come:
             self._http.receive_data(come)
         if closed:
@@ -90,7 +90,7 @@ class Browser:
             event = self._http.next_event()
             if event is not h11.NEED_DATA:
                 return event
-            data = await self.reader.read(PIECE_BYTES)
+            data = await self.reader.read(_PIECE_BYTES)
             await self._take_turn()
             if self._http.their_state is h11.IDLE:
                 self._lines += data.partition(b"\r\n\r\n")[0].count(b"\n")
@@ -145,7 +145,7 @@ class Site:
 
     async def read(self) -> bytes:
         """Empty at the end of the connection."""
-        data = await self._reader.read(PIECE_BYTES)
+        data = await self._reader.read(_PIECE_BYTES)
         await self._take_turn()
         self.silent = self.silent and not data
         await self._spend(self.host, len(data))

@@ -16,11 +16,13 @@ import h11
 from farm.egress.answers import Answer, BadAnswer
 from farm.egress.bodies import LAST_CHUNK, chunk
 from farm.egress.dial import Failed, Resolve, Stream, dial
-from farm.egress.hops import PIECE_BYTES, Browser, Site, is_chunked
+from farm.egress.hops import Browser, Site, is_chunked
 from farm.egress.peers import peer_uid
 from farm.egress.policy import Policy, Refused
 from farm.egress.turns import Turns
 
+#: What a tunnel carries in one turn: nothing is done to it.
+_TUNNEL_PIECE_BYTES = 65_536
 #: What may have come of one connection, before its sender is held back.
 _BUFFER_BYTES = 65_536
 #: Of one render, at the same time.
@@ -146,7 +148,7 @@ class Proxy:
     async def _pass_on(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, host: str
     ) -> None:
-        while data := await source.read(PIECE_BYTES):
+        while data := await source.read(_TUNNEL_PIECE_BYTES):
             await self._take_turn()
             await self._spend(host, len(data))
             sink.write(data)
