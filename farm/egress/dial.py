@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from ipaddress import ip_address
 
-from farm.egress.addresses import Address, plain
+from farm.egress.addresses import Address
 from farm.egress.policy import NOT_PUBLIC, Policy, Refused
+from farm.egress.resolver import Unknown
 
 #: How long one address may take to accept, and how many of a host's are tried.
 _CONNECT_TIMEOUT_S = 8.0
 _MAX_TRIES = 4
 #: What may be on its way from or to one connection, before the sender is held back.
-_BUFFER_BYTES = 262_144
+_BUFFER_BYTES = 65_536
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Resolve = Callable[[str], Awaitable[list[Address]]]
@@ -23,23 +24,13 @@ class Failed(Exception):
     """Nothing forbids it, but it cannot be reached; `str()` of it says why, in words."""
 
 
-async def resolve(host: str) -> list[Address]:
-    """Every address of a name; of an address, however it is written, that one. Raises `Failed`."""
-    loop = asyncio.get_running_loop()
-    try:
-        # As bytes: Python would put a text through its own, older IDNA.
-        found = await loop.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_STREAM)
-        # A zone (`fe80::1%2`) is in the address, where `is_public` sees it.
-        addresses = [plain(ip_address(entry[4][0])) for entry in found]
-    except (OSError, ValueError) as exc:
-        raise Failed("its host name is not known") from exc
-    return list(dict.fromkeys(addresses))
-
-
-async def dial(policy: Policy, host: str, port: int, resolve: Resolve = resolve) -> Stream:
-    """A connection to the host. Raises `Refused` or `Failed`."""
+async def dial(policy: Policy, host: str, port: int, resolve: Resolve) -> Stream:
+    """A connection to the host. `resolve` raises `Unknown`; this raises `Refused` or `Failed`."""
     by_name = policy.check_host(host, port)
-    addresses = await resolve(host)
+    try:
+        addresses = await resolve(host)
+    except Unknown as exc:
+        raise Failed("its host name is not known") from exc
     for address in addresses:
         named = policy.check_address(address, by_name=by_name)
         # This machine's public address leads to what its firewall hides from the Internet.

@@ -12,16 +12,15 @@ import pickle
 import socket
 import sys
 from collections.abc import Awaitable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 
 from farm.egress.peers import peer_uid
 from farm.egress.proxy import Listener, Note, Proxy, Rules
+from farm.egress.resolver import Resolver
+from farm.egress.turns import Turns
 
 MAX_MESSAGE_BYTES = 65_536
 BEAT_S = 1.0
-#: Names are resolved in threads, since the C library blocks.
-_RESOLVERS = 192
 #: Notes of one render; what comes after them is not told.
 _MAX_NOTES = 1000
 #: Longer than any name that DNS knows.
@@ -41,16 +40,18 @@ class _Process:
         self._control = control
         self._rules = rules
         self._proxies: dict[int, Proxy] = {}
+        self._turns = Turns()
+        self._resolver = Resolver()
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
         self._tasks: set[asyncio.Future[None]] = set()
 
     async def run(self) -> None:
-        self._loop.set_default_executor(ThreadPoolExecutor(_RESOLVERS))
         self._loop.add_reader(self._control, self._obey)
         beating = asyncio.create_task(self._beat())
         await self._ended
         beating.cancel()
+        self._resolver.close()
 
     def _obey(self) -> None:
         try:
@@ -66,7 +67,9 @@ class _Process:
         command, number = message.decode().split()
         port = int(number)
         if command == "open":
-            proxy = self._proxies[port] = Proxy(self._rules, self._listener(port))
+            proxy = self._proxies[port] = Proxy(
+                self._rules, self._listener(port), self._turns, self._resolver.resolve
+            )
             self._do(proxy.serve(socket.socket(fileno=sockets[0])))
         elif proxy_ := self._proxies.pop(port, None):
             proxy_.close()
@@ -125,4 +128,3 @@ def main() -> None:
         os.setresuid(uid, uid, uid)
     control.setblocking(False)
     asyncio.run(_run(control, start.rules))
-    os._exit(0)  # a thread may still wait for a name

@@ -6,41 +6,32 @@ connections and bytes, belong to one render. Nobody but the browser's user gets 
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from socket import socket
 
 import h11
 
-from farm.egress.dial import Failed, Stream, dial
+from farm.egress.answers import Answer, BadAnswer
+from farm.egress.bodies import LAST_CHUNK, chunk
+from farm.egress.dial import Failed, Resolve, Stream, dial
+from farm.egress.hops import Browser, Site, is_chunked
 from farm.egress.peers import peer_uid
 from farm.egress.policy import Policy, Refused
+from farm.egress.turns import Turns
 
-_PIECE_BYTES = 65_536
-#: As much as Chromium itself reads of an answer's headers.
-_MAX_HEAD_BYTES = 262_144
-#: Of one render, at the same time: so its names, if they hang, do not hold up others'.
+#: What a tunnel carries in one turn: nothing is done to it.
+_TUNNEL_PIECE_BYTES = 65_536
+#: What may have come of one connection, before its sender is held back.
+_BUFFER_BYTES = 65_536
+#: Of one render, at the same time.
 _MAX_DIALS = 16
 
 TOO_MUCH = "the page has had all the bytes it may have"
 
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s\[\]:/?#@%]+))(?::([0-9]{1,5}))?", re.ASCII)
 _HTTP_URL = re.compile(r"(?i:http)://([^/?#]+)([/?][^#]*)?")
-#: Of one connection only (RFC 9110, 7.6.1), and so not passed on.
-_HOP_BY_HOP = {
-    b"connection",
-    b"keep-alive",
-    b"proxy-authenticate",
-    b"proxy-authorization",
-    b"proxy-connection",
-    b"te",
-    b"trailer",
-    b"upgrade",
-}
-
-Headers = list[tuple[bytes, bytes]]
-_Next = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 
 
 @dataclass(frozen=True)
@@ -69,9 +60,12 @@ class Rules:
 class Proxy:
     """The proxy of one context, from `serve` to `close`."""
 
-    def __init__(self, rules: Rules, listener: Listener) -> None:
+    def __init__(self, rules: Rules, listener: Listener, turns: Turns, resolve: Resolve) -> None:
+        """`turns` and `resolve` are shared by all renders."""
         self._rules = rules
         self._listener = listener
+        self._turns = turns
+        self._resolve = resolve
         self._bytes_left = rules.max_bytes
         self._dials = asyncio.Semaphore(_MAX_DIALS)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,7 +73,7 @@ class Proxy:
         self._closed = False
 
     async def serve(self, listening: socket) -> None:
-        server = await asyncio.start_server(self._accept, sock=listening, limit=_MAX_HEAD_BYTES)
+        server = await asyncio.start_server(self._accept, sock=listening, limit=_BUFFER_BYTES)
         self._server = server
         if self._closed:
             server.close()
@@ -99,7 +93,7 @@ class Proxy:
         try:
             allowed = peer_uid(writer.get_extra_info("socket")) == self._rules.uid
             if allowed and len(self._tasks) <= self._rules.max_connections and not self._closed:
-                await self._talk(_Browser(reader, writer))
+                await self._talk(Browser((reader, writer), self._take_turn))
         except (OSError, EOFError, h11.ProtocolError):
             pass  # the browser went away, or is none
         except asyncio.CancelledError:
@@ -108,9 +102,9 @@ class Proxy:
             self._tasks.discard(task)
             writer.close()
 
-    async def _talk(self, browser: "_Browser") -> None:
+    async def _talk(self, browser: Browser) -> None:
         """Answer one request after another."""
-        site: _Site | None = None
+        site: Site | None = None
         try:
             while (request := await browser.next_request()) is not None:
                 target = request.target.decode("ascii")
@@ -118,28 +112,30 @@ class Proxy:
                     await self._tunnel(browser, *_authority(target))
                     return
                 host, port, path = _absolute(target)
-                if site is None or not site.is_open_to(host, port):
+                if site is None or not await site.is_open_to(host, port):
                     if site is not None:
                         site.close()
                     stream = await self._dial(host, port)
                     # No answer at all: Chromium would take even an empty 403 for the site's page.
                     if stream is None:
                         return
-                    site = _Site(stream, host, port)
+                    site = Site(stream, host, port, self._spend, self._take_turn)
                 if not await self._forward(browser, site, request, path):
                     return
         finally:
             if site is not None:
                 site.close()
 
-    async def _tunnel(self, browser: "_Browser", host: str, port: int) -> None:
+    async def _tunnel(self, browser: Browser, host: str, port: int) -> None:
         stream = await self._dial(host, port)
         if stream is None:
             await browser.refuse_tunnel()
             return
         reader, writer = stream
         try:
-            writer.write(await browser.open_tunnel())
+            come = await browser.open_tunnel()
+            await self._spend(host, len(come))
+            writer.write(come)
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._pass_on(browser.reader, writer, host))
                 both.create_task(self._pass_on(reader, browser.writer, host))
@@ -152,7 +148,8 @@ class Proxy:
     async def _pass_on(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, host: str
     ) -> None:
-        while data := await source.read(_PIECE_BYTES):
+        while data := await source.read(_TUNNEL_PIECE_BYTES):
+            await self._take_turn()
             await self._spend(host, len(data))
             sink.write(data)
             await sink.drain()
@@ -161,67 +158,51 @@ class Proxy:
             sink.write_eof()
 
     async def _forward(
-        self, browser: "_Browser", site: "_Site", request: h11.Request, path: bytes
+        self, browser: Browser, site: Site, request: h11.Request, path: bytes
     ) -> bool:
-        """A plain HTTP request and its answer. False when the connection has had its last."""
+        """A plain HTTP request and its answer. False when the connections have had their last."""
+        answer = Answer(request.method, site.port)
         sending = asyncio.create_task(self._send_request(browser, site, request, path))
         try:
             # An answer may come before the request has been sent to its end.
-            await self._send_answer(browser, site)
+            while not answer.done:
+                await browser.send(answer.feed(await site.read()))
             if not sending.done():
                 return False
             await sending
-        except (OSError, EOFError, h11.RemoteProtocolError) as exc:
-            if not browser.answering:
+        except (BadAnswer, OSError, EOFError, h11.RemoteProtocolError) as exc:
+            if not (browser.answering or self._closed):
                 await self._listener(Note(False, site.host, _what_broke(site, exc)))
             return False
         finally:
             sending.cancel()
             with suppress(asyncio.CancelledError, OSError, EOFError, h11.ProtocolError):
                 await sending
-        if not site.next_cycle():
-            site.close()
-        return browser.next_cycle()
+        return answer.reusable and browser.next_cycle()
 
     async def _send_request(
-        self, browser: "_Browser", site: "_Site", request: h11.Request, path: bytes
+        self, browser: Browser, site: Site, request: h11.Request, path: bytes
     ) -> None:
-        headers = [(b"host", site.authority), *_end_to_end(request.headers)]
-        await site.send(h11.Request(method=request.method, target=path, headers=headers))
-        while not isinstance(event := await browser.next_event(), h11.EndOfMessage):
-            if isinstance(event, h11.Data):
-                await self._spend(site.host, len(event.data))
-                await site.send(event)
-        await site.send(h11.EndOfMessage())
-
-    async def _send_answer(self, browser: "_Browser", site: "_Site") -> None:
-        while True:
-            event = await site.next_event()
-            match event:
-                case h11.InformationalResponse():
-                    continue
-                case h11.Response():
-                    headers = _end_to_end(event.headers)
-                    await browser.send(h11.Response(status_code=event.status_code, headers=headers))
-                case h11.Data():
-                    await self._spend(site.host, len(event.data))
-                    await browser.send(event)
-                case h11.EndOfMessage():
-                    await browser.send(h11.EndOfMessage())
-                    return
-                case _:
-                    raise EOFError
+        await site.send_head(request, path)
+        in_chunks = is_chunked(request)
+        async for data in browser.body():
+            await site.send(chunk(data) if in_chunks else data)
+        if in_chunks:
+            await site.send(LAST_CHUNK)
 
     async def _dial(self, host: str, port: int) -> Stream | None:
         """A connection; None where there is none, after that was noted."""
         try:
             async with self._dials:
-                return await dial(self._rules.policy, host, port)
+                return await dial(self._rules.policy, host, port, self._resolve)
         except Refused as exc:
             await self._listener(Note(True, host, str(exc)))
         except Failed as exc:
             await self._listener(Note(False, host, str(exc)))
         return None
+
+    async def _take_turn(self) -> None:
+        await self._turns.take(self)
 
     async def _spend(self, host: str, count: int) -> None:
         self._bytes_left -= count
@@ -231,88 +212,11 @@ class Proxy:
             raise EOFError
 
 
-class _Hop:
-    """One end of a connection that speaks HTTP."""
-
-    def __init__(self, role: type[h11.CLIENT] | type[h11.SERVER], stream: Stream) -> None:
-        self.reader, self.writer = stream
-        self._http = h11.Connection(role, _MAX_HEAD_BYTES)
-        #: Whether nothing has come from the other end.
-        self.silent = True
-
-    async def next_event(self) -> _Next:
-        while True:
-            event = self._http.next_event()
-            if event is not h11.NEED_DATA:
-                return event
-            data = await self.reader.read(_PIECE_BYTES)
-            self.silent = self.silent and not data
-            self._http.receive_data(data)
-
-    async def send(self, event: h11.Event) -> None:
-        if data := self._http.send(event):
-            self.writer.write(data)
-            await self.writer.drain()
-
-    def next_cycle(self) -> bool:
-        """Get ready for the next request. False if the connection has had its last."""
-        try:
-            self._http.start_next_cycle()
-        except h11.ProtocolError:
-            return False
-        return True
-
-    def close(self) -> None:
-        self.writer.close()
-
-
-class _Browser(_Hop):
-    def __init__(self, *stream: *Stream) -> None:
-        super().__init__(h11.SERVER, stream)
-
-    @property
-    def answering(self) -> bool:
-        """Whether an answer has begun."""
-        return self._http.our_state is not h11.SEND_RESPONSE
-
-    async def next_request(self) -> h11.Request | None:
-        event = await self.next_event()
-        return event if isinstance(event, h11.Request) else None
-
-    async def open_tunnel(self) -> bytes:
-        """What comes from here on is not HTTP; returns the bytes that came already."""
-        await self.next_event()  # the end of the request
-        await self.send(h11.Response(status_code=200, headers=[]))
-        return self._http.trailing_data[0]
-
-    async def refuse_tunnel(self) -> None:
-        await self.send(h11.Response(status_code=502, headers=[(b"content-length", b"0")]))
-        await self.send(h11.EndOfMessage())
-
-
-class _Site(_Hop):
-    """Plain requests are sent on it, one after the other."""
-
-    def __init__(self, stream: Stream, host: str, port: int) -> None:
-        super().__init__(h11.CLIENT, stream)
-        self.host = host
-        self._port = port
-
-    @property
-    def authority(self) -> bytes:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return (host if self._port == 80 else f"{host}:{self._port}").encode()
-
-    def is_open_to(self, host: str, port: int) -> bool:
-        open_ = not (self.reader.at_eof() or self.writer.is_closing())
-        return open_ and (self.host, self._port) == (host, port)
-
-
-def _what_broke(site: _Site, exc: Exception) -> str:
+def _what_broke(site: Site, exc: Exception) -> str:
+    if isinstance(exc, BadAnswer):
+        return str(exc)
     if site.silent:
         return "its host sent no answer"
-    if isinstance(exc, h11.RemoteProtocolError):
-        return "its answer is not HTTP"
     return "its host broke the connection off"
 
 
@@ -332,10 +236,3 @@ def _absolute(target: str) -> tuple[str, int, bytes]:
     host, port = _authority(match[1])
     path = match[2] or "/"
     return host, port, (path if path[0] == "/" else f"/{path}").encode()
-
-
-def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """What is passed on: all but the headers of one connection, and `Host`, which is set anew."""
-    named = b",".join(value for name, value in headers if name == b"connection")
-    dropped = _HOP_BY_HOP | {name.strip().lower() for name in named.split(b",")} | {b"host"}
-    return [(name, value) for name, value in headers if name not in dropped]

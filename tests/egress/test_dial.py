@@ -8,8 +8,9 @@ from ipaddress import ip_address
 import pytest
 
 from farm.egress.addresses import Address
-from farm.egress.dial import Failed, dial, resolve
+from farm.egress.dial import Failed, dial
 from farm.egress.policy import NOT_PUBLIC, Names, Policy, Refused
+from farm.egress.resolver import Resolver
 
 LOOPBACK = Policy(allow=Names.parse(["127.0.0.0/8"]))
 
@@ -30,6 +31,15 @@ def peer_of(
             writer.close()
 
     return asyncio.run(connect())
+
+
+async def dial_by_name(policy: Policy, host: str, port: int) -> None:
+    """With the farm's own resolver."""
+    resolver = Resolver()
+    try:
+        await dial(policy, host, port, resolver.resolve)
+    finally:
+        resolver.close()
 
 
 def test_a_resolver_that_changes_its_answer_is_asked_once_and_taken_at_its_word() -> None:
@@ -64,12 +74,12 @@ def test_the_next_address_is_tried_where_one_does_not_answer() -> None:
 
 def test_a_host_that_nobody_knows_has_failed() -> None:
     with pytest.raises(Failed, match="not known"):
-        asyncio.run(dial(LOOPBACK, "no-such-host.invalid", 80))
+        asyncio.run(dial_by_name(LOOPBACK, "no-such-host.invalid", 80))
 
 
 def test_a_port_that_nobody_listens_on_has_failed() -> None:
     with pytest.raises(Failed, match="refused the connection"):
-        asyncio.run(dial(LOOPBACK, "127.0.0.1", 1025))
+        asyncio.run(dial_by_name(LOOPBACK, "127.0.0.1", 1025))
 
 
 @pytest.mark.parametrize(
@@ -78,14 +88,10 @@ def test_a_port_that_nobody_listens_on_has_failed() -> None:
 )
 def test_every_notation_of_this_machine_is_refused(host: str) -> None:
     with pytest.raises(Refused, match=NOT_PUBLIC):
-        asyncio.run(dial(Policy(), host, 8080))
+        asyncio.run(dial_by_name(Policy(), host, 8080))
 
 
 @pytest.mark.parametrize("host", ["fe80::1%lo", "fe80::1%1", "::1%lo", "2606:4700::1%lo"])
 def test_an_address_with_a_zone_is_not_dialled(host: str) -> None:
     with pytest.raises((Refused, Failed)):
-        asyncio.run(dial(Policy(), host, 8080))
-
-
-def test_numbers_are_resolved_to_the_address_that_they_are() -> None:
-    assert asyncio.run(resolve("2130706433")) == [ip_address("127.0.0.1")]
+        asyncio.run(dial_by_name(Policy(), host, 8080))

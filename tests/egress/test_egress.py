@@ -129,6 +129,14 @@ def test_it_does_not_outlive_the_farm() -> None:
     running.close()
 
 
+def test_the_process_that_looks_names_up_does_not_outlive_it(proxy: Egress, site: Site) -> None:
+    host = site.url.replace("127.0.0.1", "localhost")
+    assert get(proxy.open(), host).status_code == 200
+    (resolver,) = psutil.Process(proxy.pid).children()
+    psutil.Process(proxy.pid).kill()
+    wait_until(lambda: not resolver.is_running() or resolver.status() == psutil.STATUS_ZOMBIE)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_it_runs_as_the_browsers_user_and_answers_no_other(site: Site) -> None:
     running = Egress(Policy(allow=Names.parse([SITES])), "nobody", 64, 1_000_000)

@@ -4,12 +4,17 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from ipaddress import ip_address
 
 import pytest
 
+from farm.egress.addresses import Address
+from farm.egress.answers import TOO_MANY_INFORMATIONAL
+from farm.egress.dial import Resolve
 from farm.egress.policy import NOT_PUBLIC, Names, Policy
 from farm.egress.proxy import TOO_MUCH, Note, Proxy, Rules
+from farm.egress.turns import Turns
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -47,6 +52,10 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     writer.close()
 
 
+async def numbers_only(host: str) -> list[Address]:
+    return [ip_address(host)]
+
+
 @asynccontextmanager
 async def way(
     handler: Handler = echo,
@@ -54,6 +63,8 @@ async def way(
     uid: int | None = None,
     max_connections: int = 64,
     max_bytes: int = 1_000_000,
+    turns: Turns | None = None,
+    resolve: Resolve = numbers_only,
 ) -> AsyncIterator[Way]:
     notes: list[Note] = []
 
@@ -62,7 +73,7 @@ async def way(
 
     policy = Policy(allow=Names.parse(allow.split()))
     rules = Rules(policy, os.geteuid() if uid is None else uid, max_connections, max_bytes)
-    proxy = Proxy(rules, note)
+    proxy = Proxy(rules, note, turns or Turns(), resolve)
     listening = socket.create_server(("127.0.0.1", 0))
     site = await asyncio.start_server(handler, "127.0.0.1", 0)
     await proxy.serve(listening)
@@ -226,3 +237,258 @@ async def test_what_no_browser_sends_is_not_answered(request_: str) -> None:
         assert await reader.read() in (b"", b"reset")
         writer.close()
     assert to.notes == []
+
+
+def answering(*answers: bytes, connections: list[int]) -> Handler:
+    """A site that sends these, one a request, and counts who connects; it never closes first."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(0)
+        try:
+            for raw in answers:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(raw)
+            await reader.read()
+        except (OSError, EOFError):
+            pass
+        finally:
+            writer.close()
+
+    return answer
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        OK + b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged",
+        OK.replace(b"OK\r\n", b"OK\r\nTransfer-Encoding: identity\r\n"),
+        OK.replace(b"OK\r\n", b"OK\r\nX-A : b\r\n"),
+        OK.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n"),
+        b"\r\n" + OK,
+        OK.replace(b"1.1", b"1.0"),
+    ],
+)
+async def test_where_framing_is_in_doubt_the_browser_gets_one_answer_and_the_end(
+    raw: bytes,
+) -> None:
+    async with way(answering(raw, connections=[])) as to:
+        answer = await to.ask(get(f"http://{to.site}/"))
+    assert answer.endswith(b"\r\n\r\nok")
+    assert b"forged" not in answer
+
+
+async def test_what_a_site_sends_unasked_is_no_answer_to_the_next_request() -> None:
+    connections: list[int] = []
+    first_is_read, forged = asyncio.Event(), asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(0)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await writer.drain()
+        if len(connections) == 1:
+            await first_is_read.wait()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
+            forged.set()
+        await reader.read()
+        writer.close()
+
+    async with way(answer) as to:
+        reader, writer = await to.send(get(f"http://{to.site}/"))
+        await reader.readuntil(b"ok")
+        first_is_read.set()
+        await forged.wait()
+        writer.write(get(f"http://{to.site}/").encode())
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        assert await reader.readexactly(2) == b"ok"
+        assert len(connections) == 2
+        writer.close()
+
+
+async def test_a_body_that_is_cut_short_arrives_as_far_as_it_came() -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\narrived")
+        await writer.drain()
+        writer.close()
+
+    async with way(cut) as to:
+        assert (await to.ask(get(f"http://{to.site}/"))).endswith(b": 99\r\n\r\narrived")
+    assert to.notes == []
+
+
+async def test_a_body_of_unknown_length_is_sent_on_in_chunks() -> None:
+    async def upload(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"transfer-encoding: chunked" in head.lower()
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + await reader.readuntil(b"0\r\n\r\n"))
+        await writer.drain()
+        writer.close()
+
+    async with way(upload) as to:
+        head = f"POST http://{to.site}/ HTTP/1.1\r\nConnection: close\r\nHost: x\r\n"
+        body = "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+        assert b"5\r\nhello\r\n0\r\n\r\n" in await to.ask(head + body)
+
+
+HINT = b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 20_000 + b"\r\nContent-Length: 0\r\n\r\n",
+        HINT.replace(b"<x>", b"a" * 20_000) + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=["headers", "informational answers"],
+)
+async def test_all_that_a_site_sends_is_counted(raw: bytes) -> None:
+    async with way(answering(*[raw] * 10, connections=[]), max_bytes=100_000) as to:
+        reader, writer = await to.send("")
+        answers = 0
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            for _ in range(10):
+                writer.write(get(f"http://{to.site}/").encode())
+                await reader.readuntil(b"\r\n\r\n")
+                answers += 1
+        writer.close()
+    assert answers in (4, 5)
+    assert to.notes == [Note(True, "127.0.0.1", TOO_MUCH)]
+
+
+async def test_the_framing_of_a_body_is_counted() -> None:
+    chunks = (b"1;" + b"x" * 999 + b"\r\na\r\n") * 200
+    raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+    async with way(answering(raw, connections=[]), max_bytes=100_000) as to:
+        assert not (await to.ask(get(f"http://{to.site}/"))).endswith(b"0\r\n\r\n")
+    assert to.notes == [Note(True, "127.0.0.1", TOO_MUCH)]
+
+
+async def test_what_a_page_sends_is_counted_with_its_heads() -> None:
+    async with way(max_bytes=100_000) as to:
+        request = get(f"http://{to.site}/", "Connection: close", "X: " + "a" * 30_000)
+        # The site sends the head back.
+        assert (await to.ask(request)).startswith(b"HTTP/1.1 200")
+        assert b"HTTP/1.1 200" not in await to.ask(request)
+    assert to.notes == [Note(True, "127.0.0.1", TOO_MUCH)]
+
+
+async def test_a_tunnel_is_counted_both_ways() -> None:
+    async with way(max_bytes=100_000) as to:
+        reader, writer = await to.send(f"CONNECT {to.site} HTTP/1.1\r\nHost: {to.site}\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"a" * 60_000 + b"\r\n\r\n")
+        with suppress(ConnectionError):
+            assert len(await reader.read()) < 60_000
+        writer.close()
+    assert to.notes == [Note(True, "127.0.0.1", TOO_MUCH)]
+
+
+async def test_informational_answers_without_an_end_are_refused() -> None:
+    async def hints(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while True:
+                writer.write(HINT)
+                await writer.drain()
+        writer.close()
+
+    async with way(hints) as to:
+        assert await to.ask(get(f"http://{to.site}/")) == b""
+    assert to.notes == [Note(False, "127.0.0.1", TOO_MANY_INFORMATIONAL)]
+
+
+async def test_more_headers_than_a_browser_sends_are_not_read() -> None:
+    async with way() as to:
+        request = get(f"http://{to.site}/", *[f"a{n}: b" for n in range(5000)])
+        assert await to.ask(request) in (b"", b"reset")
+    assert to.notes == []
+
+
+class Recorded(Turns):
+    """Who asked for a turn, and who had one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log: list[tuple[str, object]] = []
+
+    async def take(self, render: object) -> None:
+        self.log.append(("asked", render))
+        await super().take(render)
+        self.log.append(("had", render))
+
+
+async def test_a_flood_of_many_connections_has_one_turn_for_one_of_another_render() -> None:
+    begun = asyncio.Semaphore(0)
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        begun.release()
+        with suppress(OSError):
+            while True:
+                writer.write(b"1\r\na\r\n" * 5000)
+                await writer.drain()
+        writer.close()
+
+    async def swallow(reader: asyncio.StreamReader) -> None:
+        with suppress(OSError):
+            while await reader.read(1_000_000):
+                pass
+
+    turns = Recorded()
+    async with (
+        way(flood, max_bytes=10**12, turns=turns) as bad,
+        way(max_bytes=10**12, turns=turns) as good,
+    ):
+        floods = [await bad.send(get(f"http://{bad.site}/")) for _ in range(30)]
+        swallowing = [asyncio.create_task(swallow(reader)) for reader, _ in floods]
+        for _ in floods:
+            await begun.acquire()
+        for _ in range(5):
+            assert (await good.ask(get(f"http://{good.site}/", "Connection: close"))).startswith(
+                b"HTTP/1.1 200"
+            )
+        for task in swallowing:
+            task.cancel()
+        for _, writer in floods:
+            writer.close()
+    waits = waits_of(good.proxy, turns.log)
+    assert len(waits) >= 10
+    assert max(waits) <= 2
+
+
+def waits_of(render: object, log: list[tuple[str, object]]) -> list[int]:
+    """How many turns others had, each time that the render waited for its own."""
+    waits: list[int] = []
+    others = 0
+    for what, who in log:
+        if who is not render:
+            others += what == "had"
+        elif what == "asked":
+            others = 0
+        else:
+            waits.append(others)
+    return waits
+
+
+async def test_a_look_up_ends_with_its_render() -> None:
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def hang(host: str) -> list[Address]:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return []
+
+    async with way(resolve=hang) as to:
+        _, writer = await to.send(get("http://hangs.example/"))
+        await asked.wait()
+        to.proxy.close()
+        async with asyncio.timeout(30):
+            await ended.wait()
+        writer.close()

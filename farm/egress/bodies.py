@@ -1,0 +1,129 @@
+"""The body of a site's answer, by what tells its end; written with a length, or in chunks.
+
+A chunk is what Chromium takes for one (net/http/http_chunked_decoder.cc).
+"""
+
+import re
+from typing import Protocol
+
+#: As much as Chromium reads of a line before a chunk.
+_MAX_LINE_BYTES = 16_384
+_SIZE = re.compile(rb"0*([0-9A-Fa-f]{1,15}) *(?:;.*)?", re.DOTALL)
+_STRICT_SIZE = re.compile(rb"[0-9A-Fa-f]+\r")
+#: From the end of a chunk's data to the beginning of the next one's.
+_NEXT_CHUNK = re.compile(rb"\r\n([1-9A-Fa-f][0-9A-Fa-f]{0,14})\r\n")
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+class Body(Protocol):
+    """How a body is framed. `is_strict`: as the standard has it, and with nothing behind it."""
+
+    done: bool
+    is_strict: bool
+
+    def feed(self, data: bytes) -> bytes:
+        """What to send to the browser for it."""
+
+    def end(self) -> bytes:
+        """What to send when the site's connection ends before the body."""
+
+
+class Sized:
+    def __init__(self, length: int) -> None:
+        self._left = length
+        self.done = length == 0
+        self.is_strict = True
+
+    def feed(self, data: bytes) -> bytes:
+        self.is_strict = len(data) <= self._left
+        data = data[: self._left]
+        self._left -= len(data)
+        self.done = self._left == 0
+        return data
+
+    def end(self) -> bytes:
+        return b""
+
+
+class UntilEnd:
+    """The browser gets it in chunks: so it knows an end from a connection that broke off."""
+
+    done = False
+    is_strict = False
+
+    def feed(self, data: bytes) -> bytes:
+        return chunk(data)
+
+    def end(self) -> bytes:
+        return LAST_CHUNK
+
+
+class Chunked:
+    """All chunks of one read become one."""
+
+    def __init__(self) -> None:
+        self._line = b""
+        self._left = 0
+        self._after_data = False
+        self._in_trailers = False
+        self._is_whole = False
+        self.done = False
+        self.is_strict = True
+
+    def feed(self, data: bytes) -> bytes:
+        pieces: list[bytes] = []
+        at, size = 0, len(data)
+        while at < size and not self.done:
+            if self._left:
+                piece = data[at : at + self._left]
+                pieces.append(piece)
+                at += len(piece)
+                self._left -= len(piece)
+                self._after_data = self._left == 0
+                continue
+            # Short cut: sites may send millions of chunks.
+            if self._after_data and not self._line and (next_ := _NEXT_CHUNK.match(data, at)):
+                self._left = int(next_[1], 16)
+                at = next_.end()
+                continue
+            line_end = data.find(b"\n", at) + 1
+            self._line += data[at : line_end or size]
+            at = line_end or size
+            if line_end:
+                line, self._line = self._line[:-1], b""
+                self._take(line)
+            elif len(self._line) > _MAX_LINE_BYTES:
+                self._break_off()
+        self.is_strict &= at == size
+        written = chunk(b"".join(pieces))
+        return written + LAST_CHUNK if self._is_whole else written
+
+    def end(self) -> bytes:
+        return b""
+
+    def _take(self, line: bytes) -> None:
+        """A line between the chunks' data."""
+        content = line.removesuffix(b"\r")
+        if self._in_trailers:
+            self.done = self._is_whole = not content
+            self.is_strict &= not content
+        elif self._after_data:
+            self._after_data = False
+            if content:
+                self._break_off()
+        elif size := _SIZE.fullmatch(content):
+            self._left = int(size[1], 16)
+            self._in_trailers = self._left == 0
+            self.is_strict &= _STRICT_SIZE.fullmatch(line) is not None
+        else:
+            self._break_off()
+
+    def _break_off(self) -> None:
+        """The browser gets no last chunk, and so knows that the body is not whole."""
+        self.done = True
+        self.is_strict = False
+
+
+def chunk(data: bytes) -> bytes:
+    """Nothing for no data: an empty chunk would be the last."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""

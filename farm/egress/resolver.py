@@ -1,0 +1,192 @@
+"""Names looked up in a process apart, since the C library's look-ups cannot be called off.
+
+The C library knows what the machine's names are (`/etc/hosts`, `nsswitch.conf`, its modules); a
+resolver that can be called off, such as c-ares, knows DNS. But a look-up that hangs holds a thread,
+whether or not its render still is there. So the threads are another process's: when it has too many
+that nobody waits for any more, it is killed, and what is still waited for is asked again.
+"""
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import ip_address
+
+from farm.egress.addresses import Address, plain
+
+#: Look-ups of renders that have ended, before the process is given up.
+_MAX_ABANDONED = 512
+
+LookUp = Callable[[bytes], list[str]]
+
+
+class Unknown(Exception):
+    """The name has no address, or none can be found now."""
+
+
+def look_up(name: bytes) -> list[str]:
+    """The addresses of a name, by the C library. Raises `OSError` or `ValueError`; blocks."""
+    # As bytes: Python would put a text through its own, older IDNA.
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in found]
+
+
+class Resolver:
+    """Looks names up, for as long as its loop runs."""
+
+    def __init__(self, look_up: LookUp = look_up, max_abandoned: int = _MAX_ABANDONED) -> None:
+        self._look_up = look_up
+        self._max_abandoned = max_abandoned
+        self._numbers = itertools.count(1)
+        self._wanted: dict[int, tuple[bytes, asyncio.Future[list[str]]]] = {}
+        self._abandoned: set[int] = set()
+        self._process: _Process | None = None
+
+    async def resolve(self, host: str) -> list[Address]:
+        """Every address of a name; of an address, however it is written, that one.
+
+        Raises `Unknown`.
+        """
+        with suppress(ValueError):
+            return [plain(ip_address(host))]
+        try:
+            addresses = await self._ask(host.encode("ascii"))
+            # A zone (`fe80::1%2`) is in the address, where `is_public` sees it.
+            return list(dict.fromkeys(plain(ip_address(address)) for address in addresses))
+        except (OSError, ValueError) as exc:
+            raise Unknown from exc
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+
+    async def _ask(self, name: bytes) -> list[str]:
+        if b"\n" in name:
+            raise ValueError
+        if self._process is None or self._process.is_dead:
+            self._start()
+        assert self._process is not None
+        number = next(self._numbers)
+        answer: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+        self._wanted[number] = name, answer
+        self._process.ask(number, name)
+        try:
+            return await answer
+        finally:
+            if self._wanted.pop(number, None) is not None:
+                self._abandon(number)
+
+    def _abandon(self, number: int) -> None:
+        self._abandoned.add(number)
+        if len(self._abandoned) > self._max_abandoned:
+            self._start()
+
+    def _start(self) -> None:
+        """Another process, which is asked for what is still wanted."""
+        if self._process is not None:
+            self._process.kill()
+        self._abandoned.clear()
+        self._process = _Process(self._look_up, self._take, self._end)
+        for number, (name, _) in self._wanted.items():
+            self._process.ask(number, name)
+
+    def _take(self, number: int, addresses: list[str] | None) -> None:
+        self._abandoned.discard(number)
+        _, answer = self._wanted.pop(number, (b"", None))
+        if answer is None or answer.done():
+            return
+        if addresses is None:
+            answer.set_exception(OSError("not known"))
+        else:
+            answer.set_result(addresses)
+
+    def _end(self, process: "_Process") -> None:
+        """A process that ended by itself took along what it was asked."""
+        if process is self._process:
+            self._abandoned.clear()
+            for number in list(self._wanted):
+                self._take(number, None)
+
+
+class _Process(asyncio.Protocol):
+    """One life of the process. Lines go there, `number name`, and come back, as JSON."""
+
+    def __init__(
+        self,
+        look_up: LookUp,
+        on_answer: Callable[[int, list[str] | None], None],
+        on_end: Callable[["_Process"], None],
+    ) -> None:
+        """Forked, not started anew: the user of this process may not be able to read Python."""
+        self._on_answer = on_answer
+        self._on_end = on_end
+        self._come = b""
+        self._unsent = b""
+        self._transport: asyncio.Transport | None = None
+        self.is_dead = False
+        ours, theirs = socket.socketpair()
+        self._pid = os.fork()
+        if self._pid == 0:
+            try:
+                _serve(theirs, look_up)
+            finally:
+                os._exit(0)
+        theirs.close()
+        ours.setblocking(False)
+        loop = asyncio.get_running_loop()
+        self._connecting = loop.create_task(loop.create_connection(lambda: self, sock=ours))
+
+    def ask(self, number: int, name: bytes) -> None:
+        line = b"%d %b\n" % (number, name)
+        if self._transport is None:
+            self._unsent += line
+        else:
+            self._transport.write(line)
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            if not self.is_dead:
+                os.kill(self._pid, signal.SIGKILL)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(self._unsent)
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._come = (self._come + data).split(b"\n")
+        for line in lines:
+            self._on_answer(*json.loads(line))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # The end of a connection is nearly the last that a process does.
+        os.waitpid(self._pid, 0)
+        self.is_dead = True
+        self._on_end(self)
+
+
+def _serve(control: socket.socket, look_up: LookUp) -> None:
+    """Look up what is asked, each name in a thread, until the other end is closed."""
+    # What its parent has open would stay open with it: renders' ports among them.
+    for number in [int(entry.name) for entry in os.scandir("/proc/self/fd")]:
+        if number > 2 and number != control.fileno():
+            with suppress(OSError):  # the listing's own is closed
+                os.close(number)
+    sending = threading.Lock()
+
+    def answer(number: int, name: bytes) -> None:
+        try:
+            addresses = look_up(name)
+        except (OSError, ValueError):
+            addresses = None
+        with sending:
+            control.sendall(json.dumps([number, addresses]).encode() + b"\n")
+
+    for line in control.makefile("rb"):
+        key, _, name = line.rstrip(b"\n").partition(b" ")
+        threading.Thread(target=answer, args=(int(key), name), daemon=True).start()

@@ -1,0 +1,36 @@
+"""Whose turn it is in the proxy's only thread."""
+
+import asyncio
+from collections import deque
+
+
+class Turns:
+    """One piece of work for each render, round after round, however many connections it has."""
+
+    def __init__(self) -> None:
+        #: Who waits, by render; the first render has the next turn.
+        self._lines: dict[object, deque[asyncio.Future[None]]] = {}
+
+    async def take(self, render: object) -> None:
+        """Wait for the render's turn: what it does up to its next wait is one piece."""
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        if not self._lines:
+            loop.call_soon(self._give)
+        self._lines.setdefault(render, deque()).append(turn)
+        await turn
+
+    def _give(self) -> None:
+        given = False
+        while self._lines and not given:
+            render = next(iter(self._lines))
+            line = self._lines.pop(render)
+            turn = line.popleft()
+            if line:
+                self._lines[render] = line
+            if not turn.done():  # else its connection is gone
+                turn.set_result(None)
+                given = True
+        if self._lines:
+            # What arrived meanwhile is seen before the next turn.
+            asyncio.get_running_loop().call_soon(self._give)
