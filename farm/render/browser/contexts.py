@@ -25,6 +25,17 @@ log = structlog.get_logger()
 #: The viewport of the contract's defaults, and so of the spares.
 _VIEWPORT = (1280, 720)
 
+#: What generic families mean: the headless shell, which has no preferences, takes another font for
+#: `monospace` than Playwright and Chromium itself on Linux. See docs/fidelity.md.
+_FONT_FAMILIES = {
+    "standard": "Times New Roman",
+    "serif": "Times New Roman",
+    "sansSerif": "Arial",
+    "fixed": "Monospace",
+    "cursive": "Comic Sans MS",
+    "fantasy": "Impact",
+}
+
 
 class ScriptFailed(PlaywrightError):
     """A function of the farm's threw; the message is its exception's."""
@@ -65,6 +76,7 @@ class Page:
             #: Also of its main frame.
             self._target: str = target["targetId"]
             self._session = browser.attach(self._target)
+            self.send("Page.setFontFamilies", {"fontFamilies": _FONT_FAMILIES})
             if not browser.is_shell:
                 self._tame()
             self.enter_world()
@@ -89,6 +101,10 @@ class Page:
         self._session.sleep(milliseconds / 1000)
 
     def resize(self, width: int, height: int) -> None:
+        # The window too: scripts read its `outerWidth` and `outerHeight`.
+        window = self.send("Browser.getWindowForTarget")["windowId"]
+        bounds = {"width": width, "height": height}
+        self.send("Browser.setWindowBounds", {"windowId": window, "bounds": bounds})
         self.send(
             "Emulation.setDeviceMetricsOverride",
             {
@@ -102,10 +118,14 @@ class Page:
         )
 
     def _tame(self) -> None:
-        """What the headless shell needs not be told: dialogs are dismissed, downloads refused."""
+        """What the headless shell needs not be told.
+
+        Dialogs are dismissed, downloads refused, and the page has the focus whatever others do.
+        """
         self.send("Page.enable")  # says when there is a dialog, which is then dismissed
         refusal = {"behavior": "deny", "browserContextId": self._context}
         self._browser.send("Browser.setDownloadBehavior", refusal)
+        self.send("Emulation.setFocusEmulationEnabled", {"enabled": True})
         self.resize(*_VIEWPORT)
 
     def enter_world(self) -> None:
