@@ -20,6 +20,7 @@ from farm.render.browser.chromium import find_chromium
 from farm.settings import Settings
 from tests.conftest import request_for
 from tests.support.images import opened
+from tests.support.site import running_site
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.html"))
 
@@ -32,6 +33,16 @@ VIEWPORT_PAGES = [
     "gradients",
     "fixed-and-sticky",
     "what-media-queries-see",
+]
+
+#: Pages that depend on what is kept of a page's settings when a URL is loaded in another process.
+#: (`outerWidth` is not: a script that runs at once may read 0, in Playwright too.)
+URL_PAGES = [
+    "generic-families",
+    "focus-rings",
+    "form-with-focused-input",
+    "frames-of-many-kinds",
+    "frames-in-a-dark-page",
 ]
 
 
@@ -57,10 +68,15 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def shown(browser: Browser, html: str, width: int = 1280, height: int = 720) -> Iterator[Page]:
-    """A page of Playwright's that has settled."""
+def shown(
+    browser: Browser, html: str, width: int = 1280, height: int = 720, url: str | None = None
+) -> Iterator[Page]:
+    """A page of Playwright's that has settled; from the URL, if there is one."""
     page = browser.new_context(viewport={"width": width, "height": height}).new_page()
-    page.set_content(html)
+    if url is None:
+        page.set_content(html)
+    else:
+        page.goto(url)
     page.evaluate("document.fonts.ready")
     page.evaluate("Promise.all([...document.images].map(i => i.decode().catch(() => {})))")
     page.evaluate("new Promise(requestAnimationFrame)")  # when `autofocus` is heeded
@@ -153,6 +169,20 @@ def test_other_viewports_match_too(
     with shown(browser, html, *size) as page:
         expected = opened(page.screenshot())
     actual = rendered(engine, html, "png", width=size[0], height=size[1])
+    assert_same(opened(actual), expected, tmp_path)
+
+
+@pytest.mark.parametrize("stem", URL_PAGES)
+def test_pages_of_urls_match_too(
+    engine: Engine, browser: Browser, stem: str, tmp_path: Path
+) -> None:
+    (path,) = [path for path in CORPUS if path.stem == stem]
+    html = path.read_text()
+    with running_site("127.0.0.2", {"/page": html}) as site:
+        url = f"{site.url}/page"
+        with shown(browser, html, url=url) as page:
+            expected = opened(page.screenshot())
+        actual = engine.render(request_for(engine, url=url, format="png")).data
     assert_same(opened(actual), expected, tmp_path)
 
 
