@@ -20,6 +20,13 @@ _FONT_FAMILIES = {
     "cursive": "Comic Sans MS",
     "fantasy": "Impact",
 }
+#: Chromium's defaults. Without them a frame in a dark element is dark; see docs/fidelity.md.
+_MEDIA_FEATURES = [
+    {"name": "prefers-color-scheme", "value": "light"},
+    {"name": "prefers-reduced-motion", "value": "no-preference"},
+    {"name": "forced-colors", "value": "none"},
+    {"name": "prefers-contrast", "value": "no-preference"},
+]
 #: What a page may have of what the farm must answer: frames of other processes and workers, and
 #: dialogs that are dismissed at once. More of these would take the browser's thread.
 _MAX_CHILDREN = 200
@@ -137,17 +144,23 @@ class Page:
         """What the page is told before anything is loaded; nothing waits for the answers."""
         post = self.session.post
         post("Page.enable")
+        self._draw_as_playwright(self.session)
+        # Scripts that run while a URL is loaded find that their page has the focus.
+        post("Emulation.setFocusEmulationEnabled", {"enabled": True})
         self.session.on("Page.javascriptDialogOpening", self._dismiss_dialog)
-        post("Page.setFontFamilies", {"fontFamilies": _FONT_FAMILIES})
         # No body is kept for a debugger that might ask for it.
         post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
         self._follow_children(self.session)
-        # The shell refuses downloads by itself, and its pages have the focus.
+        # The shell refuses downloads by itself.
         if not is_shell:
             refusal = {"behavior": "deny", "browserContextId": self._context}
             self._browser.post("Browser.setDownloadBehavior", refusal)
-            post("Emulation.setFocusEmulationEnabled", {"enabled": True})
             self.resize(*VIEWPORT)
+
+    @staticmethod
+    def _draw_as_playwright(session: Session) -> None:
+        session.post("Page.setFontFamilies", {"fontFamilies": _FONT_FAMILIES})
+        session.post("Emulation.setEmulatedMedia", {"media": "", "features": _MEDIA_FEATURES})
 
     def _dismiss_dialog(self, _: Params) -> None:
         self._dialogs += 1
@@ -179,6 +192,7 @@ class Page:
                 self._follow_children(child)
             if params["targetInfo"]["type"] == "iframe":
                 child.post("Page.enable")
+                self._draw_as_playwright(child)
             child.post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
             child.post("Runtime.runIfWaitingForDebugger")
         self.on_child(params["targetInfo"]["type"])
