@@ -1,0 +1,129 @@
+"""Frames that come late, of this site and of others, and what is loaded in them."""
+
+from urllib.parse import quote
+
+from tests.field.case import BOX, GOLD_DOC, Case, as_html, both, by_url, doc, done, frame, printed
+from tests.field.outcome import shows
+
+_GOLD = shows("lime", "gold")
+_FETCH = (
+    "<!doctype html><body style='margin:0;background:blue'><script>fetch('$site/json?s=0.4')"
+    ".then(() => document.body.style.background = 'gold')</script>"
+)
+_INSIDE = "<!doctype html><body style='margin:0'>"
+
+
+def _added_on_load(url: str) -> str:
+    return done(
+        "<script>onload = () => { const f = document.createElement('iframe');"
+        f"f.style.cssText = '{BOX}'; f.src = '{url}'; document.body.append(f) }}</script>"
+    )
+
+
+def _by_sites(name: str, html: str) -> list[Case]:
+    """By its URL and as HTML, and with `$frame` as this site and as another."""
+    return [
+        *both(name, html.replace("$frame", "$site"), _GOLD),
+        *both(f"{name}-of-other-site", html.replace("$frame", "$other"), _GOLD),
+    ]
+
+
+CASES = [
+    *_by_sites("frame", done(frame(doc(GOLD_DOC, "$frame", 0.3)))),
+    *_by_sites("frame-on-load", _added_on_load(doc(GOLD_DOC, "$frame", 0.4))),
+    *_by_sites("frame-fetches", done(frame(doc(_FETCH, "$frame")))),
+    *_by_sites("frame-on-load-fetches", _added_on_load(doc(_FETCH, "$frame", 0.2))),
+    *_by_sites(
+        "frame-in-frame",
+        done(
+            frame(
+                doc(
+                    _INSIDE + frame(doc(_INSIDE + frame(doc(_FETCH, "$third")), "$other", 0.2)),
+                    "$frame",
+                )
+            )
+        ),
+    ),
+    *_by_sites(
+        "frame-moves",
+        done(frame(doc(f"<script>location = '{doc(GOLD_DOC, '$frame', 0.3)}'</script>", "$frame"))),
+    ),
+    *_by_sites(
+        "frame-moves-to-third-site",
+        done(frame(doc(f"<script>location = '{doc(GOLD_DOC, '$third', 0.3)}'</script>", "$frame"))),
+    ),
+    *_by_sites(
+        "frame-moves-by-meta",
+        done(
+            frame(
+                doc(
+                    f'<meta http-equiv=refresh content="0;url={doc(GOLD_DOC, "$frame")}">', "$frame"
+                )
+            )
+        ),
+    ),
+    *both("frame-by-srcdoc", done(f'<iframe style="{BOX}" srcdoc="{_FETCH}"></iframe>'), _GOLD),
+    *both(
+        "frame-by-blob",
+        done(
+            "<script>onload = () => { const f = document.createElement('iframe');"
+            f"f.style.cssText = '{BOX}'; f.src = URL.createObjectURL(new Blob([decodeURIComponent("
+            f"'{quote(_FETCH, safe='$')}')], {{ type: 'text/html' }}));"
+            "document.body.append(f) }</script>"
+        ),
+        _GOLD,
+    ),
+    *both("frame-by-data", done(frame("data:text/html," + quote(_FETCH, safe="$"))), _GOLD),
+    *both(
+        "frame-that-is-written",
+        done(
+            f"<iframe id=f style='{BOX}'></iframe><script>const d = f.contentDocument; d.open();"
+            "d.write(\"<body style='background:gold'>\"); d.close()</script>"
+        ),
+        _GOLD,
+    ),
+    *both(
+        "frame-that-is-written-and-not-closed",
+        done(
+            f"<iframe id=f style='{BOX}'></iframe><script>onload = () => {{ const d = f.contentDocument;"
+            "d.open(); d.write(\"<body style='background:gold'>\") }</script>"
+        ),
+        _GOLD,
+        note="`load` has fired before",
+    ),
+    *both(
+        "frame-that-is-opened-while-parsing",
+        done(
+            f"<iframe id=f style='{BOX}'></iframe><script>const d = f.contentDocument;"
+            "d.open(); d.write(\"<body style='background:gold'>\")</script>"
+        ),
+        _GOLD,
+        note="never closed",
+    ),
+    *both("frame-that-is-refused", done(frame("$dead/")), shows("lime")),
+    *both("frame-that-is-nothing", done(frame("$site/nothing")), shows("lime")),
+    *both("frame-that-is-a-download", done(frame("$site/download")), shows("lime")),
+    *both("frame-of-a-mail-address", done(frame("mailto:a@example.com")), shows("lime")),
+    *both(
+        "frame-that-goes",
+        done(
+            frame(doc(GOLD_DOC, "$other"), "id=f")
+            + "<script>onload = () => { f.src = '"
+            + doc(GOLD_DOC, "$third", 0.4)
+            + "';"
+            "setTimeout(() => f.remove(), 100) }</script>"
+        ),
+        shows("lime"),
+        note="it is removed while it loads",
+    ),
+    *both(
+        "frame-moves-the-page",
+        done(frame(doc(f"<script>top.location = '{doc(GOLD_DOC, '$site', 0.2)}'</script>"))),
+        shows("gold"),
+        note="as HTML it is another origin's, and may not",
+    )[:1],
+    printed(
+        by_url("frame-on-load-of-other-site", _added_on_load(doc(GOLD_DOC, "$other", 0.4)), _GOLD)
+    ),
+    printed(as_html("frame-fetches", done(frame(doc(_FETCH, "$site"))), _GOLD)),
+]
