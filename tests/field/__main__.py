@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
+from functools import partial
 
 from farm.render import Engine
 from farm.settings import Settings
@@ -14,7 +15,7 @@ from tests.field.asking import ask_engine, ask_playwright, running_playwright
 from tests.field.case import Case
 from tests.field.cases import CASES, PAGES
 from tests.field.outcome import Outcome
-from tests.field.site import Site, running_field_site
+from tests.field.site import running_field_site
 from tests.support.site import SITES
 
 Outcomes = dict[str, list[Outcome]]
@@ -48,11 +49,12 @@ def run_engine(cases: list[Case], runs: int, at_once: int, deadline_s: float) ->
 def run_playwright(cases: list[Case], runs: int) -> Outcomes:
     """One after another: Playwright's synchronous API has one thread."""
 
-    def ask(case: Case, site: Site) -> Callable[[], Outcome]:
-        return lambda: ask_playwright(browser, site, case)
-
     with running_field_site(PAGES) as site, running_playwright() as browser:
-        return _gathered((case.name, ask(case, site)) for _ in range(runs) for case in cases)
+        return _gathered(
+            (case.name, partial(ask_playwright, browser, site, case))
+            for _ in range(runs)
+            for case in cases
+        )
 
 
 def _gathered(asked: Iterator[tuple[str, Callable[[], Outcome]]]) -> Outcomes:

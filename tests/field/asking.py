@@ -77,9 +77,11 @@ def _captured(page: Page, format_: str) -> bytes:
         return page.pdf(print_background=True, prefer_css_page_size=True, format="A4")
     with suppress(PlaywrightTimeout):
         return page.screenshot(timeout=3_000)
-    # Playwright's own waits for fonts and for a navigation that is under way, however long. A page
-    # that draws no frame has no picture, and the command would never be answered.
+    # Playwright's own waits for fonts, and for a navigation that is under way, however long. While
+    # one is, the browser holds back what scripts are to do; and a page that draws no frame is never
+    # captured.
     session = page.context.new_cdp_session(page)
+    session.send("Page.stopLoading")
     frame = {"expression": _A_FRAME, "awaitPromise": True, "returnByValue": True}
     if not session.send("Runtime.evaluate", frame)["result"].get("value"):
         raise PlaywrightTimeout("no frame is drawn")

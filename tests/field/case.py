@@ -10,7 +10,12 @@ LIME = shows("lime")
 #: The colour of a page that has not yet what it waits for.
 _WAITING = "<!doctype html><body style='margin:0;background:red'>"
 _DONE = "<!doctype html><body style='margin:0;background:lime'>"
-_GREEN = "const green = () => { document.body.style.background = 'lime' };"
+#: For the scripts of pages.
+HELPERS = (
+    "const green = () => { document.body.style.background = 'lime' };"
+    "const made = (tag, more) => Object.assign(document.createElement(tag), more);"
+    "const add = (tag, more) => document.body.appendChild(made(tag, more));"
+)
 #: Of what a page puts into its upper left corner.
 BOX = "position:absolute;left:0;top:0;width:200px;height:200px;border:0"
 
@@ -84,9 +89,14 @@ def done(body: str) -> str:
     return _DONE + body
 
 
-def waiting_for(script: str) -> str:
-    """A red page whose script calls `green()`."""
-    return waiting(f"<script>{_GREEN}{script}</script>")
+def waiting_for(code: str) -> str:
+    """A red page whose script calls `green()`; `add` and `made` make elements."""
+    return waiting(f"<script>{HELPERS}{code}</script>")
+
+
+def done_with(code: str) -> str:
+    """A green page with the same script."""
+    return done(f"<script>{HELPERS}{code}</script>")
 
 
 def doc(html: str, origin: str = "$site", delay_s: float = 0, route: str = "doc") -> str:

@@ -1,10 +1,40 @@
 """All cases, by their names."""
 
 from tests.field.case import Case
-from tests.field.kinds import documents, endless, fetched, framed, lazy, moving, own, public
+from tests.field.kinds import (
+    answers,
+    documents,
+    fetched,
+    framed,
+    lazy,
+    moving,
+    never,
+    opened,
+    own,
+    public,
+    staying,
+    streaming,
+    styled,
+    unending,
+)
 from tests.field.site import Page
 
-_KINDS = (public, fetched, framed, lazy, endless, documents, moving, own)
+_KINDS = (
+    public,
+    fetched,
+    styled,
+    framed,
+    lazy,
+    streaming,
+    never,
+    opened,
+    answers,
+    documents,
+    moving,
+    unending,
+    staying,
+    own,
+)
 
 CASES: dict[str, Case] = {case.name: case for kind in _KINDS for case in kind.CASES}
 

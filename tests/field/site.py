@@ -190,7 +190,7 @@ class _Exchange:
 
     async def worker(self) -> bool:
         """A service worker that answers navigations with a page of its own."""
-        page = "new Response(`<body style='background:lime'>`, {headers: {'Content-Type': 'text/html'}})"
+        page = "new Response('<body bgcolor=lime>', { headers: { 'Content-Type': 'text/html' } })"
         code = f"onfetch = (e) => {{ if (e.request.mode === 'navigate') e.respondWith({page}) }}"
         return self._text("js", code)
 
@@ -299,13 +299,16 @@ def running_field_site(pages: Mapping[str, Page]) -> Iterator[Site]:
             await asyncio.start_server(site.talk, sock=each, backlog=256)
 
     def run() -> None:
+        loop.run_until_complete(serve())
         loop.run_forever()
         for task in asyncio.all_tasks(loop):
             task.cancel()
         loop.run_until_complete(asyncio.sleep(0))
         loop.close()
 
-    loop.run_until_complete(serve())
+    # Who connects before the thread has come so far waits in the sockets' own lines.
+    for each in listening:
+        each.listen(256)
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""Pages that ask for more by script or by CSS, and show it once it has come."""
+"""Pages that ask for more by script, and show it once it has come."""
 
 from tests.field.case import (
     BOX,
@@ -6,28 +6,27 @@ from tests.field.case import (
     both,
     by_url,
     done,
+    done_with,
     image,
     printed,
     script,
-    style,
     waiting,
     waiting_for,
 )
-from tests.field.outcome import Shows, shows
+from tests.field.outcome import shows
 
 _FETCH = "fetch('$site/json?s=0.4').then((r) => r.json()).then((j) => j.v === 42 && green())"
+_JSON = "fetch('$site/json?s=0.2')"
 _GOLD = shows("lime", "gold")
-_BLOCK = f'<div id=a style="{BOX};color:gold;background:blue;font:200px/1 serif">X</div>'
-#: Near the corners of the X, where no other font's has ink.
-_ALL_GOLD = Shows({spot: "gold" for spot in ((100, 10), (10, 100), (190, 100), (100, 190))})
+_IMAGE = f"add('img', {{ style: '{BOX}', src: '{image()}' }})"
+_ADDS_NEXT = script("add('script', next)", 0.2)
+_IS_42 = "then((m) => m.default === 42 && green())"
 
 SCRIPTS = [
     *both("fetch", waiting_for(_FETCH)),
     *both(
         "fetch-chain",
-        waiting_for(
-            "(async () => { for (let n = 0; n < 3; n++) await fetch('$site/json?s=0.2'); green() })()"
-        ),
+        waiting_for(f"(async () => {{ for (let n = 0; n < 3; n++) await {_JSON}; green() }})()"),
     ),
     *both("fetch-on-load", waiting_for(f"onload = () => {_FETCH}")),
     *both(
@@ -43,16 +42,17 @@ SCRIPTS = [
     *both(
         "fetch-30-at-once",
         waiting_for(
-            "Promise.all([...Array(30).keys()].map((n) => fetch('$site/json?s=0.2&n=' + n)))"
-            ".then(green)"
+            "const urls = [...Array(30).keys()].map((n) => '$site/json?s=0.2&n=' + n);"
+            "Promise.all(urls.map((url) => fetch(url))).then(green)"
         ),
     ),
     *both(
-        "fetch-late-body", waiting_for("fetch('$site/late_body').then((r) => r.json()).then(green)")
+        "fetch-late-body",
+        waiting_for("fetch('$site/late_body').then((r) => r.json()).then(green)"),
     ),
     *both(
         "fetch-refused",
-        waiting_for("fetch('$dead/').catch(() => fetch('$site/json?s=0.3')).then(green)"),
+        waiting_for(f"fetch('$dead/').catch(() => {_JSON}).then(green)"),
     ),
     *both(
         "fetch-redirected",
@@ -60,14 +60,13 @@ SCRIPTS = [
     ),
     *both(
         "fetch-preflighted",
-        waiting_for(
-            "fetch('$other/json?s=0.3', {headers: {'X-Own': '1'}}).then((r) => r.ok && green())"
-        ),
+        waiting_for("fetch('$other/json?s=0.3', { headers: { 'X-Own': '1' } }).then(green)"),
     ),
     *both(
         "xhr",
         waiting_for(
-            "const x = new XMLHttpRequest(); x.open('GET', '$site/json?s=0.4'); x.onload = green; x.send()"
+            "const x = new XMLHttpRequest(); x.onload = green;"
+            "x.open('GET', '$site/json?s=0.4'); x.send()"
         ),
     ),
     *both(
@@ -80,25 +79,16 @@ SCRIPTS = [
     *both(
         "module-awaits",
         waiting(
-            "<script type=module>await fetch('$site/json?s=0.4');"
-            "document.body.style.background = 'lime'</script>"
+            f"<script type=module>await {_JSON};document.body.style.background = 'lime'</script>"
         ),
     ),
-    *both(
-        "import", waiting_for("import('$site/module?n=0').then((m) => m.default === 42 && green())")
-    ),
-    *both(
-        "import-on-load",
-        waiting_for(
-            "onload = () => import('$site/module?n=0').then((m) => m.default === 42 && green())"
-        ),
-    ),
+    *both("import", waiting_for(f"import('$site/module?n=0').{_IS_42}")),
+    *both("import-on-load", waiting_for(f"onload = () => import('$site/module?n=0').{_IS_42}")),
     *both(
         "script-adds-scripts",
         waiting_for(
-            "const add = (src) => document.body.append(Object.assign(document.createElement('script'),"
-            f"{{ src }})); onload = () => add('{script('add(next)', 0.2)}');"
-            f"const next = '{script('green()', 0.2)}'"
+            f"const next = {{ src: '{script('green()', 0.2)}' }};"
+            f"onload = () => add('script', {{ src: '{_ADDS_NEXT}' }})"
         ),
     ),
     *both(
@@ -110,173 +100,47 @@ SCRIPTS = [
     ),
 ]
 
-STYLES = [
-    *both(
-        "style-by-script",
-        waiting(
-            "<script>onload = () => document.head.append(Object.assign(document.createElement('link'),"
-            f"{{ rel: 'stylesheet', href: '{style('body{background:lime!important}', 0.4)}' }}))</script>"
-        ),
-    ),
-    *both(
-        "style-by-preload",
-        waiting(
-            "<link rel=preload as=style onload=\"this.rel='stylesheet'\" "
-            f'href="{style("body{background:lime!important}", 0.3)}">'
-        ),
-    ),
-    *both(
-        "style-by-preload-on-load",
-        waiting(
-            "<script>onload = () => document.head.insertAdjacentHTML('beforeend', `"
-            "<link rel=preload as=style onload=\"this.rel='stylesheet'\" "
-            f'href="{style("body{background:lime!important}", 0.3)}">`)</script>'
-        ),
-    ),
-    *both(
-        "style-by-media",
-        waiting(
-            "<link rel=stylesheet media=print onload=\"this.media='all'\" "
-            f'href="{style("body{background:lime!important}", 0.4)}">'
-        ),
-    ),
-    *both(
-        "style-imports",
-        waiting(
-            "<script>onload = () => document.head.append(Object.assign(document.createElement('style'),"
-            "{ textContent: \"@import '"
-            + style(f"@import '{style('body{background:lime!important}', 0.2)}'", 0.2)
-            + "'\" }))</script>"
-        ),
-    ),
-    *both(
-        "background-by-script",
-        done(
-            f'<div id=a style="{BOX};background-color:blue"></div><script>onload = () => '
-            f"a.style.backgroundImage = 'url({image(delay_s=0.4)})'</script>"
-        ),
-        _GOLD,
-    ),
-    *both(
-        "background-by-class",
-        done(
-            f"<style>.b {{ background-image: url({image(delay_s=0.4)}) }}</style>"
-            f'<div id=a style="{BOX};background-color:blue"></div>'
-            "<script>onload = () => requestAnimationFrame(() => a.className = 'b')</script>"
-        ),
-        _GOLD,
-    ),
-    *both(
-        "background-of-before",
-        done(
-            f"<style>.b::before {{ content: ''; {BOX}; background: url({image(delay_s=0.4)}) }}</style>"
-            "<div id=a></div><script>onload = () => a.className = 'b'</script>"
-        ),
-        _GOLD,
-    ),
-]
-
-FONTS = [
-    *both(
-        "font-in-css",
-        done(
-            "<style>@font-face { font-family: Block; src: url($site/font?s=0.4) }"
-            f"#a {{ font-family: Block !important }}</style>{_BLOCK}"
-        ),
-        _ALL_GOLD,
-    ),
-    *both(
-        "font-by-script",
-        done(
-            f"{_BLOCK}<script>new FontFace('Block', 'url($site/font?s=0.4)').load().then((face) => "
-            "{ document.fonts.add(face); a.style.fontFamily = 'Block' })</script>"
-        ),
-        _ALL_GOLD,
-    ),
-    *both(
-        "font-by-script-on-load",
-        done(
-            f"{_BLOCK}<script>onload = () => {{ const face = new FontFace('Block', 'url($site/font?s=0.4)');"
-            "document.fonts.add(face); a.style.fontFamily = 'Block' }</script>"
-        ),
-        _ALL_GOLD,
-    ),
-    *both(
-        "font-by-class-on-load",
-        done(
-            "<style>@font-face { font-family: Block; src: url($site/font?s=0.4) }"
-            f".b {{ font-family: Block !important }}</style>{_BLOCK}"
-            "<script>onload = () => requestAnimationFrame(() => a.className = 'b')</script>"
-        ),
-        _ALL_GOLD,
-    ),
-    *both(
-        "font-after-fetch",
-        done(
-            "<style>@font-face { font-family: Block; src: url($site/font?s=0.3) }"
-            f".b {{ font-family: Block !important }}</style>{_BLOCK}"
-            "<script>fetch('$site/json?s=0.3').then(() => a.className = 'b')</script>"
-        ),
-        _ALL_GOLD,
-    ),
-]
-
-_ADD_IMAGE = (
-    "const add = (src) => { const i = new Image();"
-    f"i.style.cssText = '{BOX}'; i.src = src; document.body.append(i) }};"
-)
-
 IMAGES = [
-    *both(
-        "image-on-load",
-        done(f"<script>{_ADD_IMAGE} onload = () => add('{image()}')</script>"),
-        _GOLD,
-    ),
-    *both(
-        "image-after-fetch",
-        done(
-            f"<script>{_ADD_IMAGE} fetch('$site/json?s=0.3').then(() => add('{image()}'))</script>"
-        ),
-        _GOLD,
-    ),
+    *both("image-on-load", done_with(f"onload = () => {_IMAGE}"), _GOLD),
+    *both("image-after-fetch", done_with(f"{_JSON}.then(() => {_IMAGE})"), _GOLD),
     *both(
         "image-by-blob",
-        done(
-            f"<script>{_ADD_IMAGE} fetch('{image()}').then((r) => r.blob())"
-            ".then((blob) => add(URL.createObjectURL(blob)))</script>"
+        done_with(
+            f"fetch('{image()}').then((r) => r.blob()).then((blob) => "
+            f"add('img', {{ style: '{BOX}', src: URL.createObjectURL(blob) }}))"
         ),
         _GOLD,
     ),
     *both(
         "image-by-canvas",
-        done(
-            f'<canvas id=a width=200 height=200 style="{BOX}"></canvas><script>'
+        done_with(
+            f"const a = add('canvas', {{ style: '{BOX}', width: 200, height: 200 }});"
             f"fetch('{image()}').then((r) => r.blob()).then(createImageBitmap)"
-            ".then((bitmap) => a.getContext('2d').drawImage(bitmap, 0, 0, 200, 200))</script>"
+            ".then((bitmap) => a.getContext('2d').drawImage(bitmap, 0, 0, 200, 200))"
         ),
         _GOLD,
     ),
     *both(
         "image-in-svg",
         done(
-            f'<svg id=a width=200 height=200 style="{BOX}"></svg><script>onload = () => a.innerHTML = '
-            f"'<image width=200 height=200 href=\"{image()}\" />'</script>"
+            f'<svg id=a width=200 height=200 style="{BOX}"></svg><script>onload = () => '
+            f"a.innerHTML = '<image width=200 height=200 href=\"{image()}\" />'</script>"
         ),
         _GOLD,
     ),
     *both(
         "image-of-a-video",
-        done(
-            f'<video id=a style="{BOX};object-fit:fill"></video>'
-            f"<script>onload = () => a.poster = '{image()}'</script>"
+        done_with(
+            f"const a = add('video', {{ style: '{BOX};object-fit:fill' }});"
+            f"onload = () => a.poster = '{image()}'"
         ),
         _GOLD,
     ),
     *both(
         "image-by-picture",
-        done(
-            "<script>onload = () => document.body.insertAdjacentHTML('beforeend', "
-            f"`<picture><source srcset='{image()} 1x'><img style='{BOX}'></picture>`)</script>"
+        done_with(
+            "onload = () => document.body.insertAdjacentHTML('beforeend', "
+            f"`<picture><source srcset='{image()} 1x'><img style='{BOX}'></picture>`)"
         ),
         _GOLD,
     ),
@@ -289,16 +153,8 @@ IMAGES = [
 
 CASES = [
     *SCRIPTS,
-    *STYLES,
-    *FONTS,
     *IMAGES,
     printed(by_url("fetch", waiting_for(_FETCH))),
     printed(as_html("fetch", waiting_for(_FETCH))),
-    printed(
-        by_url(
-            "image-on-load",
-            done(f"<script>{_ADD_IMAGE} onload = () => add('{image()}')</script>"),
-            _GOLD,
-        )
-    ),
+    printed(by_url("image-on-load", done_with(f"onload = () => {_IMAGE}"), _GOLD)),
 ]

@@ -2,7 +2,19 @@
 
 from urllib.parse import quote
 
-from tests.field.case import BOX, GOLD_DOC, Case, as_html, both, by_url, doc, done, frame, printed
+from tests.field.case import (
+    BOX,
+    GOLD_DOC,
+    Case,
+    as_html,
+    both,
+    by_url,
+    doc,
+    done,
+    done_with,
+    frame,
+    printed,
+)
 from tests.field.outcome import shows
 
 _GOLD = shows("lime", "gold")
@@ -10,14 +22,15 @@ _FETCH = (
     "<!doctype html><body style='margin:0;background:blue'><script>fetch('$site/json?s=0.4')"
     ".then(() => document.body.style.background = 'gold')</script>"
 )
+_WRITE = (
+    f"const d = add('iframe', {{ style: '{BOX}' }}).contentDocument;"
+    "d.open(); d.write('<body bgcolor=gold>');"
+)
 _INSIDE = "<!doctype html><body style='margin:0'>"
 
 
 def _added_on_load(url: str) -> str:
-    return done(
-        "<script>onload = () => { const f = document.createElement('iframe');"
-        f"f.style.cssText = '{BOX}'; f.src = '{url}'; document.body.append(f) }}</script>"
-    )
+    return done_with(f"onload = () => add('iframe', {{ style: '{BOX}', src: '{url}' }})")
 
 
 def _by_sites(name: str, html: str) -> list[Case]:
@@ -65,63 +78,35 @@ CASES = [
     *both("frame-by-srcdoc", done(f'<iframe style="{BOX}" srcdoc="{_FETCH}"></iframe>'), _GOLD),
     *both(
         "frame-by-blob",
-        done(
-            "<script>onload = () => { const f = document.createElement('iframe');"
-            f"f.style.cssText = '{BOX}'; f.src = URL.createObjectURL(new Blob([decodeURIComponent("
-            f"'{quote(_FETCH, safe='$')}')], {{ type: 'text/html' }}));"
-            "document.body.append(f) }</script>"
+        done_with(
+            f"const html = decodeURIComponent('{quote(_FETCH, safe='$')}');"
+            "const blob = new Blob([html], { type: 'text/html' }); onload = () => "
+            f"add('iframe', {{ style: '{BOX}', src: URL.createObjectURL(blob) }})"
         ),
         _GOLD,
     ),
     *both("frame-by-data", done(frame("data:text/html," + quote(_FETCH, safe="$"))), _GOLD),
-    *both(
-        "frame-that-is-written",
-        done(
-            f"<iframe id=f style='{BOX}'></iframe><script>const d = f.contentDocument; d.open();"
-            "d.write(\"<body style='background:gold'>\"); d.close()</script>"
-        ),
-        _GOLD,
-    ),
-    *both(
-        "frame-that-is-written-and-not-closed",
-        done(
-            f"<iframe id=f style='{BOX}'></iframe><script>onload = () => {{ const d = f.contentDocument;"
-            "d.open(); d.write(\"<body style='background:gold'>\") }</script>"
-        ),
-        _GOLD,
-        note="`load` has fired before",
-    ),
-    *both(
-        "frame-that-is-opened-while-parsing",
-        done(
-            f"<iframe id=f style='{BOX}'></iframe><script>const d = f.contentDocument;"
-            "d.open(); d.write(\"<body style='background:gold'>\")</script>"
-        ),
-        _GOLD,
-        note="never closed",
-    ),
+    *both("frame-that-is-written", done_with(f"{_WRITE} d.close()"), _GOLD),
+    *both("frame-that-is-written-on-load", done_with(f"onload = () => {{ {_WRITE} }}"), _GOLD),
+    *both("frame-that-is-written-and-not-closed", done_with(_WRITE), _GOLD),
     *both("frame-that-is-refused", done(frame("$dead/")), shows("lime")),
     *both("frame-that-is-nothing", done(frame("$site/nothing")), shows("lime")),
     *both("frame-that-is-a-download", done(frame("$site/download")), shows("lime")),
     *both("frame-of-a-mail-address", done(frame("mailto:a@example.com")), shows("lime")),
     *both(
-        "frame-that-goes",
-        done(
-            frame(doc(GOLD_DOC, "$other"), "id=f")
-            + "<script>onload = () => { f.src = '"
-            + doc(GOLD_DOC, "$third", 0.4)
-            + "';"
-            "setTimeout(() => f.remove(), 100) }</script>"
+        "frame-that-is-removed",
+        done_with(
+            f"const src = '{doc(GOLD_DOC, '$third', 0.4)}'; onload = () => "
+            "{ const f = add('iframe', { src }); setTimeout(() => f.remove(), 100) }"
         ),
         shows("lime"),
-        note="it is removed while it loads",
+        note="while it loads",
     ),
-    *both(
+    by_url(
         "frame-moves-the-page",
         done(frame(doc(f"<script>top.location = '{doc(GOLD_DOC, '$site', 0.2)}'</script>"))),
         shows("gold"),
-        note="as HTML it is another origin's, and may not",
-    )[:1],
+    ),
     printed(
         by_url("frame-on-load-of-other-site", _added_on_load(doc(GOLD_DOC, "$other", 0.4)), _GOLD)
     ),

@@ -1,6 +1,18 @@
 """What is loaded only once it is in view."""
 
-from tests.field.case import BOX, GOLD_DOC, Case, both, by_url, doc, done, frame, image, printed
+from tests.field.case import (
+    BOX,
+    GOLD_DOC,
+    Case,
+    both,
+    by_url,
+    doc,
+    done,
+    done_with,
+    frame,
+    image,
+    printed,
+)
 from tests.field.outcome import shows
 
 _GOLD = shows("lime", "gold")
@@ -53,19 +65,19 @@ CASES = [
         _GOLD,
     ),
     *both(
-        "lazy-image-in-background",
+        "lazy-background",
         done(
             f"<style>#a {{ content-visibility: auto; {BOX} }}"
-            f"#a div {{ height: 100%; background: url({image()}) }}</style><div id=a><div></div></div>"
+            f"p {{ margin: 0; height: 100%; background: url({image()}) }}</style>"
+            "<div id=a><p></p></div>"
         ),
         _GOLD,
     ),
     *both(
         "lazy-image-by-observer",
-        done(
-            f'<img id=a style="{BOX}"><script>new IntersectionObserver(([entry], observer) => '
-            f"{{ if (entry.isIntersecting) {{ observer.disconnect(); a.src = '{image()}' }} }}).observe(a)"
-            "</script>"
+        done_with(
+            f"const a = add('img', {{ style: '{BOX}' }}); new IntersectionObserver(([entry]) => "
+            f"{{ if (entry.isIntersecting) a.src = '{image()}' }}).observe(a)"
         ),
         _GOLD,
     ),

@@ -2,37 +2,28 @@
 
 from tests.field.case import Case, as_html, both, by_url, waiting_for
 
-_TRY = "(async () => {{ {} }})().then((ok) => ok && green())"
-
 
 def _has(name: str, code: str) -> Case:
     """The code returns whether it has what it needs, or throws."""
-    return as_html(name, waiting_for(_TRY.format(code)))
+    return as_html(name, waiting_for(f"(async () => {{ {code} }})().then((ok) => ok && green())"))
 
 
 CASES = [
-    _has(
-        "local-storage",
-        "localStorage.x = '1'; return localStorage.length === 1 && localStorage.x === '1'",
-    ),
+    _has("local-storage", "localStorage.x = '1'; return localStorage.length === 1"),
     _has("session-storage", "sessionStorage.x = '1'; return sessionStorage.length === 1"),
     _has(
         "cookie",
-        "const empty = document.cookie === ''; document.cookie = 'x=1'; return empty && document.cookie === 'x=1'",
+        "const before = document.cookie; document.cookie = 'x=1';"
+        "return before === '' && document.cookie === 'x=1'",
     ),
-    _has(
-        "replace-state", "history.replaceState({ n: 1 }, '', '?x=1'); return history.state.n === 1"
-    ),
-    _has("push-state", "history.pushState({ n: 1 }, '', '?x=1'); return history.state.n === 1"),
+    _has("replace-state", "history.replaceState(1, '', '?x=1'); return history.state === 1"),
+    _has("push-state", "history.pushState(1, '', '?x=1'); return history.state === 1"),
     _has(
         "indexed-db",
         "return await new Promise((resolve) => { const asked = indexedDB.open('x');"
         "asked.onsuccess = () => resolve(true); asked.onerror = () => resolve(false) })",
     ),
-    _has(
-        "own-frame",
-        "const f = document.createElement('iframe'); document.body.append(f); return f.contentDocument.body !== null",
-    ),
+    _has("own-frame", "return add('iframe', {}).contentDocument.body !== null"),
     *both(
         "own-urls",
         waiting_for(
