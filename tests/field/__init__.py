@@ -1,0 +1,1 @@
+"""Small pages that go on living after `load`, each the kernel of what real pages do."""

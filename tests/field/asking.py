@@ -1,0 +1,88 @@
+"""How a case is asked for: of an engine, or of plain Playwright."""
+
+import base64
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from farm.errors import FarmError
+from farm.render import Engine
+from farm.render.browser.chromium import find_chromium
+from farm.settings import Settings
+from tests.conftest import request_for
+from tests.field.case import Case
+from tests.field.outcome import Outcome
+from tests.field.site import Site
+
+#: What a page that is never idle has, with Playwright.
+_IDLE_MS = 10_000
+
+_A_FRAME = """
+Promise.race([
+  new Promise((resolve) => requestAnimationFrame(() => resolve(true))),
+  new Promise((resolve) => setTimeout(resolve, 2000, false)),
+])
+"""
+
+
+def ask_engine(engine: Engine, site: Site, case: Case) -> Outcome:
+    began = time.monotonic()
+    try:
+        request = request_for(engine, **case.source(site), format=case.format)
+        data = engine.render(request).data
+    except FarmError as exc:
+        return Outcome(error=exc.code, milliseconds=(time.monotonic() - began) * 1000)
+    return Outcome.of_file(data, (time.monotonic() - began) * 1000)
+
+
+@contextmanager
+def running_playwright() -> Iterator[Browser]:
+    """The farm's Chromium, launched and driven as Playwright's manual says."""
+    chromium = find_chromium(Settings())
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.path)
+        yield browser
+        browser.close()
+
+
+def ask_playwright(browser: Browser, site: Site, case: Case) -> Outcome:
+    """Wait for `networkidle`, or until it is known that there will be none, and capture."""
+    began = time.monotonic()
+    context = browser.new_context()
+    page = context.new_page()
+    try:
+        with suppress(PlaywrightTimeout):
+            source = case.source(site)
+            if "url" in source:
+                page.goto(source["url"], wait_until="networkidle", timeout=_IDLE_MS)
+            else:
+                page.set_content(source["html"], wait_until="networkidle", timeout=_IDLE_MS)
+        page.wait_for_timeout(100)
+        data = _captured(page, case.format)
+    except PlaywrightTimeout:
+        return Outcome(error="render_timeout")
+    except PlaywrightError:
+        return Outcome(error="navigation_failed")
+    finally:
+        context.close()
+    return Outcome.of_file(data, (time.monotonic() - began) * 1000)
+
+
+def _captured(page: Page, format_: str) -> bytes:
+    if format_ == "pdf":
+        return page.pdf(print_background=True, prefer_css_page_size=True, format="A4")
+    with suppress(PlaywrightTimeout):
+        return page.screenshot(timeout=3_000)
+    # Playwright's own waits for fonts, and for a navigation that is under way, however long. While
+    # one is, the browser holds back what scripts are to do; and a page that draws no frame is never
+    # captured.
+    session = page.context.new_cdp_session(page)
+    session.send("Page.stopLoading")
+    frame = {"expression": _A_FRAME, "awaitPromise": True, "returnByValue": True}
+    if not session.send("Runtime.evaluate", frame)["result"].get("value"):
+        raise PlaywrightTimeout("no frame is drawn")
+    return base64.b64decode(session.send("Page.captureScreenshot")["data"])
