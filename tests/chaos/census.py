@@ -25,7 +25,9 @@ def kind_of(process: psutil.Process) -> str:
     if "run-driver" in line:
         return "driver"
     if "farm.egress" in line:
-        return "proxy"
+        parent = process.parent()
+        looks_names_up = parent is not None and command_line(parent) == line
+        return "resolver" if looks_names_up else "proxy"
     if Path(line[0]).name == "valkey-server":
         return "valkey"
     if "gunicorn" in line:
