@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.chaos.asking import Answer
@@ -29,6 +30,7 @@ class Ledger:
     _last_right: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _doubtful: list[tuple[str, Answer]] = field(default_factory=list)
+    _late: list[tuple[str, Answer]] = field(default_factory=list)
 
     def count(self, kind: str, answer: Answer, right: bool, allowed: frozenset[str]) -> None:
         """`right`: it is the file that was asked for; `allowed`: codes it may have instead."""
@@ -40,7 +42,7 @@ class Ledger:
                 return
             self._take(kind, code)
             if answer.seconds > self.deadline_s + 2:
-                self._doubtful.append((f"{kind}: {code} after {answer.seconds:.1f} s", answer))
+                self._late.append((f"{kind}: {code}", answer))
             else:
                 self.longest_answer_s = max(self.longest_answer_s, answer.seconds)
             if right and kind == "good":
@@ -55,9 +57,20 @@ class Ledger:
             if code != "right" and code not in allowed:
                 self.defects.append(f"job: {code}")
 
-    def close(self) -> None:
-        """Once no more is sent."""
+    def close(self, own_seconds: Mapping[str, float]) -> None:
+        """Once no more is sent.
+
+        `own_seconds`: what the farm's log says of each request by its id. The deadline counts from
+        when a request has arrived: a client that has waited for longer may have waited to be heard,
+        on a machine that is busy with other work.
+        """
         with self._lock:
+            for what, answer in self._late:
+                seconds = own_seconds.get(answer.headers.get("x-request-id", ""), answer.seconds)
+                self.longest_answer_s = max(self.longest_answer_s, seconds)
+                if seconds > self.deadline_s + 2:
+                    self._doubtful.append((f"{what} after {seconds:.1f} s", answer))
+            self._late.clear()
             for what, answer in self._doubtful:
                 if answer.local_port in self.in_flight:
                     self.lost_with_worker += 1

@@ -67,7 +67,13 @@ def run(
             harm.undo()
             clients.stop()
             clients.end_jobs(_JOBS_END_S)
-            ledger.close()
+            ledger.close(
+                {
+                    line["request_id"]: line["total_ms"] / 1000
+                    for line in farm.log_lines("render")
+                    if "total_ms" in line
+                }
+            )
             ledger.end = _settled(lambda: Census.of(farm), ledger.start)
     return ledger
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -295,9 +296,11 @@ def test_a_browser_that_is_started_again_at_once_is_no_news_to_health(
     make_engine: MakeEngine,
 ) -> None:
     engine = make_engine()
+    killed = time.monotonic()
     chromium(engine).kill()
     while engine.status.browser_restarts == 0:
-        assert healthy(engine)
+        # A machine that is busy with other work may take longer than the grace of 3 s to start one.
+        assert healthy(engine) or time.monotonic() - killed > 3
     assert renders(engine)
 
 

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from bench.instances import Instance, nginx_program, running_instances, running_nginx
-from tests.support.farm_process import log_lines
+from tests.support.farm_process import log_lines, wait_until
 
 pytestmark = [
     pytest.mark.farm,
@@ -229,13 +229,27 @@ def test_a_job_is_not_submitted_twice(trouble: str) -> None:
             assert_error(answer, 503, "browser_unavailable")
 
 
+def submitted_id(front: str) -> str:
+    """Of a job. A busy machine's Redis may be late, which a client is told to bear with."""
+    answers: list[requests.Response] = []
+
+    def is_submitted() -> bool:
+        answers.append(requests.post(front + "/render-async", json=PAGE, timeout=20))
+        if answers[-1].status_code == 503:
+            assert_error(answers[-1], 503, "queue_unavailable")
+        return answers[-1].status_code != 503
+
+    wait_until(is_submitted)
+    assert answers[-1].status_code == 202
+    job_id: str = answers[-1].json()["jobId"]
+    return job_id
+
+
 def test_a_job_is_submitted_to_an_instance_that_is_there(
     front: str, instances: list[Instance]
 ) -> None:
     with down(instances[:2]):
-        answers = [requests.post(front + "/render-async", json=PAGE, timeout=20) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [202] * 4
-    ids = [answer.json()["jobId"] for answer in answers]
+        ids = [submitted_id(front) for _ in range(4)]
     submitted = [
         line["job_id"] for each in instances for line in log_lines(each.log_path, "submit")
     ]
