@@ -9,14 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from functools import partial
 
-from farm.render import Engine
-from farm.settings import Settings
-from tests.field.asking import ask_engine, ask_playwright, running_playwright
+from tests.field.asking import ask_engine, ask_playwright, running_engine, running_playwright
 from tests.field.case import Case
 from tests.field.cases import CASES, PAGES
 from tests.field.outcome import Outcome
 from tests.field.site import running_field_site
-from tests.support.site import SITES
 
 Outcomes = dict[str, list[Outcome]]
 
@@ -31,19 +28,17 @@ def chosen(patterns: Sequence[str]) -> list[Case]:
 
 def run_engine(cases: list[Case], runs: int, at_once: int, deadline_s: float) -> Outcomes:
     """Round after round, so that every case has different ones beside it."""
-    engine = Engine(Settings(egress_allow=SITES, render_deadline_s=deadline_s))
-    engine.start()
-    engine.wait_started()
-    try:
-        with running_field_site(PAGES) as site, ThreadPoolExecutor(at_once) as pool:
-            futures = [
-                (case.name, pool.submit(ask_engine, engine, site, case))
-                for _ in range(runs)
-                for case in cases
-            ]
-            return _gathered((name, future.result) for name, future in futures)
-    finally:
-        engine.close()
+    with (
+        running_engine(deadline_s) as engine,
+        running_field_site(PAGES) as site,
+        ThreadPoolExecutor(at_once) as pool,
+    ):
+        futures = [
+            (case.name, pool.submit(ask_engine, engine, site, case))
+            for _ in range(runs)
+            for case in cases
+        ]
+        return _gathered((name, future.result) for name, future in futures)
 
 
 def run_playwright(cases: list[Case], runs: int) -> Outcomes:

@@ -1,10 +1,12 @@
 """How a case is asked for: of an engine, or of plain Playwright."""
 
 import base64
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import structlog
 from playwright.sync_api import Browser, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
@@ -17,6 +19,7 @@ from tests.conftest import request_for
 from tests.field.case import Case
 from tests.field.outcome import Outcome
 from tests.field.site import Site
+from tests.support.site import SITES
 
 #: What a page that is never idle has, with Playwright.
 _IDLE_MS = 10_000
@@ -27,6 +30,19 @@ Promise.race([
   new Promise((resolve) => setTimeout(resolve, 2000, false)),
 ])
 """
+
+
+@contextmanager
+def running_engine(deadline_s: float) -> Iterator[Engine]:
+    """An engine for a program: it logs nothing, since what becomes of a case is counted."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    engine = Engine(Settings(egress_allow=SITES, render_deadline_s=deadline_s))
+    engine.start()
+    engine.wait_started()
+    try:
+        yield engine
+    finally:
+        engine.close()
 
 
 def ask_engine(engine: Engine, site: Site, case: Case) -> Outcome:

@@ -14,12 +14,10 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from farm.render import Engine
-from farm.settings import Settings
-from tests.field.asking import ask_engine
+from tests.field.asking import ask_engine, running_engine
 from tests.field.case import HELPERS, Case, doc
 from tests.field.outcome import Outcome, either, shows
 from tests.field.site import Page, Site, running_field_site
-from tests.support.site import SITES
 
 BEFORE, AFTER = shows("blue"), shows("lime")
 #: What reloading HTML that is sent may give, which no site serves again.
@@ -146,20 +144,18 @@ def main() -> None:
     args = parser.parse_args()
     chosen = moves(args.means, args.moments)
     counted: dict[Move, Counter[str]] = {move: Counter() for move in chosen}
-    engine = Engine(Settings(egress_allow=SITES, render_deadline_s=args.deadline))
-    engine.start()
-    engine.wait_started()
-    try:
-        with running_field_site(PAGES) as site, ThreadPoolExecutor(args.at_once) as pool:
-            # Round after round, so that every move has different ones beside it.
-            for run in range(args.runs):
-                renders = [varied(move, run) for move in chosen]
-                came = pool.map(lambda move: ask(engine, site, move), renders)
-                for move, what in zip(chosen, came, strict=True):
-                    counted[move][what] += 1
-                print(f"round {run + 1} of {args.runs}", file=sys.stderr, flush=True)
-    finally:
-        engine.close()
+    with (
+        running_engine(args.deadline) as engine,
+        running_field_site(PAGES) as site,
+        ThreadPoolExecutor(args.at_once) as pool,
+    ):
+        # Round after round, so that every move has different ones beside it.
+        for run in range(args.runs):
+            renders = [varied(move, run) for move in chosen]
+            came = pool.map(lambda move: ask(engine, site, move), renders)
+            for move, what in zip(chosen, came, strict=True):
+                counted[move][what] += 1
+            print(f"round {run + 1} of {args.runs}", file=sys.stderr, flush=True)
     print("\n".join(_rows(counted)))
     sys.exit(any(what not in ("after", "before") for came in counted.values() for what in came))
 
