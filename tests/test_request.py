@@ -229,7 +229,7 @@ def test_a_url_is_read_as_a_browser_reads_it(url: str, loaded: str) -> None:
         "chrome://version",
         "about:blank",
         "blob:http://example.com/x",
-        "http://example.com/\n",
+        "http://example.com/\nx",
         "http://exa\tmple.com/",
         "http://example.com/\x00",
         "http://user:password@example.com/",

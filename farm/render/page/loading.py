@@ -15,8 +15,8 @@ from farm.render.browser.devtools import CommandFailed
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity
 
-#: Scripts, handlers in attributes, and `loading=lazy`.
-_LOADS_LATE = re.compile(r"<script|\son[a-z]+\s*=|lazy", re.IGNORECASE)
+#: Scripts, handlers in attributes, `loading=lazy`, and what is laid out only where it is seen.
+_LOADS_LATE = re.compile(r"<script|\son[a-z]+\s*=|lazy|content-visibility", re.IGNORECASE)
 #: Chromium's network errors (net/base/net_error_list.h) in words for the caller.
 _NET_ERRORS = {
     "ERR_NAME_NOT_RESOLVED": "its host name is not known",
