@@ -100,8 +100,9 @@ class Activity:
 
     page: Page
     document: Document = field(default_factory=Document)
-    #: Requests begun so far.
+    #: Requests begun so far, and ended: what has come may begin more once it is drawn.
     begun: int = 0
+    ended: int = 0
     #: When the last request ended; never yet: minus infinity.
     last_end: float = -math.inf
     #: When something was heard of a request that holds the load event back.
@@ -365,6 +366,7 @@ class Activity:
 
     def _end(self, name: str) -> None:
         if (request := self._requests.pop(name, None)) is not None:
+            self.ended += 1
             self.last_end = time.monotonic()
             self._progress(request)
         self._notify()

@@ -91,7 +91,8 @@ class Settling:
             end = time.monotonic() + _LOAD_EVENT_S
             self._activity.wait_until(lambda: document.loaded or document.is_gone, end)
             document.loaded = True
-        if found is not None and not self._may_change(found, begun=0):
+        is_ready = found is not None and not self._may_change(found, (0, 0))
+        if found is not None and is_ready and not document.is_gone:
             self.loaded_at = time.monotonic() - found["ms"] / 1000
         else:
             self.settle()
@@ -178,8 +179,8 @@ class Settling:
         if self._is_over:
             self._hide_cursor(world)
             return True
-        begun = activity.begun
-        call = begin_call(self._page.session, world, "settle", begun > 0)
+        before = activity.begun, activity.ended
+        call = begin_call(self._page.session, world, "settle", activity.begun > 0)
         while (left := activity.quiet_in(self._quiet_s)) and not self._is_over:
             activity.wait_for_change(min(left, self._limit - time.monotonic()))
         try:
@@ -193,12 +194,13 @@ class Settling:
         if found["frames"]:
             self._settle_frames()
             found["frames"] = 0
-        return self._is_over or not self._may_change(found, begun)
+        return self._is_over or not self._may_change(found, before)
 
-    def _may_change(self, found: Params, begun: int) -> bool:
+    def _may_change(self, found: Params, before: tuple[int, int]) -> bool:
         """Whether what was found of a document is not all of it."""
         activity = self._activity
-        return bool(found["frames"] or activity.begun != begun or activity.quiet_in(0))
+        now = activity.begun, activity.ended
+        return bool(found["frames"] or now != before or activity.quiet_in(0))
 
     def _settle_frames(self) -> None:
         """Settle every frame but the main one, all at the same time.
