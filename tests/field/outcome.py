@@ -9,7 +9,7 @@ from PIL import Image, ImageColor
 
 Spot = tuple[int, int]
 
-#: In CSS pixels. Inside the default viewport and an A4 page.
+#: In CSS pixels: inside the default viewport, and inside an A4 page.
 CENTRE = (600, 600)
 #: Inside the box that a page has in its upper left corner.
 CORNER = (50, 50)

@@ -1,7 +1,8 @@
 """`python -m tests.field.redirects`: pages that go elsewhere, by every means and at every moment.
 
-The first page is blue and the next one lime. A picture of either is right, an error never is. By default 200 renders of each means at each moment and delay: a third of them of HTML
-that is sent, a fifth of them PDFs, and half of them to a page that is slow to come.
+The first page is blue and the next one is lime. A picture of either is right; an error never is.
+By default there are 200 renders of each means at each moment and delay: a third of them are HTML
+that is sent, a fifth are PDFs, and half of them go to a page that is slow to come.
 """
 
 import argparse

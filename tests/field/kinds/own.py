@@ -1,4 +1,4 @@
-"""What HTML that is sent has of its own: an origin, storage, cookies, an address."""
+"""HTML that is sent needs an origin of its own: for storage, cookies and its address."""
 
 from tests.field.case import Case, as_html, both, by_url, waiting_for
 
