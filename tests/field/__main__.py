@@ -61,6 +61,11 @@ def _gathered(asked: Iterator[tuple[str, Callable[[], Outcome]]]) -> Outcomes:
     return outcomes
 
 
+def _title(name: str) -> str:
+    note = CASES[name].note
+    return f"{name} ({note})" if note else name
+
+
 def table(outcomes: Outcomes, only_wrong: bool) -> str:
     lines = ["| case | right | what else came | p50 ms | max ms |", "|---|---|---|---|---|"]
     for name, came in outcomes.items():
@@ -71,7 +76,7 @@ def table(outcomes: Outcomes, only_wrong: bool) -> str:
         others = ", ".join(f"{what} × {count}" for what, count in wrong.most_common())
         times = [outcome.milliseconds for outcome in came]
         lines.append(
-            f"| {name} | {len(came) - wrong.total()} / {len(came)} | {others} "
+            f"| {_title(name)} | {len(came) - wrong.total()} / {len(came)} | {others} "
             f"| {statistics.median(times):.0f} | {max(times):.0f} |"
         )
     all_right = sum(CASES[name].right(each) for name, came in outcomes.items() for each in came)

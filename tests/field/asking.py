@@ -21,9 +21,10 @@ from tests.field.outcome import Outcome
 from tests.field.site import Site
 from tests.support.site import SITES
 
-#: What a page that is never idle has, with Playwright.
+#: How long Playwright waits for a page to be idle; some never are.
 _IDLE_MS = 10_000
 
+#: Whether the page draws a frame.
 _A_FRAME = """
 Promise.race([
   new Promise((resolve) => requestAnimationFrame(() => resolve(true))),
@@ -34,7 +35,7 @@ Promise.race([
 
 @contextmanager
 def running_engine(deadline_s: float) -> Iterator[Engine]:
-    """An engine for a program: it logs nothing, since what becomes of a case is counted."""
+    """An engine that logs nothing: the programs count what becomes of each case."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     engine = Engine(Settings(egress_allow=SITES, render_deadline_s=deadline_s))
     engine.start()
@@ -93,9 +94,9 @@ def _captured(page: Page, format_: str) -> bytes:
         return page.pdf(print_background=True, prefer_css_page_size=True, format="A4")
     with suppress(PlaywrightTimeout):
         return page.screenshot(timeout=3_000)
-    # Playwright's own waits for fonts, and for a navigation that is under way, however long. While
-    # one is, the browser holds back what scripts are to do; and a page that draws no frame is never
-    # captured.
+    # Playwright's screenshot waits for fonts and for a pending navigation, however long. A pending
+    # navigation also holds back `Runtime.evaluate`. `Page.captureScreenshot` is never answered for
+    # a page that draws no frame.
     session = page.context.new_cdp_session(page)
     session.send("Page.stopLoading")
     frame = {"expression": _A_FRAME, "awaitPromise": True, "returnByValue": True}

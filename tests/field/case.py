@@ -7,16 +7,16 @@ from tests.field.outcome import Right, shows
 from tests.field.site import Page, Site
 
 LIME = shows("lime")
-#: The colour of a page that has not yet what it waits for.
+#: A page is red until it has all that it shows, and lime then.
 _WAITING = "<!doctype html><body style='margin:0;background:red'>"
 _DONE = "<!doctype html><body style='margin:0;background:lime'>"
-#: For the scripts of pages.
+#: Functions for the scripts of pages.
 HELPERS = (
     "const green = () => { document.body.style.background = 'lime' };"
     "const made = (tag, more) => Object.assign(document.createElement(tag), more);"
     "const add = (tag, more) => document.body.appendChild(made(tag, more));"
 )
-#: Of what a page puts into its upper left corner.
+#: The style of an image, a frame or a box in a page's upper left corner.
 BOX = "position:absolute;left:0;top:0;width:200px;height:200px;border:0"
 
 

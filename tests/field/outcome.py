@@ -2,7 +2,6 @@
 
 import io
 import threading
-from collections import Counter
 from dataclasses import dataclass, field
 
 import pypdfium2
@@ -10,9 +9,9 @@ from PIL import Image, ImageColor
 
 Spot = tuple[int, int]
 
-#: In CSS pixels. Inside the default viewport and an A4 page.
+#: In CSS pixels: inside the default viewport, and inside an A4 page.
 CENTRE = (600, 600)
-#: Inside what a page puts into its upper left corner, at least 100 × 100.
+#: Inside the box that a page has in its upper left corner.
 CORNER = (50, 50)
 
 _NAMES = ("lime", "red", "gold", "blue", "white", "black")
@@ -44,9 +43,8 @@ class Outcome:
         """The name of a colour, or its value."""
         if self.picture is None:
             return self.error
-        pixel = self.picture.getpixel(spot)
-        assert isinstance(pixel, tuple)
-        return _COLOURS.get(pixel, "#" + "".join(f"{part:02x}" for part in pixel))
+        red, green, blue = self.picture.getpixel(spot)  # type: ignore[misc]
+        return _COLOURS.get((red, green, blue), f"#{red:02x}{green:02x}{blue:02x}")
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,9 @@ class Shows:
     colours: dict[Spot, str] = field(hash=False)
 
     def __call__(self, outcome: Outcome) -> bool:
-        return outcome.picture is not None and self.describe(outcome) == str(self)
+        return outcome.picture is not None and all(
+            outcome.colour_at(spot) == colour for spot, colour in self.colours.items()
+        )
 
     def describe(self, outcome: Outcome) -> str:
         """What the outcome has at the spots."""
@@ -115,4 +115,4 @@ def either(*choices: Right) -> Either:
 
 def _listed(colours: list[str]) -> str:
     """Colours in words, each once where all are the same."""
-    return ", ".join(colours if len(Counter(colours)) > 1 else colours[:1])
+    return ", ".join(colours if len(set(colours)) > 1 else colours[:1])

@@ -1,8 +1,8 @@
 """`python -m tests.field.redirects`: pages that go elsewhere, by every means and at every moment.
 
-A page is blue, and where it goes is lime. Right is a picture of the one or the other; an error
-never is. By default 200 renders of each means at each moment and delay: a third of them of HTML
-that is sent, a fifth of them PDFs, and half of them to a page that is slow to come.
+The first page is blue and the next one is lime. A picture of either is right; an error never is.
+By default there are 200 renders of each means at each moment and delay: a third of them are HTML
+that is sent, a fifth are PDFs, and half of them go to a page that is slow to come.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from tests.field.outcome import Outcome, either, shows
 from tests.field.site import Page, Site, running_field_site
 
 BEFORE, AFTER = shows("blue"), shows("lime")
-#: What reloading HTML that is sent may give, which no site serves again.
+#: HTML that is sent is served by no site, so a reload of it may give an empty page.
 _BLANK = shows("white")
 
 _PAGE = "<!doctype html><body style='margin:0;background:blue'>"
@@ -95,7 +95,7 @@ def moves(means: Iterable[str], moments: Iterable[str]) -> list[Move]:
 
 
 def varied(move: Move, run: int) -> Move:
-    """By the number of its run: by URL or as HTML, fast or slow, an image or a PDF."""
+    """The move by URL or as HTML, to a fast or a slow page, as an image or a PDF: by its run."""
     return replace(
         move, as_html=run % 3 == 1, slow=run // 3 % 2 == 1, format="pdf" if run % 5 == 4 else "png"
     )
@@ -151,7 +151,7 @@ def main() -> None:
     ):
         # Round after round, so that every move has different ones beside it.
         for run in range(args.runs):
-            renders = [varied(move, run) for move in chosen]
+            renders = [varied(move, run + place) for place, move in enumerate(chosen)]
             came = pool.map(lambda move: ask(engine, site, move), renders)
             for move, what in zip(chosen, came, strict=True):
                 counted[move][what] += 1

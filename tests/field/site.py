@@ -16,6 +16,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -282,6 +283,7 @@ _ROUTES: dict[str, Callable[[_Exchange], Awaitable[bool]]] = {
 }
 
 
+@cache
 def _png(colour: str) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (8, 8), colour).save(file, "png")
@@ -306,7 +308,7 @@ def running_field_site(pages: Mapping[str, Page]) -> Iterator[Site]:
         loop.run_until_complete(asyncio.sleep(0))
         loop.close()
 
-    # Who connects before the thread has come so far waits in the sockets' own lines.
+    # A connection that is made before the thread accepts it waits in the socket's backlog.
     for each in listening:
         each.listen(256)
     thread = threading.Thread(target=run, daemon=True)

@@ -38,7 +38,6 @@ SCRIPTS = [
         waiting_for(f"onload = () => setTimeout(() => {_FETCH}, 30)"),
         note="a URL is quiet only after 100 ms",
     ),
-    *both("fetch-1.5-s", waiting_for(_FETCH.replace("0.4", "1.5"))),
     *both(
         "fetch-30-at-once",
         waiting_for(

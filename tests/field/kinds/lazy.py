@@ -1,4 +1,4 @@
-"""What is loaded only once it is in view."""
+"""Images and frames that a browser loads only once they are in view."""
 
 from tests.field.case import (
     BOX,

@@ -24,7 +24,7 @@ _FAST = doc(_ARRIVED)
 _SLOW = doc(_ARRIVED, delay_s=0.5)
 _WITH_IMAGE = doc(_ARRIVED + f'<img src="{image()}" style="{BOX}">')
 _OTHER = doc(_ARRIVED, "$other", 0.3)
-#: A page that is right too while the next has not come.
+#: The first page, where a picture of it is right too.
 _BEFORE = "<!doctype html><body style='margin:0;background:gold'>"
 _BEFORE_OR_AFTER = either(_LIME, _GOLD)
 _RELOADED = "performance.getEntriesByType('navigation')[0].type === 'reload'"
@@ -35,7 +35,7 @@ def _may_go(code: str) -> str:
 
 
 def _later(delay_ms: int) -> list[Case]:
-    """Once more, or to another site, this long after `load`."""
+    """A reload, and a move to another site, this long after `load`."""
     go = f"location = '{doc(_ARRIVED, '$other')}'"
     again = f"if ({_RELOADED}) green(); else "
     return [

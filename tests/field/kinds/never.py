@@ -1,4 +1,4 @@
-"""What never comes: the page is captured without it, once it has been waited for long enough."""
+"""Pages of which a part never comes: they are captured without it, at most some seconds late."""
 
 from tests.field.case import (
     BOX,

@@ -1,4 +1,4 @@
-"""Pages that ask to go where no page comes from, or only to another address: they stay."""
+"""Pages that stay: their navigations lead to no page, or only change the address."""
 
 from tests.field.case import Case, both, by_url, done, done_with, waiting_for
 from tests.field.outcome import either, shows

@@ -1,4 +1,4 @@
-"""What never ends: the page is captured without its end, and with all that does end."""
+"""Pages with requests that never end: those are not waited for, and the others are."""
 
 from tests.field.case import BOX, as_html, both, done, done_with, image, printed, waiting_for
 from tests.field.outcome import shows

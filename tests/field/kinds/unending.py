@@ -4,7 +4,7 @@ from tests.field.case import both, by_url, doc, done, done_with, frame
 from tests.field.outcome import Fails, either, shows
 
 _LIME = shows("lime")
-#: Or an error that says that there is no end.
+#: The error must say that there is no end, so it is not a timeout.
 _A_PAGE_OF_IT = either(_LIME, Fails("navigation_failed"))
 _META = "<meta http-equiv=refresh content={}>"
 
