@@ -21,6 +21,7 @@ from farm.render.browser.devtools import (
     DevToolsError,
     Params,
     Session,
+    TargetGone,
     TimedOut,
     Wait,
 )
@@ -211,7 +212,7 @@ class Settling:
         calls = []
         for session in self._page.sessions():
             for frame in self._frames(session):
-                with suppress(CommandFailed):
+                with suppress(CommandFailed, TargetGone, TimedOut):
                     world = world_in(self._activity.bind(begin_world(session, frame), _FRAME_S))
                     calls.append(begin_call(session, world, "settle", True))
         end = time.monotonic() + _FRAME_S
