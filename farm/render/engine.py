@@ -91,6 +91,7 @@ class Engine:
         )
         self._outcomes = Outcomes(
             self._slots,
+            self._egress,
             Caps(settings.max_output_bytes, settings.max_pdf_pages, settings.max_page_height_px),
             settings.settle_max_s,
             self._make_host,

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import structlog
 
+from farm.egress import Egress
 from farm.errors import (
     BrowserDied,
     BrowserUnavailable,
@@ -45,13 +46,14 @@ _MAX_TRIES = 2
 
 
 class _NetworkLost(Exception):
-    """The egress proxy died: nobody can say what would be different in the picture."""
+    """The egress proxy died or hangs: nobody can say what would be different in the picture."""
 
 
 class Outcomes:
     def __init__(
         self,
         slots: Slots[Rendering],
+        egress: Egress,
         caps: Caps,
         settle_max_s: float,
         make_host: Callable[[int], Host],
@@ -61,6 +63,7 @@ class Outcomes:
         place in the line has become free.
         """
         self._slots = slots
+        self._egress = egress
         self._caps = caps
         self._settle_max_s = settle_max_s
         self._pump = pump
@@ -162,6 +165,9 @@ class Outcomes:
                     host.browser.kill_if_crippled()
                     if not page.port.alive:
                         raise _NetworkLost
+            # What the page lacks may be for want of the proxy's answer, not of the site's.
+            if result.unfinished and self._egress.down_s > 0:
+                raise _NetworkLost
             # The answer leaves before the context is closed.
             rendering.deliver(result)
 
