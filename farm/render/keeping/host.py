@@ -26,6 +26,8 @@ from farm.render.rendering import Rendering
 
 log = structlog.get_logger()
 
+_TOO_MUCH_MEMORY = "it holds too much memory"
+
 
 class Outcomes(Protocol):
     """What a host needs of `farm.render.outcomes`."""
@@ -131,10 +133,11 @@ class Host:
             self.browser.spawn(pages.close)
 
     def check(self) -> bool:
-        """Ping it; returns whether its processes hold too much memory.
+        """Ping it; returns whether it is to be replaced, since its processes hold too much memory.
 
         To be called every second, as long as anything is in it. Where one page holds most of the
-        memory, that page's process is killed instead: the others need not suffer for it.
+        memory, that page's process is killed instead: the others need not suffer for it. Where the
+        memory is far beyond the limit, the GPU process is, or else the browser.
         """
         with suppress(BrowserGone):  # `BrowserThread` notices the death itself
             self.browser.kill_if_crippled()
@@ -149,12 +152,20 @@ class Host:
             return False
         if excess.largest is not None and excess.largest_bytes > self._memory_bytes / 2:
             held = f"{excess.largest_bytes >> 20} MiB"
-            log.warning("page killed", reason="it holds too much memory", memory=held)
+            log.warning("page killed", reason=_TOO_MUCH_MEMORY, memory=held)
             with suppress(psutil.Error):
                 excess.largest.kill()
             return False
-        log.warning("browser holds too much memory", memory=f"{excess.tree_bytes >> 20} MiB")
-        return True
+        held = f"{excess.tree_bytes >> 20} MiB"
+        log.warning("browser holds too much memory", memory=held)
+        if not excess.is_far_beyond:
+            return True
+        drawing = self.drawing
+        if drawing is not None and excess.gpu_bytes > self._memory_bytes / 2:
+            self.browser.spawn(lambda: drawing.kill(_TOO_MUCH_MEMORY))
+        else:
+            self.browser.kill(_TOO_MUCH_MEMORY, pages_are_suspect=True)
+        return False
 
     def _on_up(self, browser: Session) -> None:
         self.pages = FreshContexts(browser, self._egress, self._spares, self.browser.spawn)
