@@ -54,7 +54,7 @@ def watch(farm: Farm, bad: Bad, seconds: float) -> Watched:
             seen.good.append(ask(farm.port, "POST", "/render", _GOOD, timeout_s=patience_s))
 
     def be_bad() -> None:
-        body = {"html": bad.html, "options": {"format": bad.format}}
+        body = {"html": bad.html, "options": bad.options}
         seen.bad = ask(farm.port, "POST", "/render", body, timeout_s=patience_s)
 
     def look() -> None:

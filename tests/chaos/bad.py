@@ -16,3 +16,9 @@ class Bad:
     path: str = ""
     codes: frozenset[str] = field(default=codes("render_timeout"))
     format: str = "png"
+    #: Milliseconds that it is left to itself before it is captured.
+    wait_ms: int = 0
+
+    @property
+    def options(self) -> dict[str, object]:
+        return {"format": self.format, "waitFor": self.wait_ms}

@@ -64,7 +64,6 @@ const timer = gl && setInterval(() => {
   gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, t, 0);
   gl.clearColor(n / 30, .5, .5, 1); gl.clear(gl.COLOR_BUFFER_BIT); kept.push(t);
 }, 150);
-fetch('/never');
 </script>x"""
 
 _BLOBS = """<!doctype html><script>
@@ -113,8 +112,8 @@ HOSTILE = (
         codes=_ENDED,
     ),
     Bad("gpu: canvases", _CANVASES, codes=_ENDED),
-    Bad("memory: textures", _TEXTURES, codes=_ENDED),
-    Bad("memory: blobs", _BLOBS, codes=_ENDED),
+    Bad("memory: textures", _TEXTURES, codes=_ENDED, wait_ms=5000),
+    Bad("memory: blobs", _BLOBS, codes=_ENDED, wait_ms=5000),
     Bad(
         "browser: frames",
         "<script>for (let i = 0; i < 3000; i++) document.body.append("
