@@ -128,7 +128,7 @@ def main(names: tuple[str, ...], seconds: float) -> None:
         for bad in chosen:
             log = Path(folder) / "farm.log"
             with running_farm(log, workers=1, render_deadline_s=_DEADLINE_S) as farm:
-                wait_until(lambda: farm.render("x").status_code == 200)  # noqa: B023
+                wait_until(lambda: farm.render("x").status_code == 200)
                 seen = watch(farm, bad, seconds)
                 status = ask(farm.port, "GET", "/status", timeout_s=10)
                 retries = json.loads(status.body)["retries"]

@@ -54,7 +54,8 @@ def test_a_leap_far_beyond_the_limit_is_told_at_once() -> None:
     grow = "import sys; input(); kept = b'x' * 300_000_000; print(flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", grow]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdin is not None and child.stdout is not None
+        assert child.stdin is not None
+        assert child.stdout is not None
         process, watch = psutil.Process(child.pid), MemoryWatch(100_000_000)
         assert watch.look(process) is None
         watch._next = math.inf  # the pause, however long
