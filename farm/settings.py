@@ -190,6 +190,11 @@ class Settings(BaseSettings):
         description="Chromium's own sandbox. `off` lets a page that breaks into its process "
         "do all that the browser's user may.",
     )
+    webgl: Literal["on", "off"] = Field(
+        "on",
+        description="WebGL in pages; maps and charts need it. `off` is advised where strangers "
+        "send pages: with it one page can have the GPU process, which all pages share, work long.",
+    )
     user: str = Field(
         "nobody",
         description="Whom Chromium runs as when the farm is started as root.",

@@ -57,6 +57,7 @@ JOBS = _counter("jobs", "Jobs that ended.", "outcome")
 RESTARTS = _counter("browser_restarts", "Browsers started because one was lost.", "cause")
 RECYCLES = _counter("browser_recycles", "Browsers replaced in time.")
 RETRIES = _counter("render_retries", "Renders that were tried once more.")
+GPU_ENDS = _counter("gpu_process_ends", "GPU processes that were lost or ended.", "cause")
 LATE_PAGES = _counter("late_pages", "Late pages that were ended, by how hard it was.", "rung")
 
 BROWSERS_UP = _gauge("browsers_up", "Browsers that take renders.")
@@ -72,6 +73,7 @@ for _outcome in ("completed", "failed", "cancelled"):
     JOBS.labels(_outcome)
 for _cause in ("died", "killed"):
     RESTARTS.labels(_cause)
+    GPU_ENDS.labels(_cause)
 for _route in ("render", "render-url", "job"):
     RENDERS.labels(_route, "", "failed", InternalError.code)
 for _rung in ("closed", "killed", "browserKilled", "driverKilled"):
@@ -167,6 +169,8 @@ class EngineWatch:
         self._advance(RETRIES, status.retries)
         for cause, times in status.restart_causes.items():
             self._advance(RESTARTS, times, cause)
+        for cause, times in status.gpu_ends.items():
+            self._advance(GPU_ENDS, times, cause)
         for rung, times in status.rungs.items():
             self._advance(LATE_PAGES, times, rung)
 

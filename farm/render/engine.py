@@ -8,6 +8,7 @@ The deadline is kept from outside the browsers' threads: the request's thread an
 passed.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ class EngineStatus:
     retries: int
     #: How often a late page was ended by which rung of the ladder, by the rungs' names.
     rungs: Mapping[str, int]
+    #: GPU processes that had `died`, or that the farm had `killed`.
+    gpu_ends: Mapping[str, int]
     #: Of the browser's processes (PSS), not long ago.
     memory_bytes: int
 
@@ -73,6 +76,7 @@ class Engine:
         self._spares = settings.spare_contexts
         self._memory_bytes = settings.browser_memory_mb << 20
         self._slots: Slots[Rendering] = Slots(settings.pages_per_browser, settings.max_waiting)
+        self._gpu_ends: Counter[str] = Counter()
         self._chromium = find_chromium(settings)
         self._egress = Egress(
             settings.egress_policy,
@@ -83,7 +87,7 @@ class Engine:
             on_return=self._pump,
         )
         self._keeper = Keeper(
-            lambda: self._make_host(self._spares),
+            self._make_host,
             on_up=self._pump,
             leave=leave_process,
             recycle_after=settings.recycle_after_renders,
@@ -94,7 +98,7 @@ class Engine:
             self._egress,
             Caps(settings.max_output_bytes, settings.max_pdf_pages, settings.max_page_height_px),
             settings.settle_max_s,
-            self._make_host,
+            lambda: self._make_host(is_alone=True),
             self._pump,
         )
         self._closing = False
@@ -190,6 +194,7 @@ class Engine:
             browser_recycles=self._keeper.recycles,
             retries=self._outcomes.retries,
             rungs=dict(self._outcomes.ladder.ended),
+            gpu_ends=dict(self._gpu_ends),
             memory_bytes=host.memory_bytes if host else 0,
         )
 
@@ -200,8 +205,16 @@ class Engine:
         self._keeper.close()
         self._egress.close()
 
-    def _make_host(self, spares: int) -> Host:
-        return Host(self._chromium, self._egress, spares, self._memory_bytes, self._outcomes)
+    def _make_host(self, is_alone: bool = False) -> Host:
+        return Host(
+            self._chromium,
+            self._egress,
+            0 if is_alone else self._spares,
+            self._memory_bytes,
+            self._outcomes,
+            self._gpu_ends,
+            is_alone,
+        )
 
     def _pump(self) -> None:
         """Give free slots to the oldest of the line, while they can be rendered. From any thread.
@@ -222,6 +235,8 @@ class Engine:
         host = self._keeper.host
         browser = rendering.browser or (host.browser if host else None)
         if browser is None or browser.silence_s > _HEALTH_GRACE_S:
+            return BrowserUnavailable()
+        if host is not None and host.stalled_s > _HEALTH_GRACE_S:
             return BrowserUnavailable()
         no_turn = not rendering.tries and self._egress.pid is None
         if no_turn or self._egress.down_s > _HEALTH_GRACE_S:

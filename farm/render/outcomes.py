@@ -30,7 +30,7 @@ from farm.render.keeping.ladder import Ladder
 from farm.render.keeping.poison import Poison
 from farm.render.keeping.quarantine import Quarantine
 from farm.render.page import render as page_render
-from farm.render.page.outputs import Caps
+from farm.render.page.outputs import OUTPUTS, Caps
 from farm.render.page.settling import Patience
 from farm.render.rendering import RenderCancelled, Rendering, State
 from farm.render.slots import Slots
@@ -49,6 +49,10 @@ class _NetworkLost(Exception):
     """The egress proxy died or hangs: nobody can say what would be different in the picture."""
 
 
+class _DrawingLost(Exception):
+    """The GPU process died, and the page with it lost what it drew, or may be why."""
+
+
 class Outcomes:
     def __init__(
         self,
@@ -56,10 +60,10 @@ class Outcomes:
         egress: Egress,
         caps: Caps,
         settle_max_s: float,
-        make_host: Callable[[int], Host],
+        make_host: Callable[[], Host],
         pump: Callable[[], None],
     ) -> None:
-        """`make_host` makes a browser with so many spares; `pump` is called whenever a slot or a
+        """`make_host` makes a browser for one page at a time; `pump` is called whenever a slot or a
         place in the line has become free.
         """
         self._slots = slots
@@ -68,7 +72,7 @@ class Outcomes:
         self._settle_max_s = settle_max_s
         self._pump = pump
         self._closing = False
-        self._quarantine = Quarantine(lambda: make_host(0), self.dropped)
+        self._quarantine = Quarantine(make_host, self.dropped)
         self.poison = Poison()
         self.ladder = Ladder()
         #: Renders that were tried again.
@@ -90,6 +94,8 @@ class Outcomes:
             self._render(rendering, host)
         except (_NetworkLost, BrowserUnavailable):
             innocent = True
+        except _DrawingLost:
+            pass
         except (FarmError, RenderCancelled) as exc:
             error = exc
         except DevToolsError as exc:
@@ -109,7 +115,7 @@ class Outcomes:
 
     def lost(self, rendering: Rendering, host: Host) -> None:
         """Its browser died under it."""
-        self._retry(rendering, host, innocent=host.browser.killed_because is not None)
+        self._retry(rendering, host, innocent=not host.browser.pages_are_suspect)
         self._pump()
 
     def dropped(self, rendering: Rendering, again: bool) -> None:
@@ -144,8 +150,8 @@ class Outcomes:
                 browser.spawn(page.close)
 
     def _render(self, rendering: Rendering, host: Host) -> None:
-        pages = host.pages
-        if pages is None:
+        pages, drawing = host.pages, host.drawing
+        if pages is None or drawing is None:
             raise BrowserUnavailable()
         options = rendering.request.options
         waiting_ms = (time.monotonic() - rendering.arrived) * 1000
@@ -165,6 +171,10 @@ class Outcomes:
                     host.browser.kill_if_crippled()
                     if not page.port.alive:
                         raise _NetworkLost
+                    if drawing.has_spoilt(rendering):
+                        raise _DrawingLost
+            if result.format is not OUTPUTS["pdf"]:
+                drawing.note_picture()
             # What the page lacks may be for want of the proxy's answer, not of the site's.
             if result.unfinished and self._egress.down_s > 0:
                 raise _NetworkLost
@@ -222,9 +232,11 @@ class Outcomes:
                 self._quarantine.put(rendering)
 
     def _blame(self, rendering: Rendering, host: Host, innocent: bool) -> FarmError:
-        html = rendering.request.html
-        if innocent or html is None or not self._quarantine.has(host):
+        if innocent or not self._quarantine.has(host):
             return BrowserDied()
+        html = rendering.request.html
+        if html is None:  # what the URL leads to may change
+            return PageCrashes()
         self.poison.add(html)
         log.warning("page refused from now on", request_id=rendering.request_id)
         return PageCrashes(poison.SENTENCE)

@@ -52,8 +52,15 @@ class Rendering:
         #: While it is RENDERING: where, and on which page once there is one.
         self.browser: BrowserThread | None = None
         self.page: Page | None = None
+        #: When it entered that browser (`time.monotonic()`).
+        self.entered = 0.0
         #: How often it has had a page.
         self.tries = 0
+        #: How often the GPU process has died while it had one.
+        self.gpu_deaths = 0
+        #: Its page was closed, since what all pages share may have died for it, or what it had
+        #: drawn with it.
+        self.is_suspect = False
         #: Why the engine itself ended it; what the page's calls then raise is no news.
         self.given_up: FarmError | RenderCancelled | None = None
 
@@ -65,6 +72,8 @@ class Rendering:
     def enter(self, browser: BrowserThread) -> None:
         """It is to be rendered there."""
         self.state, self.browser = State.RENDERING, browser
+        self.entered = time.monotonic()
+        self.is_suspect = False
 
     def leave(self, state: State) -> None:
         """It is in a browser no more."""

@@ -92,12 +92,11 @@ class Clients:
 
     def _bad(self, chance: random.Random) -> None:
         bad = chance.choice(CORPUS)
-        options = {"format": bad.format}
         if bad.path:
-            body = {"url": self._site.url + bad.path, "options": options}
+            body = {"url": self._site.url + bad.path, "options": bad.options}
             answer = self._ask("POST", "/render-url", body)
         else:
-            answer = self._ask("POST", "/render", {"html": bad.html, "options": options})
+            answer = self._ask("POST", "/render", {"html": bad.html, "options": bad.options})
         right = answer.status == 200 and "ok" in bad.codes
         self._ledger.count("bad", answer, right, bad.codes | self._good_codes)
 

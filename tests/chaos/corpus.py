@@ -1,25 +1,10 @@
 """Pages that behave badly, each in its own way, and how a render of it may end."""
 
-from dataclasses import dataclass, field
-
-
-@dataclass(frozen=True)
-class Bad:
-    """A page, or the path of one on the bad site; the codes that may answer it (`ok`: a file)."""
-
-    name: str
-    html: str = ""
-    path: str = ""
-    codes: frozenset[str] = field(default=frozenset({"render_timeout"}))
-    format: str = "png"
-
-
-def _codes(*codes: str) -> frozenset[str]:
-    return frozenset(codes)
-
+from tests.chaos.bad import Bad, codes
+from tests.chaos.hostile import HOSTILE
 
 #: A page that may be done, may be too slow, and may have to be ended.
-_ANY = _codes("ok", "render_timeout", "page_crashes", "output_too_large")
+_ANY = codes("ok", "render_timeout", "page_crashes", "output_too_large")
 
 _CANVASES = """<script>
 const kept = [];
@@ -38,12 +23,12 @@ CORPUS = (
     Bad(
         "loop in an animation frame",
         "<script>const spin = () => { while (true); }; requestAnimationFrame(spin)</script>",
-        codes=_codes("render_timeout", "ok"),
+        codes=codes("render_timeout", "ok"),
     ),
     Bad(
         "loop in a worker",
         "<script>new Worker(URL.createObjectURL(new Blob(['while (true);'])))</script>",
-        codes=_codes("ok", "render_timeout"),
+        codes=codes("ok", "render_timeout"),
     ),
     Bad("alerts without an end", "<script>for (;;) alert(1)</script>"),
     Bad(
@@ -76,19 +61,20 @@ CORPUS = (
     Bad(
         "popups",
         "<script>for (let i = 0; i < 500; i++) open('about:blank', '_blank')</script>",
-        codes=_codes("ok"),
+        codes=codes("ok"),
     ),
     Bad(
         "downloads",
         "<script>for (let i = 0; i < 50; i++) { const a = document.createElement('a');"
         "a.href = 'data:application/octet-stream,x'; a.download = 'x'; a.click() }</script>",
-        codes=_codes("ok"),
+        codes=codes("ok"),
     ),
     Bad("stops loading in a loop", "<script>onload = () => { for (;;) stop(); }</script>"),
-    Bad("redirects without an end", path="/redirect-for-ever", codes=_codes("navigation_failed")),
+    Bad("redirects without an end", path="/redirect-for-ever", codes=codes("navigation_failed")),
     Bad("answer without an end", path="/endless"),
     Bad("image without an end", path="/with-endless-image"),
     Bad("no answer", path="/slow"),
-    Bad("hangs up", path="/hang-up", codes=_codes("navigation_failed")),
-    Bad("is a download", path="/download", codes=_codes("navigation_failed")),
+    Bad("hangs up", path="/hang-up", codes=codes("navigation_failed")),
+    Bad("is a download", path="/download", codes=codes("navigation_failed")),
+    *HOSTILE,
 )

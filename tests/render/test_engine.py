@@ -301,6 +301,7 @@ def test_a_browser_that_is_started_again_at_once_is_no_news_to_health(
     while engine.status.browser_restarts == 0:
         # A machine that is busy with other work may take longer than the grace of 3 s to start one.
         assert healthy(engine) or time.monotonic() - killed > 3
+        time.sleep(0.01)  # the thread that starts the browser needs this process too
     assert renders(engine)
 
 
@@ -404,7 +405,7 @@ def test_a_url_that_takes_its_browser_down_is_not_held_against_it(
     engine = make_engine(pages_per_browser=2)
     Killer(engine, site, others)
     site.pages["/page"] = "<img src=/poison><script>onload = () => { while (true); }</script>"
-    with pytest.raises(BrowserUnavailable):
+    with pytest.raises(PageCrashes):
         engine.render(request_for(engine, url=site.url + "/page"))
     site.pages["/page"] = GREEN
     assert engine.render(request_for(engine, url=site.url + "/page")).size > 0
@@ -451,7 +452,8 @@ def test_a_page_that_fills_the_memory_is_ended_and_its_neighbour_is_not(
 def test_a_browser_whose_pages_hold_too_much_together_is_replaced(
     make_engine: MakeEngine, site: Site
 ) -> None:
-    engine = make_engine(browser_memory_mb=300, pages_per_browser=4)
+    # Beyond it, but not so far that the browser would be ended at once.
+    engine = make_engine(browser_memory_mb=350, pages_per_browser=4)
     some = f"<script>kept = new Uint8Array(60e6).fill(1)</script><img src='{site.url}/slow.svg'>"
     with ThreadPoolExecutor(4) as pool:
         renders_ = [pool.submit(engine.render, request_for(engine, some)) for _ in range(4)]

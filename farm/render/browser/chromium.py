@@ -40,7 +40,14 @@ _ARGUMENTS = (
     "--block-new-web-contents",
     # A page that was not told its size has the default viewport, and a screen as large.
     "--screen-info={1280x720}",
+    # The GPU process may be ended again and again (`keeping.drawing`). By default its third end
+    # takes WebGL from all pages, its sixth ends the browser, and a page whose WebGL was under way
+    # takes it from all other pages of its site, which all pages of written HTML are.
+    "--disable-gpu-process-crash-limit",
+    "--disable-domain-blocking-for-3d-apis",
 )
+#: `--disable-3d-apis` alone leaves WebGL in `OffscreenCanvas`; without a renderer there is none.
+_NO_WEBGL = ("--disable-gpu", "--disable-software-rasterizer")
 #: Of what Playwright adds: capturing from a new surface costs a fifth of the GPU process's time,
 #: and gives the same pixels.
 _UNWANTED = ["--enable-features=CDPScreenshotNewSurface,SkipListAccountsWithoutGaiaCookies"]
@@ -67,6 +74,7 @@ class Chromium:
     path: str
     user: str | None
     sandbox: bool
+    webgl: bool = True
 
     def launch(self, playwright: Playwright, switch: Switch) -> Browser:
         """Start it, with the switch in its pipe.
@@ -99,7 +107,7 @@ class Chromium:
             handle_sigint=False,
             handle_sigterm=False,
             handle_sighup=False,
-            args=_ARGUMENTS,
+            args=[*_ARGUMENTS, *(() if self.webgl else _NO_WEBGL)],
             ignore_default_args=_UNWANTED,
             # A context has a port of the egress proxy of its own; nothing else has a way out.
             proxy={"server": _NOWHERE},
@@ -122,7 +130,7 @@ def find_chromium(settings: Settings) -> Chromium:
         path = next(_candidates(user), "")
         if not path:
             raise ChromiumMissing(f"There is no Chromium that the farm can run. {HOW_TO_GET_ONE}")
-    return Chromium(path, user, settings.chromium_sandbox == "on")
+    return Chromium(path, user, settings.chromium_sandbox == "on", settings.webgl == "on")
 
 
 def sweep_leftovers() -> None:

@@ -32,6 +32,9 @@ _MEDIA_FEATURES = [
 _MAX_CHILDREN = 200
 _MAX_QUICK_DIALOGS = 50
 _SLOW_DIALOG_S = 0.05
+#: Frames and workers nested deeper than this are not waited for: a page could nest them without an
+#: end, and each costs the browser a session.
+_MAX_DEPTH = 8
 #: The name of the isolated world that the farm's scripts run in.
 WORLD = "farm"
 
@@ -173,14 +176,14 @@ class Page:
         with suppress(DevToolsError):
             self.session.post("Page.handleJavaScriptDialog", {"accept": False})
 
-    def _follow_children(self, session: Session) -> None:
+    def _follow_children(self, session: Session, depth: int = 1) -> None:
         """Frames that other processes draw, and workers, are attached to before they begin."""
         kinds = [{"type": "iframe"}, {"type": "worker"}]
         params = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
-        session.on("Target.attachedToTarget", lambda params: self._adopt(session, params))
+        session.on("Target.attachedToTarget", lambda params: self._adopt(session, params, depth))
         session.post("Target.setAutoAttach", {**params, "filter": kinds})
 
-    def _adopt(self, parent: Session, params: Params) -> None:
+    def _adopt(self, parent: Session, params: Params, depth: int) -> None:
         self._adopted += 1
         if self._adopted == _MAX_CHILDREN:
             self._leave_children_alone()
@@ -188,8 +191,8 @@ class Page:
         for event, handler in self._handlers.items():
             child.on(event, handler)
         with suppress(DevToolsError):
-            if self._adopted < _MAX_CHILDREN:
-                self._follow_children(child)
+            if self._adopted < _MAX_CHILDREN and depth < _MAX_DEPTH:
+                self._follow_children(child, depth + 1)
             if params["targetInfo"]["type"] == "iframe":
                 child.post("Page.enable")
                 self._draw_as_playwright(child)

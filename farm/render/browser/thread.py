@@ -109,6 +109,8 @@ class BrowserThread:
         self.ended = math.inf
         #: Why the farm itself killed it, if it did.
         self.killed_because: str | None = None
+        #: Whether a page in it may be why it died: not where the farm killed it for something else.
+        self.pages_are_suspect = True
         #: Why it could not be started.
         self.failure: BaseException | None = None
 
@@ -189,11 +191,12 @@ class BrowserThread:
         """Seconds since it was last heard of."""
         return time.monotonic() - self._heard
 
-    def kill(self, reason: str) -> None:
-        """Kill Chromium, from any thread."""
+    def kill(self, reason: str, pages_are_suspect: bool = False) -> None:
+        """Kill Chromium, from any thread. `pages_are_suspect`: one that is in it is why."""
         life = self._life
         if life is not None:
             self.killed_because = reason
+            self.pages_are_suspect = pages_are_suspect
             log.warning("browser killed", reason=reason, chromium_pid=life.process.pid)
             _kill(life.process)
 
@@ -201,6 +204,7 @@ class BrowserThread:
         """Kill the driver and with it Chromium: for when killing Chromium was not enough."""
         life = self._life
         self.killed_because = reason
+        self.pages_are_suspect = False
         for driver in [life.driver] if life else _starting_drivers():
             log.warning("driver killed", reason=reason, driver_pid=driver.pid)
             for process in [*_children(driver, recursive=True), driver]:
@@ -210,6 +214,7 @@ class BrowserThread:
         """End browser, driver and thread; kill what does not go by itself."""
         self._stopping.set()
         self.killed_because = self.killed_because or "it is stopped"
+        self.pages_are_suspect = False
         if self._thread.ident is None:
             return
         self.spawn(self._close_sentinel)

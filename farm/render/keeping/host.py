@@ -7,6 +7,7 @@ that one decides what becomes of the rendering.
 
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 from functools import partial
 from typing import Protocol
@@ -20,9 +21,12 @@ from farm.render.browser.contexts import FreshContexts
 from farm.render.browser.devtools import BrowserGone, Session
 from farm.render.browser.memory import MemoryWatch
 from farm.render.browser.thread import BrowserThread
+from farm.render.keeping.drawing import DrawingWatch
 from farm.render.rendering import Rendering
 
 log = structlog.get_logger()
+
+_TOO_MUCH_MEMORY = "it holds too much memory"
 
 
 class Outcomes(Protocol):
@@ -45,9 +49,15 @@ class Host:
         spares: int,
         memory_bytes: int,
         outcomes: Outcomes,
+        gpu_ends: Counter[str],
+        is_alone: bool = False,
     ) -> None:
+        """`is_alone`: it renders one page at a time; `gpu_ends`: see `DrawingWatch`."""
         self.browser = BrowserThread(chromium, self._on_up, self._on_down)
         self.pages: FreshContexts | None = None
+        self.drawing: DrawingWatch | None = None
+        self._gpu_ends = gpu_ends
+        self._is_alone = is_alone
         #: Renderings that it has taken so far.
         self.served = 0
         #: By `time.monotonic()`.
@@ -77,7 +87,27 @@ class Host:
                 return False
             self._renderings.remove(rendering)
             self._change.notify_all()
+        drawing = self.drawing
+        if rendering.given_up is not None and drawing is not None:
+            drawing.note_late()
         return True
+
+    @property
+    def renderings(self) -> list[Rendering]:
+        """What is rendered here."""
+        with self._change:
+            return list(self._renderings)
+
+    @property
+    def stalled_s(self) -> float:
+        """For how many seconds it has not drawn, as far as that is known."""
+        drawing = self.drawing
+        return drawing.stalled_s if drawing is not None else 0.0
+
+    def draws(self, timeout_s: float) -> bool:
+        """Whether it is up, and shows that it draws."""
+        drawing = self.drawing
+        return drawing is not None and drawing.prove(timeout_s)
 
     @property
     def empty(self) -> bool:
@@ -103,10 +133,11 @@ class Host:
             self.browser.spawn(pages.close)
 
     def check(self) -> bool:
-        """Ping it; returns whether its processes hold too much memory.
+        """Ping it; returns whether it is to be replaced, since its processes hold too much memory.
 
         To be called every second, as long as anything is in it. Where one page holds most of the
-        memory, that page's process is killed instead: the others need not suffer for it.
+        memory, that page's process is killed instead: the others need not suffer for it. Where the
+        memory is far beyond the limit, the GPU process is, or else the browser.
         """
         with suppress(BrowserGone):  # `BrowserThread` notices the death itself
             self.browser.kill_if_crippled()
@@ -121,22 +152,34 @@ class Host:
             return False
         if excess.largest is not None and excess.largest_bytes > self._memory_bytes / 2:
             held = f"{excess.largest_bytes >> 20} MiB"
-            log.warning("page killed", reason="it holds too much memory", memory=held)
+            log.warning("page killed", reason=_TOO_MUCH_MEMORY, memory=held)
             with suppress(psutil.Error):
                 excess.largest.kill()
             return False
-        log.warning("browser holds too much memory", memory=f"{excess.tree_bytes >> 20} MiB")
-        return True
+        held = f"{excess.tree_bytes >> 20} MiB"
+        log.warning("browser holds too much memory", memory=held)
+        if not excess.is_far_beyond:
+            return True
+        drawing = self.drawing
+        if drawing is not None and excess.gpu_bytes > self._memory_bytes / 2:
+            self.browser.spawn(lambda: drawing.kill(_TOO_MUCH_MEMORY))
+        else:
+            self.browser.kill(_TOO_MUCH_MEMORY, pages_are_suspect=True)
+        return False
 
     def _on_up(self, browser: Session) -> None:
         self.pages = FreshContexts(browser, self._egress, self._spares, self.browser.spawn)
+        self.drawing = DrawingWatch(
+            browser, self.browser, lambda: self.renderings, self._is_alone, self._gpu_ends
+        )
+        self.browser.spawn(self.drawing.run)
         self.pages.refill()
 
     def _on_down(self) -> None:
         """Here and not left to the calls into the browser, not all of which raise."""
         if self.pages is not None:
             self.pages.forget()
-        self.pages = None
+        self.pages = self.drawing = None
         self._lose_all()
 
     def _lose_all(self) -> None:

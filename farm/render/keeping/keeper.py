@@ -90,16 +90,16 @@ class Keeper:
 
     @property
     def unwell_s(self) -> float:
-        """For how many seconds there has been no browser that answers."""
+        """For how many seconds there has been no browser that answers, or draws."""
         if self._host is None:
             return math.inf
         host = self.host
         if host is None:
             return time.monotonic() - self._host.browser.ended
         if self._starting is not None:  # the thread is at the next one, and sends no pings
-            return 0.0
+            return host.stalled_s
         # They go out with every beat, so silence within two is none.
-        return max(0.0, host.browser.silence_s - 2 * _BEAT_S)
+        return max(0.0, host.browser.silence_s - 2 * _BEAT_S, host.stalled_s)
 
     def close(self) -> None:
         self._stopping.set()

@@ -18,6 +18,8 @@ log = structlog.get_logger()
 #: How long its browser is kept for the next suspect.
 _IDLE_S = 5.0
 _START_TIMEOUT_S = 10.0
+#: What it may take to show that it draws.
+_DRAW_TIMEOUT_S = 2.0
 #: How often the browser is looked at.
 _BEAT_S = 1.0
 
@@ -80,7 +82,11 @@ class Quarantine:
             self._drop(rendering, False)
             return
         host = self._host
-        if host is None or host.browser.down.is_set():
+        if host is not None and not host.draws(_DRAW_TIMEOUT_S):
+            # It is down, or still at what the suspect before this one had it do.
+            host.browser.kill("it does not draw")
+            host = None
+        if host is None:
             host = self._host = self._make_host()
             host.browser.start()
         if self._stopping or not host.browser.wait_started(_START_TIMEOUT_S):

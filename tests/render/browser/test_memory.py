@@ -1,5 +1,6 @@
 """What a tree of processes holds, and how often it is read."""
 
+import math
 import os
 import subprocess
 import sys
@@ -49,9 +50,30 @@ def test_a_tree_over_its_limit_is_told_with_its_children() -> None:
         assert excess.largest is None, "none of them is a page's"
 
 
+def test_a_leap_far_beyond_the_limit_is_told_at_once() -> None:
+    grow = "import sys; input(); kept = b'x' * 300_000_000; print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", grow]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        process, watch = psutil.Process(child.pid), MemoryWatch(100_000_000)
+        assert watch.look(process) is None
+        watch._next = math.inf  # the pause, however long
+        assert watch.look(process) is None
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        excess = watch.look(process)
+        child.stdin.close()
+    assert excess is not None
+    assert excess.is_far_beyond
+
+
 def test_looking_takes_less_than_a_hundredth_of_the_time() -> None:
-    with holding_100_mb():
-        watch = MemoryWatch(1)
+    with holding_100_mb() as child:
+        # Beyond its limit, but not far.
+        resident = resident_bytes(os.getpid()) + resident_bytes(child.pid)
+        watch = MemoryWatch(resident * 3 // 4)
         before = os.times()
         looks = sum(watch.look(psutil.Process()) is not None for _ in range(1000))
         spent = sum(os.times()[:2]) - sum(before[:2])

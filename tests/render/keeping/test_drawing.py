@@ -1,0 +1,191 @@
+"""What all pages share: the GPU process is ended alone, whoever gave it too much to do."""
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import psutil
+import pytest
+from PIL import Image
+
+from farm.errors import PageCrashes
+from farm.render import Engine
+from tests.chaos.hostile import HOSTILE
+from tests.conftest import request_for
+from tests.support.farm_process import command_line, gone, wait_until
+from tests.support.images import LIME, is_filled
+from tests.support.site import Site
+
+MakeEngine = Callable[..., Engine]
+GREEN = "<body style='background:lime'>"
+#: Draws red by WebGL, or all of the page blue where it cannot, once `/slow.svg` has been asked for.
+WEBGL = """<body style='margin:0'><canvas id=c style='width:100vw;height:100vh'></canvas><script>
+const gl = c.getContext('webgl', {preserveDrawingBuffer: true});
+if (gl) { gl.clearColor(1, 0, 0, 1); gl.clear(gl.COLOR_BUFFER_BIT); }
+else { c.remove(); document.body.style.background = 'blue'; }
+</script>"""
+SIZE = {"width": 64, "height": 64}
+
+
+def hostile(name: str) -> str:
+    return next(bad.html for bad in HOSTILE if bad.name == name)
+
+
+def gpu_of(engine: Engine) -> psutil.Process:
+    found: list[psutil.Process] = []
+
+    def find() -> bool:
+        browser = psutil.Process(engine.chromium_pid)
+        found[:] = [
+            child
+            for child in browser.children(recursive=True)
+            if "--type=gpu-process" in command_line(child)
+        ]
+        return bool(found)
+
+    wait_until(find)
+    return found[0]
+
+
+def renders(engine: Engine) -> bool:
+    return is_filled(engine.render(request_for(engine, GREEN)).data, LIME)
+
+
+def colour(data: bytes) -> tuple[int, ...]:
+    with Image.open(io.BytesIO(data)) as image:
+        return image.convert("RGB").getpixel((32, 32))  # type: ignore[return-value]
+
+
+@contextmanager
+def neighbours(engine: Engine, count: int = 2) -> Iterator[list[object]]:
+    """Clients that render all the while; what was wrong, as it is found."""
+    wrong: list[object] = []
+    over = threading.Event()
+
+    def client() -> None:
+        while not over.is_set():
+            try:
+                if not renders(engine):
+                    wrong.append("wrong pixels")
+            except BaseException as exc:
+                wrong.append(exc)
+
+    threads = [threading.Thread(target=client) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield wrong
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("name", ["gpu: webgl", "gpu: blurred layers"])
+def test_a_page_that_takes_the_gpu_process_harms_no_neighbour_and_is_told_so(
+    make_engine: MakeEngine, name: str
+) -> None:
+    engine = make_engine(render_deadline_s=60)
+    pid, gpu = engine.chromium_pid, gpu_of(engine)
+    with neighbours(engine) as wrong:
+        with pytest.raises(PageCrashes):
+            engine.render(request_for(engine, hostile(name)))
+        assert renders(engine)
+    assert wrong == []
+    assert engine.chromium_pid == pid, "the browser did not have to die for it"
+    assert gone([gpu])
+    with pytest.raises(PageCrashes, match="refused"):
+        engine.render(request_for(engine, hostile(name)))
+
+
+def test_what_a_late_page_has_left_behind_is_ended_before_another_page_comes(
+    make_engine: MakeEngine,
+) -> None:
+    engine = make_engine()
+    pid, gpu = engine.chromium_pid, gpu_of(engine)
+    gpu.suspend()
+    rendering = engine.begin(request_for(engine, GREEN))
+    wait_until(lambda: rendering.tries == 1)
+    engine.cancel(rendering)
+    wait_until(lambda: gone([gpu]))
+    assert renders(engine)
+    assert engine.chromium_pid == pid
+
+
+def test_a_gpu_process_that_dies_is_no_news_to_pages_that_do_not_draw_with_it(
+    make_engine: MakeEngine, site: Site
+) -> None:
+    engine = make_engine()
+    pid = engine.chromium_pid
+    for _ in range(8):  # by default the sixth death is the browser's
+        site.hold.clear()
+        gpu = gpu_of(engine)
+        with ThreadPoolExecutor(2) as pool:
+            before = len(site.requests)
+            html = f"{GREEN}<img src='{site.url}/slow.svg' hidden>"
+            held = [pool.submit(engine.render, request_for(engine, html)) for _ in range(2)]
+            wait_until(lambda before=before: len(site.requests) >= before + 2)
+            gpu.kill()
+            wait_until(lambda gpu=gpu: gone([gpu]))
+            site.hold.set()
+            assert all(is_filled(each.result().data, LIME) for each in held)
+    assert engine.chromium_pid == pid
+    assert engine.status.retries == 0
+    assert engine.status.gpu_ends == {"died": 8}
+
+
+def test_what_a_page_drew_by_webgl_is_drawn_again_when_the_gpu_process_dies(
+    make_engine: MakeEngine, site: Site
+) -> None:
+    engine = make_engine()
+    assert colour(engine.render(request_for(engine, WEBGL, **SIZE)).data) == (255, 0, 0)
+    gpu = gpu_of(engine)
+    with ThreadPoolExecutor(1) as pool:
+        html = f"{WEBGL}<img src='{site.url}/slow.svg' hidden>"
+        held = pool.submit(engine.render, request_for(engine, html, **SIZE))
+        wait_until(lambda: site.requests)
+        gpu.kill()
+        wait_until(lambda: gone([gpu]))
+        site.hold.set()
+        assert colour(held.result().data) == (255, 0, 0)
+    assert engine.status.retries == 1
+    after = engine.render(request_for(engine, WEBGL, **SIZE))
+    assert colour(after.data) == (255, 0, 0), "pages still have WebGL"
+
+
+def test_without_webgl_pages_have_none(make_engine: MakeEngine) -> None:
+    engine = make_engine(webgl="off")
+    assert colour(engine.render(request_for(engine, WEBGL, **SIZE)).data) == (0, 0, 255)
+    in_canvas = WEBGL.replace("c.getContext", "new OffscreenCanvas(9, 9).getContext")
+    assert colour(engine.render(request_for(engine, in_canvas, **SIZE)).data) == (0, 0, 255)
+
+
+def test_memory_that_a_page_holds_in_the_gpu_process_is_bounded(make_engine: MakeEngine) -> None:
+    engine = make_engine(browser_memory_mb=500, render_deadline_s=60)
+    gpu = gpu_of(engine)
+    with neighbours(engine, 1) as wrong, pytest.raises(PageCrashes):
+        engine.render(request_for(engine, hostile("memory: textures"), waitFor=20000))
+    assert wrong == []
+    assert gone([gpu])
+    assert engine.status.browser_restarts == 0, "the browser did not have to die for it"
+
+
+def test_memory_that_a_page_holds_in_the_browsers_own_process_is_bounded(
+    make_engine: MakeEngine,
+) -> None:
+    engine = make_engine(browser_memory_mb=500, render_deadline_s=60)
+    browser = psutil.Process(engine.chromium_pid)
+    with neighbours(engine, 1) as wrong, pytest.raises(PageCrashes):
+        engine.render(request_for(engine, hostile("memory: blobs"), waitFor=20000))
+    assert wrong == []
+    wait_until(lambda: gone([browser]))
+
+
+def test_while_nothing_is_drawn_the_health_check_says_so(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    stalled = engine._keeper.host.drawing
+    assert stalled is not None
+    stalled._unanswered_since = 0.0  # the boot of the machine
+    assert engine._keeper.unwell_s > 3
