@@ -18,6 +18,6 @@ def test_every_answer_is_right_or_typed_in_time_whatever_dies(log_path: Path) ->
     ledger = run(seconds=0, faults=SHORT, seed=5, log_path=log_path, pause_s=1.5)
     print(ledger.table())
     assert ledger.broken_promises() == []
-    assert ledger.right("good") > 50
+    assert ledger.right("good") > 10
     assert ledger.right("jobs") > 0
     assert set(ledger.faults) == set(SHORT)
