@@ -87,7 +87,8 @@ def neighbours(engine: Engine, count: int = 2) -> Iterator[list[object]]:
 def test_a_page_that_takes_the_gpu_process_harms_no_neighbour_and_is_told_so(
     make_engine: MakeEngine, name: str
 ) -> None:
-    engine = make_engine(render_deadline_s=60)
+    # Room for what its layers hold: beyond the bound, memory would end the browser.
+    engine = make_engine(render_deadline_s=60, browser_memory_mb=16_000)
     pid, gpu = engine.chromium_pid, gpu_of(engine)
     with neighbours(engine) as wrong:
         with pytest.raises(PageCrashes):
