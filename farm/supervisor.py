@@ -14,7 +14,6 @@ it needs is still there.
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from farm import logs
 from farm.errors import StartError
 from farm.jobs.embedded import EmbeddedValkey
 from farm.settings import Settings
+from farm.signals import Signals
 
 log = structlog.get_logger()
 
@@ -146,12 +146,7 @@ class _Supervisor:
         self._gunicorn = gunicorn
         self._worker = worker
         self._hurried = False
-        # Python writes every signal's number here; see signal.set_wakeup_fd.
-        self._signals, self._wakeup = socket.socketpair()
-        self._wakeup.setblocking(False)
-        signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
-        for number in (*_STOP, *_PASSED_ON, signal.SIGUSR2, signal.SIGCHLD):
-            signal.signal(number, lambda *_: None)
+        self._signals = Signals(*_STOP, *_PASSED_ON, signal.SIGUSR2, signal.SIGCHLD)
 
     def run(self) -> int:
         try:
@@ -174,7 +169,7 @@ class _Supervisor:
         while (status := self._gunicorn.exit_status) is None:
             self._reap_adopted()
             pauses = [pause for each in kept if (pause := each.keep_up()) is not None]
-            number = self._next_signal(min(pauses, default=None))
+            number = self._signals.next(min(pauses, default=None))
             if number in _STOP:
                 log.info("stopping", signal=signal.Signals(number).name)
                 self._hurried = number == signal.SIGQUIT
@@ -200,19 +195,11 @@ class _Supervisor:
                 log.warning("child did not end in time and is killed", child=child.name)
                 child.send_group(signal.SIGKILL)
                 left_s = _QUICK_S
-            if self._next_signal(left_s) in _STOP and not self._hurried:
+            if self._signals.next(left_s) in _STOP and not self._hurried:
                 self._hurried = True
                 child.send(signal.SIGINT)
                 end = time.monotonic() + _QUICK_S
         return status
-
-    def _next_signal(self, timeout_s: float | None) -> int:
-        """The signal that came next, SIGCHLD among them; 0 if none came in time."""
-        self._signals.settimeout(None if timeout_s is None else max(timeout_s, 0.001))
-        try:
-            return self._signals.recv(1)[0]
-        except TimeoutError:
-            return 0
 
     def _reap_adopted(self) -> None:
         """Reap orphans, which a container's first process inherits: those of killed browsers."""

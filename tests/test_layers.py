@@ -14,6 +14,7 @@ ALLOWED = {
     "errors": set(),
     "machine": set(),
     "processes": set(),
+    "signals": set(),
     "egress": {"errors", "processes", "egress"},
     "callers": set(),
     "rates": set(),
@@ -27,7 +28,7 @@ ALLOWED = {
     "storage": {"errors", "job"},
     "render": {"errors", "settings", "request", "logs", "processes", "egress", "render"},
     "metrics": {"errors", "job", "logs", "request", "render", "metrics"},
-    "jobs": BELOW | {"render", "jobs"},
+    "jobs": BELOW | {"signals", "render", "jobs"},
     "web": BELOW | {"callers", "rates", "render", "web"},
 }
 ROOTS = {"cli", "wsgi", "supervisor", "doctor", "__init__"}

@@ -21,6 +21,7 @@ from farm.metrics import exposition
 from farm.metrics.figures import EngineWatch
 from farm.render import Engine
 from farm.settings import Settings
+from farm.signals import Signals
 from farm.storage import Storage
 
 log = structlog.get_logger()
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 _STORING_S = 120.0
 #: How long threads may take to hand back their jobs and take their leave of Redis.
 _LEAVE_S = 5.0
+_POLL_S = 0.05
 
 
 class Worker:
@@ -48,15 +50,13 @@ class Worker:
         self._names = _names()
         self._workers: list[ThreadWorker | None] = [None] * threads
         self._stopped = threading.Event()
-        self._forced = threading.Event()
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; then end what runs within the grace time, hand back the
-        rest. Raises `StartError`.
+        """Work until SIGTERM or SIGINT; then end what runs within the grace time, or until the next
+        of them, and hand back the rest. Raises `StartError`.
         """
         task.use(self._runner)
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
+        signals = Signals(signal.SIGTERM, signal.SIGINT)
         if port := self._settings.metrics_port:
             _serve_metrics(self._settings.host, port)
         self._engine.start()
@@ -66,16 +66,12 @@ class Worker:
             threads = [_started(self._take_jobs, place) for place in range(len(self._workers))]
             _started(self._keep)
             log.info("worker up", concurrency=len(threads))
-            self._stopped.wait()
-            self._drain(threads)
+            signals.next()
+            self._stopped.set()
+            self._drain(threads, signals)
         finally:
             self._engine.close()
         log.info("worker stopped")
-
-    def _on_signal(self, *_: object) -> None:
-        if self._stopped.is_set():
-            self._forced.set()
-        self._stopped.set()
 
     def _take_jobs(self, place: int) -> None:
         """One of the job threads. RQ's worker ends on errors it does not know: then a new one."""
@@ -115,18 +111,22 @@ class Worker:
                 log.warning("worker could not keep its jobs", cause=first_line(exc))
             time.sleep(HEARTBEAT_S)
 
-    def _drain(self, threads: list[threading.Thread]) -> None:
+    def _drain(self, threads: list[threading.Thread], signals: Signals) -> None:
         log.info("worker stopping", running=self._running())
         for worker in self._workers:
             if worker is not None:
                 worker.stop()
-        _wait_while(lambda: bool(self._running()), self._settings.job_grace_s, self._forced)
+        end = time.monotonic() + self._settings.job_grace_s
+        while self._running() and time.monotonic() < end and not signals.next(_POLL_S):
+            pass
         if running := self._running():
             log.warning("worker hands back its jobs", jobs=running)
         self._runner.stopping.set()
         self._engine.close()
         # Not for ever: with its Redis gone, a thread would go on trying to take its leave.
-        _wait_while(lambda: any(thread.is_alive() for thread in threads), _LEAVE_S)
+        end = time.monotonic() + _LEAVE_S
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
 
     def _running(self) -> list[str]:
         workers = [worker for worker in self._workers if worker is not None]
@@ -144,15 +144,6 @@ def _started(target: Callable[..., None], *args: object) -> threading.Thread:
     thread = threading.Thread(target=target, args=args, daemon=True)
     thread.start()
     return thread
-
-
-def _wait_while(
-    condition: Callable[[], bool], seconds: float, cut_short: threading.Event | None = None
-) -> None:
-    end = time.monotonic() + seconds
-    cut_short = cut_short or threading.Event()
-    while condition() and time.monotonic() < end and not cut_short.wait(0.05):
-        pass
 
 
 def _names() -> Iterator[str]:

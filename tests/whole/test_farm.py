@@ -283,6 +283,7 @@ def test_a_second_ctrl_c_ends_all_of_it_at_once(log_path: Path, site: Site) -> N
         farm.process.wait(30)
         wait_until(lambda: gone(tree))
         assert held.exception() is not None or held.result().status_code == 503
+        assert not farm.log_lines("did not end in time")
 
 
 def test_a_worker_is_replaced_after_its_requests_and_none_is_lost(log_path: Path) -> None:
