@@ -41,9 +41,15 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("farm")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--whole-corpus", action="store_true", help="compare every format of every page's picture"
+    )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of two processes, one runs whole farms, one after the other, and the other all else."""
+    """Of the processes one runs whole farms, one after the other, and the others all else."""
     for item in items:
         group = "farm" if item.get_closest_marker("farm") else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))

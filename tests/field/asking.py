@@ -34,10 +34,11 @@ Promise.race([
 
 
 @contextmanager
-def running_engine(deadline_s: float) -> Iterator[Engine]:
+def running_engine(deadline_s: float, **settings: float) -> Iterator[Engine]:
     """An engine that logs nothing: the programs count what becomes of each case."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    engine = Engine(Settings(egress_allow=SITES, render_deadline_s=deadline_s))
+    given = {"egress_allow": SITES, "render_deadline_s": deadline_s, **settings}
+    engine = Engine(Settings.model_validate(given))
     engine.start()
     engine.wait_started()
     try:

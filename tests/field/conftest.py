@@ -8,7 +8,7 @@ import pytest
 from tests.field import cases, redirects
 from tests.field.site import Site, running_field_site
 
-_AT_ONCE = 12
+_AT_ONCE = 16
 
 
 @pytest.fixture(scope="package")

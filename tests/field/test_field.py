@@ -1,18 +1,26 @@
 """Each case once: the picture that a person would call right, or the error that says why."""
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from farm.render import Engine
 from tests.conftest import request_for
-from tests.field.asking import ask_engine
+from tests.field.asking import ask_engine, running_engine
 from tests.field.case import Case, waiting
 from tests.field.cases import CASES
 from tests.field.outcome import Outcome, shows
 from tests.field.site import Site
 
 Asked = dict[Case, "Future[Outcome]"]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """Waits less than by default for what never comes."""
+    with running_engine(deadline_s=12, settle_max_s=3) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

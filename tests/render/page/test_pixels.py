@@ -3,6 +3,9 @@
 PNG, lossless WebP and JPEG must be the same in every pixel: the same Chromium draws the page, and
 the same encoder writes the JPEG at the same quality. So there is no tolerance: over the corpus the
 two JPEGs have the same bytes, while quality 79 instead of 80 changes pixels of every page.
+
+PNG and WebP are compared of every page, JPEG and PDF of every fourth, or with `--whole-corpus` of
+every page too.
 """
 
 from collections.abc import Iterator
@@ -53,6 +56,14 @@ class Reference:
     stem: str
     html: str
     png: bytes
+
+
+@dataclass(frozen=True)
+class FileReference:
+    """A page of the corpus, and the files that Playwright makes of it."""
+
+    stem: str
+    html: str
     jpeg: bytes
     pdf: bytes
 
@@ -90,18 +101,32 @@ def stems() -> dict[bytes, str]:
     return {}
 
 
-# For the module, so that pytest runs all tests of a page in turn and loads the page once.
-@pytest.fixture(scope="module", params=CORPUS, ids=lambda path: path.stem)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """For the module, so that pytest runs all tests of a page in turn and loads the page once."""
+    files = CORPUS if metafunc.config.getoption("whole_corpus") else CORPUS[::4]
+    for name, paths in {"reference": CORPUS, "file_reference": files}.items():
+        if name in metafunc.fixturenames:
+            stems = [path.stem for path in paths]
+            metafunc.parametrize(name, paths, ids=stems, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def reference(request: pytest.FixtureRequest, browser: Browser) -> Reference:
     path: Path = request.param
     html = path.read_text()
     with shown(browser, html) as page:
-        png = page.screenshot()
+        return Reference(path.stem, html, page.screenshot())
+
+
+@pytest.fixture(scope="module")
+def file_reference(request: pytest.FixtureRequest, browser: Browser) -> FileReference:
+    path: Path = request.param
+    html = path.read_text()
     # A page's second screenshot can differ from its first: a tick in a checkbox is smoothed anew.
     with shown(browser, html) as page:
         jpeg = page.screenshot(type="jpeg", quality=80)
         pdf = page.pdf(format="A4", print_background=True, prefer_css_page_size=True)
-    return Reference(path.stem, html, png, jpeg, pdf)
+    return FileReference(path.stem, html, jpeg, pdf)
 
 
 def rendered(engine: Engine, html: str, format_: str, **options: object) -> bytes:
@@ -132,24 +157,24 @@ def test_png_and_webp_have_the_pixels_of_playwrights_screenshot(
 
 
 def test_jpeg_has_the_pixels_of_playwrights_jpeg_of_quality_80(
-    engine: Engine, reference: Reference, tmp_path: Path
+    engine: Engine, file_reference: FileReference, tmp_path: Path
 ) -> None:
-    actual = rendered(engine, reference.html, "jpeg")
-    assert_same(opened(actual), opened(reference.jpeg), tmp_path)
+    actual = rendered(engine, file_reference.html, "jpeg")
+    assert_same(opened(actual), opened(file_reference.jpeg), tmp_path)
 
 
 def test_pdf_has_the_pages_of_playwrights_pdf(
-    engine: Engine, reference: Reference, tmp_path: Path
+    engine: Engine, file_reference: FileReference, tmp_path: Path
 ) -> None:
-    expected = pypdfium2.PdfDocument(reference.pdf)
-    actual = pypdfium2.PdfDocument(rendered(engine, reference.html, "pdf"))
+    expected = pypdfium2.PdfDocument(file_reference.pdf)
+    actual = pypdfium2.PdfDocument(rendered(engine, file_reference.html, "pdf"))
     assert len(actual) == len(expected)
     for ours, theirs in zip(actual, expected, strict=True):
         assert ours.get_size() == pytest.approx(theirs.get_size(), abs=0.5)
         ours_drawn, theirs_drawn = (
             side.render().to_pil().convert("RGB") for side in (ours, theirs)
         )
-        if reference.stem in WITH_A_CURSOR:
+        if file_reference.stem in WITH_A_CURSOR:
             assert ours_drawn.size == theirs_drawn.size
             left, _, right, _ = (
                 ImageChops.difference(ours_drawn, theirs_drawn).getbbox() or (0,) * 4
