@@ -72,7 +72,11 @@ CORPUS = (
     Bad("stops loading in a loop", "<script>onload = () => { for (;;) stop(); }</script>"),
     Bad("redirects without an end", path="/redirect-for-ever", codes=codes("navigation_failed")),
     Bad("answer without an end", path="/endless"),
-    Bad("image without an end", path="/with-endless-image"),
+    Bad(
+        "image without an end",
+        path="/with-endless-image",
+        codes=codes("ok", "render_timeout"),
+    ),
     Bad("no answer", path="/slow"),
     Bad("hangs up", path="/hang-up", codes=codes("navigation_failed")),
     Bad("is a download", path="/download", codes=codes("navigation_failed")),

@@ -139,8 +139,13 @@ def test_a_killed_worker_loses_only_its_own_connections(farm: Farm) -> None:
     load = Load(farm)
     with load.running(8):
         victim = farm.workers()[0]
-        below = victim.children(recursive=True)
-        assert any("--type=renderer" in command_line(process) for process in below)
+        below: list[psutil.Process] = []
+
+        def renders() -> bool:
+            below[:] = victim.children(recursive=True)
+            return any("--type=renderer" in command_line(process) for process in below)
+
+        wait_until(renders)
         victim.kill()
         wait_until(lambda: gone(below))
         load.more_ok(16)

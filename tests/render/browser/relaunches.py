@@ -50,7 +50,7 @@ def descriptors_left(launches: int) -> list[str]:
     for _, way in zip(range(launches), ways, strict=False):
         launch_and_end(way)
     after = descriptors()
-    return after if len(after) > len(before) else []
+    return sorted(set(after) - set(before)) if len(after) > len(before) else []
 
 
 if __name__ == "__main__":
