@@ -12,6 +12,7 @@ from typing import Any
 import falcon.testing
 import pytest
 import redis
+from farm.web.deadlines import SocketDeadline
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -26,7 +27,6 @@ from farm.request import RenderResult, Timings
 from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
-from farm.web.deadlines import SocketDeadline
 from tests.support.farm_process import wait_until
 from tests.web.test_app import NOBODYS, assert_is_error
 

@@ -1,0 +1,369 @@
+"""The main loop of a gunicorn worker: it reads from all clients, and waits for none."""
+
+import errno
+import select
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from selectors import EVENT_READ
+
+import structlog
+from gunicorn.http.errors import ParseException
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
+
+from farm.errors import BodyTimeout, Busy, FarmError, InternalError, InvalidRequest
+from farm.settings import Settings
+from farm.web.serving.budget import BodyBudget
+from farm.web.serving.connection import Connection
+from farm.web.serving.incoming import framed_wrongly
+from farm.web.serving.refusals import refusal
+from farm.web.serving.sending import Senders
+
+log = structlog.get_logger()
+
+#: In which a request's line and headers must arrive, from the first byte or the connection on.
+_HEAD_S = 10.0
+#: In which what a client still sends after its answer is read and dropped: a socket that is closed
+#: with bytes unread resets the connection, and the client may never see the answer.
+_LEAVE_S = 2.0
+_LEAVE_BYTES = 64 << 20
+#: An unread body of this size is dropped and the connection kept; else it is closed.
+_KEEP_BYTES = 1 << 16
+#: No body is called slow before this.
+_GRACE_S = 2.0
+_PIECE_BYTES = 1 << 16
+_OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF)
+
+WantsBody = Callable[[str, str, Mapping[str, str], int | None], bool]
+
+
+class Phase:
+    """The connections of which the main loop awaits the same, in the order in which they came."""
+
+    def __init__(self, seconds: float, read: Callable[[Connection], None]) -> None:
+        self.seconds = seconds
+        self.read = read
+        self.since: dict[Connection, float] = {}
+
+    def due(self) -> list[Connection]:
+        """Those whose time is over."""
+        now = time.monotonic()
+        due = []
+        for conn, since in self.since.items():
+            if since + self.seconds > now:
+                break
+            due.append(conn)
+        return due
+
+    def first(self, address: str | None) -> Connection | None:
+        """The one that has waited longest, of an address if one is given."""
+        return next((c for c in self.since if address in (None, c.address)), None)
+
+    def spent(self, conn: Connection) -> float:
+        """The part of its time that a connection has used up."""
+        return (time.monotonic() - self.since[conn]) / self.seconds
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threaded worker, with a main loop that reads requests whole.
+
+    A connection is in one phase, or a thread has it: its head is awaited, its body, the next
+    request of one that was answered, the rest of a body that nobody wants, or its end.
+    """
+
+    def prepare(self, settings: Settings, wants_body: WantsBody) -> None:
+        """Called before any client is. `wants_body` says of a request whether to read its body."""
+        self._wants_body = wants_body
+        self._budget = BodyBudget(settings.body_budget_bytes)
+        self._senders = Senders(settings.download_deadline_s)
+        self._max_per_address = settings.max_connections_per_address
+        self._connected: Counter[str] = Counter()
+        self._heads = Phase(_HEAD_S, self._read_head)
+        self._bodies = Phase(settings.body_deadline_s, self._read_body)
+        self._idle = Phase(self.cfg.keepalive, self._read_head)
+        self._rests = Phase(_LEAVE_S, self._read_rest)
+        self._leaving = Phase(_LEAVE_S, self._drop)
+        self._phases = (self._heads, self._bodies, self._idle, self._rests, self._leaving)
+
+    # Connections, and who makes way.
+
+    def accept(self, listener: socket.socket) -> None:
+        try:
+            sock, client = listener.accept()
+        except OSError as exc:
+            if exc.errno in _OUT_OF_FILES:
+                self._make_room()
+            elif exc.errno not in (errno.EAGAIN, errno.ECONNABORTED):
+                raise
+            return
+        conn = Connection(sock, client, listener.getsockname(), self._senders)
+        self.nr_conns += 1
+        self._connected[conn.address] += 1
+        too_many = self._connected[conn.address] > self._max_per_address
+        if too_many and not self._make_room(conn.address):
+            self._refuse(conn, Busy("Too many connections from one address; try again later."))
+            return
+        if self.nr_conns >= self.worker_connections:
+            self._make_room()
+        self._read_head(conn)
+
+    def _make_room(self, address: str | None = None) -> bool:
+        """Close the connection that has used up most of its time; whether there was one."""
+        firsts = [(phase, phase.first(address)) for phase in self._phases]
+        waiting = [(phase.spent(conn), phase, conn) for phase, conn in firsts if conn is not None]
+        if not waiting:
+            return False
+        _, phase, conn = max(waiting, key=lambda entry: entry[0])
+        if phase is self._bodies:
+            with suppress(OSError):
+                conn.sock.try_send(refusal(Busy()))
+        self._close(conn)
+        return True
+
+    def _close(self, conn: Connection) -> None:
+        self._take(conn)
+        if conn.body is not None:
+            conn.body.drop()
+        self.nr_conns -= 1
+        self._connected[conn.address] -= 1
+        if not self._connected[conn.address]:
+            del self._connected[conn.address]
+        conn.raw.close()
+
+    # Phases.
+
+    def _wait(self, conn: Connection, phase: Phase) -> None:
+        """Have `phase.read` called when something arrives."""
+        if conn.phase is None:
+            self.poller.register(conn, EVENT_READ, partial(self._readable, conn))
+        else:
+            del conn.phase.since[conn]
+        conn.phase = phase
+        phase.since[conn] = time.monotonic()
+
+    def _take(self, conn: Connection) -> None:
+        """Have the main loop wait for it no longer."""
+        if conn.phase is not None:
+            self.poller.unregister(conn)
+            del conn.phase.since[conn]
+            conn.phase = None
+
+    def _readable(self, conn: Connection, _: object) -> None:
+        if conn.phase is not None:  # not closed by what was read before it
+            conn.phase.read(conn)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """End what is due; gunicorn calls it about every second, and by `force` at the end."""
+        for conn in self._bodies.due():
+            self._give_up_body(conn, BodyTimeout())
+        for phase in self._phases:
+            for conn in list(phase.since) if force else phase.due():
+                self._close(conn)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """gunicorn's, when the worker stops."""
+        self._idle.seconds = STOP_KEEPALIVE_LINGER
+        self._idle.since = dict.fromkeys(self._idle.since, time.monotonic())
+
+    # Heads.
+
+    def _read_head(self, conn: Connection) -> None:
+        data = conn.receive(_PIECE_BYTES)
+        if data == b"":
+            self._close(conn)
+            return
+        if data is not None:
+            conn.buffer += data
+            self._parse(conn)
+        elif conn.phase is None:
+            self._wait(conn, self._heads)
+
+    def _parse(self, conn: Connection) -> None:
+        try:
+            whole = conn.parse(self.cfg, self._budget)
+        except FarmError as exc:  # about the body
+            self._give_up_body(conn, exc)
+            return
+        except (ParseException, OSError, StopIteration) as exc:
+            log.info("request refused", cause=f"{type(exc).__name__}: {exc}"[:200])
+            self._refuse(
+                conn,
+                InvalidRequest("The request line or a header is malformed or too long."),
+            )
+            return
+        if whole:
+            self._begin(conn)
+        elif conn.phase is not self._heads:
+            self._wait(conn, self._heads)
+
+    def _begin(self, conn: Connection) -> None:
+        """Go on with a request whose head is there: to its body, or to a thread."""
+        request, body = conn.request, conn.body
+        assert body is not None
+        continues, request._expected_100_continue = request._expected_100_continue, False
+        if body.whole:
+            self._count_body(conn)
+        elif self._wants_body(request.method, request.path, dict(request.headers), body.announced):
+            if continues and not body.arrived:
+                with suppress(OSError):
+                    conn.sock.try_send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._wait(conn, self._bodies)
+            self._count_body(conn)
+        else:
+            body.drop()
+            if continues or body.announced is None or body.announced > _KEEP_BYTES:
+                request.force_close()
+            self._answer(conn)
+
+    # Bodies.
+
+    def _read_body(self, conn: Connection) -> None:
+        body = conn.body
+        assert body is not None
+        data = conn.receive(body.wanted)
+        if data is None:
+            return
+        if not data:
+            short = InvalidRequest("The body is shorter than its Content-Length says.")
+            self._give_up_body(conn, framed_wrongly() if body.announced is None else short)
+            return
+        try:
+            body.feed(data)
+        except FarmError as exc:
+            self._give_up_body(conn, exc)
+            return
+        self._count_body(conn)
+
+    def _count_body(self, conn: Connection) -> None:
+        body = conn.body
+        assert body is not None
+        while not body.count():
+            slowest = self._slowest_body() or conn
+            busy = Busy("Too many large requests are under way; try again in a moment.")
+            self._give_up_body(slowest, busy)
+            if slowest is conn:
+                return
+        if body.whole:
+            self._answer(conn)
+
+    def _slowest_body(self) -> Connection | None:
+        """The connection whose body arrives most slowly, of those that hold bytes."""
+        old = time.monotonic() - _GRACE_S
+        held = [
+            (conn.body.arrived / (time.monotonic() - since), id(conn), conn)
+            for conn, since in self._bodies.since.items()
+            if since < old and conn.body is not None and conn.body.arrived
+        ]
+        return min(held)[2] if held else None
+
+    def _give_up_body(self, conn: Connection, error: FarmError) -> None:
+        """Have the application answer with the error, if it asks for the body at all."""
+        assert conn.body is not None
+        conn.body.fail(error)
+        conn.request.force_close()
+        self._answer(conn)
+
+    def _read_rest(self, conn: Connection) -> None:
+        """Of a body that the application has not read."""
+        body = conn.body
+        assert body is not None
+        data = conn.receive(body.wanted)
+        if data is None:
+            return
+        if not data:
+            self._close(conn)
+            return
+        body.feed(data)
+        if body.whole:
+            self._next(conn)
+
+    # Answers.
+
+    def _answer(self, conn: Connection) -> None:
+        self._take(conn)
+        conn.sock.begin_answer()
+        self.enqueue_req(conn)
+
+    def handle(self, conn: Connection) -> bool:
+        """In a thread: whether the connection may be kept."""
+        try:
+            return bool(self.handle_request(conn.request, conn))
+        except StopIteration:  # an answer that broke off; gunicorn has logged why
+            pass
+        except OSError as exc:
+            if exc.errno not in _GONE:
+                log.exception("answer not sent")
+        except Exception:
+            log.exception("request failed")
+            conn.failure = InternalError()
+        return False
+
+    def finish_request(self, conn: Connection, future: "Future[bool]") -> None:
+        """In the main loop again, when a thread has done its part."""
+        body = conn.body
+        assert body is not None
+        body.drop()
+        if conn.failure is not None:
+            self._refuse(conn, conn.failure)
+        elif future.cancelled() or future.exception() or not future.result():
+            self._leave(conn)
+        elif body.whole:
+            self._next(conn)
+        else:
+            self._wait(conn, self._rests)
+
+    def _next(self, conn: Connection) -> None:
+        """The next request of the connection, which may be there already."""
+        assert conn.body is not None
+        conn.buffer = bytearray(conn.body.rest)
+        conn.request = conn.body = None
+        if conn.buffer:
+            self._take(conn)
+            self._parse(conn)
+        else:
+            self._wait(conn, self._idle)
+
+    def _refuse(self, conn: Connection, error: FarmError) -> None:
+        """Answer without the application, and close."""
+        with suppress(OSError):
+            conn.sock.try_send(refusal(error))
+        self._leave(conn)
+
+    def _leave(self, conn: Connection) -> None:
+        """Close in such a way that the client sees its answer (RFC 9112, 9.6)."""
+        try:
+            conn.raw.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(conn)
+            return
+        self._wait(conn, self._leaving)
+        self._drop(conn)
+
+    def _drop(self, conn: Connection) -> None:
+        data = conn.receive(_PIECE_BYTES)
+        if data is None:
+            return
+        conn.dropped += len(data)
+        if not data or conn.dropped > _LEAVE_BYTES:
+            self._close(conn)
+
+    # Stopping.
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Once told to stop, answer who has connected already, and have others refused at once.
+
+        gunicorn's own leaves its listening sockets open until its last request has ended;
+        connections made meanwhile are reset then. At a reload others listen on the same sockets.
+        """
+        super().set_accept_enabled(enabled)
+        if self.alive:
+            return
+        for listener in self.sockets:
+            while select.select([listener], [], [], 0)[0]:
+                self.accept(listener)
+            listener.close()
