@@ -93,7 +93,7 @@ class Downloads:
         with self._lock:
             slow = [sock for sock in self._sockets if sock.is_slow]
         if slow:
-            min(slow, key=ClientSocket.bytes_per_s).break_off()
+            min(slow, key=ClientSocket.bytes_per_s).break_off("another download had no place")
         return bool(slow)
 
 

@@ -1,11 +1,12 @@
 """Answers on their way.
 
 A thread that sends to a slow client is held for as long as the client likes. So it is for a bounded
-number of threads and bytes: beyond these the slowest client is broken off. And each answer has a deadline, since a client of one byte a second passes any timeout of a single
-`send`.
+number of threads and bytes: beyond these the slowest client is broken off. Each answer also has a
+deadline, since a client of one byte a second passes any timeout of a single `send`.
 """
 
 import errno
+import math
 import select
 import socket
 import threading
@@ -13,7 +14,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import structlog
+
 from farm.settings import MAX_SENDING
+
+log = structlog.get_logger()
 
 #: What they may have left to send, together.
 _MAX_WAITING_BYTES = 1 << 28
@@ -36,13 +41,13 @@ class Senders:
     def waiting(self, sock: "ClientSocket", count: int) -> Iterator[None]:
         """Wait for the client to read `count` bytes, and have a slower one make way if need be."""
         with self._lock:
-            self._waiting[sock] = count
-            slowest = min(self._waiting, key=ClientSocket.bytes_per_s)
-            many = len(self._waiting) > MAX_SENDING
-            much = sum(self._waiting.values()) > _MAX_WAITING_BYTES
-            if (many and slowest.bytes_per_s() < float("inf")) or (much and slowest.is_slow):
-                slowest.break_off()
+            slowest = min(self._waiting, key=ClientSocket.bytes_per_s, default=None)
+            many = len(self._waiting) >= MAX_SENDING
+            much = sum(self._waiting.values()) + count > _MAX_WAITING_BYTES
+            if slowest is not None and (many or (much and slowest.is_slow)):
+                slowest.break_off("others had no room")
                 del self._waiting[slowest]
+            self._waiting[sock] = count
         try:
             yield
         finally:
@@ -57,11 +62,14 @@ class ClientSocket:
         self._sock = sock
         self._senders = senders
         self._deadline = 0.0
-        self._waits_since: float | None = None
-        self._sent = 0  # since then
+        self.begin_answer()
 
     def begin_answer(self) -> None:
         self._deadline = 0.0
+        # Of what did not fit into the socket's buffer: what was sent, and the time that it took.
+        self._sent = 0
+        self._waited_s = 0.0
+        self._waits_since: float | None = None
 
     def sendall(self, data: bytes) -> None:
         """Raises `OSError` when the client is gone, broken off, or out of time."""
@@ -87,33 +95,36 @@ class ClientSocket:
     def _send_waiting(self, view: memoryview) -> None:
         poll = select.poll()
         poll.register(self._sock, select.POLLOUT)
-        self._sent = 0
-        self._waits_since = time.monotonic()
+        began = self._waits_since = time.monotonic()
         try:
             while view:
                 left_s = self._deadline - time.monotonic()
                 if left_s <= 0 or not poll.poll(left_s * 1000):
-                    self.break_off()
+                    self.break_off("it had its time")
                     raise BrokenPipeError(errno.EPIPE, "The client has not read in time.")
                 sent = self.try_send(view[:_PIECE_BYTES])
                 view = view[sent:]
                 self._sent += sent
         finally:
             self._waits_since = None
+            self._waited_s += time.monotonic() - began
 
     def bytes_per_s(self) -> float:
-        """What the client reads, since the answer did not fit into the socket's buffer."""
-        since = self._waits_since
-        if since is None:
-            return float("inf")
-        seconds = time.monotonic() - since
-        return self._sent / seconds if seconds > _GRACE_S else float("inf")
+        """What the client reads while it is waited for."""
+        waited_s = self._waited()
+        return self._sent / waited_s if waited_s else math.inf
 
     @property
     def is_slow(self) -> bool:
-        return self.bytes_per_s() < _SLOW_BYTES_PER_S
+        """Whether it has read so little for so long that it may be broken off."""
+        return self._waited() > _GRACE_S and self.bytes_per_s() < _SLOW_BYTES_PER_S
 
-    def break_off(self) -> None:
+    def _waited(self) -> float:
+        since = self._waits_since
+        return self._waited_s + (time.monotonic() - since if since else 0)
+
+    def break_off(self, cause: str) -> None:
+        log.info("answer broken off", cause=cause)
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 

@@ -154,8 +154,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             conn.phase = None
 
     def _readable(self, conn: Connection, _: object) -> None:
-        if conn.phase is not None:  # not closed by what was read before it
+        if conn.phase is None:  # closed by what was read before it
+            return
+        try:
             conn.phase.read(conn)
+        except Exception:
+            log.exception("connection given up")
+            self._close(conn)
 
     def murder_keepalived(self, force: bool = False) -> None:
         """End what is due; gunicorn calls it about every second, and by `force` at the end."""
