@@ -195,7 +195,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._give_up_body(conn, exc)
             return
         except (ParseException, OSError, StopIteration) as exc:
-            log.info("request refused", cause=f"{type(exc).__name__}: {exc}"[:200])
+            # Its words have the client's in them, keys perhaps.
+            log.info("request refused", cause=type(exc).__name__)
             self._refuse(
                 conn,
                 InvalidRequest("The request line or a header is malformed or too long."),
