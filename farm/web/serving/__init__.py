@@ -4,7 +4,8 @@ The worker's main loop reads what arrives, headers and bodies, and drops what no
 never waits for a client. A thread has a request only when all of it is there. Each phase of a
 connection has a deadline, and where room is short, the slowest makes way for who comes::
 
-    worker.py      the main loop: connections, their phases and deadlines, who makes way
+    worker.py      the main loop: from the head to the end of a connection
+    clients.py     all connections, what is awaited of each, and who makes way
     connection.py  one connection: its bytes, its request
     incoming.py    a body as it arrives
     budget.py      the bytes that all bodies may hold

@@ -14,7 +14,7 @@ from farm.web.serving.sending import ClientSocket, Senders
 
 if TYPE_CHECKING:
     from farm.errors import FarmError
-    from farm.web.serving.worker import Phase
+    from farm.web.serving.clients import Phase
 
 #: What a request line and its headers may have together.
 MAX_HEAD_BYTES = 1 << 16
@@ -43,6 +43,10 @@ class Connection:
 
     def fileno(self) -> int:
         return self.raw.fileno()
+
+    @property
+    def is_closed(self) -> bool:
+        return self.raw.fileno() < 0
 
     def receive(self, count: int) -> bytes | None:
         """What has arrived; None: nothing for now; empty: the client has ended, or is gone."""

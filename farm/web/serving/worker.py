@@ -4,20 +4,17 @@ import errno
 import select
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import partial
-from selectors import EVENT_READ
 
 import structlog
-from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from farm.errors import BodyTimeout, Busy, FarmError, InternalError, InvalidRequest
 from farm.settings import Settings
 from farm.web.serving.budget import BodyBudget
+from farm.web.serving.clients import Clients
 from farm.web.serving.connection import Connection
 from farm.web.serving.incoming import framed_wrongly
 from farm.web.serving.refusals import refusal
@@ -42,38 +39,11 @@ _GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF)
 WantsBody = Callable[[str, str, Mapping[str, str], int | None], bool]
 
 
-class Phase:
-    """The connections of which the main loop awaits the same, in the order in which they came."""
-
-    def __init__(self, seconds: float, read: Callable[[Connection], None]) -> None:
-        self.seconds = seconds
-        self.read = read
-        self.since: dict[Connection, float] = {}
-
-    def due(self) -> list[Connection]:
-        """Those whose time is over."""
-        now = time.monotonic()
-        due = []
-        for conn, since in self.since.items():
-            if since + self.seconds > now:
-                break
-            due.append(conn)
-        return due
-
-    def first(self, address: str | None) -> Connection | None:
-        """The one that has waited longest, of an address if one is given."""
-        return next((c for c in self.since if address in (None, c.address)), None)
-
-    def spent(self, conn: Connection) -> float:
-        """The part of its time that a connection has used up."""
-        return (time.monotonic() - self.since[conn]) / self.seconds
-
-
 class Worker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threaded worker, with a main loop that reads requests whole.
 
-    A connection is in one phase, or a thread has it: its head is awaited, its body, the next
-    request of one that was answered, the rest of a body that nobody wants, or its end.
+    It awaits a connection's head, its body, the next request of one that was answered, the rest of
+    a body that nobody wants, or its end.
     """
 
     def prepare(self, settings: Settings, wants_body: WantsBody) -> None:
@@ -82,111 +52,57 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._budget = BodyBudget(settings.body_budget_bytes)
         self._senders = Senders(settings.download_deadline_s)
         self._max_per_address = settings.max_connections_per_address
-        self._connected: Counter[str] = Counter()
-        self._heads = Phase(_HEAD_S, self._read_head)
-        self._bodies = Phase(settings.body_deadline_s, self._read_body)
-        self._idle = Phase(self.cfg.keepalive, self._read_head)
-        self._rests = Phase(_LEAVE_S, self._read_rest)
-        self._leaving = Phase(_LEAVE_S, self._drop)
-        self._phases = (self._heads, self._bodies, self._idle, self._rests, self._leaving)
-
-    # Connections, and who makes way.
+        self._clients = clients = Clients(self.poller, self._count_closed)
+        self._heads = clients.phase(_HEAD_S, self._read_head)
+        self._bodies = clients.phase(settings.body_deadline_s, self._read_body, self._late, Busy())
+        self._idle = clients.phase(self.cfg.keepalive, self._read_head)
+        self._rests = clients.phase(_LEAVE_S, self._read_rest)
+        self._leaving = clients.phase(_LEAVE_S, self._drop)
 
     def accept(self, listener: socket.socket) -> None:
         try:
             sock, client = listener.accept()
         except OSError as exc:
             if exc.errno in _OUT_OF_FILES:
-                self._make_room()
+                self._clients.make_room()
             elif exc.errno not in (errno.EAGAIN, errno.ECONNABORTED):
                 raise
             return
         conn = Connection(sock, client, listener.getsockname(), self._senders)
         self.nr_conns += 1
-        self._connected[conn.address] += 1
-        too_many = self._connected[conn.address] > self._max_per_address
-        if too_many and not self._make_room(conn.address):
+        too_many = self._clients.add(conn) > self._max_per_address
+        if too_many and not self._clients.make_room(conn.address):
             self._refuse(conn, Busy("Too many connections from one address; try again later."))
             return
         if self.nr_conns >= self.worker_connections:
-            self._make_room()
-        self._read_head(conn)
+            self._clients.make_room()
+        self._clients.attend(conn, self._read_head)
 
-    def _make_room(self, address: str | None = None) -> bool:
-        """Close the connection that has used up most of its time; whether there was one."""
-        firsts = [(phase, phase.first(address)) for phase in self._phases]
-        waiting = [(phase.spent(conn), phase, conn) for phase, conn in firsts if conn is not None]
-        if not waiting:
-            return False
-        _, phase, conn = max(waiting, key=lambda entry: entry[0])
-        if phase is self._bodies:
-            with suppress(OSError):
-                conn.sock.try_send(refusal(Busy()))
-        self._close(conn)
-        return True
-
-    def _close(self, conn: Connection) -> None:
-        self._take(conn)
-        if conn.body is not None:
-            conn.body.drop()
+    def _count_closed(self) -> None:
         self.nr_conns -= 1
-        self._connected[conn.address] -= 1
-        if not self._connected[conn.address]:
-            del self._connected[conn.address]
-        conn.raw.close()
-
-    # Phases.
-
-    def _wait(self, conn: Connection, phase: Phase) -> None:
-        """Have `phase.read` called when something arrives."""
-        if conn.phase is None:
-            self.poller.register(conn, EVENT_READ, partial(self._readable, conn))
-        else:
-            del conn.phase.since[conn]
-        conn.phase = phase
-        phase.since[conn] = time.monotonic()
-
-    def _take(self, conn: Connection) -> None:
-        """Have the main loop wait for it no longer."""
-        if conn.phase is not None:
-            self.poller.unregister(conn)
-            del conn.phase.since[conn]
-            conn.phase = None
-
-    def _readable(self, conn: Connection, _: object) -> None:
-        if conn.phase is None:  # closed by what was read before it
-            return
-        try:
-            conn.phase.read(conn)
-        except Exception:
-            log.exception("connection given up")
-            self._close(conn)
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """End what is due; gunicorn calls it about every second, and by `force` at the end."""
-        for conn in self._bodies.due():
-            self._give_up_body(conn, BodyTimeout())
-        for phase in self._phases:
-            for conn in list(phase.since) if force else phase.due():
-                self._close(conn)
+        """gunicorn calls it about every second, and by `force` at the end."""
+        self._clients.end_late()
+        if force:
+            self._clients.close_waiting()
 
     def _cap_keepalive(self, deadline: float) -> None:
         """gunicorn's, when the worker stops."""
-        self._idle.seconds = STOP_KEEPALIVE_LINGER
-        self._idle.since = dict.fromkeys(self._idle.since, time.monotonic())
+        self._idle.begin_again(STOP_KEEPALIVE_LINGER)
 
     # Heads.
 
     def _read_head(self, conn: Connection) -> None:
         data = conn.receive(_PIECE_BYTES)
         if data == b"":
-            self._close(conn)
+            self._clients.close(conn)
             return
         if data is not None:
             conn.buffer += data
             self._parse(conn)
         elif conn.phase is None:
-            self._wait(conn, self._heads)
+            self._clients.wait(conn, self._heads)
 
     def _parse(self, conn: Connection) -> None:
         try:
@@ -194,7 +110,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except FarmError as exc:  # about the body
             self._give_up_body(conn, exc)
             return
-        except (ParseException, OSError, StopIteration) as exc:
+        except Exception as exc:
             # Its words have the client's in them, keys perhaps.
             log.info("request refused", cause=type(exc).__name__)
             self._refuse(
@@ -205,7 +121,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if whole:
             self._begin(conn)
         elif conn.phase is not self._heads:
-            self._wait(conn, self._heads)
+            self._clients.wait(conn, self._heads)
 
     def _begin(self, conn: Connection) -> None:
         """Go on with a request whose head is there: to its body, or to a thread."""
@@ -218,7 +134,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if continues and not body.arrived:
                 with suppress(OSError):
                     conn.sock.try_send(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._wait(conn, self._bodies)
+            self._clients.wait(conn, self._bodies)
             self._count_body(conn)
         else:
             body.drop()
@@ -267,6 +183,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         ]
         return min(held)[2] if held else None
 
+    def _late(self, conn: Connection) -> None:
+        self._give_up_body(conn, BodyTimeout())
+
     def _give_up_body(self, conn: Connection, error: FarmError) -> None:
         """Have the application answer with the error, if it asks for the body at all."""
         assert conn.body is not None
@@ -282,7 +201,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if data is None:
             return
         if not data:
-            self._close(conn)
+            self._clients.close(conn)
             return
         body.feed(data)
         if body.whole:
@@ -291,7 +210,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     # Answers.
 
     def _answer(self, conn: Connection) -> None:
-        self._take(conn)
+        self._clients.take(conn)
         conn.sock.begin_answer()
         self.enqueue_req(conn)
 
@@ -311,17 +230,24 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Connection, future: "Future[bool]") -> None:
         """In the main loop again, when a thread has done its part."""
-        body = conn.body
-        assert body is not None
-        body.drop()
-        if conn.failure is not None:
-            self._refuse(conn, conn.failure)
-        elif future.cancelled() or future.exception() or not future.result():
-            self._leave(conn)
-        elif body.whole:
+        keep = not future.cancelled() and future.exception() is None and future.result()
+        self._clients.attend(conn, self._go_on if keep else self._end)
+
+    def _go_on(self, conn: Connection) -> None:
+        assert conn.body is not None
+        conn.body.drop()
+        if conn.body.whole:
             self._next(conn)
         else:
-            self._wait(conn, self._rests)
+            self._clients.wait(conn, self._rests)
+
+    def _end(self, conn: Connection) -> None:
+        assert conn.body is not None
+        conn.body.drop()
+        if conn.failure is not None:
+            self._refuse(conn, conn.failure)
+        else:
+            self._leave(conn)
 
     def _next(self, conn: Connection) -> None:
         """The next request of the connection, which may be there already."""
@@ -329,10 +255,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.buffer = bytearray(conn.body.rest)
         conn.request = conn.body = None
         if conn.buffer:
-            self._take(conn)
+            self._clients.take(conn)
             self._parse(conn)
         else:
-            self._wait(conn, self._idle)
+            self._clients.wait(conn, self._idle)
 
     def _refuse(self, conn: Connection, error: FarmError) -> None:
         """Answer without the application, and close."""
@@ -345,9 +271,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             conn.raw.shutdown(socket.SHUT_WR)
         except OSError:
-            self._close(conn)
+            self._clients.close(conn)
             return
-        self._wait(conn, self._leaving)
+        self._clients.wait(conn, self._leaving)
         self._drop(conn)
 
     def _drop(self, conn: Connection) -> None:
@@ -356,7 +282,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         conn.dropped += len(data)
         if not data or conn.dropped > _LEAVE_BYTES:
-            self._close(conn)
+            self._clients.close(conn)
 
     # Stopping.
 
