@@ -48,6 +48,11 @@ class Connection:
     def is_closed(self) -> bool:
         return self.raw.fileno() < 0
 
+    @property
+    def is_costly(self) -> bool:
+        """Whether reading takes more than copying what has arrived."""
+        return self.body is not None and self.body.announced is None
+
     def receive(self, count: int) -> bytes | None:
         """What has arrived; None: nothing for now; empty: the client has ended, or is gone."""
         try:

@@ -10,7 +10,7 @@ from farm.web.serving.budget import Share
 #: What is received at once, so that no body holds up the main loop.
 _PIECE_BYTES = 1 << 18
 #: The same where a piece may be thousands of tiny chunks.
-_CHUNKS_PIECE_BYTES = 4096
+_CHUNKS_PIECE_BYTES = 2048
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[\t \x21-\x7e\x80-\xff]*)?")
 _MAX_LINE_BYTES = 4096
 _MAX_TRAILERS_BYTES = 8192

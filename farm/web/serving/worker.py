@@ -1,6 +1,7 @@
 """The main loop of a gunicorn worker: it reads from all clients, and waits for none."""
 
 import errno
+import random
 import select
 import socket
 import time
@@ -33,6 +34,9 @@ _KEEP_BYTES = 1 << 16
 #: No body is called slow before this.
 _GRACE_S = 2.0
 _PIECE_BYTES = 1 << 16
+#: Of each round of the main loop.
+_COSTLY_S = 0.005
+_ACCEPTED_AT_ONCE = 8
 _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF)
 
@@ -77,6 +81,30 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if self.nr_conns >= self.worker_connections:
             self._clients.make_room()
         self._clients.attend(conn, self._read_head)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """gunicorn's, but for bodies of chunks: thousands of tiny ones take time.
+
+        They come last and have a bounded time together, in a random order, since those that are
+        left over come again.
+        """
+        costly = []
+        for key, _ in self.poller.select(timeout):
+            if isinstance(key.fileobj, Connection) and key.fileobj.is_costly:
+                costly.append(key)
+            else:
+                key.data(key.fileobj)
+        if costly and self._accepting:
+            # The round takes longer, and one connection a round would be too few.
+            for listener in self.sockets:
+                for _ in range(_ACCEPTED_AT_ONCE):
+                    self.accept(listener)
+        random.shuffle(costly)
+        end = time.monotonic() + _COSTLY_S
+        for key in costly:
+            key.data(key.fileobj)
+            if time.monotonic() > end:
+                break
 
     def _count_closed(self) -> None:
         self.nr_conns -= 1

@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 import requests
@@ -174,6 +174,28 @@ def test_slow_bodies_hold_no_thread_and_arrive(server: Server, connect: Connect)
         for sock in chunked:
             sock.sendall(bytes([byte]))
     assert {answer(sock) for sock in slow + chunked} == {(200, b"3")}
+
+
+def test_tiny_chunks_hold_up_nobody(server: Server, connect: Connect) -> None:
+    flooding = [connect(head("POST", "/take", "Transfer-Encoding: chunked")) for _ in range(50)]
+    stop = threading.Event()
+
+    def flood_all() -> None:
+        for sock in flooding:
+            sock.setblocking(False)
+        while not stop.is_set():
+            for sock in flooding:
+                with suppress(BlockingIOError):
+                    sock.send(b"1\r\na\r\n" * 1000)
+
+    flooder = threading.Thread(target=flood_all)
+    flooder.start()
+    try:
+        assert server.takes(100_000)
+        assert server.answers()
+    finally:
+        stop.set()
+        flooder.join()
 
 
 def test_a_body_that_does_not_come_is_told_so(
