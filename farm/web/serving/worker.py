@@ -34,6 +34,8 @@ _KEEP_BYTES = 1 << 16
 #: No body is called slow before this.
 _GRACE_S = 2.0
 _PIECE_BYTES = 1 << 16
+#: Little, since what comes after a head may be tiny chunks.
+_HEAD_PIECE_BYTES = 1 << 12
 #: Of each round of the main loop.
 _COSTLY_S = 0.005
 _ACCEPTED_AT_ONCE = 8
@@ -56,6 +58,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._budget = BodyBudget(settings.body_budget_bytes)
         self._senders = Senders(settings.download_deadline_s)
         self._max_per_address = settings.max_connections_per_address
+        self._round_s = 0.0
         self._clients = clients = Clients(self.poller, self._count_closed)
         self._heads = clients.phase(_HEAD_S, self._read_head)
         self._bodies = clients.phase(settings.body_deadline_s, self._read_body, self._late, Busy())
@@ -64,6 +67,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._leaving = clients.phase(_LEAVE_S, self._drop)
 
     def accept(self, listener: socket.socket) -> None:
+        """One connection, so that other workers have theirs; more where rounds take long."""
+        for _ in range(_ACCEPTED_AT_ONCE if self._round_s > _COSTLY_S else 1):
+            self._accept(listener)
+
+    def _accept(self, listener: socket.socket) -> None:
         try:
             sock, client = listener.accept()
         except OSError as exc:
@@ -89,22 +97,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         left over come again.
         """
         costly = []
-        for key, _ in self.poller.select(timeout):
+        events = self.poller.select(timeout)
+        began = time.monotonic()
+        for key, _ in events:
             if isinstance(key.fileobj, Connection) and key.fileobj.is_costly:
                 costly.append(key)
             else:
                 key.data(key.fileobj)
-        if costly and self._accepting:
-            # The round takes longer, and one connection a round would be too few.
-            for listener in self.sockets:
-                for _ in range(_ACCEPTED_AT_ONCE):
-                    self.accept(listener)
         random.shuffle(costly)
         end = time.monotonic() + _COSTLY_S
         for key in costly:
             key.data(key.fileobj)
             if time.monotonic() > end:
                 break
+        self._round_s = time.monotonic() - began
 
     def _count_closed(self) -> None:
         self.nr_conns -= 1
@@ -122,7 +128,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     # Heads.
 
     def _read_head(self, conn: Connection) -> None:
-        data = conn.receive(_PIECE_BYTES)
+        data = conn.receive(_HEAD_PIECE_BYTES)
         if data == b"":
             self._clients.close(conn)
             return
@@ -163,7 +169,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 with suppress(OSError):
                     conn.sock.try_send(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._clients.wait(conn, self._bodies)
-            self._count_body(conn)
+            if conn.is_costly:
+                self._count_body(conn)
+            else:
+                self._read_body(conn)  # more of it is there, mostly
         else:
             body.drop()
             if continues or body.announced is None or body.announced > _KEEP_BYTES:
