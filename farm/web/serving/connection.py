@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 #: What a request line and its headers may have together.
 MAX_HEAD_BYTES = 1 << 16
+#: Bytes that a socket takes beyond what the client has room for. Without this bound it takes
+#: megabytes, and more only once a third of them is sent: nobody could tell how fast a client reads.
+_UNSENT_BYTES = 1 << 17
 
 
 class Connection:
@@ -25,6 +28,8 @@ class Connection:
 
     def __init__(self, sock: socket.socket, client: Any, server: Any, senders: Senders) -> None:
         sock.setblocking(False)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         self.raw = sock
         self.sock = ClientSocket(sock, senders)
         self.client = client

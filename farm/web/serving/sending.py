@@ -25,7 +25,7 @@ _MAX_WAITING_BYTES = 1 << 28
 #: No client is called slow before this.
 _GRACE_S = 2.0
 #: A client that reads less is broken off where room is short.
-_SLOW_BYTES_PER_S = 64_000
+_SLOW_BYTES_PER_S = 32_000
 _PIECE_BYTES = 1 << 18
 
 
@@ -110,9 +110,15 @@ class ClientSocket:
             self._waited_s += time.monotonic() - began
 
     def bytes_per_s(self) -> float:
-        """What the client reads while it is waited for."""
+        """What the client reads while it is waited for.
+
+        At first it counts as just slow, so that a client that has only begun is not the slowest
+        beside those that read nothing. Infinite before the first wait.
+        """
         waited_s = self._waited()
-        return self._sent / waited_s if waited_s else math.inf
+        if not waited_s:
+            return math.inf
+        return (self._sent + _SLOW_BYTES_PER_S * _GRACE_S) / (waited_s + _GRACE_S)
 
     @property
     def is_slow(self) -> bool:
