@@ -39,6 +39,7 @@ _HEAD_PIECE_BYTES = 1 << 12
 #: Of each round of the main loop.
 _COSTLY_S = 0.005
 _ACCEPTED_AT_ONCE = 8
+_PAUSE_S = 0.02
 _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF)
 
@@ -76,7 +77,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             sock, client = listener.accept()
         except OSError as exc:
             if exc.errno in _OUT_OF_FILES:
-                self._clients.make_room()
+                if not self._clients.make_room():
+                    time.sleep(_PAUSE_S)  # else the main loop would ask again and again
             elif exc.errno not in (errno.EAGAIN, errno.ECONNABORTED):
                 raise
             return
@@ -120,6 +122,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._clients.end_late()
         if force:
             self._clients.close_waiting()
+        # gunicorn accepts nobody while the places are taken, as when threads had all connections.
+        elif self.nr_conns >= self.worker_connections:
+            self._clients.make_room()
 
     def _cap_keepalive(self, deadline: float) -> None:
         """gunicorn's, when the worker stops."""
