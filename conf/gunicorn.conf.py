@@ -16,6 +16,7 @@ folder.share()  # before anything that counts is imported
 from farm import logs, wsgi  # noqa: E402
 from farm.errors import StartError  # noqa: E402
 from farm.jobs import broker  # noqa: E402
+from farm.machine import allow_open_files  # noqa: E402
 from farm.render.browser.chromium import find_chromium  # noqa: E402
 from farm.settings import Settings  # noqa: E402
 from farm.web.serving.worker import Worker  # noqa: E402
@@ -52,6 +53,10 @@ threads = settings.threads
 # Connections beyond the threads wait in the worker's main loop; beyond this, the one that has been
 # silent longest makes way.
 worker_connections = max(1000, 4 * settings.threads)
+# Each is an open file, and the browser's pipes, Redis and the jobs' files need some as well.
+_other_files = 256
+_files = allow_open_files(worker_connections + _other_files)
+worker_connections = max(settings.threads, min(worker_connections, _files - _other_files))
 # Longer than the 60 s that nginx keeps an idle upstream connection, so that the farm is never
 # the one to close it first.
 keepalive = 75
