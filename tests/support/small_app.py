@@ -29,6 +29,7 @@ worker_class = worker.Worker
 threads = {threads}
 worker_connections = {connections}
 graceful_timeout = 1
+keepalive = 75
 control_socket_disable = True
 
 

@@ -34,8 +34,11 @@ def test_connections_that_threads_had_are_places_again_once_they_are_answered(
 ) -> None:
     with running_app(tmp_path, connections=12, sending=4) as server, ExitStack() as stack:
         kept = []
-        for _ in range(12):
-            sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 30))
+        for _ in range(16):
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)  # less than the answer
+            sock.settimeout(30)
+            sock.connect(("127.0.0.1", server.port))
             sock.sendall(b"GET /bytes/%d HTTP/1.1\r\nHost: x\r\n\r\n" % len(LARGE))
             kept.append(sock)
         for sock in kept:
