@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.http import get_parser
@@ -28,7 +29,7 @@ class Connection:
 
     def __init__(self, sock: socket.socket, client: Any, server: Any, senders: Senders) -> None:
         sock.setblocking(False)
-        if sock.family != socket.AF_UNIX:
+        with suppress(OSError):  # a Unix socket has no such thing
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         self.raw = sock
         self.sock = ClientSocket(sock, senders)
