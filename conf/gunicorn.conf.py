@@ -4,12 +4,10 @@ Everything follows from the farm's own settings (docs/settings.md).
 """
 
 import math
-import select
 import shlex
 import sys
 
 import structlog
-from gunicorn.workers.gthread import ThreadWorker
 
 from farm.metrics import folder
 
@@ -18,8 +16,10 @@ folder.share()  # before anything that counts is imported
 from farm import logs, wsgi  # noqa: E402
 from farm.errors import StartError  # noqa: E402
 from farm.jobs import broker  # noqa: E402
+from farm.machine import allow_open_files  # noqa: E402
 from farm.render.browser.chromium import find_chromium  # noqa: E402
 from farm.settings import Settings  # noqa: E402
+from farm.web.serving.worker import Worker  # noqa: E402
 
 
 def _load():
@@ -36,23 +36,6 @@ def _load():
     return new
 
 
-class StoppingWorker(ThreadWorker):
-    """Once told to stop, answers who has connected already, and has others refused at once.
-
-    gunicorn's own leaves its listening sockets open until its last request has ended; connections
-    made meanwhile are reset then. At a reload others listen on the same sockets.
-    """
-
-    def set_accept_enabled(self, enabled):
-        super().set_accept_enabled(enabled)
-        if self.alive:
-            return
-        for listener in self.sockets:
-            while select.select([listener], [], [], 0)[0]:
-                self.accept(listener)
-            listener.close()
-
-
 settings = wsgi.settings = _load()
 
 wsgi_app = "farm.wsgi:create()"
@@ -64,14 +47,24 @@ accesslog = None
 # Not needed, and one more way in.
 control_socket_disable = True
 
-worker_class = StoppingWorker
+worker_class = Worker
 workers = settings.worker_count
 threads = settings.threads
-# Connections beyond the threads wait in gunicorn; beyond this, in the kernel's backlog.
+# Connections beyond the threads wait in the worker's main loop; beyond this, the one that has been
+# silent longest makes way.
 worker_connections = max(1000, 4 * settings.threads)
+# Each is an open file, and the browser's pipes, Redis and the jobs' files need some as well.
+_other_files = 256
+_files = allow_open_files(worker_connections + _other_files)
+worker_connections = max(settings.threads, min(worker_connections, _files - _other_files))
 # Longer than the 60 s that nginx keeps an idle upstream connection, so that the farm is never
 # the one to close it first.
 keepalive = 75
+
+# No client's header changes what the request is (gunicorn would believe those from loopback).
+forwarded_allow_ips = ""
+secure_scheme_headers = {}
+forwarder_headers = ""
 
 # A render in flight is never killed by a timeout shorter than its deadline. In a gthread worker
 # `timeout` is about the main loop only, which a request does not hold.
@@ -97,6 +90,7 @@ def pre_exec(server):
 
 
 def post_worker_init(worker):
+    worker.prepare(settings, wsgi.gate.wants_body)
     wsgi.wait_started(first=worker.age <= workers)
     if worker.age == 1:
         _welcome()

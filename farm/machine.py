@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import socket
 from pathlib import Path
 
@@ -20,6 +21,20 @@ def usable_cores(root: Path = Path("/sys/fs/cgroup")) -> float:
     if quota in ("max", "-1"):
         return cores
     return min(cores, int(quota) / int(period))
+
+
+def allow_open_files(count: int) -> int:
+    """Let this process and its children have so many files open, as far as the machine allows it.
+
+    Returns how many it may have then. Shells and systemd start programs with 1,024.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return count
+    if soft < count:
+        soft = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return soft
 
 
 def is_taken(host: str, port: int) -> bool:

@@ -32,6 +32,9 @@ from farm.rates import parse_rates
 PREFIX = "FARM_"
 #: The contract's limit on one body (50 MiB).
 MAX_BODY_BYTES = 52_428_800
+#: Threads of a worker that may wait for clients to read their answers; beyond these the slowest
+#: client is broken off.
+MAX_SENDING = 64
 #: Where job inputs and files can live: obstore's schemes, and the queue's own Redis.
 _STORAGE_SCHEMES = ("file", "s3", "gs", "az", "redis")
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -148,11 +151,20 @@ class Settings(BaseSettings):
     body_budget_bytes: int = Field(
         134_217_728,
         ge=MAX_BODY_BYTES,
-        description="Bytes of request bodies that a worker holds at the same time; beyond it "
-        "requests are answered `busy`. One body may have 52,428,800 bytes.",
+        description="Bytes of request bodies that a worker holds at the same time, counted as they "
+        "arrive; beyond it the slowest are answered `busy`. An eighth more is kept for bodies of "
+        "up to 1 MiB. One body may have 52,428,800 bytes.",
     )
     body_deadline_s: float = Field(
         20, gt=0, le=600, description="Seconds a request's body may take to arrive; then 408."
+    )
+    max_connections_per_address: int = Field(
+        512,
+        ge=1,
+        le=100_000,
+        description="Connections of a worker from one client address (of IPv6: one /64); beyond "
+        "it the one that has been silent longest makes way. Behind a balancer all clients have the "
+        "balancer's address: leave it above the connections that the balancer opens to a worker.",
     )
     api_keys: SecretStr | None = Field(
         None,
@@ -273,8 +285,8 @@ class Settings(BaseSettings):
         120,
         gt=0,
         le=3600,
-        description="Seconds a download, or the sending of a rendered answer, may take; then it is "
-        "broken off.",
+        description="Seconds that an answer may take to be sent, a download or any other; then it "
+        "is broken off.",
     )
     dashboard_host: str = Field(
         "127.0.0.1", description="Address that `farm dashboard` listens on."
@@ -422,11 +434,6 @@ class Settings(BaseSettings):
         return self.workers or max(1, int(usable_cores() // 2))
 
     @property
-    def body_readers(self) -> int:
-        """Threads of a worker that may read bodies at the same time."""
-        return max(4, (self.pages_per_browser + self.max_waiting) // 2)
-
-    @property
     def stop_grace_s(self) -> int:
         """Seconds that gunicorn gives the requests under way when it stops.
 
@@ -443,7 +450,7 @@ class Settings(BaseSettings):
         """
         renders = self.pages_per_browser + self.max_waiting
         jobs = self.max_submissions + self.max_long_polls + self.max_downloads
-        return renders + self.body_readers + jobs + 8
+        return renders + MAX_SENDING + jobs + 8
 
     @classmethod
     def from_environment(cls, **given: object) -> "Settings":

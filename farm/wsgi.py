@@ -14,7 +14,7 @@ from farm.metrics.figures import EngineWatch
 from farm.rates import RateLimiter
 from farm.render import Engine
 from farm.settings import Settings
-from farm.web import create_app
+from farm.web import Gate, create_app
 
 log = structlog.get_logger()
 
@@ -25,13 +25,16 @@ _STOP_ALL = 4
 #: keeps none of them from starting.
 settings: Settings | None = None
 
+#: What the worker asks before it reads a body.
+gate: Gate | None = None
+
 _engine: Engine | None = None
 _queue: RedisJobQueue | None = None
 
 
 def create() -> falcon.App[falcon.Request, falcon.Response]:
     """Build this worker's application; start its engine, and the removal of expired files."""
-    global _engine, _queue
+    global _engine, _queue, gate
     own = settings or Settings.from_environment()
     logs.configure(own)
     _engine = Engine(own)
@@ -42,6 +45,7 @@ def create() -> falcon.App[falcon.Request, falcon.Response]:
     storage = open_swept_storage(own, client)
     _queue = RedisJobQueue(client, storage, own)
     rates = RateLimiter(own.rate_limit, own.queue_url) if own.rate_limit else None
+    gate = Gate(_engine, own.callers)
     return create_app(_engine, _queue, storage, own, rates)
 
 

@@ -42,7 +42,7 @@ LIBRARIES = {
     "h11": {"egress"},
     "limits": {"rates"},
     "prometheus_client": {"metrics"},
-    "gunicorn": set(),
+    "gunicorn": {"web"},
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from farm.machine import usable_cores
-from farm.settings import Settings, SettingsError
+from farm.settings import MAX_SENDING, Settings, SettingsError
 from farm.settings_table import as_markdown
 
 
@@ -122,9 +122,9 @@ def test_workers_follow_half_of_the_cores(
     assert Settings().worker_count == workers
 
 
-def test_threads_cover_pages_line_bodies_and_a_few_more() -> None:
+def test_threads_cover_pages_line_answers_and_a_few_more() -> None:
     settings = Settings(pages_per_browser=8, max_waiting=56)
-    assert settings.threads >= 8 + 56 + settings.body_readers + 4
+    assert settings.threads >= 8 + 56 + MAX_SENDING + 4
 
 
 def test_the_documented_table_is_up_to_date() -> None:

@@ -1,5 +1,9 @@
-"""HTTP: the only room that knows Falcon. `create_app` is its door."""
+"""HTTP: the only room that knows Falcon, and gunicorn (`serving/`).
+
+`create_app` is its door, and `Gate` what gunicorn's worker asks before it reads a body.
+"""
 
 from farm.web.app import create_app
+from farm.web.gate import Gate
 
-__all__ = ["create_app"]
+__all__ = ["Gate", "create_app"]

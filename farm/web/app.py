@@ -32,6 +32,7 @@ from farm.web.downloads import Downloads
 from farm.web.job_resources import DownloadResource, JobResource, SubmitResource
 from farm.web.metrics import MetricsResource, Requests
 from farm.web.resources import HealthResource, RenderResource, StatusResource
+from farm.web.serving.refusals import error_body
 
 log = structlog.get_logger()
 
@@ -54,15 +55,10 @@ def create_app(
         exposed = ["X-Request-Id", "X-Image-Width", "X-Image-Height", "Server-Timing", "Location"]
         exposed += ["Retry-After", *RATE_HEADERS]
         app.add_middleware(falcon.CORSMiddleware(allow_origins=origins, expose_headers=exposed))
-    bodies = Bodies(
-        budget_bytes=settings.body_budget_bytes,
-        deadline_s=settings.body_deadline_s,
-        readers=settings.body_readers,
-    )
-    sending_s = settings.download_deadline_s
-    app.add_route("/render", RenderResource(engine, bodies, HTML, sending_s))
-    app.add_route("/render-url", RenderResource(engine, bodies, URL, sending_s))
-    downloads = Downloads(storage, settings.max_downloads, settings.download_deadline_s)
+    bodies = Bodies(settings.body_budget_bytes)
+    app.add_route("/render", RenderResource(engine, bodies, HTML))
+    app.add_route("/render-url", RenderResource(engine, bodies, URL))
+    downloads = Downloads(storage, settings.max_downloads)
     app.add_route("/render-async", SubmitResource(engine.limits, bodies, queue))
     app.add_route("/render-async/{job_id}", JobResource(queue, storage, downloads))
     app.add_route("/download/{job_id}", DownloadResource(engine.limits.formats, queue, downloads))
@@ -114,12 +110,7 @@ def answer_error(
     error = as_farm_error(exc)
     if isinstance(error, InternalError) and not isinstance(exc, FarmError):
         log.error("request failed", route=req.path, exc_info=exc)
-    body: dict[str, Any] = {
-        "success": False,
-        "error": str(error),
-        "code": error.code,
-        "requestId": req.context.id,
-    }
+    body = error_body(error, req.context.id)
     if isinstance(error, InvalidRequest) and error.problems:
         body["details"] = [{"field": p.field, "problem": p.problem} for p in error.problems]
     if isinstance(error, MethodNotAllowed):

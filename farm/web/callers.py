@@ -10,6 +10,7 @@ from farm.web.request_log import logged
 
 #: For balancers and monitors, which have no key.
 _OPEN = "/health"
+_KEY_HEADERS = ("Authorization", "X-Api-Key")
 #: What makes renders, and so counts; asking for jobs and fetching files does not.
 _COUNTED = ("/render", "/render-url", "/render-async")
 #: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/07/, times in seconds.
@@ -29,16 +30,18 @@ class Callers:
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         with logged("admit", req, only_errors=True):
             if self._keys and req.path != _OPEN and not _is_preflight(req):
-                req.context.caller = _identify(self._keys, req)
+                authorization, api_key = (req.get_header(name) for name in _KEY_HEADERS)
+                req.context.caller = identify(self._keys, authorization, api_key)
                 structlog.contextvars.bind_contextvars(caller=req.context.caller)
             path = "/" + req.path.lstrip("/")  # `//render` is routed like `/render`
             if self._rates and req.method == "POST" and path in _COUNTED:
                 _answer_rate(resp, self._rates.hit(req.context.caller or req.remote_addr))
 
 
-def _identify(keys: ApiKeys, req: falcon.Request) -> str:
-    scheme, _, bearer = (req.get_header("Authorization") or "").partition(" ")
-    sent = bearer.strip() if scheme.lower() == "bearer" else req.get_header("X-Api-Key")
+def identify(keys: ApiKeys, authorization: str | None, api_key: str | None) -> str:
+    """The name of the key that one of the two headers carries. Raises `Unauthorized`."""
+    scheme, _, bearer = (authorization or "").partition(" ")
+    sent = bearer.strip() if scheme.lower() == "bearer" else api_key
     name = keys.name_of(sent or "")
     if name is None:
         raise Unauthorized()

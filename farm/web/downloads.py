@@ -1,11 +1,10 @@
 """Sending stored files: ranges, ETags, and no more of them or for longer than there is room for.
 
 A thread that sends to a slow client is held for as long as the client likes. So downloads have a
-deadline each and a bounded share of the threads.
+bounded share of the threads, and where that is taken, a slow client makes way (`serving.sending`).
 """
 
 import re
-import socket
 import threading
 from collections.abc import Callable, Iterator
 
@@ -14,19 +13,22 @@ import falcon
 from farm.errors import Busy, NotFound, RangeNotSatisfiable
 from farm.job import file_name
 from farm.storage import NotStored, Storage, Stored
-from farm.web.deadlines import SocketDeadline
+from farm.web.serving.sending import ClientSocket
 
 NO_FILE = "The job has no file (any more): it failed, was cancelled, or has expired."
+#: How long the thread of a download that was broken off may take to notice.
+_MADE_WAY_S = 1.0
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 class Downloads:
     """All downloads of a worker. `at_once`: threads that may send at the same time."""
 
-    def __init__(self, storage: Storage, at_once: int, deadline_s: float) -> None:
+    def __init__(self, storage: Storage, at_once: int) -> None:
         self._storage = storage
-        self._deadline_s = deadline_s
         self._places = threading.BoundedSemaphore(at_once)
+        self._sockets: set[ClientSocket] = set()
+        self._lock = threading.Lock()
 
     def answer(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         """Answer with a job's file, or the range of it that is asked for.
@@ -65,29 +67,43 @@ class Downloads:
 
         The place is taken first, since a storage may be as slow as a client.
         """
-        if not self._places.acquire(blocking=False):
+        if not (
+            self._places.acquire(blocking=False)
+            or (self._break_off_slowest() and self._places.acquire(timeout=_MADE_WAY_S))
+        ):
             raise Busy("Too many downloads are under way; try again in a moment.")
-        try:
-            pieces = make()
-            sock = req.env.get("gunicorn.socket")
-            deadline = SocketDeadline(sock, self._deadline_s, socket.SHUT_RDWR)
-            return _Stream(pieces, deadline, self._places)
-        except BaseException:
+        sock = req.env.get("gunicorn.socket")
+        sockets = {sock} if isinstance(sock, ClientSocket) else set()
+        with self._lock:
+            self._sockets |= sockets
+
+        def end() -> None:
+            with self._lock:
+                self._sockets -= sockets
             self._places.release()
+
+        try:
+            return _Stream(make(), end)
+        except BaseException:
+            end()
             raise
+
+    def _break_off_slowest(self) -> bool:
+        """Whether there was a client that reads too slowly to keep its place."""
+        with self._lock:
+            slow = [sock for sock in self._sockets if sock.is_slow]
+        if slow:
+            min(slow, key=ClientSocket.bytes_per_s).break_off("another download had no place")
+        return bool(slow)
 
 
 class _Stream:
     """The pieces of a file; the WSGI server closes it when they are sent, or cannot be."""
 
-    def __init__(
-        self, pieces: Iterator[bytes], deadline: SocketDeadline, places: threading.BoundedSemaphore
-    ) -> None:
+    def __init__(self, pieces: Iterator[bytes], end: Callable[[], None]) -> None:
         self._pieces = pieces
-        self._deadline = deadline
-        self._places = places
+        self._end = end
         self._closed = False
-        deadline.start()
 
     def __iter__(self) -> Iterator[bytes]:
         return self._pieces
@@ -95,8 +111,7 @@ class _Stream:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._deadline.cancel()
-            self._places.release()
+            self._end()
 
 
 def _has_it(req: falcon.Request, stored: Stored) -> bool:

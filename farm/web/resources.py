@@ -11,24 +11,17 @@ from farm.metrics import figures
 from farm.render import Engine
 from farm.request import RenderRequest, RenderResult, Timings
 from farm.web.body import Bodies
-from farm.web.deadlines import Sending
 from farm.web.negotiation import wants_file
 from farm.web.request_log import logged
 
 
 class RenderResource:
-    """`POST /render` and `POST /render-url`; `sources` are the fields that may name the page.
+    """`POST /render` and `POST /render-url`; `sources` are the fields that may name the page."""
 
-    An answer may take `sending_s` to be sent, and is then broken off.
-    """
-
-    def __init__(
-        self, engine: Engine, bodies: Bodies, sources: tuple[str, ...], sending_s: float
-    ) -> None:
+    def __init__(self, engine: Engine, bodies: Bodies, sources: tuple[str, ...]) -> None:
         self._engine = engine
         self._bodies = bodies
         self._sources = sources
-        self._sending_s = sending_s
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         route = req.path.strip("/")
@@ -42,50 +35,10 @@ class RenderResource:
                 as_file = wants_file(req.get_header("Accept"), format_)
                 result = self._engine.render(request, req.context.log_id)
             counted.completed(result.timings, len(result.refusals))
-            self._answer(req, resp, request, result, as_file)
+            _answer(req, resp, request, result, as_file)
             line |= {"bytes": result.size, **_rounded(result.timings)}
             line["blocked"] = len(result.refusals)
             line["unfinished"] = len(result.unfinished)
-
-    def _answer(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        request: RenderRequest,
-        result: RenderResult,
-        as_file: bool,
-    ) -> None:
-        resp.set_header("Server-Timing", _server_timing(result.timings))
-        resp.set_header("Vary", "Accept")
-        if as_file:
-            resp.content_type = result.format.media_type
-            resp.set_header("X-Image-Width", str(result.width))
-            resp.set_header("X-Image-Height", str(result.height))
-            if result.unfinished:
-                resp.set_header("X-Unfinished", str(len(result.unfinished)))
-            self._send(req, resp, result.data)
-            return
-        data = {
-            "imageBase64": result.base64,
-            "contentType": result.format.media_type,
-            "size": result.size,
-            "format": result.format.name,
-            "width": result.width,
-            "height": result.height,
-            "requestId": req.context.id,
-        }
-        if request.url is not None:
-            data["url"] = request.url
-        if result.refusals:
-            data["blocked"] = result.blocked
-        if result.unfinished:
-            data["unfinished"] = result.left_out
-        resp.content_type = falcon.MEDIA_JSON
-        self._send(req, resp, json.dumps({"success": True, "data": data}).encode())
-
-    def _send(self, req: falcon.Request, resp: falcon.Response, data: bytes) -> None:
-        resp.content_length = len(data)
-        resp.stream = Sending(req, data, self._sending_s)
 
 
 class HealthResource:
@@ -129,6 +82,42 @@ class StatusResource:
             "latePages": dict(status.rungs),
         }
         resp.data = json.dumps(answer).encode()
+
+
+def _answer(
+    req: falcon.Request,
+    resp: falcon.Response,
+    request: RenderRequest,
+    result: RenderResult,
+    as_file: bool,
+) -> None:
+    resp.set_header("Server-Timing", _server_timing(result.timings))
+    resp.set_header("Vary", "Accept")
+    if as_file:
+        resp.content_type = result.format.media_type
+        resp.set_header("X-Image-Width", str(result.width))
+        resp.set_header("X-Image-Height", str(result.height))
+        if result.unfinished:
+            resp.set_header("X-Unfinished", str(len(result.unfinished)))
+        resp.data = result.data
+        return
+    data = {
+        "imageBase64": result.base64,
+        "contentType": result.format.media_type,
+        "size": result.size,
+        "format": result.format.name,
+        "width": result.width,
+        "height": result.height,
+        "requestId": req.context.id,
+    }
+    if request.url is not None:
+        data["url"] = request.url
+    if result.refusals:
+        data["blocked"] = result.blocked
+    if result.unfinished:
+        data["unfinished"] = result.left_out
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = json.dumps({"success": True, "data": data}).encode()
 
 
 def _rounded(timings: Timings) -> dict[str, float]:

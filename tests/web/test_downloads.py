@@ -2,10 +2,9 @@
 
 import base64
 import socket
-import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from itertools import repeat
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from farm.request import RenderResult, Timings
 from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
-from farm.web.deadlines import SocketDeadline
+from farm.web.serving.sending import ClientSocket, Senders
 from tests.support.farm_process import wait_until
 from tests.web.test_app import NOBODYS, assert_is_error
 
@@ -36,8 +35,6 @@ Result = falcon.testing.Result
 MakeFile = Callable[..., str]
 
 FILE = bytes(range(256)) * 4
-#: What a send says of a socket that was shut down.
-BROKEN = r"[Bb]roken pipe|reset"
 HEADER_TEXT = st.text(st.characters(codec="latin-1", exclude_categories=["C"]), max_size=30)
 fuzzed = hypothesis_settings(max_examples=50)
 
@@ -467,111 +464,30 @@ def test_a_record_of_a_format_that_is_gone_takes_no_place(
     assert not is_busy(client, path)
 
 
-# Deadlines.
+# Slow clients.
 
 
-@pytest.fixture
-def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Both ends of a TCP connection; the second reads only if the test does."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(server.getsockname()) as near:
-            far, _ = server.accept()
-            far.settimeout(30)
-            with far:
-                yield near, far
-
-
-def send(pieces: Iterable[bytes], sock: socket.socket) -> None:
-    for piece in pieces:
-        sock.sendall(piece)
-
-
-def test_a_blocked_send_ends_when_the_deadline_passes(
-    sockets: tuple[socket.socket, socket.socket],
+def test_a_client_that_reads_nothing_makes_way_for_another_download(
+    client_of: Callable[..., Client], make_file: MakeFile
 ) -> None:
-    near, _ = sockets
-    with SocketDeadline(near, 0.1, socket.SHUT_RDWR) as deadline:
-        with pytest.raises(OSError, match=BROKEN):
-            send(repeat(bytes(100_000)), near)
-    assert deadline.passed
-
-
-def test_a_send_that_is_read_a_little_at_a_time_ends_too(
-    sockets: tuple[socket.socket, socket.socket],
-) -> None:
-    near, far = sockets
-
-    def sip() -> None:
-        while far.recv(1000):
-            pass
-
-    reader = threading.Thread(target=sip)
-    reader.start()
-    with SocketDeadline(near, 0.1, socket.SHUT_RDWR):
-        with pytest.raises(OSError, match=BROKEN):
-            send(repeat(bytes(100_000)), near)
-    reader.join(20)
-    assert not reader.is_alive()
-
-
-def test_a_blocked_read_ends_and_an_answer_can_still_be_written(
-    sockets: tuple[socket.socket, socket.socket],
-) -> None:
-    near, far = sockets
-    with SocketDeadline(near, 0.1, socket.SHUT_RD) as deadline:
-        assert near.recv(1) == b""
-    assert deadline.passed
-    near.sendall(b"too late")
-    assert far.recv(100) == b"too late"
-
-
-def test_what_is_done_in_time_is_left_alone(
-    sockets: tuple[socket.socket, socket.socket],
-) -> None:
-    near, far = sockets
-    with SocketDeadline(near, 0.1, socket.SHUT_RDWR) as deadline:
-        near.sendall(b"a")
-    with SocketDeadline(socket.socket(), 0.1, socket.SHUT_RDWR) as later:
-        wait_until(lambda: later.passed)
-    assert not deadline.passed
-    near.sendall(b"b")
-    far.sendall(b"c")
-    assert near.recv(1) == b"c"
-
-
-def test_a_socket_that_is_closed_already_is_no_error(
-    sockets: tuple[socket.socket, socket.socket],
-) -> None:
-    near, _ = sockets
-    near.close()
-    deadline = SocketDeadline(near, 0, socket.SHUT_RDWR)
-    deadline.start()
-    wait_until(lambda: deadline.passed)
-
-
-def test_without_a_socket_there_is_nothing_to_end() -> None:
-    before = set(threading.enumerate())
-    with SocketDeadline(None, 0, socket.SHUT_RDWR) as deadline:
-        assert set(threading.enumerate()) <= before
-    assert not deadline.passed
-
-
-def test_a_download_that_nobody_reads_is_broken_off_and_gives_its_place_back(
-    client_of: Callable[..., Client],
-    make_file: MakeFile,
-    sockets: tuple[socket.socket, socket.socket],
-) -> None:
-    near, _ = sockets
-    # No more than this is on its way; the file is larger.
-    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
-    client = client_of(max_downloads=1, download_deadline_s=0.1)
+    client = client_of(max_downloads=1)
     small, path = make_file(), make_file(bytes(20_000_000))
-    pieces = begin(client, path, **{"gunicorn.socket": near})
-    with pytest.raises(OSError, match=BROKEN):
-        send(pieces, near)
-    assert is_busy(client, small)
-    pieces.close()
-    assert not is_busy(client, small)
+    near, far = socket.socketpair()
+    with near, far, ThreadPoolExecutor(1) as pool:
+        near.setblocking(False)
+        sock = ClientSocket(near, Senders(deadline_s=60))
+        pieces = begin(client, path, **{"gunicorn.socket": sock})
+
+        def send() -> None:
+            try:
+                for piece in pieces:
+                    sock.sendall(piece)
+            finally:
+                pieces.close()
+
+        sending = pool.submit(send)
+        wait_until(lambda: not is_busy(client, small))
+        assert isinstance(sending.exception(), BrokenPipeError)
 
 
 # Everything else that may be sent.

@@ -208,13 +208,10 @@ def test_a_body_that_is_framed_wrongly_is_a_400(farm: Farm) -> None:
 def test_slow_senders_hold_no_one_else_up_and_are_answered_408(log_path: Path) -> None:
     settings = {"pages_per_browser": 1, "max_waiting": 1, "body_deadline_s": 3}
     with running_farm(log_path, workers=1, **settings) as farm, ExitStack() as stack:
-        # Four may read at once and eight threads are spare; these are more than all of them.
-        senders = [stack.enter_context(slow_sender(farm)) for _ in range(20)]
+        senders = [stack.enter_context(slow_sender(farm)) for _ in range(300)]
         assert requests.get(farm.url + "/health", timeout=10).status_code == 200
-        codes = Counter(answer_on(sender)[1]["code"] for sender in senders)
-        assert set(codes) == {"body_timeout", "busy"}
-        assert codes["body_timeout"] >= 4
         assert green(farm)
+        assert {answer_on(sender)[1]["code"] for sender in senders} == {"body_timeout"}
 
 
 NOISE = """<canvas id=c width=2000 height=2000></canvas><script>

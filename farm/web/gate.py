@@ -1,0 +1,40 @@
+"""Whether a request's body is worth reading: known from its head, before a byte of it counts."""
+
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from farm.callers import ApiKeys
+from farm.errors import FarmError
+from farm.render import Engine
+from farm.settings import MAX_BODY_BYTES
+from farm.web.body import is_json
+from farm.web.callers import identify
+
+_AT_ONCE = ("/render", "/render-url")
+_QUEUED = "/render-async"
+
+
+class Gate:
+    """Says no to what the application would refuse without its body; that then says why."""
+
+    def __init__(self, engine: Engine, keys: ApiKeys | None) -> None:
+        self._engine = engine
+        self._keys = keys
+
+    def wants_body(
+        self, method: str, path: str, headers: Mapping[str, str], length: int | None
+    ) -> bool:
+        """`headers` by their names in capitals; `length` None: it is not announced."""
+        path = "/" + unquote(path).lstrip("/")  # `//render` is routed like `/render`
+        if method != "POST" or path not in (*_AT_ONCE, _QUEUED):
+            return False
+        if not is_json(headers.get("CONTENT-TYPE")) or (length or 0) > MAX_BODY_BYTES:
+            return False
+        try:
+            if self._keys:
+                identify(self._keys, headers.get("AUTHORIZATION"), headers.get("X-API-KEY"))
+            if path in _AT_ONCE:
+                self._engine.admit()
+        except FarmError:
+            return False
+        return True

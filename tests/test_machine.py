@@ -1,0 +1,23 @@
+"""What the machine gives."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "asked", "given"),
+    [(50, 200, 100, 100), (50, 80, 100, 80), (150, 200, 100, 150)],
+)
+def test_as_many_files_as_are_needed_and_allowed(
+    soft: int, hard: int, asked: int, given: int
+) -> None:
+    """In a process of its own, whose limits are nobody else's."""
+    script = (
+        "import resource; from farm.machine import allow_open_files; "
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard})); "
+        f"print(allow_open_files({asked}), resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    )
+    printed = subprocess.check_output([sys.executable, "-c", script], text=True)
+    assert printed.split() == [str(given)] * 2

@@ -1,0 +1,346 @@
+"""gunicorn with the farm's worker: four threads, and clients that would hold more of them."""
+
+import http.client
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+import requests
+
+from tests.support.farm_process import wait_until
+from tests.support.small_app import Server, running_app
+
+MANY = 20  # more than there are threads
+Connect = Callable[..., socket.socket]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_app(tmp_path_factory.mktemp("worker")) as server:
+        yield server
+
+
+@pytest.fixture
+def connect(server: Server) -> Iterator[Connect]:
+    """Connections that have sent the bytes given; they are closed in the end."""
+    with ExitStack() as stack:
+
+        def connect(data: bytes = b"", port: int = server.port) -> socket.socket:
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.settimeout(30)
+            sock.connect(("127.0.0.1", port))
+            sock.sendall(data)
+            return sock
+
+        yield connect
+
+
+def head(method: str, path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
+
+
+def post(path: str, length: int, start: bytes = b"") -> bytes:
+    return head("POST", path, f"Content-Length: {length}") + start
+
+
+def answer(sock: socket.socket, method: str = "GET") -> tuple[int, bytes]:
+    response = http.client.HTTPResponse(sock, method=method)
+    response.begin()
+    return response.status, response.read()
+
+
+def is_ended(sock: socket.socket) -> bool:
+    """Wait for the server to close, and see that there was nothing more to read."""
+    try:
+        return sock.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+# Heads.
+
+
+@pytest.mark.parametrize("start", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX: "])
+def test_connections_without_a_whole_head_hold_no_thread_and_are_closed(
+    server: Server, connect: Connect, start: bytes
+) -> None:
+    silent = [connect(start) for _ in range(MANY)]
+    assert server.answers()
+    assert server.takes(10)
+    assert all(is_ended(sock) for sock in silent)
+
+
+def test_a_head_may_come_a_byte_at_a_time(connect: Connect) -> None:
+    sock = connect()
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for byte in head("GET", "/bytes/3"):
+        sock.sendall(bytes([byte]))
+    assert answer(sock) == (200, bytes(3))
+
+
+def test_a_head_that_grows_by_a_byte_at_a_time_has_no_longer_for_it(connect: Connect) -> None:
+    sock = connect(head("GET", "/")[:-2])
+
+    def ends() -> bool:
+        try:
+            sock.sendall(b"X: y\r\n")
+        except OSError:
+            return True
+        return False
+
+    wait_until(ends)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\n\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        head("GET", "/", "no colon"),
+        head("GET", "/", "Content-Length: -1"),
+        head("POST", "/take", "Content-Length: 1", "Transfer-Encoding: chunked"),
+        head("POST", "/take", "Transfer-Encoding: strange"),
+        head("GET", "/", "Expect: something"),
+        head("GET", "/", "X: " + "x" * 10_000),
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000,
+        b"GET /" + b"x" * 70_000,
+    ],
+)
+def test_a_malformed_head_is_a_400_of_the_farms_shape(connect: Connect, sent: bytes) -> None:
+    sock = connect(sent)
+    response = http.client.HTTPResponse(sock)
+    response.begin()
+    error = json.loads(response.read())
+    assert response.status == 400
+    assert error["code"] == "invalid_request"
+    assert not error["success"]
+    assert response.headers["X-Request-Id"] == error["requestId"]
+    assert is_ended(sock)
+
+
+def test_requests_that_come_together_are_answered_one_after_the_other(connect: Connect) -> None:
+    requests_ = [head("GET", "/bytes/1"), post("/take", 2, b"ab"), head("GET", "/bytes/3")]
+    sock = connect(b"".join(requests_))
+    data = b""
+    while data.count(b"HTTP/1.1 200 OK") < 3 or not data.endswith(bytes(3)):
+        data += sock.recv(4096)
+    bodies = [part.partition(b"\r\n\r\n")[2] for part in data.split(b"HTTP/1.1 200 OK")[1:]]
+    assert bodies == [bytes(1), b"2", bytes(3)]
+
+
+def test_a_kept_connection_is_used_again(server: Server) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    ports = set()
+    for method, path, body in [("GET", "/", None), ("POST", "/take", b"x"), ("POST", "/no", b"x")]:
+        connection.request(method, path, body)
+        connection.getresponse().read()
+        ports.add(connection.sock.getsockname()[1])
+    assert len(ports) == 1
+    connection.close()
+
+
+def test_old_and_empty_requests_are_answered(connect: Connect) -> None:
+    old = connect(b"GET /bytes/5 HTTP/1.0\r\n\r\n")
+    assert answer(old) == (200, bytes(5))
+    assert is_ended(old)
+    assert answer(connect(head("HEAD", "/bytes/5")), "HEAD") == (200, b"")
+    assert answer(connect(b"\r\n" + head("GET", "/bytes/5"))) == (200, bytes(5))
+
+
+def test_a_client_that_ends_its_side_has_its_answer(connect: Connect) -> None:
+    sock = connect(head("GET", "/bytes/9"))
+    sock.shutdown(socket.SHUT_WR)
+    assert answer(sock) == (200, bytes(9))
+    assert is_ended(sock)
+
+
+# Bodies.
+
+
+def test_slow_bodies_hold_no_thread_and_arrive(server: Server, connect: Connect) -> None:
+    slow = [connect(post("/take", 3, b"a")) for _ in range(MANY)]
+    chunked = [connect(head("POST", "/take", "Transfer-Encoding: chunked")) for _ in range(MANY)]
+    assert server.answers()
+    assert server.takes(100_000)
+    for sock in slow:
+        sock.sendall(b"bc")
+    for byte in b"1;x=y\r\na\r\n2\r\nbc\r\n0\r\nTrailer: x\r\n\r\n":
+        for sock in chunked:
+            sock.sendall(bytes([byte]))
+    assert {answer(sock) for sock in slow + chunked} == {(200, b"3")}
+
+
+def test_tiny_chunks_hold_up_nobody(server: Server, connect: Connect) -> None:
+    flooding = [connect(head("POST", "/take", "Transfer-Encoding: chunked")) for _ in range(50)]
+    stop = threading.Event()
+
+    def flood_all() -> None:
+        for sock in flooding:
+            sock.setblocking(False)
+        while not stop.is_set():
+            for sock in flooding:
+                with suppress(BlockingIOError):
+                    sock.send(b"1\r\na\r\n" * 1000)
+
+    flooder = threading.Thread(target=flood_all)
+    flooder.start()
+    try:
+        assert server.takes(100_000)
+        assert server.answers()
+    finally:
+        stop.set()
+        flooder.join()
+
+
+def test_a_body_that_does_not_come_is_told_so(
+    tmp_path_factory: pytest.TempPathFactory, connect: Connect
+) -> None:
+    with running_app(tmp_path_factory.mktemp("bodies"), body_deadline_s=1) as server:
+        slow = connect(post("/take", 1000, b"a"), server.port)
+        assert answer(slow) == (408, b"body_timeout")
+        assert is_ended(slow)
+
+
+def test_announced_bodies_take_no_room_until_they_arrive(server: Server, connect: Connect) -> None:
+    for _ in range(MANY):
+        connect(post("/take", 52_428_800, b"{"))
+    assert server.takes(10)
+    assert server.takes(52_428_800)
+
+
+def test_bodies_that_stop_make_way_for_others(server: Server, connect: Connect) -> None:
+    """Their bytes have arrived, and take all the room that there is."""
+    part = bytes(50_000_000)
+    stopped = [connect(post("/take", 52_428_800, part)) for _ in range(2)]
+    wait_until(lambda: server.takes(52_428_800))
+    assert (503, b"busy") in {answer(sock) for sock in stopped[:1]}
+    assert server.takes(10)
+
+
+def test_a_body_that_breaks_off_is_told_so(connect: Connect) -> None:
+    sock = connect(post("/take", 1000, b"a"))
+    sock.shutdown(socket.SHUT_WR)
+    assert answer(sock) == (400, b"invalid_request")
+    wrong = connect(head("POST", "/take", "Transfer-Encoding: chunked") + b"no size\r\n")
+    assert answer(wrong) == (400, b"invalid_request")
+
+
+def test_a_body_that_is_too_large_is_dropped_and_its_sender_reads_why(server: Server) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(52):
+            yield bytes(1_048_576)
+
+    for body in (bytes(54_525_952), pieces()):
+        response = requests.post(server.url + "/take", data=body, timeout=60)
+        assert (response.status_code, response.text) == (413, "body_too_large")
+
+
+def test_a_body_that_nobody_reads_holds_no_thread(server: Server, connect: Connect) -> None:
+    ignored = [connect(post("/nothing", 1_000_000, b"{")) for _ in range(MANY)]
+    assert server.answers()
+    assert {answer(sock) for sock in ignored} == {(404, b"nothing")}
+    for sock in ignored:
+        sock.sendall(b"more")
+    assert all(is_ended(sock) for sock in ignored)
+
+
+def test_a_body_is_asked_for_only_if_it_is_wanted(connect: Connect) -> None:
+    expects = "Expect: 100-continue"
+    sock = connect(head("POST", "/take", "Content-Length: 3", expects))
+    assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    sock.sendall(b"abc")
+    assert answer(sock) == (200, b"3")
+    refused = connect(head("POST", "/nothing", "Content-Length: 3", expects))
+    assert answer(refused) == (404, b"nothing")
+
+
+# Answers.
+
+
+def test_answers_that_nobody_reads_make_way(server: Server, connect: Connect) -> None:
+    unread = [connect(head("GET", "/bytes/20000000")) for _ in range(MANY)]
+    assert server.answers()
+    assert len(requests.get(server.url + "/bytes/50000000", timeout=60).content) == 50_000_000
+    wait_until(lambda: any(has_end(sock) for sock in unread))
+
+
+def has_end(sock: socket.socket) -> bool:
+    """Read what is there; whether the answer has broken off before its end."""
+    sock.setblocking(False)
+    try:
+        while sock.recv(1 << 20):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def test_a_slow_reader_has_its_answer_whole(connect: Connect) -> None:
+    status, data = answer(connect(head("GET", "/bytes/5000000")))
+    assert (status, len(data)) == (200, 5_000_000)
+
+
+def test_answers_on_one_connection_that_nobody_reads_end_with_it(
+    server: Server, connect: Connect
+) -> None:
+    for _ in range(2):
+        sock = connect()
+        sender = threading.Thread(target=flood, args=(sock,))
+        sender.start()
+        assert server.answers()
+        sock.shutdown(socket.SHUT_RDWR)
+        sender.join(30)
+        assert not sender.is_alive()
+
+
+def flood(sock: socket.socket) -> None:
+    try:
+        while True:
+            sock.sendall(head("GET", "/bytes/1000"))
+    except OSError:
+        pass
+
+
+def test_clients_that_reset_their_connection_are_forgotten(
+    server: Server, connect: Connect
+) -> None:
+    for _ in range(MANY):
+        sock = connect(head("GET", "/bytes/20000000"))
+        sock.recv(1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+    assert server.answers()
+
+
+# Connections.
+
+
+def test_the_oldest_silent_connection_makes_way_where_there_are_too_many(
+    server: Server, connect: Connect
+) -> None:
+    silent = [connect() for _ in range(150)]
+    assert server.answers()
+    assert is_ended(silent[0])
+
+
+def test_an_address_has_a_bound_of_connections(
+    tmp_path_factory: pytest.TempPathFactory, connect: Connect
+) -> None:
+    folder = tmp_path_factory.mktemp("address")
+    with running_app(folder, head_s=60, sending=4, max_connections_per_address=4) as server:
+        silent = [connect(port=server.port) for _ in range(6)]
+        assert is_ended(silent[0])
+        assert server.answers()
+        # What a thread has does not make way.
+        for _ in range(4):
+            connect(head("GET", "/bytes/20000000"), server.port).recv(1)
+        status, error = answer(connect(port=server.port))
+        assert (status, json.loads(error)["code"]) == (503, "busy")

@@ -1,0 +1,48 @@
+"""Which bodies are worth reading: only those that the application would ask for."""
+
+import pytest
+
+from farm.callers import ApiKeys
+from farm.render import Engine
+from farm.settings import MAX_BODY_BYTES, Settings
+from farm.web import Gate
+
+KEY = "0123456789abcdef"
+JSON = {"CONTENT-TYPE": "application/json; charset=utf-8"}
+
+
+def gate(keys: ApiKeys | None = None, **settings: int) -> Gate:
+    return Gate(Engine(Settings(**settings)), keys)
+
+
+@pytest.mark.parametrize(
+    "path", ["/render", "/render-url", "/render-async", "//render", "/%72ender"]
+)
+def test_what_makes_renders_and_jobs_has_a_body(path: str) -> None:
+    assert gate().wants_body("POST", path, JSON, 10)
+    assert gate().wants_body("POST", path, JSON, None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "length"),
+    [
+        ("GET", "/render", JSON, 10),
+        ("POST", "/health", JSON, 10),
+        ("POST", "/render/x", JSON, 10),
+        ("POST", "/render", {}, 10),
+        ("POST", "/render", {"CONTENT-TYPE": "text/plain"}, 10),
+        ("POST", "/render", JSON, MAX_BODY_BYTES + 1),
+    ],
+)
+def test_what_is_refused_without_it_is_not_read(
+    method: str, path: str, headers: dict[str, str], length: int
+) -> None:
+    assert not gate().wants_body(method, path, headers, length)
+
+
+def test_only_callers_with_a_key_are_listened_to() -> None:
+    keyed = gate(ApiKeys.parse(f"me:{KEY}"))
+    assert not keyed.wants_body("POST", "/render", JSON, 10)
+    assert not keyed.wants_body("POST", "/render", JSON | {"X-API-KEY": KEY + "0"}, 10)
+    assert keyed.wants_body("POST", "/render", JSON | {"X-API-KEY": KEY}, 10)
+    assert keyed.wants_body("POST", "/render", JSON | {"AUTHORIZATION": f"Bearer {KEY}"}, 10)

@@ -1,0 +1,115 @@
+"""Clients that are slow or silent stop nobody else; and no header changes what a request is."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+
+from farm.settings import MAX_SENDING
+from tests.support.farm_process import Farm, running_farm
+from tests.support.images import LIME, is_filled
+
+pytestmark = pytest.mark.farm
+
+GREEN = {"html": "<body style='background:lime'>"}
+#: Nearly 3 MB as JSON: more than a socket takes at once from a client with a small buffer.
+NOISE = """<canvas id=c width=900 height=800></canvas><script>
+const image = new ImageData(900, 800), words = new Uint32Array(image.data.buffer);
+for (let i = 0, x = 1; i < words.length; i++) words[i] = x = (x * 1664525 + 1013904223) | 0;
+c.getContext('2d').putImageData(image, 0, 0);
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def small_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    """One worker, with the fewest threads that there can be."""
+    few = {"max_waiting": 4, "max_submissions": 1, "max_long_polls": 1, "max_downloads": 1}
+    log_path = tmp_path_factory.mktemp("farm") / "log"
+    with running_farm(log_path, workers=1, pages_per_browser=4, **few) as farm:
+        yield farm
+
+
+@pytest.fixture
+def connect(small_farm: Farm) -> Iterator[Callable[[bytes], socket.socket]]:
+    with ExitStack() as stack:
+
+        def connect(sent: bytes) -> socket.socket:
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.settimeout(30)
+            sock.connect(("127.0.0.1", small_farm.port))
+            sock.sendall(sent)
+            return sock
+
+        yield connect
+
+
+def post(path: str, length: int, start: bytes) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json"]
+    return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode() + start
+
+
+@pytest.mark.parametrize(
+    ("sent", "number"),
+    [
+        (b"", 1100),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\nX-A: ", 200),
+        (post("/nothing", 1_000_000, b"{"), 250),
+        (post("/render", 1_000_000, b"{"), 250),
+        (post("/render-async", 52_428_800, b"{"), 250),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 200, 250),
+    ],
+    ids=["silent", "headers", "ignored", "bodies", "announced", "unread-small"],
+)
+def test_slow_clients_stop_nobody(
+    small_farm: Farm, connect: Callable[[bytes], socket.socket], sent: bytes, number: int
+) -> None:
+    for _ in range(number):
+        connect(sent)
+    assert requests.get(small_farm.url + "/health", timeout=10).status_code == 200
+    response = small_farm.post("/render", GREEN, headers={"Accept": "image/png"})
+    assert is_filled(response.content, LIME)
+
+
+def test_answers_that_nobody_reads_stop_nobody(
+    small_farm: Farm, connect: Callable[[bytes], socket.socket]
+) -> None:
+    body = json.dumps({"html": NOISE, "options": {"width": 900, "height": 800}}).encode()
+    for _ in range(MAX_SENDING + 4):
+        connect(post("/render", len(body), body)).recv(1)
+    assert requests.get(small_farm.url + "/health", timeout=10).status_code == 200
+    response = small_farm.post("/render", GREEN, headers={"Accept": "image/png"})
+    assert is_filled(response.content, LIME)
+
+
+def test_a_stranger_is_refused_before_its_body_is_read(log_path: Path) -> None:
+    with running_farm(log_path, workers=1, api_keys="me:0123456789abcdef") as farm:
+        with socket.create_connection(("127.0.0.1", farm.port), timeout=30) as sock:
+            sock.sendall(post("/render", 50_000_000, b"{"))
+            assert sock.recv(4096).startswith(b"HTTP/1.1 401 ")
+        large = {"html": "<p>x<!--" + "x" * 10_000_000}
+        keys = {"X-Api-Key": "0123456789abcdef"}
+        assert farm.post("/render", large).status_code == 401
+        assert farm.post("/render", large, headers=keys).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"SCRIPT_NAME": "/x"},
+        {"Script-Name": "/x"},
+        {"PATH_INFO": "/status"},
+        {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "off"},
+        {"X-Forwarded-Protocol": "ssl", "X-Forwarded-Proto": "http"},
+        {"X-Forwarded-For": "1.2.3.4", "X_Forwarded_For": "5.6.7.8"},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_no_header_changes_what_a_request_is(small_farm: Farm, headers: dict[str, str]) -> None:
+    response = requests.get(small_farm.url + "/health", headers=headers, timeout=10)
+    assert response.status_code == 200
+    assert set(response.json()) == {"status", "timestamp"}
