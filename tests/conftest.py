@@ -49,9 +49,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the processes one runs whole farms, one after the other, and the others all else."""
+    """Of the processes one runs whole farms, one after the other, and the others all else.
+
+    Chaos has its own, since it takes longest.
+    """
     for item in items:
-        group = "farm" if item.get_closest_marker("farm") else item.path.stem
+        is_farm = item.get_closest_marker("farm") and item.path.stem != "test_chaos"
+        group = "farm" if is_farm else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))
 
 

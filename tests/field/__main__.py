@@ -9,7 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from functools import partial
 
-from tests.field.asking import ask_engine, ask_playwright, running_engine, running_playwright
+from tests.field.asking import (
+    ask_engine,
+    ask_playwright,
+    log_nothing,
+    running_engine,
+    running_playwright,
+)
 from tests.field.case import Case
 from tests.field.cases import CASES, PAGES
 from tests.field.outcome import Outcome
@@ -94,6 +100,7 @@ def main() -> None:
         "--playwright", action="store_true", help="ask Playwright, and not the farm"
     )
     args = parser.parse_args()
+    log_nothing()
     cases = chosen(args.case)
     if args.playwright:
         outcomes = run_playwright(cases, args.runs)

@@ -33,10 +33,13 @@ Promise.race([
 """
 
 
+def log_nothing() -> None:
+    """For the programs, which count what becomes of each case."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
 @contextmanager
 def running_engine(deadline_s: float, **settings: float) -> Iterator[Engine]:
-    """An engine that logs nothing: the programs count what becomes of each case."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     given = {"egress_allow": SITES, "render_deadline_s": deadline_s, **settings}
     engine = Engine(Settings.model_validate(given))
     engine.start()

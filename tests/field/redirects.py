@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from farm.render import Engine
-from tests.field.asking import ask_engine, running_engine
+from tests.field.asking import ask_engine, log_nothing, running_engine
 from tests.field.case import HELPERS, Case, doc
 from tests.field.outcome import Outcome, either, shows
 from tests.field.site import Page, Site, running_field_site
@@ -142,6 +142,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=8)
     parser.add_argument("--deadline", type=float, default=30, metavar="S", help="of a render")
     args = parser.parse_args()
+    log_nothing()
     chosen = moves(args.means, args.moments)
     counted: dict[Move, Counter[str]] = {move: Counter() for move in chosen}
     with (
