@@ -133,7 +133,8 @@ def test_a_worker_goes_on_when_its_redis_is_back(
         port=0,
         data_dir=tmp_path / "v",
         unix_socket_path=tmp_path / "s",
-        config={"appendonly": "yes"},
+        # By default writes wait for a slow disk, and what waits is lost with the process.
+        config={"appendonly": "yes", "appendfsync": "always"},
     )
     server.start()
     worker = start_worker(redis_url=f"unix://{tmp_path}/s")
