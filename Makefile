@@ -14,7 +14,7 @@ run:  ## Start the farm; installs what it needs first
 	exec .venv/bin/farm serve
 
 test: setup  ## Run the tests; ARGS go to pytest
-	.venv/bin/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	.venv/bin/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 bench:  ## Measure everything, 20 minutes; QUICK=1: three; PEERS=1: beside other services
 	conf/setup bench
