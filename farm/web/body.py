@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import falcon
 
-from farm.errors import Busy, InvalidRequest, UnsupportedMediaType
+from farm.errors import UnsupportedMediaType
 from farm.settings import MAX_BODY_BYTES
 from farm.web.serving.budget import BodyBudget, Share
-from farm.web.serving.incoming import Incoming, framed_wrongly, too_large
+from farm.web.serving.incoming import Incoming, framed_wrongly, no_room, too_large, too_short
 
 _CHUNK_BYTES = 1 << 20
 
@@ -58,9 +58,9 @@ def _read_stream(req: falcon.Request, share: Share) -> bytes:
         if len(body) > MAX_BODY_BYTES:
             raise too_large()
         if not share.grow_to(len(body)):
-            raise Busy("Too many large requests are under way; try again in a moment.")
+            raise no_room()
     if len(body) < (req.content_length or 0):
-        raise InvalidRequest("The body is shorter than its Content-Length says.")
+        raise too_short()
     return bytes(body)
 
 

@@ -68,6 +68,17 @@ class Connection:
         except OSError:
             return b""
 
+    def feed_body(self) -> int | None:
+        """Give the body what has arrived: how many bytes; None and 0 as of `receive`.
+
+        Raises `BodyTooLarge` or `InvalidRequest`.
+        """
+        assert self.body is not None
+        data = self.receive(self.body.wanted)
+        if data:
+            self.body.feed(data)
+        return None if data is None else len(data)
+
     def parse(self, cfg: Any, budget: BodyBudget) -> bool:
         """Whether a head is there whole; then `request` and `body` are the next request's.
 

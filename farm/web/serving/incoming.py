@@ -179,6 +179,10 @@ class Incoming:
         if not self._dropped:
             self._data += content
 
+    def ended_early(self) -> InvalidRequest:
+        """Why it will never be whole, when the client has ended."""
+        return framed_wrongly() if self.announced is None else too_short()
+
     def count(self) -> bool:
         """Count what has arrived; whether the budget has had room for it."""
         return self._share.grow_to(len(self._data))
@@ -210,6 +214,14 @@ class Incoming:
 
 def framed_wrongly() -> InvalidRequest:
     return InvalidRequest("The body broke off or is framed wrongly.")
+
+
+def too_short() -> InvalidRequest:
+    return InvalidRequest("The body is shorter than its Content-Length says.")
+
+
+def no_room() -> Busy:
+    return Busy("Too many large requests are under way; try again in a moment.")
 
 
 def too_large() -> BodyTooLarge:

@@ -17,7 +17,7 @@ from farm.settings import Settings
 from farm.web.serving.budget import BodyBudget
 from farm.web.serving.clients import Clients
 from farm.web.serving.connection import Connection
-from farm.web.serving.incoming import framed_wrongly
+from farm.web.serving.incoming import no_room
 from farm.web.serving.refusals import refusal
 from farm.web.serving.sending import Senders
 
@@ -187,29 +187,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     # Bodies.
 
     def _read_body(self, conn: Connection) -> None:
-        body = conn.body
-        assert body is not None
-        data = conn.receive(body.wanted)
-        if data is None:
-            return
-        if not data:
-            short = InvalidRequest("The body is shorter than its Content-Length says.")
-            self._give_up_body(conn, framed_wrongly() if body.announced is None else short)
-            return
+        assert conn.body is not None
         try:
-            body.feed(data)
+            count = conn.feed_body()
         except FarmError as exc:
             self._give_up_body(conn, exc)
             return
-        self._count_body(conn)
+        if count == 0:
+            self._give_up_body(conn, conn.body.ended_early())
+        elif count:
+            self._count_body(conn)
 
     def _count_body(self, conn: Connection) -> None:
         body = conn.body
         assert body is not None
         while not body.count():
             slowest = self._slowest_body() or conn
-            busy = Busy("Too many large requests are under way; try again in a moment.")
-            self._give_up_body(slowest, busy)
+            self._give_up_body(slowest, no_room())
             if slowest is conn:
                 return
         if body.whole:
@@ -237,16 +231,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _read_rest(self, conn: Connection) -> None:
         """Of a body that the application has not read."""
-        body = conn.body
-        assert body is not None
-        data = conn.receive(body.wanted)
-        if data is None:
-            return
-        if not data:
+        assert conn.body is not None
+        count = conn.feed_body()
+        if count == 0:
             self._clients.close(conn)
-            return
-        body.feed(data)
-        if body.whole:
+        elif conn.body.whole:
             self._next(conn)
 
     # Answers.
