@@ -1,5 +1,6 @@
 """One case: a page, how it is asked for, and what is right."""
 
+import json
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -92,6 +93,16 @@ def done(body: str) -> str:
 def waiting_for(code: str) -> str:
     """A red page whose script calls `green()`; `add` and `made` make elements."""
     return waiting(f"<script>{HELPERS}{code}</script>")
+
+
+def worker(code: str, kind: str = "classic") -> str:
+    """A red page that is green once its worker, which runs the code, has sent it a message."""
+    return waiting_for(
+        f"const code = {json.dumps(code)};"
+        "const blob = new Blob([code], { type: 'text/javascript' });"
+        f"const worker = new Worker(URL.createObjectURL(blob), {{ type: '{kind}' }});"
+        "worker.onmessage = green; worker.postMessage(0)"
+    )
 
 
 def done_with(code: str) -> str:

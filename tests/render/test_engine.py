@@ -452,9 +452,13 @@ def test_a_page_that_fills_the_memory_is_ended_and_its_neighbour_is_not(
 def test_a_browser_whose_pages_hold_too_much_together_is_replaced(
     make_engine: MakeEngine, site: Site
 ) -> None:
-    # Beyond it, but not so far that the browser would be ended at once.
-    engine = make_engine(browser_memory_mb=350, pages_per_browser=4)
-    some = f"<script>kept = new Uint8Array(60e6).fill(1)</script><img src='{site.url}/slow.svg'>"
+    # It grows so slowly that it is seen before it is so far beyond the limit that it must end now.
+    engine = make_engine(browser_memory_mb=800, pages_per_browser=4)
+    some = (
+        "<script>const kept = [new Uint8Array(60e6).fill(1)];"
+        "setInterval(() => kept.push(new Uint8Array(3e6).fill(1)), 200)</script>"
+        f"<img src='{site.url}/slow.svg'>"
+    )
     with ThreadPoolExecutor(4) as pool:
         renders_ = [pool.submit(engine.render, request_for(engine, some)) for _ in range(4)]
         wait_until(lambda: engine.status.browser_recycles >= 1)

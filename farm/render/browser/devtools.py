@@ -107,6 +107,8 @@ class Session:
         #: It answers no more; `crashed`: because its process died.
         self.ended = False
         self.crashed = False
+        #: Called when it ends.
+        self.on_end: Callable[[], None] = lambda: None
         switch.open(session_id, self._hear)
 
     def send(self, method: str, params: Params | None = None) -> Any:
@@ -173,6 +175,7 @@ class Session:
             self.children.popitem()[1].end(error)
         while self._waits:
             self._waits.pop().fail(error or TargetGone("the target is gone"))
+        self.on_end()
 
     def _check(self) -> None:
         if self._switch.ended:

@@ -52,8 +52,8 @@ class Page:
         self._handlers: dict[str, Callable[[Params], None]] = {}
         self._dialogs = 0
         self._adopted = 0
-        #: Called with the type of each target that is attached to below the page.
-        self.on_child: Callable[[str], None] = lambda _: None
+        #: Called with each worker: its target's `TargetInfo`, and its session.
+        self.on_worker: Callable[[Params, Session], None] = lambda _info, _session: None
         context = {
             "disposeOnDetach": True,
             "proxyServer": port.url,
@@ -187,18 +187,19 @@ class Page:
         self._adopted += 1
         if self._adopted == _MAX_CHILDREN:
             self._leave_children_alone()
-        child = parent.adopt(params["sessionId"])
+        info, child = params["targetInfo"], parent.adopt(params["sessionId"])
         for event, handler in self._handlers.items():
             child.on(event, handler)
         with suppress(DevToolsError):
             if self._adopted < _MAX_CHILDREN and depth < _MAX_DEPTH:
                 self._follow_children(child, depth + 1)
-            if params["targetInfo"]["type"] == "iframe":
+            if info["type"] == "iframe":
                 child.post("Page.enable")
                 self._draw_as_playwright(child)
+            else:
+                self.on_worker(info, child)
             child.post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
             child.post("Runtime.runIfWaitingForDebugger")
-        self.on_child(params["targetInfo"]["type"])
 
     def _dispose(self) -> None:
         self.port.close()

@@ -18,8 +18,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
-from farm.render.browser.devtools import DevToolsError, Params, TimedOut, Wait
+from farm.render.browser.devtools import DevToolsError, Params, Session, TimedOut, Wait
 from farm.render.browser.page import Page
 
 #: Kinds of requests that have no end, or that change nothing in the picture.
@@ -32,8 +33,8 @@ _OPEN_ANSWER_S = 2.0
 _SOON_S = 1.0
 #: More requests than any page makes to be drawn; from then on none is followed.
 _MAX_REQUESTS = 10_000
-#: What a worker may take until its script runs.
-_WORKER_START_S = 0.2
+#: A worker whose script has not come to its end after so long is busy for good.
+_WORKER_START_S = 2.0
 #: How long a command may be kept back by a navigation that does not come to its end.
 _SUSPENDED_S = 1.0
 #: Chromium may not begin a navigation that a script asked for, and not tell.
@@ -52,6 +53,17 @@ class Request:
     loader: str
     #: When its answer began (`time.monotonic()`).
     answered: float | None = None
+    #: The worker that made it, if one did.
+    worker: Session | None = None
+
+
+@dataclass
+class _Worker:
+    """A worker of the page whose script has not come to its end."""
+
+    url: str
+    #: When it is not waited for any more.
+    until: float
 
 
 @dataclass
@@ -109,8 +121,8 @@ class Activity:
     last_progress: float = field(default_factory=time.monotonic)
     _requests: dict[str, Request] = field(default_factory=dict)
     _departure: _Departure | None = None
-    #: Until when a new worker may be about to begin its first request.
-    _worker_until: float = -math.inf
+    #: The page's workers; None of those whose script has come to its end.
+    _workers: dict[Session, _Worker | None] = field(default_factory=dict)
     _answers: dict[str, _Answer] = field(default_factory=dict)
     _change: Wait | None = None
     #: What waits for a command of the present document: fails when the document goes.
@@ -130,13 +142,14 @@ class Activity:
             "Page.frameStartedNavigating": self._on_started,
             "Network.requestWillBeSent": self._on_request,
             "Network.responseReceived": self._on_response,
+            "Network.responseReceivedExtraInfo": self._on_headers,
             "Network.dataReceived": self._on_data,
             "Network.loadingFinished": self._on_finished,
             "Network.loadingFailed": self._on_failed,
         }
         for event, handler in handlers.items():
             self.page.on(event, handler)
-        self.page.on_child = self._on_child
+        self.page.on_worker = self._on_worker
 
     # ---- What steps ask
 
@@ -166,7 +179,9 @@ class Activity:
             departure = self._departure
             assert departure is not None
             return math.inf if departure.loader else max(0.001, departure.until - now)
-        left = max(self.last_end + quiet_s, self._worker_until) - now
+        left = self.last_end + quiet_s - now
+        for worker in self._starting:
+            left = max(left, worker.until - now)
         for request in self._requests.values():
             if request.answered is None:
                 return math.inf
@@ -182,8 +197,17 @@ class Activity:
             for request in self._requests.values()
             if request.answered is None or request.answered + _OPEN_ANSWER_S > now
         ]
+        workers = [worker.url for worker in self._starting if worker.until > now]
         leaving_for = self.leaving_for
-        return [*requests, *([leaving_for] if leaving_for is not None else [])]
+        return [*requests, *workers, *([leaving_for] if leaving_for is not None else [])]
+
+    @property
+    def workers(self) -> list[Session]:
+        return list(self._workers)
+
+    @property
+    def _starting(self) -> list[_Worker]:
+        return [worker for worker in self._workers.values() if worker is not None]
 
     def wait_until(self, is_so: Callable[[], bool], until: float) -> bool:
         """Wait for events until it is so; False if that is not before `until` (monotonic)."""
@@ -231,11 +255,24 @@ class Activity:
     def _is_main(self, params: Params) -> bool:
         return bool(params.get("frameId") == self.page.id)
 
-    def _on_child(self, kind: str) -> None:
-        if kind == "worker":
-            self.begun += 1
-            self._worker_until = time.monotonic() + _WORKER_START_S
-            self._notify()
+    def _on_worker(self, info: Params, session: Session) -> None:
+        """It waits for the farm before it runs its script, which may begin requests."""
+        self.begun += 1
+        self._workers[session] = _Worker(info["url"], time.monotonic() + _WORKER_START_S)
+        session.on("Network.requestWillBeSent", partial(self._on_request, worker=session))
+        session.on("Inspector.workerScriptLoaded", lambda _: self._on_worker_ran(session))
+        session.on_end = partial(self._on_worker_gone, session)
+        self._notify()
+
+    def _on_worker_ran(self, session: Session) -> None:
+        self._workers[session] = None
+        self.last_end = time.monotonic()
+        self._notify()
+
+    def _on_worker_gone(self, session: Session) -> None:
+        self._workers.pop(session, None)
+        self._drop(lambda request: request.worker is session)
+        self._notify()
 
     def _on_navigated(self, params: Params) -> None:
         frame = params["frame"]
@@ -313,7 +350,7 @@ class Activity:
         if self._departure is departure:
             self._fail_bound()
 
-    def _on_request(self, params: Params) -> None:
+    def _on_request(self, params: Params, worker: Session | None = None) -> None:
         url, kind = params["request"]["url"], params.get("type", "Other")
         if kind in _NOT_WAITED_FOR or url.startswith("data:"):
             return
@@ -322,7 +359,10 @@ class Activity:
             self._stop_counting()
             return
         frame, loader = params.get("frameId", ""), params["loaderId"]
-        request = self._requests[params["requestId"]] = Request(url, kind, frame, loader)
+        request = Request(url, kind, frame, loader, worker=worker)
+        self._requests[params["requestId"]] = request
+        if not loader and url.startswith("blob:"):
+            request.answered = time.monotonic()  # the script of a worker, which may end before it
         self._progress(request)
         self._notify()
 
@@ -336,6 +376,11 @@ class Activity:
             if self.document.loader == request.loader:
                 self.document.status = params["response"]["status"]
         self._notify()
+
+    def _on_headers(self, params: Params) -> None:
+        # All that is told of a worker's script if the worker is ended before it begins.
+        if (request := self._requests.get(params["requestId"])) is not None and not request.loader:
+            request.answered = request.answered or time.monotonic()
 
     def _on_data(self, params: Params) -> None:
         if (request := self._requests.get(params["requestId"])) is not None:

@@ -37,6 +37,10 @@ URL_QUIET_S = 0.1
 _LAST_CALL_S = 1.0
 #: What a frame's own call may take: its document may be busy, or not be allowed to run scripts.
 _FRAME_S = 1.0
+#: What a worker may take to do what it has been told; one that takes longer may be busy for good.
+_WORKERS_S = 2.0
+#: Two frames' time by the worker's own timers, which come late where it has more to do.
+_TWO_FRAMES = "new Promise((done) => setTimeout(() => setTimeout(done, 16), 16))"
 #: Where no script can wait for the next frames to be drawn: two of them, on a busy machine.
 _TWO_FRAMES_MS = 50
 #: How long the load event of a document that is complete may take.
@@ -67,6 +71,8 @@ class Settling:
         self._limit = math.inf
         #: When the page had loaded (`monotonic`).
         self.loaded_at = math.inf
+        #: How much had been begun and ended when workers were last waited for.
+        self._caught_up: tuple[int, int] | None = None
         #: What the page still waited for when it was taken as ready: URLs, or words.
         self.unfinished: tuple[str, ...] = ()
 
@@ -195,13 +201,39 @@ class Settling:
         if found["frames"]:
             self._settle_frames()
             found["frames"] = 0
-        return self._is_over or not self._may_change(found, before)
+        is_ready = self._is_over or not self._may_change(found, before)
+        return is_ready and not self._wait_for_workers()
 
     def _may_change(self, found: Params, before: tuple[int, int]) -> bool:
         """Whether what was found of a document is not all of it."""
         activity = self._activity
         now = activity.begun, activity.ended
         return bool(found["frames"] or now != before or activity.quiet_in(0))
+
+    def _wait_for_workers(self) -> bool:
+        """Until workers have done what there was to do; whether the page may hear of it only now.
+
+        An answer that a worker waited for ends in a message to the page, for which it is not known.
+        """
+        activity = self._activity
+        now = activity.begun, activity.ended
+        if self._is_over or not activity.workers or self._caught_up == now:
+            return False
+        self._caught_up = now
+        end = min(time.monotonic() + _WORKERS_S, self._limit)
+        calls = []
+        for worker in activity.workers:
+            with suppress(TargetGone):
+                turn = {"expression": _TWO_FRAMES, "awaitPromise": True}
+                calls.append(worker.begin("Runtime.evaluate", turn))
+        for call in calls:
+            try:
+                activity.bind(call, max(0.001, end - time.monotonic()))
+            except (DocumentGone, BrowserGone):
+                raise
+            except DevToolsError:  # it has ended, or is busy
+                pass
+        return True
 
     def _settle_frames(self) -> None:
         """Settle every frame but the main one, all at the same time.

@@ -12,6 +12,7 @@ from tests.field.case import (
     script,
     waiting,
     waiting_for,
+    worker,
 )
 from tests.field.outcome import shows
 
@@ -20,6 +21,7 @@ _JSON = "fetch('$site/json?s=0.2')"
 _GOLD = shows("lime", "gold")
 _IMAGE = f"add('img', {{ style: '{BOX}', src: '{image()}' }})"
 _ADDS_NEXT = script("add('script', next)", 0.2)
+_BUSY = "for (const end = performance.now() + 500; performance.now() < end; );"
 _IS_42 = "then((m) => m.default === 42 && green())"
 
 SCRIPTS = [
@@ -90,12 +92,28 @@ SCRIPTS = [
             f"onload = () => add('script', {{ src: '{_ADDS_NEXT}' }})"
         ),
     ),
+    *both("worker-fetches", worker("fetch('$site/json?s=0.4').then(() => postMessage(1))")),
     *both(
-        "worker-fetches",
-        waiting_for(
-            "const code = `fetch('$site/json?s=0.4').then(() => postMessage(1))`;"
-            "new Worker(URL.createObjectURL(new Blob([code]))).onmessage = green"
+        "worker-computes-and-fetches",
+        worker(f"{_BUSY}; fetch('$site/json?s=0.2').then(() => postMessage(1))"),
+    ),
+    *both(
+        "worker-fetches-and-computes",
+        worker(f"fetch('$site/json?s=0.2').then(() => {{ {_BUSY}; postMessage(1) }})"),
+    ),
+    *both("worker-computes-when-told", worker(f"onmessage = () => {{ {_BUSY}; postMessage(1) }}")),
+    *both(
+        "worker-has-worker",
+        worker(
+            "const code = `fetch('$site/json?s=0.2').then(() => postMessage(1))`;"
+            "new Worker(URL.createObjectURL(new Blob([code]))).onmessage = () => postMessage(1)"
         ),
+    ),
+    *both("worker-imports", worker("import('$site/module?n=0').then(() => postMessage(1))")),
+    by_url(
+        "module-worker-imports",
+        worker("import value from '$site/module?n=0'; postMessage(value)", "module"),
+        note="a page without an origin may have no such worker",
     ),
 ]
 

@@ -284,3 +284,15 @@ def test_every_step_is_timed(engine: Engine) -> None:
     timings = engine.render(request_for(engine, page("x"), waitFor=100)).timings
     assert timings.settling_ms >= 100
     assert min(timings.waiting_ms, timings.loading_ms, timings.capturing_ms) > 0
+
+
+@pytest.mark.parametrize("loads", ["", "fetch('{url}/slow')", "new Worker('{url}/slow')"])
+@pytest.mark.parametrize(
+    "ends", ["worker.terminate()", "setTimeout(() => worker.terminate(), 200)"]
+)
+def test_an_ended_worker_is_not_waited_for(engine: Engine, loads: str, ends: str) -> None:
+    with running_site() as site:
+        code = loads.format(url=site.url)
+        script = f"const worker = new Worker(URL.createObjectURL(new Blob([`{code}`]))); {ends}"
+        request = request_for(engine, page(f"<script>{script}</script>"))
+        assert engine.render(request).unfinished == ()
