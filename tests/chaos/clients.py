@@ -1,4 +1,4 @@
-"""Who sends: good clients that check every pixel, bad ones, jobs, and the health check."""
+"""Who sends: good clients that check every pixel, bad and slow ones, jobs, the health check."""
 
 import base64
 import io
@@ -12,6 +12,7 @@ from PIL import Image
 from tests.chaos.asking import Answer, ask
 from tests.chaos.corpus import CORPUS
 from tests.chaos.ledger import Ledger
+from tests.chaos.slow import hold
 from tests.support.site import Site
 
 _SIDE = 96
@@ -44,6 +45,7 @@ class Clients:
             *[self._bad] * bad,
             self._submit,
             self._health,
+            self._hold,
         ]
         for number, loop in enumerate(loops):
             chance = random.Random(f"{self._seed} {number}")
@@ -130,6 +132,9 @@ class Clients:
         answer = self._ask("GET", "/health")
         self._ledger.count("health", answer, answer.status == 200, _PASSING)
         self._stop.wait(0.5)
+
+    def _hold(self, chance: random.Random) -> None:
+        self._ledger.count_slow(hold(self._port, chance, self._stop))
 
     def _ask(self, method: str, path: str, body: object = None, accept: str = "*/*") -> Answer:
         return ask(self._port, method, path, body, accept, timeout_s=self._patience_s)

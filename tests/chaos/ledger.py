@@ -20,6 +20,8 @@ class Ledger:
     #: What was wrong or had no type, in words.
     defects: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    #: Slow clients by their kinds.
+    slow: Counter[str] = field(default_factory=Counter)
     #: Connections that a gunicorn worker had when it was killed or stopped, by the clients' ports.
     in_flight: set[int] = field(default_factory=set)
     lost_with_worker: int = 0
@@ -56,6 +58,10 @@ class Ledger:
             self._take("jobs", code)
             if code != "right" and code not in allowed:
                 self.defects.append(f"job: {code}")
+
+    def count_slow(self, kind: str) -> None:
+        with self._lock:
+            self.slow[kind] += 1
 
     def close(self, own_seconds: Mapping[str, float]) -> None:
         """Once no more is sent.
@@ -101,6 +107,7 @@ class Ledger:
             ("longest time without a right answer", f"{self.longest_outage_s:.1f} s"),
         ]
         rows += [(f"fault: {name}", str(n)) for name, n in sorted(self.faults.items())]
+        rows += [(f"slow clients: {kind}", str(n)) for kind, n in sorted(self.slow.items())]
         for name, census in (("start", self.start), ("end", self.end)):
             if census:
                 rows.append((f"at the {name}", str(census)))

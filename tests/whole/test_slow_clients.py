@@ -1,6 +1,5 @@
 """Clients that are slow or silent stop nobody else; and no header changes what a request is."""
 
-import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,18 +9,13 @@ import pytest
 import requests
 
 from farm.settings import MAX_SENDING
+from tests.chaos import slow
 from tests.support.farm_process import Farm, running_farm
 from tests.support.images import LIME, is_filled
 
 pytestmark = pytest.mark.farm
 
 GREEN = {"html": "<body style='background:lime'>"}
-#: Nearly 3 MB as JSON: more than a socket takes at once from a client with a small buffer.
-NOISE = """<canvas id=c width=900 height=800></canvas><script>
-const image = new ImageData(900, 800), words = new Uint32Array(image.data.buffer);
-for (let i = 0, x = 1; i < words.length; i++) words[i] = x = (x * 1664525 + 1013904223) | 0;
-c.getContext('2d').putImageData(image, 0, 0);
-</script>"""
 
 
 @pytest.fixture(scope="module")
@@ -36,40 +30,15 @@ def small_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
 @pytest.fixture
 def connect(small_farm: Farm) -> Iterator[Callable[[bytes], socket.socket]]:
     with ExitStack() as stack:
-
-        def connect(sent: bytes) -> socket.socket:
-            sock = stack.enter_context(socket.socket())
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            sock.settimeout(30)
-            sock.connect(("127.0.0.1", small_farm.port))
-            sock.sendall(sent)
-            return sock
-
-        yield connect
+        yield lambda sent: stack.enter_context(slow.connect(small_farm.port, sent))
 
 
-def post(path: str, length: int, start: bytes) -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json"]
-    return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode() + start
-
-
-@pytest.mark.parametrize(
-    ("sent", "number"),
-    [
-        (b"", 1100),
-        (b"GET /health HTTP/1.1\r\nHost: x\r\nX-A: ", 200),
-        (post("/nothing", 1_000_000, b"{"), 250),
-        (post("/render", 1_000_000, b"{"), 250),
-        (post("/render-async", 52_428_800, b"{"), 250),
-        (b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 200, 250),
-    ],
-    ids=["silent", "headers", "ignored", "bodies", "announced", "unread-small"],
-)
+@pytest.mark.parametrize("kind", slow.KINDS)
 def test_slow_clients_stop_nobody(
-    small_farm: Farm, connect: Callable[[bytes], socket.socket], sent: bytes, number: int
+    small_farm: Farm, connect: Callable[[bytes], socket.socket], kind: str
 ) -> None:
-    for _ in range(number):
-        connect(sent)
+    for _ in range(1100 if kind == "silent" else 250):
+        connect(slow.KINDS[kind][0])
     assert requests.get(small_farm.url + "/health", timeout=10).status_code == 200
     response = small_farm.post("/render", GREEN, headers={"Accept": "image/png"})
     assert is_filled(response.content, LIME)
@@ -78,9 +47,8 @@ def test_slow_clients_stop_nobody(
 def test_answers_that_nobody_reads_stop_nobody(
     small_farm: Farm, connect: Callable[[bytes], socket.socket]
 ) -> None:
-    body = json.dumps({"html": NOISE, "options": {"width": 900, "height": 800}}).encode()
     for _ in range(MAX_SENDING + 4):
-        connect(post("/render", len(body), body)).recv(1)
+        connect(slow.unread_render()).recv(1)
     assert requests.get(small_farm.url + "/health", timeout=10).status_code == 200
     response = small_farm.post("/render", GREEN, headers={"Accept": "image/png"})
     assert is_filled(response.content, LIME)
@@ -89,7 +57,7 @@ def test_answers_that_nobody_reads_stop_nobody(
 def test_a_stranger_is_refused_before_its_body_is_read(log_path: Path) -> None:
     with running_farm(log_path, workers=1, api_keys="me:0123456789abcdef") as farm:
         with socket.create_connection(("127.0.0.1", farm.port), timeout=30) as sock:
-            sock.sendall(post("/render", 50_000_000, b"{"))
+            sock.sendall(slow.post("/render", 50_000_000, b"{"))
             assert sock.recv(4096).startswith(b"HTTP/1.1 401 ")
         large = {"html": "<p>x<!--" + "x" * 10_000_000}
         keys = {"X-Api-Key": "0123456789abcdef"}
