@@ -453,7 +453,7 @@ def test_a_browser_whose_pages_hold_too_much_together_is_replaced(
     make_engine: MakeEngine, site: Site
 ) -> None:
     # It grows so slowly that it is seen before it is so far beyond the limit that it must end now.
-    engine = make_engine(browser_memory_mb=800, pages_per_browser=4)
+    engine = make_engine(browser_memory_mb=800, pages_per_browser=4, settle_max_s=25)
     some = (
         "<script>const kept = [new Uint8Array(60e6).fill(1)];"
         "setInterval(() => kept.push(new Uint8Array(3e6).fill(1)), 200)</script>"

@@ -112,7 +112,7 @@ class Activity:
 
     page: Page
     document: Document = field(default_factory=Document)
-    #: Requests begun so far, and ended: what has come may begin more once it is drawn.
+    #: Requests begun so far, and ended, workers too: what has come may begin more once it is drawn.
     begun: int = 0
     ended: int = 0
     #: When the last request ended; never yet: minus infinity.
@@ -265,6 +265,8 @@ class Activity:
         self._notify()
 
     def _on_worker_ran(self, session: Session) -> None:
+        # What the page has told it so far is passed on only now.
+        self.ended += 1
         self._workers[session] = None
         self.last_end = time.monotonic()
         self._notify()

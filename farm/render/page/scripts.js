@@ -23,11 +23,11 @@ async function (name, ...args) {
     return box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
   };
 
-  // A document that cannot be seen draws no frames: then it is not waited for longer than this.
+  // A frame that cannot be seen is not drawn; the page itself is, on a busy machine late.
   const drawn = () =>
     Promise.race([
       new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
-      new Promise((done) => setTimeout(done, 100)),
+      new Promise((done) => setTimeout(done, window === top ? 2000 : 200)),
     ]);
 
   // Fonts are there, and images in view are decoded. The layout is asked for first, since only a
@@ -42,6 +42,8 @@ async function (name, ...args) {
       await Promise.all(images.map((image) => image.decode().catch(() => {})));
       // `autofocus` is heeded with the next frame, and printing draws none.
       if (awaitFrames || document.querySelector('[autofocus]')) await drawn();
+      // Frames are drawn before messages that have come are delivered.
+      if (awaitFrames) await new Promise((done) => setTimeout(done));
       hideCursor();
     }
     return { frames: window.length, url: location.href, waits };
