@@ -1,7 +1,7 @@
 """What a page does while it is rendered, told by its events.
 
 `Activity` keeps three things up to date: which document the page shows and how far that has come,
-whether the page is about to go elsewhere, and which requests are under way. Steps of a render read
+whether the page is about to go elsewhere, and what it loads (`requests`). Steps of a render read
 them and wait for them to change; no step trusts a promise in the page, which a navigation can take
 away.
 
@@ -9,7 +9,7 @@ The events of a page come in their order, and before the answers to commands tha
 what caused them. So a request that a page's script has begun is known when a call into the page is
 answered.
 
-Sources: https://chromedevtools.github.io/devtools-protocol/tot/Page/ and …/tot/Network/
+Source: https://chromedevtools.github.io/devtools-protocol/tot/Page/
 """
 
 import asyncio
@@ -22,19 +22,10 @@ from functools import partial
 
 from farm.render.browser.devtools import DevToolsError, Params, Session, TimedOut, Wait
 from farm.render.browser.page import Page
+from farm.render.page.requests import Requests
 
-#: Kinds of requests that have no end, or that change nothing in the picture.
-_NOT_WAITED_FOR = frozenset(
-    {"WebSocket", "EventSource", "Ping", "Media", "Prefetch", "Manifest", "CSPViolationReport"}
-)
-#: An answer that is still open after so long is a stream.
-_OPEN_ANSWER_S = 2.0
 #: A redirect by `<meta http-equiv=refresh>` is followed if it comes as soon as this.
 _SOON_S = 1.0
-#: More requests than any page makes to be drawn; from then on none is followed.
-_MAX_REQUESTS = 10_000
-#: A worker whose script has not come to its end after so long is busy for good.
-_WORKER_START_S = 2.0
 #: How long a command may be kept back by a navigation that does not come to its end.
 _SUSPENDED_S = 1.0
 #: Chromium may not begin a navigation that a script asked for, and not tell.
@@ -43,27 +34,6 @@ _MAY_NOT_BEGIN_S = 1.0
 
 class DocumentGone(DevToolsError):
     """The page shows another document than the one that the command was for, or is about to."""
-
-
-@dataclass
-class Request:
-    url: str
-    kind: str
-    frame: str
-    loader: str
-    #: When its answer began (`time.monotonic()`).
-    answered: float | None = None
-    #: The worker that made it, if one did.
-    worker: Session | None = None
-
-
-@dataclass
-class _Worker:
-    """A worker of the page whose script has not come to its end."""
-
-    url: str
-    #: When it is not waited for any more.
-    until: float
 
 
 @dataclass
@@ -112,17 +82,8 @@ class Activity:
 
     page: Page
     document: Document = field(default_factory=Document)
-    #: Requests begun so far, and ended, workers too: what has come may begin more once it is drawn.
-    begun: int = 0
-    ended: int = 0
-    #: When the last request ended; never yet: minus infinity.
-    last_end: float = -math.inf
-    #: When something was heard of a request that holds the load event back.
-    last_progress: float = field(default_factory=time.monotonic)
-    _requests: dict[str, Request] = field(default_factory=dict)
+    requests: Requests = field(default_factory=Requests)
     _departure: _Departure | None = None
-    #: The page's workers; None of those whose script has come to its end.
-    _workers: dict[Session, _Worker | None] = field(default_factory=dict)
     _answers: dict[str, _Answer] = field(default_factory=dict)
     _change: Wait | None = None
     #: What waits for a command of the present document: fails when the document goes.
@@ -171,43 +132,20 @@ class Activity:
     def quiet_in(self, quiet_s: float) -> float:
         """Seconds until the page counts as quiet if nothing more happens; 0 if it does already.
 
-        Quiet: it stays where it is, and no request that is waited for has been under way for
-        `quiet_s`. Infinity: something must happen first.
+        Quiet: it stays where it is, and has waited for no request for `quiet_s`. Infinity:
+        something must happen first.
         """
-        now = time.monotonic()
         if self.leaving_for is not None:
             departure = self._departure
             assert departure is not None
-            return math.inf if departure.loader else max(0.001, departure.until - now)
-        left = self.last_end + quiet_s - now
-        for worker in self._starting:
-            left = max(left, worker.until - now)
-        for request in self._requests.values():
-            if request.answered is None:
-                return math.inf
-            left = max(left, request.answered + _OPEN_ANSWER_S - now)
-        return max(0.0, left)
+            return math.inf if departure.loader else max(0.001, departure.until - time.monotonic())
+        return self.requests.quiet_in(quiet_s)
 
     @property
     def under_way(self) -> list[str]:
         """URLs of what is waited for."""
-        now = time.monotonic()
-        requests = [
-            request.url
-            for request in self._requests.values()
-            if request.answered is None or request.answered + _OPEN_ANSWER_S > now
-        ]
-        workers = [worker.url for worker in self._starting if worker.until > now]
         leaving_for = self.leaving_for
-        return [*requests, *workers, *([leaving_for] if leaving_for is not None else [])]
-
-    @property
-    def workers(self) -> list[Session]:
-        return list(self._workers)
-
-    @property
-    def _starting(self) -> list[_Worker]:
-        return [worker for worker in self._workers.values() if worker is not None]
+        return [*self.requests.waited_for, *([leaving_for] if leaving_for is not None else [])]
 
     def wait_until(self, is_so: Callable[[], bool], until: float) -> bool:
         """Wait for events until it is so; False if that is not before `until` (monotonic)."""
@@ -256,24 +194,18 @@ class Activity:
         return bool(params.get("frameId") == self.page.id)
 
     def _on_worker(self, info: Params, session: Session) -> None:
-        """It waits for the farm before it runs its script, which may begin requests."""
-        self.begun += 1
-        self._workers[session] = _Worker(info["url"], time.monotonic() + _WORKER_START_S)
+        self.requests.begin_worker(info["url"], session)
         session.on("Network.requestWillBeSent", partial(self._on_request, worker=session))
         session.on("Inspector.workerScriptLoaded", lambda _: self._on_worker_ran(session))
         session.on_end = partial(self._on_worker_gone, session)
         self._notify()
 
     def _on_worker_ran(self, session: Session) -> None:
-        # What the page has told it so far is passed on only now.
-        self.ended += 1
-        self._workers[session] = None
-        self.last_end = time.monotonic()
+        self.requests.note_worker_ran(session)
         self._notify()
 
     def _on_worker_gone(self, session: Session) -> None:
-        self._workers.pop(session, None)
-        self._drop(lambda request: request.worker is session)
+        self.requests.end_worker(session)
         self._notify()
 
     def _on_navigated(self, params: Params) -> None:
@@ -292,11 +224,13 @@ class Activity:
             )
             self._departure = None
             self._answers.clear()
-            self._drop(lambda request: request.loader != loader)
+            self.requests.drop(lambda request: request.loader != loader)
             self._fail_bound()
         else:
-            self._drop(lambda request: request.frame == frame["id"] and request.loader != loader)
-        self.last_progress = time.monotonic()
+            self.requests.drop(
+                lambda request: request.frame == frame["id"] and request.loader != loader
+            )
+        self.requests.last_progress = time.monotonic()
         self._notify()
 
     def _on_navigated_within(self, params: Params) -> None:
@@ -308,7 +242,7 @@ class Activity:
 
     def _on_detached(self, params: Params) -> None:
         if params.get("reason") == "remove":
-            self._drop(lambda request: request.frame == params["frameId"])
+            self.requests.drop(lambda request: request.frame == params["frameId"])
             self._notify()
 
     def _on_parsed(self, _: Params) -> None:
@@ -353,26 +287,17 @@ class Activity:
             self._fail_bound()
 
     def _on_request(self, params: Params, worker: Session | None = None) -> None:
-        url, kind = params["request"]["url"], params.get("type", "Other")
-        if kind in _NOT_WAITED_FOR or url.startswith("data:"):
+        if self.requests.are_too_many:
             return
-        self.begun += 1
-        if self.begun > _MAX_REQUESTS:
+        self.requests.begin(params, worker)
+        if self.requests.are_too_many:
             self._stop_counting()
-            return
-        frame, loader = params.get("frameId", ""), params["loaderId"]
-        request = Request(url, kind, frame, loader, worker=worker)
-        self._requests[params["requestId"]] = request
-        if not loader and url.startswith("blob:"):
-            request.answered = time.monotonic()  # the script of a worker, which may end before it
-        self._progress(request)
         self._notify()
 
     def _on_response(self, params: Params) -> None:
-        if (request := self._requests.get(params["requestId"])) is None:
+        if (request := self.requests.find(params["requestId"])) is None:
             return
-        request.answered = time.monotonic()
-        self._progress(request)
+        self.requests.note_answer(request)
         if request.frame == self.page.id and params["requestId"] == request.loader:
             self._answers[request.loader] = _Answer(params["response"]["status"])
             if self.document.loader == request.loader:
@@ -380,13 +305,11 @@ class Activity:
         self._notify()
 
     def _on_headers(self, params: Params) -> None:
-        # All that is told of a worker's script if the worker is ended before it begins.
-        if (request := self._requests.get(params["requestId"])) is not None and not request.loader:
-            request.answered = request.answered or time.monotonic()
+        self.requests.note_headers(params["requestId"])
 
     def _on_data(self, params: Params) -> None:
-        if (request := self._requests.get(params["requestId"])) is not None:
-            self._progress(request)
+        if (request := self.requests.find(params["requestId"])) is not None:
+            self.requests.note_progress(request)
             if params["requestId"] == self.document.loader:
                 self.document.has_body = True
             elif (answer := self._answers.get(params["requestId"])) is not None:
@@ -404,25 +327,13 @@ class Activity:
             self.document.failure = params["errorText"]
         self._end(name)
 
+    def _end(self, name: str) -> None:
+        self.requests.end(name)
+        self._notify()
+
     def _stop_counting(self) -> None:
-        """The page begins requests without an end, which would take the browser's thread."""
-        self._requests.clear()
+        """The page begins requests without an end: none is waited for any more."""
+        self.requests.drop(lambda _: True)
         for session in self.page.sessions():
             with suppress(DevToolsError):
                 session.post("Network.disable")
-
-    def _end(self, name: str) -> None:
-        if (request := self._requests.pop(name, None)) is not None:
-            self.ended += 1
-            self.last_end = time.monotonic()
-            self._progress(request)
-        self._notify()
-
-    def _progress(self, request: Request) -> None:
-        if request.kind not in ("Fetch", "XHR"):  # these do not hold the load event back
-            self.last_progress = time.monotonic()
-
-    def _drop(self, is_over: Callable[[Request], bool]) -> None:
-        """Nothing more will be heard of some requests: their frame or document has gone."""
-        for name in [name for name, request in self._requests.items() if is_over(request)]:
-            del self._requests[name]

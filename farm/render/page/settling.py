@@ -71,7 +71,7 @@ class Settling:
         self._limit = math.inf
         #: When the page had loaded (`monotonic`).
         self.loaded_at = math.inf
-        #: How much had been begun and ended when workers were last waited for.
+        #: `Requests.progress` when workers were last waited for.
         self._caught_up: tuple[int, int] | None = None
         #: What the page still waited for when it was taken as ready: URLs, or words.
         self.unfinished: tuple[str, ...] = ()
@@ -162,7 +162,7 @@ class Settling:
             document = activity.document
             now = time.monotonic()
             is_stuck_at = min(
-                activity.last_progress + self._patience.settle_max_s, self._patience.latest
+                activity.requests.last_progress + self._patience.settle_max_s, self._patience.latest
             )
             may_be_stuck = not document.loaded and (document.parsed or activity.is_leaving)
             is_stuck = may_be_stuck and now >= is_stuck_at
@@ -186,8 +186,8 @@ class Settling:
         if self._is_over:
             self._hide_cursor(world)
             return True
-        before = activity.begun, activity.ended
-        call = begin_call(self._page.session, world, "settle", activity.begun > 0)
+        before = activity.requests.progress
+        call = begin_call(self._page.session, world, "settle", activity.requests.begun > 0)
         while (left := activity.quiet_in(self._quiet_s)) and not self._is_over:
             activity.wait_for_change(min(left, self._limit - time.monotonic()))
         try:
@@ -207,8 +207,8 @@ class Settling:
     def _may_change(self, found: Params, before: tuple[int, int]) -> bool:
         """Whether what was found of a document is not all of it."""
         activity = self._activity
-        now = activity.begun, activity.ended
-        return bool(found["frames"] or now != before or activity.quiet_in(0))
+        has_changed = activity.requests.progress != before
+        return bool(found["frames"] or has_changed or activity.quiet_in(0))
 
     def _wait_for_workers(self) -> bool:
         """Until workers have done what there was to do; whether the page may hear of it only now.
@@ -216,13 +216,13 @@ class Settling:
         An answer that a worker waited for ends in a message to the page, for which it is not known.
         """
         activity = self._activity
-        now = activity.begun, activity.ended
-        if self._is_over or not activity.workers or self._caught_up == now:
+        now, workers = activity.requests.progress, activity.requests.workers
+        if self._is_over or not workers or self._caught_up == now:
             return False
         self._caught_up = now
         end = min(time.monotonic() + _WORKERS_S, self._limit)
         calls = []
-        for worker in activity.workers:
+        for worker in workers:
             with suppress(TargetGone):
                 turn = {"expression": _TWO_FRAMES, "awaitPromise": True}
                 calls.append(worker.begin("Runtime.evaluate", turn))

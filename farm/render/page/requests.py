@@ -1,0 +1,167 @@
+"""What a page loads: the requests that are under way, and the workers that begin some.
+
+Told by `activity`, which hears the page's events.
+
+Sources: https://chromedevtools.github.io/devtools-protocol/tot/Network/ and …/tot/Inspector/
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from farm.render.browser.devtools import Params, Session
+
+#: Kinds of requests that have no end, or that change nothing in the picture.
+_NOT_WAITED_FOR = frozenset(
+    {"WebSocket", "EventSource", "Ping", "Media", "Prefetch", "Manifest", "CSPViolationReport"}
+)
+#: Kinds that do not hold the load event back.
+_BESIDE_LOAD = frozenset({"Fetch", "XHR"})
+#: An answer that is still open after so long is a stream.
+_OPEN_ANSWER_S = 2.0
+#: A worker whose script has not come to its end after so long is busy for good.
+_WORKER_START_S = 2.0
+#: More requests than any page makes to be drawn.
+_MAX_REQUESTS = 10_000
+
+
+@dataclass
+class Request:
+    url: str
+    kind: str
+    frame: str
+    #: The document's that made it; none: a worker's, or a worker's script.
+    loader: str
+    #: The worker that made it, if one did.
+    worker: Session | None
+    #: When its answer began (`time.monotonic()`).
+    answered: float | None = None
+
+
+@dataclass
+class _Start:
+    """Of a worker whose script has not come to its end."""
+
+    url: str
+    #: When it is not waited for any more.
+    until: float
+
+
+@dataclass
+class Requests:
+    """Of one page."""
+
+    #: How many requests and workers have begun so far, and how many of them have ended.
+    begun: int = 0
+    ended: int = 0
+    #: When something was heard of a request that holds the load event back.
+    last_progress: float = field(default_factory=time.monotonic)
+    #: When the last one ended; never yet: minus infinity.
+    _last_end: float = -math.inf
+    _under_way: dict[str, Request] = field(default_factory=dict)
+    #: None: its script has run.
+    _workers: dict[Session, _Start | None] = field(default_factory=dict)
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """It changes whenever anything begins or ends: what has come may begin more once drawn."""
+        return self.begun, self.ended
+
+    @property
+    def workers(self) -> list[Session]:
+        """Those that live."""
+        return list(self._workers)
+
+    @property
+    def are_too_many(self) -> bool:
+        """More of them would take the browser's thread."""
+        return self.begun > _MAX_REQUESTS
+
+    def quiet_in(self, quiet_s: float) -> float:
+        """Seconds until none that is waited for has been under way for so long, if none begins.
+
+        Infinity: something must happen first.
+        """
+        now = time.monotonic()
+        left = self._last_end + quiet_s - now
+        for start in self._starts:
+            left = max(left, start.until - now)
+        for request in self._under_way.values():
+            if request.answered is None:
+                return math.inf
+            left = max(left, request.answered + _OPEN_ANSWER_S - now)
+        return max(0.0, left)
+
+    @property
+    def waited_for(self) -> list[str]:
+        """URLs."""
+        now = time.monotonic()
+        requests = [
+            request.url
+            for request in self._under_way.values()
+            if request.answered is None or request.answered + _OPEN_ANSWER_S > now
+        ]
+        return [*requests, *(start.url for start in self._starts if start.until > now)]
+
+    def find(self, name: str) -> Request | None:
+        """By its id, while it is under way."""
+        return self._under_way.get(name)
+
+    def begin(self, params: Params, worker: Session | None = None) -> None:
+        """`params` of `Network.requestWillBeSent`; of a worker's session, if one makes it."""
+        url, kind = params["request"]["url"], params.get("type", "Other")
+        if kind in _NOT_WAITED_FOR or url.startswith("data:"):
+            return
+        self.begun += 1
+        request = Request(url, kind, params.get("frameId", ""), params["loaderId"], worker)
+        self._under_way[params["requestId"]] = request
+        if not request.loader and url.startswith("blob:"):
+            request.answered = time.monotonic()  # a worker's script: see `note_headers`
+        self.note_progress(request)
+
+    def note_answer(self, request: Request) -> None:
+        request.answered = time.monotonic()
+        self.note_progress(request)
+
+    def note_headers(self, name: str) -> None:
+        """All that is told of a worker's script if the worker is ended before it begins."""
+        request = self._under_way.get(name)
+        if request is not None and not request.loader:
+            request.answered = request.answered or time.monotonic()
+
+    def note_progress(self, request: Request) -> None:
+        if request.kind not in _BESIDE_LOAD:
+            self.last_progress = time.monotonic()
+
+    def end(self, name: str) -> None:
+        if (request := self._under_way.pop(name, None)) is not None:
+            self._note_end()
+            self.note_progress(request)
+
+    def drop(self, is_over: Callable[[Request], bool]) -> None:
+        """Nothing more will be heard of some: their frame, document or worker has gone."""
+        for name in [name for name, request in self._under_way.items() if is_over(request)]:
+            del self._under_way[name]
+
+    def begin_worker(self, url: str, session: Session) -> None:
+        """It has been made, and waits for the farm before it runs its script."""
+        self.begun += 1
+        self._workers[session] = _Start(url, time.monotonic() + _WORKER_START_S)
+
+    def note_worker_ran(self, session: Session) -> None:
+        """Its script has come to its end. What the page has told it is passed on only now."""
+        self._workers[session] = None
+        self._note_end()
+
+    def end_worker(self, session: Session) -> None:
+        self._workers.pop(session, None)
+        self.drop(lambda request: request.worker is session)
+
+    @property
+    def _starts(self) -> list[_Start]:
+        return [start for start in self._workers.values() if start is not None]
+
+    def _note_end(self) -> None:
+        self.ended += 1
+        self._last_end = time.monotonic()
