@@ -456,7 +456,7 @@ def test_a_browser_whose_pages_hold_too_much_together_is_replaced(
     engine = make_engine(browser_memory_mb=800, pages_per_browser=4, settle_max_s=25)
     some = (
         "<script>const kept = [new Uint8Array(60e6).fill(1)];"
-        "setInterval(() => kept.push(new Uint8Array(3e6).fill(1)), 200)</script>"
+        "setInterval(() => kept.push(new Uint8Array(2e6).fill(1)), 200)</script>"
         f"<img src='{site.url}/slow.svg'>"
     )
     with ThreadPoolExecutor(4) as pool:
