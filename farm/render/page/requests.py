@@ -111,12 +111,12 @@ class Requests:
     def begin(self, params: Params, worker: Session | None = None) -> None:
         """`params` of `Network.requestWillBeSent`; of a worker's session, if one makes it."""
         url, kind = params["request"]["url"], params.get("type", "Other")
-        if kind in _NOT_WAITED_FOR or url.startswith("data:"):
+        request = Request(url, kind, params.get("frameId", ""), params["loaderId"], worker)
+        if kind in _NOT_WAITED_FOR or (url.startswith("data:") and request.loader):
             return
         self.begun += 1
-        request = Request(url, kind, params.get("frameId", ""), params["loaderId"], worker)
         self._under_way[params["requestId"]] = request
-        if not request.loader and url.startswith("blob:"):
+        if not request.loader and url.startswith(("blob:", "data:")):
             request.answered = time.monotonic()  # a worker's script: see `note_headers`
         self.note_progress(request)
 

@@ -94,6 +94,13 @@ SCRIPTS = [
     ),
     *both("worker-fetches", worker("fetch('$site/json?s=0.4').then(() => postMessage(1))")),
     *both(
+        "worker-by-data-url",
+        waiting_for(
+            "const code = `fetch('$site/json?s=0.2').then(() => postMessage(1))`;"
+            "new Worker('data:text/javascript,' + encodeURIComponent(code)).onmessage = green"
+        ),
+    ),
+    *both(
         "worker-computes-and-fetches",
         worker(f"{_BUSY}; fetch('$site/json?s=0.2').then(() => postMessage(1))"),
     ),

@@ -87,7 +87,7 @@ def test_with_a_worker_end_its_requests_and_no_others(requests: Requests, worker
     assert requests.workers == []
 
 
-@pytest.mark.parametrize("url", ["blob:x", "http://a/worker.js"])
+@pytest.mark.parametrize("url", ["blob:x", "data:,x", "http://a/worker.js"])
 def test_the_script_of_a_worker_that_never_begins_is_not_waited_for_without_an_end(
     requests: Requests, url: str
 ) -> None:
