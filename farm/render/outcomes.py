@@ -2,8 +2,8 @@
 
 `serve` renders it. What has lost its browser or its network is tried once more: beside others where
 the farm itself ended the browser, else alone (`quarantine`); HTML that takes that browser down too
-is refused from then on (`poison`). What is `late` or cancelled is answered at once, and another
-thread sees to it that nothing of it runs on (`ladder`).
+is refused from then on (`poison`). What is given up, late or cancelled, is answered at once, and
+another thread sees to it that nothing of it runs on (`ladder`).
 
 `serve` runs in a greenlet of the browser's thread, `lost` and `dropped` in the threads that notice,
 `give_up` in the request's.
@@ -139,6 +139,9 @@ class Outcomes:
         rendering.fail(reason)
         if self._slots.leave(rendering):
             rendering.leave(State.ENDED)
+        elif rendering.state is State.SUSPECT:  # quarantine passes it over, which may be a while
+            self._slots.release(rendering)
+            self._pump()
         else:
             self.ladder.climb(rendering)
 
@@ -161,6 +164,8 @@ class Outcomes:
             rendering.tries += 1
             if rendering.given_up is not None:
                 raise rendering.given_up
+            if not page.port.alive:  # it went before `network_lost` could know of the page
+                raise _NetworkLost
             try:
                 result = page_render.render(
                     page, rendering.request, self._caps, patience, waiting_ms
@@ -223,7 +228,8 @@ class Outcomes:
             rendering.fail(self._blame(rendering, host, innocent))
             self._end(rendering)
         else:
-            self.retries += rendering.tries
+            if rendering.tries:
+                self.retries += 1
             if innocent or not rendering.tries:
                 rendering.leave(State.WAITING)
                 self._slots.rejoin(rendering)

@@ -1,7 +1,7 @@
 """A bounded number of page slots, and a bounded line in front of them.
 
-Request threads `join` the line and are refused at once when it is full; the engine's thread takes
-the oldest item whenever a slot is free. First come, first served. Thread-safe.
+Request threads `join` the line and are refused at once when it is full; whoever frees a slot has
+the oldest item take it. First come, first served. Thread-safe.
 """
 
 import math

@@ -15,7 +15,10 @@ _QUEUED = "/render-async"
 
 
 class Gate:
-    """Says no to what the application would refuse without its body; that then says why."""
+    """Says no to what the application would refuse without its body; that then says why.
+
+    But for a caller's rate, which counts a request once, when it is there.
+    """
 
     def __init__(self, engine: Engine, keys: ApiKeys | None) -> None:
         self._engine = engine

@@ -101,7 +101,8 @@ class Session:
         self._switch = switch
         self._id = session_id
         self._handlers: dict[str, Callable[[Params], None]] = {}
-        self._waits: set[Wait] = set()
+        #: With the command whose answer each waits for.
+        self._waits: dict[Wait, int | None] = {}
         #: Sessions of targets that were attached to by way of this one, by their ids.
         self.children: dict[str, Session] = {}
         #: It answers no more; `crashed`: because its process died.
@@ -120,7 +121,7 @@ class Session:
         self._check()
         wait = Wait()
         command = self._switch.send(method, params or {}, self._id, partial(self._answer, wait))
-        self._waits.add(wait)
+        self._waits[wait] = command
         if self._switch.ended:
             self._switch.forget(command)
             wait.fail(BrowserGone("the browser died"))
@@ -135,12 +136,12 @@ class Session:
         """Something to be waited for that ends with the target. Raises `TargetGone`."""
         self._check()
         wait = Wait()
-        self._waits.add(wait)
+        self._waits[wait] = None
         return wait
 
     def drop(self, wait: Wait) -> None:
         """It is not waited for any more."""
-        self._waits.discard(wait)
+        self._waits.pop(wait, None)
 
     def sleep(self, seconds: float) -> None:
         """Let others run for so long. Raises `TargetGone`."""
@@ -174,7 +175,10 @@ class Session:
         while self.children:
             self.children.popitem()[1].end(error)
         while self._waits:
-            self._waits.pop().fail(error or TargetGone("the target is gone"))
+            wait, command = self._waits.popitem()
+            if command is not None:
+                self._switch.forget(command)
+            wait.fail(error or TargetGone("the target is gone"))
         self.on_end()
 
     def _check(self) -> None:
@@ -184,7 +188,7 @@ class Session:
             raise TargetGone("the target is gone")
 
     def _answer(self, wait: Wait, message: Message) -> None:
-        self._waits.discard(wait)
+        self._waits.pop(wait, None)
         if (error := message.get("error")) is None:
             wait.give(message["result"])
         elif error["message"] == _NO_SESSION:

@@ -193,7 +193,7 @@ class BrowserThread:
 
     def kill(self, reason: str, pages_are_suspect: bool = False) -> None:
         """Kill Chromium, from any thread. `pages_are_suspect`: one that is in it is why."""
-        life = self._life
+        life = self._still_there()
         if life is not None:
             self.killed_because = reason
             self.pages_are_suspect = pages_are_suspect
@@ -202,13 +202,17 @@ class BrowserThread:
 
     def kill_driver(self, reason: str) -> None:
         """Kill the driver and with it Chromium: for when killing Chromium was not enough."""
-        life = self._life
+        life = self._still_there()
         self.killed_because = reason
         self.pages_are_suspect = False
         for driver in [life.driver] if life else _starting_drivers():
             log.warning("driver killed", reason=reason, driver_pid=driver.pid)
             for process in [*_children(driver, recursive=True), driver]:
                 _kill(process)
+
+    def _still_there(self) -> _Life | None:
+        """While it is being stopped, its processes may be there when it is over."""
+        return self._life or (self._last_life if self._stopping.is_set() else None)
 
     def stop(self) -> None:
         """End browser, driver and thread; kill what does not go by itself."""

@@ -34,7 +34,7 @@ class Keeper:
     """One thread, from `start` to `close`."""
 
     #: A browser that is silent for so long is killed: longer than it may be busy with one thing,
-    #: such as 50 MB of HTML on its way through the driver.
+    #: such as 50 MB of HTML on its way through the pipe.
     silence_s = 10.0
 
     def __init__(
@@ -113,23 +113,32 @@ class Keeper:
         sweep_leftovers()
         backoff_s = 0.0
         while not self._stopping.wait(backoff_s):
-            host = self._starting = self._make_host()
-            host.browser.start()
-            if self._stopping.is_set():  # `close` may have come too early for this one
-                host.browser.stop()
-            up = host.browser.wait_started(START_TIMEOUT_S)
-            if up:
-                self._put_up(host)
-            else:
-                self._failure = host.browser.failure
-                self._end(host, "it does not start")
+            lived_long = False
+            try:
+                lived_long = self._keep_one()
+            except Exception as exc:  # no thread can be started, say: later there may be room
+                self._failure = exc
+                log.exception("browser not kept up")
             self._first_attempt_over.set()
-            if up:
-                self._watch(host)
-            if up and time.monotonic() - host.started > _LONG_LIFE_S:
+            if lived_long:
                 backoff_s = 0.0
             else:
                 backoff_s = min(max(_FIRST_BACKOFF_S, 2 * backoff_s), _LAST_BACKOFF_S)
+
+    def _keep_one(self) -> bool:
+        """Start one, until it is over or to be replaced; whether it lived long."""
+        host = self._starting = self._make_host()
+        host.browser.start()
+        if self._stopping.is_set():  # `close` may have come too early for this one
+            host.browser.stop()
+        if not host.browser.wait_started(START_TIMEOUT_S):
+            self._failure = host.browser.failure
+            self._end(host, "it does not start")
+            return False
+        self._put_up(host)
+        self._first_attempt_over.set()
+        self._watch(host)
+        return time.monotonic() - host.started > _LONG_LIFE_S
 
     def _put_up(self, host: Host) -> None:
         old, self._host, self._starting = self._host, host, None

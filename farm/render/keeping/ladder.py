@@ -6,6 +6,7 @@ Climbed by threads of their own, outside the browsers' threads, which may be stu
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -17,6 +18,10 @@ log = structlog.get_logger()
 
 #: How long each rung may take. Closing takes 0.03 s even for a page in an endless loop.
 _RUNG_S = 1.0
+#: How long a page may take to be made by a browser that answers. Then it is ended at once.
+_MAKING_S = 10.0
+_SILENCE_S = 3.0
+_LOOK_S = 0.1
 #: How long a process that leaves may take to answer its requests.
 _LEAVE_S = 5.0
 
@@ -34,12 +39,23 @@ class Ladder:
 
     def climb(self, rendering: Rendering) -> None:
         """Returns at once; another thread sees to it that nothing of the rendering is left."""
-        threading.Thread(target=self._climb, args=(rendering,), daemon=True).start()
+        try:
+            threading.Thread(target=self._climb, args=(rendering,), daemon=True).start()
+        except RuntimeError:  # there are too many threads: the last rung but one needs none
+            if (browser := rendering.browser) is not None:
+                browser.kill("a page did not end, and no thread can be started")
 
     def _climb(self, rendering: Rendering) -> None:
-        browser, page = rendering.browser, rendering.page
+        browser = rendering.browser
         if browser is None:  # between two tries: it will not get another
             return
+        latest = time.monotonic() + _MAKING_S
+        while rendering.page is None and browser.silence_s < _SILENCE_S:
+            if rendering.ended.wait(_LOOK_S):
+                return
+            if time.monotonic() > latest:
+                break
+        page = rendering.page
         who = f"a page did not end ({rendering.request_id})"
         rungs: list[tuple[str, Callable[[], object]]] = [
             ("closed", lambda: page and browser.spawn(page.close)),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from farm.render.keeping.host import Host
-from farm.render.rendering import Rendering
+from farm.render.rendering import Rendering, State
 
 log = structlog.get_logger()
 
@@ -75,7 +75,12 @@ class Quarantine:
                 return
             with self._lock:
                 self._waiting -= 1
-            self._render(rendering)
+            try:
+                self._render(rendering)
+            except Exception:  # no thread can be started, say: the others are to be looked at still
+                log.exception("not rendered alone", request_id=rendering.request_id)
+                if rendering.state is State.SUSPECT:
+                    self._drop(rendering, True)
 
     def _render(self, rendering: Rendering) -> None:
         if rendering.answer.done():

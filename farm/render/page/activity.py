@@ -306,6 +306,7 @@ class Activity:
 
     def _on_headers(self, params: Params) -> None:
         self.requests.note_headers(params["requestId"])
+        self._notify()
 
     def _on_data(self, params: Params) -> None:
         if (request := self.requests.find(params["requestId"])) is not None:

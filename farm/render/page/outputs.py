@@ -43,7 +43,7 @@ class Output(ABC):
         """The command and its parameters; its answer holds the file as base64 in `data`."""
 
     def capture(self, send: Send, caps: Caps) -> str:
-        """The file as base64. Raises `OutputTooLarge`, and Playwright's `Error`."""
+        """The file as base64. Raises `OutputTooLarge`, and `DevToolsError`."""
         data: str = send(*self.command())["data"]
         if len(data) * 3 // 4 > caps.max_output_bytes:
             raise OutputTooLarge(

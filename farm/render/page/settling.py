@@ -2,7 +2,7 @@
 
 Ready means: the `load` event has fired, web fonts are there, images in view are decoded, and the
 requests that the page has begun are answered, and what these begin in turn, until none has been
-under way for a moment. What never ends is not waited for (`activity`), and nothing is waited for
+under way for a moment. What never ends is not waited for (`requests`), and nothing is waited for
 longer than `FARM_SETTLE_MAX_S` after the first `load`: then the page is ready as it is, and
 `Settling.unfinished` says what it lacks.
 
@@ -11,6 +11,7 @@ A page that goes elsewhere meanwhile is waited for where it arrives.
 
 import math
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,6 @@ from farm.render.browser.devtools import (
     CommandFailed,
     DevToolsError,
     Params,
-    Session,
     TargetGone,
     TimedOut,
     Wait,
@@ -53,7 +53,8 @@ _NEWS_S = 0.1
 class Patience:
     """How long a page is waited for."""
 
-    #: Seconds after the first `load`, and without progress before it.
+    #: Seconds after the first `load`; before it, without progress of a document that has been read
+    #: to its end.
     settle_max_s: float
     #: When the capture must begin if the render is to be done by its deadline (`monotonic`).
     latest: float
@@ -181,6 +182,7 @@ class Settling:
     def _settle_document(self) -> bool:
         """Fonts, images, frames, requests; false where the page has begun more meanwhile."""
         activity = self._activity
+        document = activity.document
         begun_world = begin_world(self._page.session, self._page.id)
         world = world_in(activity.bind(begun_world, self._patience.settle_max_s))
         if self._is_over:
@@ -190,6 +192,8 @@ class Settling:
         call = begin_call(self._page.session, world, "settle", activity.requests.begun > 0)
         while (left := activity.quiet_in(self._quiet_s)) and not self._is_over:
             activity.wait_for_change(min(left, self._limit - time.monotonic()))
+            if document.is_gone:
+                raise DocumentGone("the page has gone elsewhere")
         try:
             found = self._value(call, max(_LAST_CALL_S, self._limit - time.monotonic()))
         except TimedOut:
@@ -220,19 +224,10 @@ class Settling:
         if self._is_over or not workers or self._caught_up == now:
             return False
         self._caught_up = now
-        end = min(time.monotonic() + _WORKERS_S, self._limit)
-        calls = []
-        for worker in workers:
-            with suppress(TargetGone):
-                turn = {"expression": _TWO_FRAMES, "awaitPromise": True}
-                calls.append(worker.begin("Runtime.evaluate", turn))
-        for call in calls:
-            try:
-                activity.bind(call, max(0.001, end - time.monotonic()))
-            except (DocumentGone, BrowserGone):
-                raise
-            except DevToolsError:  # it has ended, or is busy
-                pass
+        turn = {"expression": _TWO_FRAMES, "awaitPromise": True}
+        self._answers(
+            [self._begin(worker.begin, "Runtime.evaluate", turn) for worker in workers], _WORKERS_S
+        )
         return True
 
     def _settle_frames(self) -> None:
@@ -241,31 +236,49 @@ class Settling:
         Another process may draw it, and a capture does not wait for that. A frame that is gone, or
         disturbs the function, is passed over. Raises `TargetGone` if the page is gone.
         """
-        calls = []
-        for session in self._page.sessions():
-            for frame in self._frames(session):
-                with suppress(CommandFailed, TargetGone, TimedOut):
-                    world = world_in(self._activity.bind(begin_world(session, frame), _FRAME_S))
-                    calls.append(begin_call(session, world, "settle", True))
-        end = time.monotonic() + _FRAME_S
-        for call in calls:
-            try:
-                self._value(call, max(0.001, end - time.monotonic()))
-            except (DocumentGone, BrowserGone):
-                raise
-            except DevToolsError:
-                pass
+        sessions = self._page.sessions()
+        trees = self._answers([self._begin(each.begin, "Page.getFrameTree") for each in sessions])
+        frames = [
+            (session, frame)
+            for session, answer in zip(sessions, trees, strict=True)
+            if answer is not None  # a worker has none
+            for frame in _ids(answer["frameTree"])
+            if frame != self._page.id
+        ]
+        worlds = self._answers([self._begin(begin_world, *each) for each in frames])
+        self._answers(
+            [
+                self._begin(begin_call, session, world_in(world), "settle", True)
+                for (session, _), world in zip(frames, worlds, strict=True)
+                if world is not None
+            ]
+        )
         self._page.check()
 
-    def _frames(self, session: Session) -> list[str]:
-        """Ids of the session's frames, the page's main frame excepted."""
+    def _begin(self, begin: Callable[..., Wait], *arguments: object) -> Wait | None:
+        """None if its target is gone."""
         try:
-            answer = self._activity.bind(session.begin("Page.getFrameTree"), _FRAME_S)
-        except (DocumentGone, BrowserGone):
-            raise
-        except DevToolsError:  # a worker has none
-            return []
-        return [frame for frame in _ids(answer["frameTree"]) if frame != self._page.id]
+            return begin(*arguments)
+        except TargetGone:
+            return None
+
+    def _answers(
+        self, begun: Sequence[Wait | None], timeout_s: float = _FRAME_S
+    ) -> list[Params | None]:
+        """Of commands to frames or workers; None where there is none in time, or an error."""
+        end = min(time.monotonic() + timeout_s, self._limit)
+        answers: list[Params | None] = []
+        for wait in begun:
+            answer = None
+            try:
+                if wait is not None:
+                    answer = self._activity.bind(wait, max(0.001, end - time.monotonic()))
+            except (DocumentGone, BrowserGone):
+                raise
+            except DevToolsError:  # it is gone, busy, or may not run scripts
+                pass
+            answers.append(answer)
+        return answers
 
     def _hide_cursor(self, world: int) -> None:
         with suppress(TimedOut):
