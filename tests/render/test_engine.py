@@ -21,6 +21,8 @@ from farm.render import Engine
 from farm.render.browser.contexts import FreshContexts
 from farm.render.browser.memory import MemoryWatch
 from farm.render.browser.page import Page
+from farm.render.keeping.host import Host
+from farm.render.rendering import State
 from farm.request import RenderResult
 from farm.settings import Settings
 from tests.conftest import request_for
@@ -398,6 +400,85 @@ def test_a_suspect_whose_second_browser_dies_before_it_has_a_page_gets_a_third(
     wait_until(lambda: engine.status.rendering == 0)
 
 
+def test_a_suspect_that_is_cancelled_gives_its_slot_back_at_once(
+    make_engine: MakeEngine, site: Site
+) -> None:
+    engine = make_engine(pages_per_browser=2)
+    renderings = [engine.begin(request_for(engine, url=f"{site.url}/slow?{n}")) for n in range(2)]
+    wait_until(lambda: len(site.requests) == 2)
+    chromium(engine).kill()
+    wait_until(lambda: len(site.requests) == 3)  # one of them is rendered alone
+    first = next(each for each in renderings if each.state is State.RENDERING)
+    second = next(each for each in renderings if each is not first)
+    engine.cancel(second)
+    wait_until(lambda: engine.status.rendering == 1)
+    site.hold.set()
+    assert engine.wait(first).size > 0
+
+
+def test_a_page_that_is_being_made_when_its_time_is_over_costs_nobody_the_browser(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = [True]
+
+    class Slow(FreshContexts):
+        @contextmanager
+        def page(self, width: int, height: int) -> Iterator[Page]:
+            if late:
+                late.clear()
+                self._browser.sleep(5)
+            with super().page(width, height) as page:
+                yield page
+
+    monkeypatch.setattr("farm.render.keeping.host.FreshContexts", Slow)
+    engine = make_engine(render_deadline_s=1)
+    with pytest.raises(RenderTimeout):
+        engine.render(request_for(engine, GREEN))
+    wait_until(lambda: engine.status.rendering == 0)
+    assert engine.status.browser_restarts == 0
+
+
+def test_a_proxy_that_dies_while_a_page_is_made_fails_no_render(
+    make_engine: MakeEngine, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxies: list[psutil.Process] = []
+
+    class Losing(FreshContexts):
+        @contextmanager
+        def page(self, width: int, height: int) -> Iterator[Page]:
+            with super().page(width, height) as page:
+                if not proxies:
+                    proxies.append(psutil.Process(engine.egress_pid))
+                    proxies[0].kill()
+                    while page.port.alive:
+                        self._browser.sleep(0.01)
+                yield page
+
+    monkeypatch.setattr("farm.render.keeping.host.FreshContexts", Losing)
+    engine = make_engine(render_deadline_s=20)
+    result = engine.render(request_for(engine, url=site.url + "/"))
+    assert result.size > 0
+    assert gone(proxies)
+
+
+def test_a_browser_that_cannot_be_started_just_now_is_started_later(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine()
+    failures = [RuntimeError("can't start new thread")] * 2
+    make_host = engine._keeper._make_host
+
+    def make() -> Host:
+        if failures:
+            raise failures.pop()
+        return make_host()
+
+    engine._keeper._make_host = make
+    chromium(engine).kill()
+    wait_until(lambda: not failures)
+    assert renders(engine)
+
+
 def test_a_url_that_takes_its_browser_down_is_not_held_against_it(
     make_engine: MakeEngine, site: Site
 ) -> None:
@@ -472,6 +553,8 @@ from farm.render import Engine
 from farm.render.browser.memory import MemoryWatch
 from farm.render.browser.contexts import FreshContexts
 from farm.render.browser.page import Page
+from farm.render.keeping.host import Host
+from farm.render.rendering import State
 from farm.request import HTML, RenderRequest
 from farm.settings import Settings
 engine = Engine(Settings(render_deadline_s=1))
@@ -568,6 +651,8 @@ from farm.render import Engine
 from farm.render.browser.memory import MemoryWatch
 from farm.render.browser.contexts import FreshContexts
 from farm.render.browser.page import Page
+from farm.render.keeping.host import Host
+from farm.render.rendering import State
 from farm.request import HTML, RenderRequest
 from farm.settings import Settings
 engine = Engine(Settings())

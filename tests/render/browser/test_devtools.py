@@ -87,6 +87,22 @@ def test_who_waits_for_a_page_that_is_closed_hears_of_it(runner: Runner, wait: s
         runner(close)
 
 
+def test_of_a_page_that_is_gone_no_answer_is_waited_for(runner: Runner) -> None:
+    def count(browser: Session) -> tuple[int, int]:
+        page = browser.send("Target.createTarget", {"url": "about:blank"})["targetId"]
+        session = browser.attach(page)
+        before = len(session._switch._answers)
+        for _ in range(3):
+            session.begin("Runtime.evaluate", {"expression": "while (true);"})
+        browser.send("Target.closeTarget", {"targetId": page})
+        while not session.ended:
+            browser.send("Browser.getVersion")
+        return before, len(session._switch._answers)
+
+    before, after = runner(count)
+    assert after == before
+
+
 def test_a_page_that_is_gone_is_told_at_once(runner: Runner) -> None:
     def ask_twice(browser: Session) -> None:
         session = opened(browser)

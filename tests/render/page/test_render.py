@@ -296,3 +296,13 @@ def test_an_ended_worker_is_not_waited_for(engine: Engine, loads: str, ends: str
         script = f"const worker = new Worker(URL.createObjectURL(new Blob([`{code}`]))); {ends}"
         request = request_for(engine, page(f"<script>{script}</script>"))
         assert engine.render(request).unfinished == ()
+
+
+def test_a_worker_that_ends_before_it_begins_is_not_waited_for_until_the_limit(
+    make_engine: Callable[..., Engine],
+) -> None:
+    engine = make_engine(settle_max_s=600, render_deadline_s=600)
+    with running_site() as site:
+        code = f"new Worker('{site.url}/worker.js?to=/').terminate()"
+        site.pages["/page"] = page(f"<script>{code}</script>")
+        assert engine.render(request_for(engine, url=site.url + "/page")).unfinished == ()
