@@ -85,6 +85,8 @@ class JobRunner:
         self._storage = storage
         self._records = records
         self._renderings: dict[str, Rendering] = {}
+        #: Jobs that were cancelled while they ran here, maybe before they had a rendering.
+        self._cancelled_ids: set[str] = set()
         #: Set when running jobs are to be handed back.
         self.stopping = threading.Event()
 
@@ -104,6 +106,7 @@ class JobRunner:
 
     def cancel(self, job_id: str) -> None:
         """End a job that is running here."""
+        self._cancelled_ids.add(job_id)
         if rendering := self._renderings.get(job_id):
             self._engine.cancel(rendering)
 
@@ -144,6 +147,8 @@ class JobRunner:
             with figures.render("job") as counted:
                 counted.format = request.options.format
                 rendering = self._renderings[job_id] = self._engine.begin(request, request_id)
+                if job_id in self._cancelled_ids:
+                    self._engine.cancel(rendering)
                 result = self._engine.wait(rendering)
                 counted.completed(result.timings, len(result.refusals))
             return result
@@ -153,6 +158,7 @@ class JobRunner:
             raise
         finally:
             self._renderings.pop(job_id, None)
+            self._cancelled_ids.discard(job_id)
 
     def _pause(self, times: int, error: BaseException) -> None:
         """A random pause that grows with each try.

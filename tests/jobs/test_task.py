@@ -67,6 +67,26 @@ def test_a_job_becomes_a_file(
         storage.read(input_name(job_id))
 
 
+def test_a_job_that_is_cancelled_before_its_render_begins_is_not_rendered(
+    engine: Engine,
+    jobs: RedisJobQueue,
+    records: Records,
+    storage: ObjectStorage,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runner = JobRunner(engine, storage, records)
+    job_id = jobs.submit(request_for(engine, HANGS), "")
+    read = storage.read
+
+    def read_meanwhile(name: str) -> bytes:
+        runner.cancel(job_id)
+        return read(name)
+
+    monkeypatch.setattr(storage, "read", read_meanwhile)
+    with pytest.raises(RenderCancelled):
+        runner.run(job_id)
+
+
 def test_a_job_that_is_run_again_after_a_crash_ends_as_if_nothing_had_been(
     engine: Engine,
     runner: JobRunner,
