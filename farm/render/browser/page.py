@@ -92,6 +92,13 @@ class Page:
         """A DevTools command. Raises what `Session.send` does."""
         return self.session.send(method, params)
 
+    def catch_up(self) -> None:
+        """Until events that the browser's own process tells of what the page did so far have come.
+
+        They may come after the answers of the page's process: a worker's is one of them.
+        """
+        self._browser.send("Browser.getVersion")
+
     def wait(self, milliseconds: int) -> None:
         self.session.sleep(milliseconds / 1000)
 

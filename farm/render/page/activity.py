@@ -7,7 +7,7 @@ away.
 
 The events of a page come in their order, and before the answers to commands that were sent after
 what caused them. So a request that a page's script has begun is known when a call into the page is
-answered.
+answered; but for a worker's, of which the browser's own process tells (`Page.catch_up`).
 
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Page/
 """

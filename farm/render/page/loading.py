@@ -39,6 +39,11 @@ _NET_ERRORS = {
 }
 
 
+def may_have_workers(html: str) -> bool:
+    """Whether a script in it may begin a worker."""
+    return "Worker" in html
+
+
 def clean(html: str) -> str:
     """Without a byte order mark, which would be text before the doctype."""
     return html.removeprefix("\ufeff")

@@ -43,7 +43,7 @@ def render(
         settling.settle()
     else:
         html = loading.clean(request.html or "")
-        settling.write(html, loading.may_load_late(html))
+        settling.write(html, loading.may_load_late(html), loading.may_have_workers(html))
     loading_ms = clock.step(settling.loaded_at)
     if request.options.wait_for:
         page.wait(request.options.wait_for)

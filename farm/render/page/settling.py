@@ -77,10 +77,11 @@ class Settling:
         #: What the page still waited for when it was taken as ready: URLs, or words.
         self.unfinished: tuple[str, ...] = ()
 
-    def write(self, html: str, may_load_late: bool) -> None:
+    def write(self, html: str, may_load_late: bool, may_have_workers: bool) -> None:
         """Make the HTML the page's document, and wait until it is ready.
 
-        Raises `CommandFailed` if it could not be written.
+        `may_load_late`: it may begin to load something when it is drawn; `may_have_workers`: or in a
+        worker, which is told of later. Raises `CommandFailed` if it could not be written.
         """
         document = self._activity.document
         found = None
@@ -99,6 +100,8 @@ class Settling:
             end = time.monotonic() + _LOAD_EVENT_S
             self._activity.wait_until(lambda: document.loaded or document.is_gone, end)
             document.loaded = True
+        if may_have_workers:
+            self._page.catch_up()
         is_ready = found is not None and not self._may_change(found, (0, 0))
         if found is not None and is_ready and not document.is_gone:
             self.loaded_at = time.monotonic() - found["ms"] / 1000
@@ -205,6 +208,7 @@ class Settling:
         if found["frames"]:
             self._settle_frames()
             found["frames"] = 0
+        self._page.catch_up()
         is_ready = self._is_over or not self._may_change(found, before)
         return is_ready and not self._wait_for_workers()
 
