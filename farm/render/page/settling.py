@@ -80,8 +80,8 @@ class Settling:
     def write(self, html: str, may_load_late: bool, may_have_workers: bool) -> None:
         """Make the HTML the page's document, and wait until it is ready.
 
-        `may_load_late`: it may begin to load something when it is drawn; `may_have_workers`: or in a
-        worker, which is told of later. Raises `CommandFailed` if it could not be written.
+        `may_load_late`: it may begin to load something when it is drawn; `may_have_workers`: or in
+        a worker, which is told of later. Raises `CommandFailed` if it could not be written.
         """
         document = self._activity.document
         found = None
