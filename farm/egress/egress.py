@@ -43,7 +43,7 @@ _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LOCALDOMAIN", "RES_OPTIONS", "PYTHONP
 class Port:
     """One render's port of the proxy. Use it from any thread."""
 
-    def __init__(self, process: "_Process", number: int, listening: socket.socket) -> None:
+    def __init__(self, process: "_ProxyChild", number: int, listening: socket.socket) -> None:
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         self._listening = listening
         self._process = process
@@ -107,13 +107,13 @@ class Egress:
         entry = pwd.getpwnam(account) if account is not None else None
         rules = Rules(policy, entry.pw_uid if entry else os.geteuid(), max_connections, max_bytes)
         self._first_message = Start(rules, (entry.pw_uid, entry.pw_gid) if entry else None)
-        self._process: _Process | None = None
+        self._process: _ProxyChild | None = None
         self._down_since = -math.inf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_up, name="egress", daemon=True)
 
     def start(self) -> None:
-        self._process = _Process(self._first_message)
+        self._process = _ProxyChild(self._first_message)
         self._thread.start()
 
     @property
@@ -164,7 +164,7 @@ class Egress:
             if self._stopping.wait(pause_s):
                 return
             try:
-                process = _Process(self._first_message)
+                process = _ProxyChild(self._first_message)
             except OSError as exc:
                 log.error("egress proxy does not start", cause=str(exc))
                 continue
@@ -174,7 +174,7 @@ class Egress:
             self._on_return()
 
 
-class _Process:
+class _ProxyChild:
     """One life of the process."""
 
     def __init__(self, first_message: Start) -> None:

@@ -1,6 +1,6 @@
 """The egress proxy's process: `python -m farm.egress FD`, started by `farm.egress.Egress`.
 
-FD is a socket of whole messages. The first is its `Rules`, then `open` with a listening socket, and
+FD is a socket of whole messages. The first is a `Start`, then `open` with a listening socket, and
 `close`; back come `Note`s, and a beat each second. It ends when the other end is closed, and so
 with the farm.
 """
@@ -35,7 +35,7 @@ class Start:
     become: tuple[int, int] | None
 
 
-class _Process:
+class _ProxyServer:
     def __init__(self, control: socket.socket, rules: Rules) -> None:
         self._control = control
         self._rules = rules
@@ -101,7 +101,7 @@ class _Process:
 
 
 async def _run(control: socket.socket, rules: Rules) -> None:
-    await _Process(control, rules).run()
+    await _ProxyServer(control, rules).run()
 
 
 def _check_kernel() -> None:
