@@ -1,6 +1,7 @@
 """The egress proxy's process, as the farm keeps it."""
 
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from farm.errors import BrowserUnavailable, FarmError, NavigationFailed, UrlRefu
 from farm.render import Engine
 from tests.conftest import request_for
 from tests.support.farm_process import wait_until
+from tests.support.files import files_left
 from tests.support.images import RED, opened
 from tests.support.site import SITES, Site
 
@@ -135,6 +137,32 @@ def test_the_process_that_looks_names_up_does_not_outlive_it(proxy: Egress, site
     (resolver,) = psutil.Process(proxy.pid).children()
     psutil.Process(proxy.pid).kill()
     wait_until(lambda: not resolver.is_running() or resolver.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_it_may_open_as_many_files_as_the_machine_allows(proxy: Egress) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert proxy.pid is not None
+    wait_until(lambda: resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE) == (hard, hard))
+
+
+def test_without_a_descriptor_left_it_ends_and_is_started_again(proxy: Egress, site: Site) -> None:
+    port, pid = proxy.open(), proxy.pid
+    assert pid is not None
+    assert get(port, site.url).status_code == 200
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, hard))
+    proxy.open()
+    wait_until(lambda: not port.alive)
+    wait_until(lambda: proxy.pid not in (None, pid))
+    assert get(proxy.open(), site.url).status_code == 200
+
+
+def test_a_farm_without_a_descriptor_left_keeps_its_proxy(proxy: Egress, site: Site) -> None:
+    pid = proxy.pid
+    with files_left(0), pytest.raises(BrowserUnavailable, match="no port"):
+        proxy.open()
+    assert get(proxy.open(), site.url).status_code == 200
+    assert proxy.pid == pid
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
