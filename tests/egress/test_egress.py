@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -109,6 +110,25 @@ def test_a_proxy_that_hangs_is_killed_and_started_again(proxy: Egress) -> None:
     os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: proxy.pid not in (None, pid))
     assert not port.alive
+
+
+def test_a_proxy_that_dies_at_each_start_is_not_up(proxy: Egress) -> None:
+    deaths: list[float] = []
+    returns: list[float] = []
+    wait_until(lambda: proxy.is_up)
+    proxy._on_death = lambda: deaths.append(time.monotonic())
+    proxy._on_return = lambda: returns.append(time.monotonic())
+    rules = proxy._first_message
+    proxy._first_message = None  # type: ignore[assignment]  # it cannot start with that
+    assert proxy.pid is not None
+    psutil.Process(proxy.pid).kill()
+    wait_until(lambda: len(deaths) >= 4)
+    assert proxy.down_s >= deaths[-1] - deaths[0]
+    assert returns == []
+    proxy._first_message = rules
+    wait_until(lambda: returns)
+    assert proxy.is_up
+    assert proxy.down_s == 0
 
 
 def test_a_closed_proxy_leaves_no_process_and_opens_no_port() -> None:
