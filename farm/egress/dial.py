@@ -1,6 +1,7 @@
 """Dialling: a name is resolved once, every answer is checked, and what was checked is dialled."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -15,6 +16,9 @@ _CONNECT_TIMEOUT_S = 8.0
 _MAX_TRIES = 4
 #: What may be on its way from or to one connection, before the sender is held back.
 _BUFFER_BYTES = 65_536
+
+UNREACHABLE = "its host cannot be reached"
+NO_FILES = "the farm has no file descriptor left for another connection"
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Resolve = Callable[[str], Awaitable[list[Address]]]
@@ -42,7 +46,14 @@ async def dial(policy: Policy, host: str, port: int, resolve: Resolve) -> Stream
 def _is_this_machine(address: Address) -> bool:
     """Whether packets to the address would never leave this machine. None is sent."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    with closing(socket.socket(family, socket.SOCK_DGRAM)) as probe:
+    try:
+        probe = socket.socket(family, socket.SOCK_DGRAM)
+    except OSError as exc:
+        if exc.errno == errno.EAFNOSUPPORT:
+            return False
+        # What cannot be asked about is not dialled.
+        raise Failed(_why(exc, UNREACHABLE)) from exc
+    with closing(probe):
         try:
             probe.connect((str(address), 9))
             return ip_address(probe.getsockname()[0]) == address
@@ -51,7 +62,7 @@ def _is_this_machine(address: Address) -> bool:
 
 
 async def _connect(addresses: list[Address], port: int) -> Stream:
-    reason = "its host cannot be reached"
+    reason = UNREACHABLE
     for address in addresses:
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
@@ -60,6 +71,11 @@ async def _connect(addresses: list[Address], port: int) -> Stream:
             reason = "its host did not answer"
         except ConnectionRefusedError:
             reason = "its host refused the connection"
-        except OSError:
-            pass
+        except OSError as exc:
+            reason = _why(exc, reason)
     raise Failed(reason)
+
+
+def _why(exc: OSError, otherwise: str) -> str:
+    """The farm's own lack of descriptors is not to look like the host's fault."""
+    return NO_FILES if exc.errno in (errno.EMFILE, errno.ENFILE) else otherwise

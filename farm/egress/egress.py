@@ -31,6 +31,7 @@ from farm.processes import ends
 log = structlog.get_logger()
 
 NO_PROXY = "The farm's egress proxy is being started again; try again in a moment."
+NO_PORT = "The farm can open no port of its egress proxy now; try again in a moment."
 
 _MAX_PAUSE_S = 5.0
 _LONG_LIFE_S = 10.0
@@ -43,7 +44,7 @@ _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LOCALDOMAIN", "RES_OPTIONS", "PYTHONP
 class Port:
     """One render's port of the proxy. Use it from any thread."""
 
-    def __init__(self, process: "_Process", number: int, listening: socket.socket) -> None:
+    def __init__(self, process: "_ProxyChild", number: int, listening: socket.socket) -> None:
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         self._listening = listening
         self._process = process
@@ -100,20 +101,19 @@ class Egress:
 
         `max_connections` at the same time and `max_bytes` in all are each render's. `on_death` is
         called, in a thread of the proxy's, when its process and so every port has died, and
-        `on_return` when there is another.
+        `on_return` when one is up: it has said something.
         """
         self._on_death = on_death
         self._on_return = on_return
         entry = pwd.getpwnam(account) if account is not None else None
         rules = Rules(policy, entry.pw_uid if entry else os.geteuid(), max_connections, max_bytes)
         self._first_message = Start(rules, (entry.pw_uid, entry.pw_gid) if entry else None)
-        self._process: _Process | None = None
-        self._down_since = -math.inf
+        self._process: _ProxyChild | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_up, name="egress", daemon=True)
 
     def start(self) -> None:
-        self._process = _Process(self._first_message)
+        self._process = _ProxyChild(self._first_message, time.monotonic())
         self._thread.start()
 
     @property
@@ -123,13 +123,14 @@ class Egress:
         return process.pid if process is not None and process.alive else None
 
     @property
+    def is_up(self) -> bool:
+        """Whether its process lives and has been heard of: it may be one that dies at its start."""
+        return self._process is not None and self._process.is_up
+
+    @property
     def down_s(self) -> float:
         """For how many seconds there has been no proxy that is heard of."""
-        process = self._process
-        if process is None or not process.alive:
-            return time.monotonic() - self._down_since
-        # It says something with every beat, so silence within two is none.
-        return max(0.0, process.silence_s - 2 * BEAT_S)
+        return math.inf if self._process is None else self._process.down_s
 
     def open(self) -> Port:
         """A port for one render; never blocks. Raises `BrowserUnavailable`."""
@@ -150,37 +151,44 @@ class Egress:
         pause_s = 0.0
         process = self._process
         while process is not None:
-            while process.listen(BEAT_S) < self.silence_s:
-                pass
+            self._follow(process)
             process.end()
             if self._stopping.is_set():
                 return
             if time.monotonic() - process.started > _LONG_LIFE_S:
                 pause_s = 0.0
             pause_s = min(max(2 * pause_s, self.first_pause_s), _MAX_PAUSE_S)
-            self._down_since = time.monotonic()
             log.error("egress proxy died, and is started again", again_in_s=pause_s)
             self._on_death()
             if self._stopping.wait(pause_s):
                 return
             try:
-                process = _Process(self._first_message)
+                process = _ProxyChild(self._first_message, process.down_since)
             except OSError as exc:
                 log.error("egress proxy does not start", cause=str(exc))
                 continue
             self._process = process
             if self._stopping.is_set():
                 process.end()
-            self._on_return()
+
+    def _follow(self, process: "_ProxyChild") -> None:
+        """Until it is dead or hangs."""
+        was_up = False
+        while process.listen(BEAT_S) < self.silence_s:
+            if process.is_up and not was_up:
+                was_up = True
+                self._on_return()
 
 
-class _Process:
+class _ProxyChild:
     """One life of the process."""
 
-    def __init__(self, first_message: Start) -> None:
-        """Starts it; raises `OSError`."""
+    def __init__(self, first_message: Start, down_since: float) -> None:
+        """Starts it; raises `OSError`. `down_since`: when the last one that was up went down."""
         self.started = time.monotonic()
         self.alive = True
+        self.down_since = down_since
+        self._was_heard = False
         self._heard = self.started
         self._ports: dict[int, Port] = {}
         self._numbers = itertools.count(1)
@@ -207,9 +215,23 @@ class _Process:
         """Seconds since it was last heard of."""
         return time.monotonic() - self._heard
 
+    @property
+    def is_up(self) -> bool:
+        return self.alive and self._was_heard
+
+    @property
+    def down_s(self) -> float:
+        if not self.is_up:
+            return time.monotonic() - self.down_since
+        # It says something with every beat, so silence within two is none.
+        return max(0.0, self.silence_s - 2 * BEAT_S)
+
     def open_port(self) -> Port:
         number = next(self._numbers)
-        listening = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
+        try:
+            listening = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
+        except OSError as exc:  # the farm may open no more files, say: its proxy is well
+            raise BrowserUnavailable(NO_PORT) from exc
         try:
             message = f"open {number}".encode()
             socket.send_fds(self._control, [message], [listening.fileno()])
@@ -239,9 +261,10 @@ class _Process:
                 except OSError:
                     message = b""
                 if not message:
-                    self.alive = False
+                    self._note_end()
                     return
                 self._heard = time.monotonic()
+                self._was_heard = True
                 self._take_in(json.loads(message))
 
     def listen(self, timeout_s: float) -> float:
@@ -254,10 +277,15 @@ class _Process:
 
     def end(self) -> None:
         """Kill it. May be called twice, and from any thread."""
-        self.alive = False
+        self._note_end()
         self._child.kill()
         with suppress(subprocess.TimeoutExpired):
             self._child.wait(_STOP_TIMEOUT_S)
+
+    def _note_end(self) -> None:
+        # First, for those who ask meanwhile; of one that was not up it changes nothing.
+        self.down_since = time.monotonic() - self.down_s
+        self.alive = False
 
     def _take_in(self, message: dict[str, object]) -> None:
         if (port := self._ports.get(int(str(message.get("port", 0))))) is not None:

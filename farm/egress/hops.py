@@ -105,7 +105,7 @@ class Site:
     def __init__(
         self, stream: Stream, host: str, port: int, spend: Spend, take_turn: TakeTurn
     ) -> None:
-        self._reader, self._writer = stream
+        self._reader, self.writer = stream
         self._take_turn = take_turn
         self.host = host
         self.port = port
@@ -115,7 +115,7 @@ class Site:
 
     async def is_open_to(self, host: str, port: int) -> bool:
         """Whether the next request to the host can be sent on it."""
-        if self._writer.is_closing() or (self.host, self.port) != (host, port):
+        if self.writer.is_closing() or (self.host, self.port) != (host, port):
             return False
         # What comes before it is asked for would be taken for the answer.
         try:
@@ -140,8 +140,8 @@ class Site:
 
     async def send(self, data: bytes) -> None:
         await self._spend(self.host, len(data))
-        self._writer.write(data)
-        await self._writer.drain()
+        self.writer.write(data)
+        await self.writer.drain()
 
     async def read(self) -> bytes:
         """Empty at the end of the connection."""
@@ -150,9 +150,6 @@ class Site:
         self.silent = self.silent and not data
         await self._spend(self.host, len(data))
         return data
-
-    def close(self) -> None:
-        self._writer.close()
 
 
 def is_chunked(request: h11.Request) -> bool:

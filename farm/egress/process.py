@@ -1,6 +1,6 @@
 """The egress proxy's process: `python -m farm.egress FD`, started by `farm.egress.Egress`.
 
-FD is a socket of whole messages. The first is its `Rules`, then `open` with a listening socket, and
+FD is a socket of whole messages. The first is a `Start`, then `open` with a listening socket, and
 `close`; back come `Note`s, and a beat each second. It ends when the other end is closed, and so
 with the farm.
 """
@@ -9,9 +9,11 @@ import asyncio
 import json
 import os
 import pickle
+import resource
 import socket
 import sys
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from farm.egress.peers import peer_uid
@@ -35,7 +37,7 @@ class Start:
     become: tuple[int, int] | None
 
 
-class _Process:
+class _ProxyServer:
     def __init__(self, control: socket.socket, rules: Rules) -> None:
         self._control = control
         self._rules = rules
@@ -45,6 +47,7 @@ class _Process:
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
         self._tasks: set[asyncio.Future[None]] = set()
+        self._sending = asyncio.Lock()
 
     async def run(self) -> None:
         self._loop.add_reader(self._control, self._obey)
@@ -67,6 +70,8 @@ class _Process:
         command, number = message.decode().split()
         port = int(number)
         if command == "open":
+            if not sockets:  # the kernel drops what this process has no descriptor for
+                sys.exit("The egress proxy has no file descriptor left for a render's port.")
             proxy = self._proxies[port] = Proxy(
                 self._rules, self._listener(port), self._turns, self._resolver.resolve
             )
@@ -92,7 +97,9 @@ class _Process:
             await asyncio.sleep(BEAT_S)
 
     async def _send(self, message: dict[str, object]) -> None:
-        await self._loop.sock_sendall(self._control, json.dumps(message).encode())
+        # The loop knows one waiter of a socket: a second one would make it forget the first.
+        async with self._sending:
+            await self._loop.sock_sendall(self._control, json.dumps(message).encode())
 
     def _do(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -101,7 +108,7 @@ class _Process:
 
 
 async def _run(control: socket.socket, rules: Rules) -> None:
-    await _Process(control, rules).run()
+    await _ProxyServer(control, rules).run()
 
 
 def _check_kernel() -> None:
@@ -115,7 +122,20 @@ def _check_kernel() -> None:
                 )
 
 
+def _allow_open_files() -> None:
+    """As many as the machine allows: each connection of each render is one or two.
+
+    Shells and systemd start programs with 1,024.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(
+        OSError, ValueError
+    ):  # the kernel's own bound was lowered since: the old one stays
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def main() -> None:
+    _allow_open_files()
     control = socket.socket(fileno=int(sys.argv[1]))
     start: Start = pickle.loads(control.recv(MAX_MESSAGE_BYTES))
     _check_kernel()

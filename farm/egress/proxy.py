@@ -17,6 +17,7 @@ from farm.egress.answers import Answer, BadAnswer
 from farm.egress.bodies import LAST_CHUNK, chunk
 from farm.egress.dial import Failed, Resolve, Stream, dial
 from farm.egress.hops import Browser, Site, is_chunked
+from farm.egress.lingering import Lingering
 from farm.egress.peers import peer_uid
 from farm.egress.policy import Policy, Refused
 from farm.egress.turns import Turns
@@ -69,6 +70,7 @@ class Proxy:
         self._bytes_left = rules.max_bytes
         self._dials = asyncio.Semaphore(_MAX_DIALS)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lingering = Lingering()
         self._server: asyncio.Server | None = None
         self._closed = False
 
@@ -83,6 +85,7 @@ class Proxy:
         self._closed = True
         if self._server is not None:
             self._server.close()
+        self._lingering.end()
         for task in self._tasks:
             task.cancel()
 
@@ -92,7 +95,8 @@ class Proxy:
         self._tasks.add(task)
         try:
             allowed = peer_uid(writer.get_extra_info("socket")) == self._rules.uid
-            if allowed and len(self._tasks) <= self._rules.max_connections and not self._closed:
+            count = len(self._tasks) + len(self._lingering)
+            if allowed and count <= self._rules.max_connections and not self._closed:
                 await self._talk(Browser((reader, writer), self._take_turn))
         except (OSError, EOFError, h11.ProtocolError):
             pass  # the browser went away, or is none
@@ -100,7 +104,7 @@ class Proxy:
             writer.transport.abort()
         finally:
             self._tasks.discard(task)
-            writer.close()
+            self._lingering.close(writer)
 
     async def _talk(self, browser: Browser) -> None:
         """Answer one request after another."""
@@ -114,7 +118,7 @@ class Proxy:
                 host, port, path = _absolute(target)
                 if site is None or not await site.is_open_to(host, port):
                     if site is not None:
-                        site.close()
+                        self._lingering.close(site.writer)
                     stream = await self._dial(host, port)
                     # No answer at all: Chromium would take even an empty 403 for the site's page.
                     if stream is None:
@@ -124,7 +128,7 @@ class Proxy:
                     return
         finally:
             if site is not None:
-                site.close()
+                self._lingering.close(site.writer)
 
     async def _tunnel(self, browser: Browser, host: str, port: int) -> None:
         stream = await self._dial(host, port)
@@ -143,7 +147,7 @@ class Proxy:
             if group.split((OSError, EOFError))[1] is not None:
                 raise
         finally:
-            writer.close()
+            self._lingering.close(writer)
 
     async def _pass_on(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, host: str

@@ -45,7 +45,7 @@ class Resolver:
         self._numbers = itertools.count(1)
         self._wanted: dict[int, tuple[bytes, asyncio.Future[list[str]]]] = {}
         self._abandoned: set[int] = set()
-        self._process: _Process | None = None
+        self._process: _LookUpProcess | None = None
 
     async def resolve(self, host: str) -> list[Address]:
         """Every address of a name; of an address, however it is written, that one.
@@ -91,7 +91,7 @@ class Resolver:
         if self._process is not None:
             self._process.kill()
         self._abandoned.clear()
-        self._process = _Process(self._look_up, self._take, self._end)
+        self._process = _LookUpProcess(self._look_up, self._take, self._end)
         for number, (name, _) in self._wanted.items():
             self._process.ask(number, name)
 
@@ -105,7 +105,7 @@ class Resolver:
         else:
             answer.set_result(addresses)
 
-    def _end(self, process: "_Process") -> None:
+    def _end(self, process: "_LookUpProcess") -> None:
         """A process that ended by itself took along what it was asked."""
         if process is self._process:
             self._abandoned.clear()
@@ -113,14 +113,14 @@ class Resolver:
                 self._take(number, None)
 
 
-class _Process(asyncio.Protocol):
+class _LookUpProcess(asyncio.Protocol):
     """One life of the process. Lines go there, `number name`, and come back, as JSON."""
 
     def __init__(
         self,
         look_up: LookUp,
         on_answer: Callable[[int, list[str] | None], None],
-        on_end: Callable[["_Process"], None],
+        on_end: Callable[["_LookUpProcess"], None],
     ) -> None:
         """Forked, not started anew: the user of this process may not be able to read Python."""
         self._on_answer = on_answer

@@ -132,7 +132,7 @@ class Engine:
 
     @property
     def egress_pid(self) -> int | None:
-        """Process id of the egress proxy that is up."""
+        """Process id of the egress proxy, which may not be up yet."""
         return self._egress.pid
 
     def admit(self) -> None:
@@ -224,7 +224,7 @@ class Engine:
         """
         while (
             (host := self._keeper.host) is not None
-            and self._egress.pid is not None
+            and self._egress.is_up
             and (rendering := self._slots.take()) is not None
         ):
             host.take(rendering)
@@ -238,7 +238,7 @@ class Engine:
             return BrowserUnavailable()
         if host is not None and host.stalled_s > _HEALTH_GRACE_S:
             return BrowserUnavailable()
-        no_turn = not rendering.tries and self._egress.pid is None
+        no_turn = not rendering.tries and not self._egress.is_up
         if no_turn or self._egress.down_s > _HEALTH_GRACE_S:
             return BrowserUnavailable(NO_PROXY)
         return RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")

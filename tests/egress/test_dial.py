@@ -1,6 +1,8 @@
 """Dialling what was checked."""
 
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
@@ -8,9 +10,10 @@ from ipaddress import ip_address
 import pytest
 
 from farm.egress.addresses import Address
-from farm.egress.dial import Failed, dial
+from farm.egress.dial import NO_FILES, Failed, dial
 from farm.egress.policy import NOT_PUBLIC, Names, Policy, Refused
 from farm.egress.resolver import Resolver
+from tests.support.files import files_left
 
 LOOPBACK = Policy(allow=Names.parse(["127.0.0.0/8"]))
 
@@ -80,6 +83,34 @@ def test_a_host_that_nobody_knows_has_failed() -> None:
 def test_a_port_that_nobody_listens_on_has_failed() -> None:
     with pytest.raises(Failed, match="refused the connection"):
         asyncio.run(dial_by_name(LOOPBACK, "127.0.0.1", 1025))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "1.1.1.1"], ids=["named", "asked about first"])
+def test_without_a_descriptor_left_it_has_failed_for_the_farms_sake(host: str) -> None:
+    async def try_it() -> None:
+        async def one(host: str) -> list[Address]:
+            return [ip_address(host)]
+
+        with files_left(0):
+            await dial(LOOPBACK, host, 8080, one)
+
+    with pytest.raises(Failed, match=NO_FILES):
+        asyncio.run(try_it())
+
+
+def test_without_ipv6_the_other_addresses_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    class WithoutIpv6(socket.socket):
+        def __init__(self, family: int = -1, *args: int, **kwargs: int) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+            super().__init__(family, *args, **kwargs)
+
+    async def two(host: str) -> list[Address]:
+        return [ip_address("2606:4700::1"), ip_address("127.0.0.2")]
+
+    with socket.create_server(("127.0.0.2", 0)) as site:
+        monkeypatch.setattr(socket, "socket", WithoutIpv6)
+        assert peer_of(LOOPBACK, "two.example", site.getsockname()[1], two) == "127.0.0.2"
 
 
 @pytest.mark.parametrize(

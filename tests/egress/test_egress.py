@@ -1,8 +1,10 @@
 """The egress proxy's process, as the farm keeps it."""
 
 import os
+import resource
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -15,6 +17,7 @@ from farm.errors import BrowserUnavailable, FarmError, NavigationFailed, UrlRefu
 from farm.render import Engine
 from tests.conftest import request_for
 from tests.support.farm_process import wait_until
+from tests.support.files import files_left
 from tests.support.images import RED, opened
 from tests.support.site import SITES, Site
 
@@ -109,6 +112,25 @@ def test_a_proxy_that_hangs_is_killed_and_started_again(proxy: Egress) -> None:
     assert not port.alive
 
 
+def test_a_proxy_that_dies_at_each_start_is_not_up(proxy: Egress) -> None:
+    deaths: list[float] = []
+    returns: list[float] = []
+    wait_until(lambda: proxy.is_up)
+    proxy._on_death = lambda: deaths.append(time.monotonic())
+    proxy._on_return = lambda: returns.append(time.monotonic())
+    rules = proxy._first_message
+    proxy._first_message = None  # type: ignore[assignment]  # it cannot start with that
+    assert proxy.pid is not None
+    psutil.Process(proxy.pid).kill()
+    wait_until(lambda: len(deaths) >= 4)
+    assert proxy.down_s >= deaths[-1] - deaths[0]
+    assert returns == []
+    proxy._first_message = rules
+    wait_until(lambda: returns)
+    assert proxy.is_up
+    assert proxy.down_s == 0
+
+
 def test_a_closed_proxy_leaves_no_process_and_opens_no_port() -> None:
     running = Egress(Policy(), None, 64, 1_000_000)
     running.start()
@@ -135,6 +157,32 @@ def test_the_process_that_looks_names_up_does_not_outlive_it(proxy: Egress, site
     (resolver,) = psutil.Process(proxy.pid).children()
     psutil.Process(proxy.pid).kill()
     wait_until(lambda: not resolver.is_running() or resolver.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_it_may_open_as_many_files_as_the_machine_allows(proxy: Egress) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert proxy.pid is not None
+    wait_until(lambda: resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE) == (hard, hard))
+
+
+def test_without_a_descriptor_left_it_ends_and_is_started_again(proxy: Egress, site: Site) -> None:
+    port, pid = proxy.open(), proxy.pid
+    assert pid is not None
+    assert get(port, site.url).status_code == 200
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, hard))
+    proxy.open()
+    wait_until(lambda: not port.alive)
+    wait_until(lambda: proxy.pid not in (None, pid))
+    assert get(proxy.open(), site.url).status_code == 200
+
+
+def test_a_farm_without_a_descriptor_left_keeps_its_proxy(proxy: Egress, site: Site) -> None:
+    pid = proxy.pid
+    with files_left(0), pytest.raises(BrowserUnavailable, match="no port"):
+        proxy.open()
+    assert get(proxy.open(), site.url).status_code == 200
+    assert proxy.pid == pid
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -6,12 +6,14 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
 from farm.egress.addresses import Address
 from farm.egress.answers import TOO_MANY_INFORMATIONAL
-from farm.egress.dial import Resolve
+from farm.egress.dial import Resolve, Stream, dial
+from farm.egress.lingering import Lingering
 from farm.egress.policy import NOT_PUBLIC, Names, Policy
 from farm.egress.proxy import TOO_MUCH, Note, Proxy, Rules
 from farm.egress.turns import Turns
@@ -492,3 +494,69 @@ async def test_a_look_up_ends_with_its_render() -> None:
         async with asyncio.timeout(30):
             await ended.wait()
         writer.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def dialled(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.Transport]:
+    """The proxy's connections to sites."""
+    transports: list[asyncio.Transport] = []
+
+    async def recorded(*args: Any) -> Stream:
+        reader, writer = await dial(*args)
+        transports.append(writer.transport)
+        return reader, writer
+
+    monkeypatch.setattr("farm.egress.proxy.dial", recorded)
+    return transports
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "POST"])
+async def test_a_site_that_never_reads_is_let_go_with_the_render(
+    dialled: list[asyncio.Transport], method: str
+) -> None:
+    async with way(max_bytes=10**9) as to:
+        with socket.create_server(("127.0.0.1", 0)) as site:
+            address = f"127.0.0.1:{site.getsockname()[1]}"
+            target = address if method == "CONNECT" else f"http://{address}/"
+            head = f"{method} {target} HTTP/1.1\r\nHost: {address}\r\n"
+            length = "" if method == "CONNECT" else "Content-Length: 50000000\r\n"
+            _, writer = await to.send(f"{head}{length}\r\n".encode() + bytes(50_000_000))
+            await until(lambda: dialled and dialled[0].get_write_buffer_size() > 65_536)
+            sock = dialled[0].get_extra_info("socket")
+            to.proxy.close()
+            await until(lambda: sock.fileno() == -1)
+            writer.transport.abort()
+
+
+async def test_what_was_written_to_a_closed_connection_is_sent_for_a_while_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("farm.egress.lingering.LINGER_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as site:
+        _, writer = await asyncio.open_connection(*site.getsockname())
+        sock = writer.get_extra_info("socket")
+        writer.write(bytes(50_000_000))
+        lingering = Lingering()
+        lingering.close(writer)
+        assert len(lingering) == 1
+        await until(lambda: sock.fileno() == -1 and not lingering)
+
+
+async def test_a_peer_that_is_slow_gets_all_that_was_written() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as site:
+        _, writer = await asyncio.open_connection(*site.getsockname())
+        peer, _ = site.accept()
+        writer.write(bytes(20_000_000))
+        lingering = Lingering()
+        lingering.close(writer)
+        reader, theirs = await asyncio.open_connection(sock=peer)
+        assert len(await reader.read()) == 20_000_000
+        await until(lambda: not lingering)
+        lingering.end()
+        theirs.close()
