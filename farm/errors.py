@@ -221,6 +221,12 @@ class BrowserDied(BrowserUnavailable):
     sentence = "The browser died while it had this page; try again."
 
 
+class NoPort(BrowserUnavailable):
+    """A page cannot be given its way to the network; another try would find the same."""
+
+    sentence = "The farm can open no port of its egress proxy now; try again in a moment."
+
+
 class QueueUnavailable(Unavailable):
     code = "queue_unavailable"
     sentence = "The job queue cannot be reached; try again in a moment."

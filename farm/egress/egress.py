@@ -25,13 +25,12 @@ import structlog
 from farm.egress.policy import Policy, Refusal
 from farm.egress.process import BEAT_S, MAX_MESSAGE_BYTES, Start
 from farm.egress.proxy import Note, Rules
-from farm.errors import BrowserUnavailable
+from farm.errors import BrowserUnavailable, NoPort
 from farm.processes import ends
 
 log = structlog.get_logger()
 
 NO_PROXY = "The farm's egress proxy is being started again; try again in a moment."
-NO_PORT = "The farm can open no port of its egress proxy now; try again in a moment."
 
 _MAX_PAUSE_S = 5.0
 _LONG_LIFE_S = 10.0
@@ -231,7 +230,7 @@ class _ProxyChild:
         try:
             listening = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
         except OSError as exc:  # the farm may open no more files, say: its proxy is well
-            raise BrowserUnavailable(NO_PORT) from exc
+            raise NoPort() from exc
         try:
             message = f"open {number}".encode()
             socket.send_fds(self._control, [message], [listening.fileno()])

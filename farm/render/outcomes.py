@@ -20,6 +20,7 @@ from farm.errors import (
     BrowserUnavailable,
     FarmError,
     InternalError,
+    NoPort,
     PageCrashes,
 )
 from farm.logs import first_line
@@ -92,6 +93,8 @@ class Outcomes:
         innocent = False
         try:
             self._render(rendering, host)
+        except NoPort as exc:
+            error = exc
         except (_NetworkLost, BrowserUnavailable):
             innocent = True
         except _DrawingLost:

@@ -1,5 +1,6 @@
 """The engine: a result or a typed error for everything, whatever dies."""
 
+import errno
 import os
 import pwd
 import resource
@@ -690,3 +691,19 @@ def test_a_farm_without_the_sandbox_says_so_at_its_start(log_path: Path) -> None
         warnings = farm.log_lines("chromium runs without its sandbox")
     # The gunicorn worker's engine, and that of `farm worker`.
     assert [entry["level"] for entry in warnings] == ["warning"] * 2
+
+
+def test_a_farm_that_may_open_no_port_says_so_at_once(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(spare_contexts=0, render_deadline_s=60)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("farm.egress.egress.socket.create_server", refuse)
+        with pytest.raises(BrowserUnavailable, match="open no port"):
+            engine.render(request_for(engine, GREEN))
+        assert engine.status.retries == 0
+    assert renders(engine)
