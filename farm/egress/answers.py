@@ -30,6 +30,7 @@ TWO_PLACES = "its answer redirects to two different places"
 TWO_DISPOSITIONS = "its answer has two different Content-Disposition headers"
 PROXY_AUTHENTICATION = "its answer asks for a proxy's password"
 TOO_MANY_INFORMATIONAL = "it sends informational answers and no page"
+TOO_MANY_CODINGS = "its answer is encoded too many times"
 
 #: Some junk may come before the status line.
 _STATUS_LINE = re.compile(rb".{0,4}?(?=http)", re.DOTALL | re.IGNORECASE)
@@ -63,10 +64,14 @@ _NOT_PASSED_ON = {
 _READ = {
     b"connection",
     b"content-disposition",
+    b"content-encoding",
     b"content-length",
     b"location",
     b"transfer-encoding",
 }
+
+#: More of them end the browser's network service (Chromium 156: eleven), and with it the browser.
+_MAX_CODINGS = 5
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -214,6 +219,8 @@ class _Head:
             _require_one(lengths, TWO_LENGTHS)
             if lengths and _LENGTH.fullmatch(lengths[0]):
                 self.length = int(lengths[0])
+        if len(self._items(b"content-encoding")) > _MAX_CODINGS:
+            raise BadAnswer(TOO_MANY_CODINGS)
         _require_one(self._read.get(b"location", []), TWO_PLACES)
         _require_one(self._read.get(b"content-disposition", []), TWO_DISPOSITIONS)
         self.is_strict = (

@@ -42,6 +42,9 @@ const from = new BroadcastChannel('x'), to = new BroadcastChannel('x');
 to.onmessage = () => { for (let i = 0; i < 9; i++) from.postMessage('x'.repeat(99999)); };
 from.postMessage(1);
 </script>"""
+_HASHES = """<script>
+setInterval(() => { for (let i = 0; i < 1000; i++) location.hash = Math.random(); }, 0);
+</script>"""
 
 HOSTILE = (
     Bad("gpu: webgl", _file("webgl"), codes=_ENDED),
@@ -65,6 +68,7 @@ HOSTILE = (
     Bad("memory: blobs", _file("blobs"), codes=_ENDED, wait_ms=_WAIT_MS),
     Bad("browser: frames", _FRAMES, codes=_ENDED),
     Bad("browser: messages", _MESSAGES, codes=_ENDED),
+    Bad("browser: hashes", _HASHES, codes=_ENDED),
     Bad("page: deep", "<div>" * 100_000, codes=_ENDED),
     Bad(
         "page: long tables, printed",

@@ -6,6 +6,7 @@ import pytest
 from farm.egress.answers import (
     NOT_HTTP,
     PROXY_AUTHENTICATION,
+    TOO_MANY_CODINGS,
     TOO_MANY_INFORMATIONAL,
     Answer,
     BadAnswer,
@@ -151,6 +152,22 @@ def test_few_informational_answers_are_taken() -> None:
         assert answer.feed(b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n") == b""
     with pytest.raises(BadAnswer, match=TOO_MANY_INFORMATIONAL):
         answer.feed(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [b"Content-Encoding: " + b"gzip, " * 5 + b"br\r\n", b"content-encoding: gzip\r\n" * 11],
+)
+def test_an_answer_that_is_encoded_so_often_that_it_ends_browsers_is_refused(
+    headers: bytes,
+) -> None:
+    with pytest.raises(BadAnswer, match=TOO_MANY_CODINGS):
+        Answer(b"GET", PORT).feed(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n")
+
+
+def test_an_answer_may_be_encoded_more_than_once() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip, br\r\nContent-Length: 0\r\n\r\n"
+    assert b"gzip, br" in Answer(b"GET", PORT).feed(head)
 
 
 def test_a_site_does_not_ask_for_the_passwords_of_proxies() -> None:

@@ -49,8 +49,12 @@ _ARGUMENTS = (
 #: `--disable-3d-apis` alone leaves WebGL in `OffscreenCanvas`; without a renderer there is none.
 _NO_WEBGL = ("--disable-gpu", "--disable-software-rasterizer")
 #: Of what Playwright adds: capturing from a new surface costs a fifth of the GPU process's time,
-#: and gives the same pixels.
-_UNWANTED = ["--enable-features=CDPScreenshotNewSurface,SkipListAccountsWithoutGaiaCookies"]
+#: and gives the same pixels. Without its protection against floods a page that changes its
+#: `location.hash` without an end takes the browser's own process from all others.
+_UNWANTED = [
+    "--enable-features=CDPScreenshotNewSurface,SkipListAccountsWithoutGaiaCookies",
+    "--disable-ipc-flooding-protection",
+]
 #: A proxy that nobody but root could be: tcpmux.
 _NOWHERE = "http://127.0.0.1:1"
 

@@ -4,13 +4,13 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
 from PIL import Image
 
-from farm.errors import PageCrashes
+from farm.errors import FarmError, PageCrashes
 from farm.render import Engine
 from farm.render.browser.memory import proportional_bytes
 from tests.chaos.hostile import HOSTILE
@@ -189,6 +189,16 @@ def test_memory_that_a_page_holds_in_the_browsers_own_process_is_bounded(
         engine.render(request_for(engine, hostile("memory: blobs"), waitFor=20000))
     assert wrong == []
     wait_until(lambda: held_bytes(engine) < 500 << 20)
+
+
+def test_a_page_that_floods_the_browsers_own_process_harms_no_neighbour(
+    make_engine: MakeEngine,
+) -> None:
+    engine = make_engine(render_deadline_s=15)
+    with neighbours(engine, 1) as wrong, suppress(FarmError):
+        engine.render(request_for(engine, hostile("browser: hashes")))
+    assert wrong == []
+    assert engine.status.browser_restarts == 0
 
 
 def test_while_nothing_is_drawn_the_health_check_says_so(make_engine: MakeEngine) -> None:
