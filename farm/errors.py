@@ -174,7 +174,10 @@ class OutputTooLarge(FarmError):
 class PageCrashes(FarmError):
     status = 422
     code = "page_crashes"
-    sentence = "The page crashed, closed itself or held too much memory before it was captured."
+    sentence = (
+        "The page crashed, closed itself, held too much memory or had too many workers before it "
+        "was captured."
+    )
 
 
 class RateLimited(FarmError):

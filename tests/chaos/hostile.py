@@ -42,6 +42,10 @@ const from = new BroadcastChannel('x'), to = new BroadcastChannel('x');
 to.onmessage = () => { for (let i = 0; i < 9; i++) from.postMessage('x'.repeat(99999)); };
 from.postMessage(1);
 </script>"""
+_WORKERS = """<script>
+const code = URL.createObjectURL(new Blob(['for (;;);']));
+for (let i = 0; i < 600; i++) new Worker(code);
+</script>"""
 _HASHES = """<script>
 setInterval(() => { for (let i = 0; i < 1000; i++) location.hash = Math.random(); }, 0);
 </script>"""
@@ -69,6 +73,7 @@ HOSTILE = (
     Bad("browser: frames", _FRAMES, codes=_ENDED),
     Bad("browser: messages", _MESSAGES, codes=_ENDED),
     Bad("browser: hashes", _HASHES, codes=_ENDED),
+    Bad("page: workers", _WORKERS, codes=_ENDED),
     Bad("page: deep", "<div>" * 100_000, codes=_ENDED),
     Bad(
         "page: long tables, printed",

@@ -201,6 +201,14 @@ def test_a_page_that_floods_the_browsers_own_process_harms_no_neighbour(
     assert engine.status.browser_restarts == 0
 
 
+def test_a_page_with_hundreds_of_busy_workers_harms_no_neighbour(make_engine: MakeEngine) -> None:
+    engine = make_engine(render_deadline_s=15)
+    with neighbours(engine, 1) as wrong, pytest.raises(PageCrashes):
+        engine.render(request_for(engine, hostile("page: workers")))
+    assert wrong == []
+    assert engine.status.browser_restarts == 0
+
+
 def test_while_nothing_is_drawn_the_health_check_says_so(make_engine: MakeEngine) -> None:
     engine = make_engine()
     stalled = engine._keeper.host.drawing
