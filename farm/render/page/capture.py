@@ -1,14 +1,19 @@
 """Taking the file of a page that is ready, again where the page went elsewhere meanwhile."""
 
+import time
+
 from farm.render.browser.devtools import CommandFailed, Params
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity, DocumentGone
 from farm.render.page.outputs import Caps, Output
 from farm.render.page.settling import Settling
 
-#: A capture that fails though the page stays is tried once more: Chromium may have been about to
-#: show another document, and have given that up.
-_MAX_FAILURES = 2
+#: A capture that fails though the page stays is tried again: Chromium is about to show another
+#: document, or has given that up. How long the news of it may take, after how many failures the
+#: page is held where it is, and after how many it is over.
+_NEWS_S = 0.5
+_HELD_AFTER = 3
+_MAX_FAILURES = 6
 
 
 def capture(page: Page, activity: Activity, settling: Settling, output: Output, caps: Caps) -> str:
@@ -30,7 +35,11 @@ def capture(page: Page, activity: Activity, settling: Settling, output: Output, 
         except DocumentGone:
             pass
         except CommandFailed:
-            failures += not document.is_gone
-            if failures == _MAX_FAILURES:
-                raise
+            end = time.monotonic() + _NEWS_S
+            if not activity.wait_until(lambda: document.is_gone, end):  # noqa: B023
+                failures += 1
+                if failures == _MAX_FAILURES:
+                    raise
+                if failures >= _HELD_AFTER:
+                    settling.hold()
         settling.settle_again()

@@ -120,7 +120,7 @@ class Settling:
         while not is_ready:
             self._wait_for_load()
             if self._is_over and activity.leaving_for is not None:
-                self._hold()
+                self.hold()
             document = activity.document
             try:
                 is_ready = self._settle_document()
@@ -138,10 +138,10 @@ class Settling:
         A page that has been waited for long enough, and does not rest, is held where it is.
         """
         if self._is_over:
-            self._hold()
+            self.hold()
         self.settle()
 
-    def _hold(self) -> None:
+    def hold(self) -> None:
         """Let the page begin nothing more: no script of it runs, no navigation goes on."""
         self._note_unfinished()
         self._page.session.post("Emulation.setScriptExecutionDisabled", {"value": True})
