@@ -230,13 +230,13 @@ def test_a_job_is_not_submitted_twice(trouble: str) -> None:
 
 
 def submitted_id(front: str) -> str:
-    """Of a job. A busy machine's Redis may be late, which a client is told to bear with."""
+    """Of a job. On a busy machine Redis or the instance may be late: clients come back."""
     answers: list[requests.Response] = []
 
     def is_submitted() -> bool:
         answers.append(requests.post(front + "/render-async", json=PAGE, timeout=20))
         if answers[-1].status_code == 503:
-            assert_error(answers[-1], 503, "queue_unavailable")
+            assert answers[-1].json()["code"] in ("queue_unavailable", "browser_unavailable")
         return answers[-1].status_code != 503
 
     wait_until(is_submitted)
