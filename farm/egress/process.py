@@ -128,9 +128,8 @@ def _allow_open_files() -> None:
     Shells and systemd start programs with 1,024.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(
-        OSError, ValueError
-    ):  # the kernel's own bound was lowered since: the old one stays
+    # Where the kernel's own bound was lowered since, the old one stays.
+    with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 

@@ -1,7 +1,6 @@
 """A page in a browser context of its own: making it, speaking to it, ending it."""
 
 import asyncio
-import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -36,8 +35,6 @@ _SLOW_DIALOG_S = 0.05
 #: Frames and workers nested deeper than this are not waited for: a page could nest them without an
 #: end, and each costs the browser a session.
 _MAX_DEPTH = 8
-#: Workers that a page may have at the same time: on many cores pages may want two for each.
-_MAX_WORKERS = max(32, 2 * (os.cpu_count() or 1))
 #: The name of the isolated world that the farm's scripts run in.
 WORLD = "farm"
 
@@ -55,7 +52,6 @@ class Page:
         self._handlers: dict[str, Callable[[Params], None]] = {}
         self._dialogs = 0
         self._adopted = 0
-        self._workers: set[Session] = set()
         #: Called with each worker: its target's `TargetInfo`, and its session.
         self.on_worker: Callable[[Params, Session], None] = lambda _info, _session: None
         context = {
@@ -87,10 +83,6 @@ class Page:
     def died(self) -> bool:
         """It closed itself, or its process died, before the farm closed it."""
         return self.session.ended if self._died is None else self._died
-
-    @property
-    def crashed(self) -> bool:
-        return self.session.crashed
 
     def send(self, method: str, params: Params | None = None) -> Any:
         """A DevTools command. Raises what `Session.send` does."""
@@ -208,16 +200,9 @@ class Page:
                 child.post("Page.enable")
                 self._draw_as_playwright(child)
             else:
-                self._count_worker(child)
                 self.on_worker(info, child)
             child.post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
             child.post("Runtime.runIfWaitingForDebugger")
-
-    def _count_worker(self, worker: Session) -> None:
-        """So many threads at work would leave none of the processors to other pages."""
-        self._workers = {worker, *(each for each in self._workers if not each.ended)}
-        if len(self._workers) > _MAX_WORKERS:
-            self.kill()
 
     def _dispose(self) -> None:
         self.port.close()

@@ -14,6 +14,7 @@ Source: https://chromedevtools.github.io/devtools-protocol/tot/Page/
 
 import asyncio
 import math
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,6 +27,9 @@ from farm.render.page.requests import Requests
 
 #: A redirect by `<meta http-equiv=refresh>` is followed if it comes as soon as this.
 _SOON_S = 1.0
+#: Workers that a page may have at the same time, two for each core where there are many: more
+#: threads at work would leave none of the processors to other pages.
+_MAX_WORKERS = max(32, 2 * (os.cpu_count() or 1))
 #: How long a command may be kept back by a navigation that does not come to its end.
 _SUSPENDED_S = 1.0
 #: Chromium may not begin a navigation that a script asked for, and not tell.
@@ -156,6 +160,10 @@ class Activity:
             self.wait_for_change(left)
         return True
 
+    def wait_until_gone(self, document: Document, timeout_s: float) -> bool:
+        """Wait for the news that the page shows another one; False if it does not come in time."""
+        return self.wait_until(lambda: document.is_gone, time.monotonic() + timeout_s)
+
     def wait_for_change(self, timeout_s: float) -> None:
         """Wait for the next event, or so long. Raises `TargetGone` or `BrowserGone`."""
         wait = self._change = self.page.session.wait()
@@ -195,6 +203,8 @@ class Activity:
 
     def _on_worker(self, info: Params, session: Session) -> None:
         self.requests.begin_worker(info["url"], session)
+        if len(self.requests.workers) > _MAX_WORKERS:
+            self.page.kill()
         session.on("Network.requestWillBeSent", partial(self._on_request, worker=session))
         session.on("Inspector.workerScriptLoaded", lambda _: self._on_worker_ran(session))
         session.on_end = partial(self._on_worker_gone, session)

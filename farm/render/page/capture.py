@@ -1,7 +1,5 @@
 """Taking the file of a page that is ready, again where the page went elsewhere meanwhile."""
 
-import time
-
 from farm.render.browser.devtools import CommandFailed, Params
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity, DocumentGone
@@ -35,8 +33,7 @@ def capture(page: Page, activity: Activity, settling: Settling, output: Output, 
         except DocumentGone:
             pass
         except CommandFailed:
-            end = time.monotonic() + _NEWS_S
-            if not activity.wait_until(lambda: document.is_gone, end):  # noqa: B023
+            if not activity.wait_until_gone(document, _NEWS_S):
                 failures += 1
                 if failures == _MAX_FAILURES:
                     raise

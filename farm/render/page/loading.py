@@ -66,7 +66,7 @@ def go_to(page: Page, activity: Activity, url: str) -> None:
         # A page whose process died tells the same; a command to it does not come back.
         page.send("Page.getFrameTree")
         raise _why_not_loaded(page.port.notes, error, is_download) from CommandFailed(error)
-    activity.wait_until(lambda: before.is_gone, math.inf)
+    activity.wait_until_gone(before, math.inf)
 
 
 def check_arrived(page: Page, activity: Activity) -> None:

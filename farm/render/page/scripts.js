@@ -46,7 +46,7 @@ async function (name, ...args) {
       if (awaitFrames) await new Promise((done) => setTimeout(done));
       hideCursor();
     }
-    return { frames: window.length, url: location.href, waits };
+    return { frames: window.length, waits };
   };
 
   const farm = {

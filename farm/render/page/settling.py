@@ -127,8 +127,7 @@ class Settling:
             except (DocumentGone, TimedOut):
                 pass
             except CommandFailed:  # a navigation has taken its world: the next event says so
-                end = time.monotonic() + _NEWS_S
-                activity.wait_until(lambda: document.is_gone, end)  # noqa: B023
+                activity.wait_until_gone(document, _NEWS_S)
         if self._is_over:
             self._note_unfinished()
 
