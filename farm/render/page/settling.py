@@ -116,18 +116,19 @@ class Settling:
     def settle(self) -> None:
         """Wait until the page is ready, wherever it goes meanwhile."""
         activity = self._activity
-        is_ready = False
+        is_ready = has_gone = False
         while not is_ready:
             self._wait_for_load()
-            if self._is_over and activity.leaving_for is not None:
+            # One that goes on and on may stay too short a time to be settled between.
+            if self._is_over and (has_gone or activity.leaving_for is not None):
                 self.hold()
             document = activity.document
             try:
                 is_ready = self._settle_document()
             except (DocumentGone, TimedOut):
-                pass
+                has_gone |= document.is_gone
             except CommandFailed:  # a navigation has taken its world: the next event says so
-                activity.wait_until_gone(document, _NEWS_S)
+                has_gone |= activity.wait_until_gone(document, _NEWS_S)
         if self._is_over:
             self._note_unfinished()
 
@@ -141,12 +142,23 @@ class Settling:
         self.settle()
 
     def hold(self) -> None:
-        """Let the page begin nothing more: no script of it runs, no navigation goes on."""
+        """Let the page begin nothing more: no script of it runs, no navigation goes on.
+
+        The page's process may come to know the first too late; the browser's refuses navigations.
+        """
         self._note_unfinished()
-        self._page.session.post("Emulation.setScriptExecutionDisabled", {"value": True})
-        self._page.session.post("Page.stopLoading")
+        session = self._page.session
+        session.on("Fetch.requestPaused", self._refuse_navigation)
+        session.post("Fetch.enable", {"patterns": [{"resourceType": "Document"}]})
+        session.post("Emulation.setScriptExecutionDisabled", {"value": True})
+        session.post("Page.stopLoading")
         end = time.monotonic() + _LAST_CALL_S
         self._activity.wait_until(lambda: self._activity.leaving_for is None, end)
+
+    def _refuse_navigation(self, params: Params) -> None:
+        answer = {"requestId": params["requestId"], "errorReason": "Aborted"}
+        with suppress(DevToolsError):
+            self._page.session.post("Fetch.failRequest", answer)
 
     def _note_unfinished(self) -> None:
         lacks_load = [] if self._activity.document.loaded else ["the load event"]

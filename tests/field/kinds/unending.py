@@ -16,6 +16,7 @@ def _frame(html: str, origin: str = "$site") -> str:
 
 PAGES = [
     by_url("loop-reload", done_with("setTimeout(() => location.reload(), 30)"), _A_PAGE_OF_IT),
+    by_url("loop-reload-soon", done_with("setTimeout(() => location.reload(), 1)"), _A_PAGE_OF_IT),
     by_url("loop-reload-on-load", done_with("onload = () => location.reload()"), _A_PAGE_OF_IT),
     by_url(
         "loop-reload-while-parsing",
