@@ -98,7 +98,7 @@ class JobRunner:
             return
         started = time.perf_counter()
         with _named(job_id, record.request_id, record.owner):
-            outcome = self._render(job_id, record.request_id)
+            outcome = self._render(job_id, record.request_id, record.owner)
             total_ms = round((time.perf_counter() - started) * 1000, 1)
             log.info("job", outcome=outcome, total_ms=total_ms)
             if outcome == "completed":
@@ -124,8 +124,8 @@ class JobRunner:
                 return Verdict.RETRY
             return self._failed(job_id, _as_failure(error, limit), error)
 
-    def _render(self, job_id: str, request_id: str) -> str:
-        result = self._result(job_id, request_id)
+    def _render(self, job_id: str, request_id: str, caller: str | None) -> str:
+        result = self._result(job_id, request_id, caller)
         if not self._records.is_open(job_id):
             return "ended meanwhile"
         self._storage.put(file_name(job_id), result.data)
@@ -136,7 +136,7 @@ class JobRunner:
         discard(self._storage, file_name(job_id))
         return f"{record.status if record else 'expired'} meanwhile"
 
-    def _result(self, job_id: str, request_id: str) -> RenderResult:
+    def _result(self, job_id: str, request_id: str, caller: str | None) -> RenderResult:
         try:
             data = self._storage.read(input_name(job_id))
         except NotStored as exc:
@@ -146,7 +146,8 @@ class JobRunner:
         try:
             with figures.render("job") as counted:
                 counted.format = request.options.format
-                rendering = self._renderings[job_id] = self._engine.begin(request, request_id)
+                rendering = self._engine.begin(request, request_id, caller)
+                self._renderings[job_id] = rendering
                 if job_id in self._cancelled_ids:
                     self._engine.cancel(rendering)
                 result = self._engine.wait(rendering)

@@ -139,19 +139,24 @@ class Engine:
         """Raises `Busy` if a render would be refused now: before the work of reading a request."""
         self._slots.admit(self._deadline_s)
 
-    def render(self, request: RenderRequest, request_id: str = "") -> RenderResult:
+    def render(
+        self, request: RenderRequest, request_id: str = "", caller: str | None = None
+    ) -> RenderResult:
         """Render, within the deadline, the wait in line included.
 
         Raises `Busy`, `BrowserUnavailable`, `RenderTimeout`, `NavigationFailed`, `PageCrashes` or
-        `InternalError`. `request_id` is for the log.
+        `InternalError`. `request_id` is for the log; `caller` is the name of an API key, if it is
+        rendered for one.
         """
-        return self.wait(self.begin(request, request_id))
+        return self.wait(self.begin(request, request_id, caller))
 
-    def begin(self, request: RenderRequest, request_id: str = "") -> Rendering:
+    def begin(
+        self, request: RenderRequest, request_id: str = "", caller: str | None = None
+    ) -> Rendering:
         """Start a render that can be cancelled. Raises `Busy`, `PageCrashes` (known to), or
         `BrowserUnavailable`.
         """
-        rendering = Rendering(request, request_id, self._deadline_s)
+        rendering = Rendering(request, request_id, caller, self._deadline_s)
         self._outcomes.poison.check(request.html)
         self._slots.join(rendering, rendering.left_s)
         # After joining: `close` empties the line once, after it has set this.

@@ -40,9 +40,13 @@ class State(Enum):
 class Rendering:
     """For `Engine.wait` and `Engine.cancel`. Hashed by identity."""
 
-    def __init__(self, request: RenderRequest, request_id: str, deadline_s: float) -> None:
+    def __init__(
+        self, request: RenderRequest, request_id: str, caller: str | None, deadline_s: float
+    ) -> None:
         self.request = request
         self.request_id = request_id
+        #: The name of the API key that it is rendered for, where there are keys.
+        self.caller = caller
         self.arrived = time.monotonic()
         self.deadline = self.arrived + deadline_s
         self.answer: Future[RenderResult] = Future()

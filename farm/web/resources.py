@@ -33,7 +33,7 @@ class RenderResource:
                 line["format"] = counted.format = request.options.format
                 format_ = self._engine.limits.formats[request.options.format]
                 as_file = wants_file(req.get_header("Accept"), format_)
-                result = self._engine.render(request, req.context.log_id)
+                result = self._engine.render(request, req.context.log_id, req.context.caller)
             counted.completed(result.timings, len(result.refusals))
             _answer(req, resp, request, result, as_file)
             line |= {"bytes": result.size, **_rounded(result.timings)}
