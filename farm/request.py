@@ -8,7 +8,7 @@ import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Annotated, Any, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import (
     BaseModel,
@@ -25,6 +25,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from farm.egress.policy import Refusal
 from farm.errors import InvalidRequest, InvalidUrl, OutputTooLarge, Problem
 from farm.parsing import parse_json_object, parse_url
+from farm.settings import MAX_CACHE_TTL_S
 
 #: The contract's longest side, in CSS pixels.
 MAX_SIDE_PX = 16_384
@@ -111,12 +112,28 @@ class RenderOptions(_Model):
         return self
 
 
+class CacheOptions(_Model):
+    """Whether an answer may be one that was rendered before; beside `options` in a body."""
+
+    #: Seconds for which a file is kept, and how old one may be. 0: none is kept.
+    ttl: Annotated[int, Field(ge=0, le=MAX_CACHE_TTL_S)]
+
+
 class RenderRequest(_Model):
     """One render: HTML or a URL, and the options. Valid by construction."""
 
     html: str | None = None
     url: str | None = None
     options: RenderOptions = Field(default_factory=RenderOptions.model_construct)
+    #: None: the request says nothing about it.
+    cache: CacheOptions | None = None
+
+    @field_validator("cache", mode="before")
+    @classmethod
+    def _not_null(cls, value: object) -> object:
+        if value is None:
+            raise _problem("must be an object")
+        return value
 
     @field_validator("html")
     @classmethod
@@ -166,6 +183,11 @@ class RenderRequest(_Model):
         """The request as one JSON object, the same for requests that are the same."""
         return self.model_dump_json(by_alias=True, exclude_none=True).encode()
 
+    def identity(self) -> bytes:
+        """All that decides what is rendered, the same for requests that are the same."""
+        text = self.model_dump_json(by_alias=True, exclude_none=True, exclude={"cache"})
+        return text.encode()
+
     def check_pixels(self, limits: Limits) -> None:
         pixels = self.options.width * self.options.height
         if pixels > limits.max_pixels:
@@ -185,11 +207,27 @@ class Timings:
 
 
 @dataclass(frozen=True)
+class CacheUse:
+    """What the cache had to do with a result.
+
+    `hit`: it was rendered before. `joined`: with another request that was under way. `miss`: for
+    this request, while there was a cache. `off`: while there was none.
+    """
+
+    outcome: Literal["hit", "miss", "joined", "off"]
+    #: A digest of the file.
+    tag: str
+    #: Seconds since it was rendered.
+    age_s: int = 0
+
+
+@dataclass(frozen=True)
 class RenderResult:
     """The rendered file and what is known of it; sides in pixels (of a PDF, its viewport's)."""
 
-    #: The file as the browser sends it. JSON answers carry it on without decoding it.
-    base64: str
+    #: The file as the browser sends it, in base64, or as the cache keeps it. JSON answers carry the
+    #: former on without decoding it.
+    content: str | bytes
     format: Format
     width: int
     height: int
@@ -198,6 +236,10 @@ class RenderResult:
     refusals: tuple[Refusal, ...] = ()
     #: What the page still waited for when it was captured: URLs, or words.
     unfinished: tuple[str, ...] = ()
+    #: HTTP's, of the document that was captured.
+    status: int = 200
+    #: None: the request was not one for the cache.
+    cache: CacheUse | None = None
 
     @property
     def blocked(self) -> list[dict[str, str]]:
@@ -211,13 +253,23 @@ class RenderResult:
         return list(dict.fromkeys(cut))[:_MAX_BLOCKED]
 
     @cached_property
+    def base64(self) -> str:
+        if isinstance(self.content, str):
+            return self.content
+        return base64.b64encode(self.content).decode("ascii")
+
+    @cached_property
     def data(self) -> bytes:
-        return base64.b64decode(self.base64)
+        if isinstance(self.content, bytes):
+            return self.content
+        return base64.b64decode(self.content)
 
     @property
     def size(self) -> int:
         """Length of `data` in bytes."""
-        return len(self.base64) // 4 * 3 - self.base64[-2:].count("=")
+        if isinstance(self.content, bytes):
+            return len(self.content)
+        return len(self.content) // 4 * 3 - self.content[-2:].count("=")
 
 
 _NO_PAGE = Problem("html", "missing, and so is url")
@@ -263,6 +315,8 @@ def _as_problem(error: ErrorDetails) -> Problem:
             text = "must be an integer"
         case "greater_than_equal" | "less_than_equal" if error["loc"][-1] in ("width", "height"):
             text = f"must be an integer from 1 to {MAX_SIDE_PX} (pixels)"
+        case "greater_than_equal" | "less_than_equal" if error["loc"][-1] == "ttl":
+            text = f"must be an integer from 0 to {MAX_CACHE_TTL_S} (seconds)"
         case "greater_than_equal":
             text = f"must be at least {context['ge']}"
         case "string_type":

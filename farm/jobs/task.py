@@ -1,6 +1,6 @@
 """One job, from its stored input to its stored file, and what becomes of one that fails.
 
-A job goes the way of a request: the stored input becomes a `RenderRequest`, `Engine.render` makes a
+A job goes the way of a request: the stored input becomes a `RenderRequest`, the renderer makes a
 `RenderResult` of it, and the file is stored before the record says so. Each step may be done twice.
 """
 
@@ -29,7 +29,7 @@ from farm.jobs.record import Records
 from farm.jobs.rq_adapter import Abandoned, Verdict
 from farm.logs import first_line
 from farm.metrics import figures
-from farm.render import Engine, RenderCancelled, Rendering
+from farm.renderer import RenderCancelled, Renderer
 from farm.request import RenderRequest, RenderResult
 from farm.storage import NotStored, Storage
 
@@ -80,11 +80,11 @@ def use(runner: "JobRunner") -> None:
 class JobRunner:
     """Does one job after another, in as many threads as there are."""
 
-    def __init__(self, engine: Engine, storage: Storage, records: Records) -> None:
-        self._engine = engine
+    def __init__(self, renderer: Renderer[Any], storage: Storage, records: Records) -> None:
+        self._renderer = renderer
         self._storage = storage
         self._records = records
-        self._renderings: dict[str, Rendering] = {}
+        self._renderings: dict[str, Any] = {}
         #: Jobs that were cancelled while they ran here, maybe before they had a rendering.
         self._cancelled_ids: set[str] = set()
         #: Set when running jobs are to be handed back.
@@ -98,9 +98,11 @@ class JobRunner:
             return
         started = time.perf_counter()
         with _named(job_id, record.request_id, record.owner):
-            outcome = self._render(job_id, record.request_id, record.owner)
+            result = self._result(job_id, record.request_id, record.owner)
+            outcome = self._store(job_id, result)
             total_ms = round((time.perf_counter() - started) * 1000, 1)
-            log.info("job", outcome=outcome, total_ms=total_ms)
+            cache = {"cache": result.cache.outcome} if result.cache else {}
+            log.info("job", outcome=outcome, **cache, total_ms=total_ms)
             if outcome == "completed":
                 figures.job("completed")
 
@@ -108,7 +110,7 @@ class JobRunner:
         """End a job that is running here."""
         self._cancelled_ids.add(job_id)
         if rendering := self._renderings.get(job_id):
-            self._engine.cancel(rendering)
+            self._renderer.cancel(rendering)
 
     def on_failure(self, job_id: str, meta: dict[str, Any], error: BaseException) -> Verdict:
         """What becomes of a job that raised `error`. Counts it in `meta`, which RQ keeps."""
@@ -124,8 +126,7 @@ class JobRunner:
                 return Verdict.RETRY
             return self._failed(job_id, _as_failure(error, limit), error)
 
-    def _render(self, job_id: str, request_id: str, caller: str | None) -> str:
-        result = self._result(job_id, request_id, caller)
+    def _store(self, job_id: str, result: RenderResult) -> str:
         if not self._records.is_open(job_id):
             return "ended meanwhile"
         self._storage.put(file_name(job_id), result.data)
@@ -141,17 +142,17 @@ class JobRunner:
             data = self._storage.read(input_name(job_id))
         except NotStored as exc:
             raise InternalError("The input of the job is gone.") from exc
-        request = RenderRequest.from_json(data, self._engine.limits)
+        request = RenderRequest.from_json(data, self._renderer.limits)
         del data
         try:
             with figures.render("job") as counted:
                 counted.format = request.options.format
-                rendering = self._engine.begin(request, request_id, caller)
+                rendering = self._renderer.begin(request, request_id, caller)
                 self._renderings[job_id] = rendering
                 if job_id in self._cancelled_ids:
-                    self._engine.cancel(rendering)
-                result = self._engine.wait(rendering)
-                counted.completed(result.timings, len(result.refusals))
+                    self._renderer.cancel(rendering)
+                result = self._renderer.wait(rendering)
+                counted.completed(result)
             return result
         except BrowserUnavailable as exc:
             if self.stopping.is_set():

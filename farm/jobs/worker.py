@@ -12,6 +12,7 @@ from os import getpid
 import redis
 import structlog
 
+from farm.cache import CachedRenderer
 from farm.errors import StartError
 from farm.jobs import task
 from farm.jobs.record import Records
@@ -46,7 +47,8 @@ class Worker:
         changes = {"pages_per_browser": threads, "max_waiting": threads}
         self._engine = Engine(settings.model_copy(update=changes))
         records = Records(client, settings.job_ttl_s)
-        self._runner = task.JobRunner(self._engine, storage, records)
+        self._renderer = CachedRenderer.over(self._engine, settings)
+        self._runner = task.JobRunner(self._renderer, storage, records)
         self._names = _names()
         self._workers: list[ThreadWorker | None] = [None] * threads
         self._stopped = threading.Event()
@@ -70,6 +72,7 @@ class Worker:
             self._stopped.set()
             self._drain(threads, signals)
         finally:
+            self._renderer.close()
             self._engine.close()
         log.info("worker stopped")
 
@@ -122,6 +125,7 @@ class Worker:
         if running := self._running():
             log.warning("worker hands back its jobs", jobs=running)
         self._runner.stopping.set()
+        self._renderer.close()
         self._engine.close()
         # Not for ever: with its Redis gone, a thread would go on trying to take its leave.
         end = time.monotonic() + _LEAVE_S

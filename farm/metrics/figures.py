@@ -13,9 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from farm.errors import FarmError, InternalError, UrlRefused
 from farm.logs import first_line
-from farm.render import RenderCancelled
-from farm.render.engine import EngineStatus
-from farm.request import Timings
+from farm.renderer import EngineStatus, RenderCancelled
+from farm.request import RenderResult
 
 log = structlog.get_logger()
 
@@ -52,6 +51,9 @@ RENDERS = _counter("renders", "Renders that ended.", "route", "format", "outcome
 RENDER_SECONDS = _histogram("render_seconds", "Whole renders, failed ones included.", "route")
 STEP_SECONDS = _histogram("render_step_seconds", "The steps of completed renders.", "step")
 REFUSALS = _counter("egress_refusals", "Addresses that the egress policy kept pages from.")
+CACHE_REQUESTS = _counter(
+    "cache_requests", "Answers to requests that ask for the cache.", "outcome"
+)
 JOBS = _counter("jobs", "Jobs that ended.", "outcome")
 
 RESTARTS = _counter("browser_restarts", "Browsers started because one was lost.", "cause")
@@ -71,6 +73,8 @@ BROWSER_MEMORY = _gauge("browser_memory_bytes", "Memory of the browsers' process
 # So that a rate is there from the first event on, and an alert has something to look at before it.
 for _outcome in ("completed", "failed", "cancelled"):
     JOBS.labels(_outcome)
+for _outcome in ("hit", "miss", "joined", "off"):
+    CACHE_REQUESTS.labels(_outcome)
 for _cause in ("died", "killed"):
     RESTARTS.labels(_cause)
     GPU_ENDS.labels(_cause)
@@ -98,17 +102,27 @@ class RenderFigures:
 
     def __init__(self) -> None:
         self.format = ""
+        #: Whether it was rendered, and not found or joined.
+        self.is_own = True
 
     @_harmless
-    def completed(self, timings: Timings, refusals: int) -> None:
+    def completed(self, result: RenderResult) -> None:
+        if result.cache is not None:
+            CACHE_REQUESTS.labels(result.cache.outcome).inc()
+            self.is_own = result.cache.outcome in ("miss", "off")
+            if not self.is_own:
+                return
         for step in ("waiting", "loading", "settling", "capturing"):
-            STEP_SECONDS.labels(step).observe(getattr(timings, f"{step}_ms") / 1000)
-        REFUSALS.inc(refusals)
+            STEP_SECONDS.labels(step).observe(getattr(result.timings, f"{step}_ms") / 1000)
+        REFUSALS.inc(len(result.refusals))
 
 
 @contextmanager
 def render(route: str) -> Iterator[RenderFigures]:
-    """Count and time one render by how the `with` ends: `render`, `render-url` or `job`."""
+    """Count and time one render by how the `with` ends: `render`, `render-url` or `job`.
+
+    What turns out to be another one's result is no render of its own.
+    """
     figures = RenderFigures()
     started = time.perf_counter()
     outcome, code = "failed", InternalError.code
@@ -122,7 +136,8 @@ def render(route: str) -> Iterator[RenderFigures]:
         outcome, code = "cancelled", ""
         raise
     finally:
-        _ended(route, figures.format, outcome, code, time.perf_counter() - started)
+        if figures.is_own:
+            _ended(route, figures.format, outcome, code, time.perf_counter() - started)
 
 
 @_harmless

@@ -9,7 +9,7 @@
 - `keeping`: browsers kept up, and what ends where a page does not
 """
 
-from farm.render.engine import Engine, EngineStatus
-from farm.render.rendering import RenderCancelled, Rendering
+from farm.render.engine import Engine
+from farm.render.rendering import Rendering
 
-__all__ = ["Engine", "EngineStatus", "RenderCancelled", "Rendering"]
+__all__ = ["Engine", "Rendering"]

@@ -9,9 +9,7 @@ passed.
 """
 
 from collections import Counter
-from collections.abc import Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
 
 import structlog
 
@@ -28,8 +26,9 @@ from farm.render.keeping.keeper import START_TIMEOUT_S, Keeper
 from farm.render.keeping.ladder import leave_process
 from farm.render.outcomes import STOPPING, Outcomes
 from farm.render.page.outputs import OUTPUTS, Caps
-from farm.render.rendering import RenderCancelled, Rendering
+from farm.render.rendering import Rendering
 from farm.render.slots import Slots
+from farm.renderer import EngineStatus, RenderCancelled
 from farm.request import Limits, RenderRequest, RenderResult
 from farm.settings import Settings
 
@@ -37,34 +36,6 @@ log = structlog.get_logger()
 
 #: How long there may be no browser that answers before the health check says so.
 _HEALTH_GRACE_S = 3.0
-
-
-@dataclass(frozen=True)
-class EngineStatus:
-    """What an engine has and uses, at one moment."""
-
-    up: bool
-    pages: int
-    rendering: int
-    max_waiting: int
-    waiting: int
-    spares: int
-    #: Browsers that were started because one had `died` or the farm had `killed` it, and because
-    #: one was used up.
-    restart_causes: Mapping[str, int]
-    browser_recycles: int
-    #: Renders that were tried again.
-    retries: int
-    #: How often a late page was ended by which rung of the ladder, by the rungs' names.
-    rungs: Mapping[str, int]
-    #: GPU processes that had `died`, or that the farm had `killed`.
-    gpu_ends: Mapping[str, int]
-    #: Of the browser's processes (PSS), not long ago.
-    memory_bytes: int
-
-    @property
-    def browser_restarts(self) -> int:
-        return sum(self.restart_causes.values())
 
 
 class Engine:
@@ -131,6 +102,11 @@ class Engine:
         return host.browser.pid if host else None
 
     @property
+    def chromium_version(self) -> str | None:
+        """Of the newest browser that was up; None before the first."""
+        return self._keeper.version
+
+    @property
     def egress_pid(self) -> int | None:
         """Process id of the egress proxy, which may not be up yet."""
         return self._egress.pid
@@ -140,23 +116,33 @@ class Engine:
         self._slots.admit(self._deadline_s)
 
     def render(
-        self, request: RenderRequest, request_id: str = "", caller: str | None = None
+        self,
+        request: RenderRequest,
+        request_id: str = "",
+        caller: str | None = None,
+        anew: bool = False,
     ) -> RenderResult:
         """Render, within the deadline, the wait in line included.
 
         Raises `Busy`, `BrowserUnavailable`, `RenderTimeout`, `NavigationFailed`, `PageCrashes` or
-        `InternalError`. `request_id` is for the log; `caller` is the name of an API key, if it is
-        rendered for one.
+        `InternalError`. The parameters are those of `Renderer`; all that an engine renders is
+        rendered anew.
         """
-        return self.wait(self.begin(request, request_id, caller))
+        return self.wait(self.begin(request, request_id, caller, anew))
 
     def begin(
-        self, request: RenderRequest, request_id: str = "", caller: str | None = None
+        self,
+        request: RenderRequest,
+        request_id: str = "",
+        caller: str | None = None,
+        anew: bool = False,
+        within_s: float | None = None,
     ) -> Rendering:
         """Start a render that can be cancelled. Raises `Busy`, `PageCrashes` (known to), or
         `BrowserUnavailable`.
         """
-        rendering = Rendering(request, request_id, caller, self._deadline_s)
+        deadline_s = self._deadline_s if within_s is None else min(within_s, self._deadline_s)
+        rendering = Rendering(request, request_id, caller, deadline_s)
         self._outcomes.poison.check(request.html)
         self._slots.join(rendering, rendering.left_s)
         # After joining: `close` empties the line once, after it has set this.

@@ -33,8 +33,9 @@ from farm.render.keeping.quarantine import Quarantine
 from farm.render.page import render as page_render
 from farm.render.page.outputs import OUTPUTS, Caps
 from farm.render.page.settling import Patience
-from farm.render.rendering import RenderCancelled, Rendering, State
+from farm.render.rendering import Rendering, State
 from farm.render.slots import Slots
+from farm.renderer import RenderCancelled
 
 log = structlog.get_logger()
 

@@ -21,11 +21,8 @@ from enum import Enum
 from farm.errors import FarmError
 from farm.render.browser.page import Page
 from farm.render.browser.thread import BrowserThread
+from farm.renderer import RenderCancelled
 from farm.request import RenderRequest, RenderResult
-
-
-class RenderCancelled(Exception):
-    """The render was ended by `Engine.cancel`; its result is wanted no more."""
 
 
 class State(Enum):

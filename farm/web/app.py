@@ -22,7 +22,7 @@ from farm.errors import (
 )
 from farm.job import JobQueue
 from farm.rates import RateLimiter
-from farm.render import Engine
+from farm.renderer import Renderer
 from farm.request import HTML, URL
 from farm.settings import Settings
 from farm.storage import Storage
@@ -40,30 +40,30 @@ _CALLERS_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def create_app(
-    engine: Engine,
+    renderer: Renderer[Any],
     queue: JobQueue,
     storage: Storage,
     settings: Settings,
     rates: RateLimiter | None = None,
 ) -> falcon.App[falcon.Request, falcon.Response]:
-    """The farm as a WSGI application over an engine that was started, or will be."""
+    """The farm as a WSGI application over a renderer that was started, or will be."""
     app: falcon.App[falcon.Request, falcon.Response]
     app = falcon.App(middleware=[Requests(), RequestIds()], request_type=Request)
     app.add_middleware(Callers(settings.callers, rates))
     if settings.cors_origins:
         origins = "*" if "*" in settings.cors_origins else settings.cors_origins
         exposed = ["X-Request-Id", "X-Image-Width", "X-Image-Height", "Server-Timing", "Location"]
-        exposed += ["Retry-After", *RATE_HEADERS]
+        exposed += ["Retry-After", "X-Farm-Cache", "Age", "ETag", *RATE_HEADERS]
         app.add_middleware(falcon.CORSMiddleware(allow_origins=origins, expose_headers=exposed))
     bodies = Bodies(settings.body_budget_bytes)
-    app.add_route("/render", RenderResource(engine, bodies, HTML))
-    app.add_route("/render-url", RenderResource(engine, bodies, URL))
+    app.add_route("/render", RenderResource(renderer, bodies, HTML))
+    app.add_route("/render-url", RenderResource(renderer, bodies, URL))
     downloads = Downloads(storage, settings.max_downloads)
-    app.add_route("/render-async", SubmitResource(engine.limits, bodies, queue))
+    app.add_route("/render-async", SubmitResource(renderer.limits, bodies, queue))
     app.add_route("/render-async/{job_id}", JobResource(queue, storage, downloads))
-    app.add_route("/download/{job_id}", DownloadResource(engine.limits.formats, queue, downloads))
-    app.add_route("/health", HealthResource(engine))
-    app.add_route("/status", StatusResource(engine))
+    app.add_route("/download/{job_id}", DownloadResource(renderer.limits.formats, queue, downloads))
+    app.add_route("/health", HealthResource(renderer))
+    app.add_route("/status", StatusResource(renderer))
     app.add_route("/metrics", MetricsResource(queue))
     app.add_error_handler(Exception, answer_error)
     app.add_error_handler(falcon.HTTPError, answer_error)

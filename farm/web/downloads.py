@@ -13,6 +13,7 @@ import falcon
 from farm.errors import Busy, NotFound, RangeNotSatisfiable
 from farm.job import file_name
 from farm.storage import NotStored, Storage, Stored
+from farm.web.negotiation import has_tag
 from farm.web.serving.sending import ClientSocket
 
 NO_FILE = "The job has no file (any more): it failed, was cancelled, or has expired."
@@ -46,7 +47,7 @@ class Downloads:
         pieces: Iterator[bytes] = iter(())
         try:
             stored = self._storage.stat(name)
-            if _has_it(req, stored):
+            if has_tag(req.get_header("If-None-Match"), stored.etag):
                 resp.status = falcon.HTTP_NOT_MODIFIED
             else:
                 start, length = _asked_range(req, stored)
@@ -112,13 +113,6 @@ class _Stream:
         if not self._closed:
             self._closed = True
             self._end()
-
-
-def _has_it(req: falcon.Request, stored: Stored) -> bool:
-    """RFC 9110, If-None-Match: the weak comparison."""
-    asked = req.get_header("If-None-Match") or ""
-    tags = [tag.strip().removeprefix("W/") for tag in asked.split(",")]
-    return "*" in tags or stored.etag.removeprefix("W/") in tags
 
 
 def _asked_range(req: falcon.Request, stored: Stored) -> tuple[int, int]:

@@ -1,11 +1,12 @@
 """Whether a request's body is worth reading: known from its head, before a byte of it counts."""
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import unquote
 
 from farm.callers import ApiKeys
 from farm.errors import FarmError
-from farm.render import Engine
+from farm.renderer import Renderer
 from farm.settings import MAX_BODY_BYTES
 from farm.web.body import is_json
 from farm.web.callers import identify
@@ -20,8 +21,8 @@ class Gate:
     But for a caller's rate, which counts a request once, when it is there.
     """
 
-    def __init__(self, engine: Engine, keys: ApiKeys | None) -> None:
-        self._engine = engine
+    def __init__(self, renderer: Renderer[Any], keys: ApiKeys | None) -> None:
+        self._renderer = renderer
         self._keys = keys
 
     def wants_body(
@@ -37,7 +38,7 @@ class Gate:
             if self._keys:
                 identify(self._keys, headers.get("AUTHORIZATION"), headers.get("X-API-KEY"))
             if path in _AT_ONCE:
-                self._engine.admit()
+                self._renderer.admit()
         except FarmError:
             return False
         return True

@@ -1,4 +1,4 @@
-"""Whether a render is answered as JSON or as the file itself, by the request's `Accept`."""
+"""How a render is answered, by the request's headers: as what, how fresh, and whether at all."""
 
 from farm.errors import NotAcceptable
 from farm.request import Format
@@ -21,6 +21,21 @@ def wants_file(accept: str | None, format_: Format) -> bool:
     if any(ranges.get(name, 0.0) > 0 for name in _JSON_RANGES):
         return False
     raise NotAcceptable(f"The answer would be {media_type} or JSON, and Accept allows neither.")
+
+
+def wants_anew(cache_control: str | None) -> bool:
+    """Whether the answer must be no older than the request (RFC 9111, `no-cache`)."""
+    if cache_control is None:
+        return False
+    return any(part.strip().lower() == "no-cache" for part in cache_control.split(","))
+
+
+def has_tag(if_none_match: str | None, etag: str) -> bool:
+    """Whether the client has what `etag` names (RFC 9110, `If-None-Match`: the weak comparison)."""
+    if if_none_match is None:
+        return False
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return "*" in tags or etag.removeprefix("W/") in tags
 
 
 def _parse(accept: str) -> dict[str, float]:

@@ -1,66 +1,72 @@
-"""The routes: parse, hand to the engine, answer."""
+"""The routes: parse, hand to the renderer, answer."""
 
 import json
 import time
+from typing import Any
 
 import falcon
 
 import farm
 from farm.clock import timestamp
 from farm.metrics import figures
-from farm.render import Engine
+from farm.renderer import Renderer
 from farm.request import RenderRequest, RenderResult, Timings
 from farm.web.body import Bodies
-from farm.web.negotiation import wants_file
+from farm.web.negotiation import has_tag, wants_anew, wants_file
 from farm.web.request_log import logged
 
 
 class RenderResource:
     """`POST /render` and `POST /render-url`; `sources` are the fields that may name the page."""
 
-    def __init__(self, engine: Engine, bodies: Bodies, sources: tuple[str, ...]) -> None:
-        self._engine = engine
+    def __init__(self, renderer: Renderer[Any], bodies: Bodies, sources: tuple[str, ...]) -> None:
+        self._renderer = renderer
         self._bodies = bodies
         self._sources = sources
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         route = req.path.strip("/")
         with logged("render", req) as line, figures.render(route) as counted:
-            self._engine.admit()
+            self._renderer.admit()
             with self._bodies.read(req) as body:
-                request = RenderRequest.parse(body, self._sources, self._engine.limits)
+                request = RenderRequest.parse(body, self._sources, self._renderer.limits)
                 del body
                 line["format"] = counted.format = request.options.format
-                format_ = self._engine.limits.formats[request.options.format]
+                format_ = self._renderer.limits.formats[request.options.format]
                 as_file = wants_file(req.get_header("Accept"), format_)
-                result = self._engine.render(request, req.context.log_id, req.context.caller)
-            counted.completed(result.timings, len(result.refusals))
+                anew = wants_anew(req.get_header("Cache-Control"))
+                result = self._renderer.render(
+                    request, req.context.log_id, req.context.caller, anew
+                )
+            counted.completed(result)
             _answer(req, resp, request, result, as_file)
             line |= {"bytes": result.size, **_rounded(result.timings)}
             line["blocked"] = len(result.refusals)
             line["unfinished"] = len(result.unfinished)
+            if result.cache is not None:
+                line["cache"] = result.cache.outcome
 
 
 class HealthResource:
     """`GET /health`: 200 while this worker process can render, else 503."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, renderer: Renderer[Any]) -> None:
+        self._renderer = renderer
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        self._engine.check()
+        self._renderer.check()
         resp.data = json.dumps({"status": "ok", "timestamp": timestamp()}).encode()
 
 
 class StatusResource:
     """`GET /status`: what this worker process is, has and uses."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, renderer: Renderer[Any]) -> None:
+        self._renderer = renderer
         self._started = time.monotonic()
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        status = self._engine.status
+        status = self._renderer.status
         answer = {
             "status": "running",
             "service": "render-farm",
@@ -80,6 +86,7 @@ class StatusResource:
             },
             "retries": status.retries,
             "latePages": dict(status.rungs),
+            "cache": status.cache,
         }
         resp.data = json.dumps(answer).encode()
 
@@ -93,7 +100,18 @@ def _answer(
 ) -> None:
     resp.set_header("Server-Timing", _server_timing(result.timings))
     resp.set_header("Vary", "Accept")
+    if result.cache is not None:
+        resp.set_header("X-Farm-Cache", result.cache.outcome)
+        if result.cache.outcome == "hit":
+            resp.set_header("Age", str(result.cache.age_s))
     if as_file:
+        if result.cache is not None:
+            # Not of JSON answers, each of which has a request id of its own.
+            etag = f'"{result.cache.tag}"'
+            resp.set_header("ETag", etag)
+            if has_tag(req.get_header("If-None-Match"), etag):
+                resp.status = falcon.HTTP_NOT_MODIFIED
+                return
         resp.content_type = result.format.media_type
         resp.set_header("X-Image-Width", str(result.width))
         resp.set_header("X-Image-Height", str(result.height))

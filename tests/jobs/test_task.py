@@ -24,7 +24,8 @@ from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
 from farm.jobs.rq_adapter import Abandoned, Verdict
 from farm.jobs.task import HandedBack, JobRunner
-from farm.render import Engine, RenderCancelled
+from farm.render import Engine
+from farm.renderer import RenderCancelled
 from farm.storage import NotStored, ObjectStorage
 from tests.conftest import request_for
 from tests.support.farm_process import wait_until

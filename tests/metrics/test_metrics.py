@@ -16,7 +16,8 @@ from farm.job import QueueFigures
 from farm.jobs import broker
 from farm.jobs.queue import RedisJobQueue
 from farm.metrics import figures
-from farm.render import Engine, RenderCancelled
+from farm.render import Engine
+from farm.renderer import RenderCancelled
 from farm.request import RenderRequest, Timings
 from farm.settings import Settings
 from farm.storage import ObjectStorage

@@ -105,6 +105,8 @@ class BrowserThread:
         self._heard = time.monotonic()
         #: Set once it renders no more, or never will.
         self.down = threading.Event()
+        #: Chromium's, once it is up.
+        self.version: str | None = None
         #: When it was no longer up, by `time.monotonic()`.
         self.ended = math.inf
         #: Why the farm itself killed it, if it did.
@@ -304,7 +306,8 @@ class BrowserThread:
             self._life = life
             _drivers.add(life.driver.pid)
             self._heard = time.monotonic()
-            log.info("browser up", chromium_pid=life.process.pid, version=browser.version)
+            self.version = browser.version
+            log.info("browser up", chromium_pid=life.process.pid, version=self.version)
             self._on_up(life.control)
             self._started.set()
         except Exception as exc:

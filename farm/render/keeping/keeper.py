@@ -89,6 +89,11 @@ class Keeper:
         return host if host is not None and host.browser.up else None
 
     @property
+    def version(self) -> str | None:
+        """Chromium's, of the newest browser that was up; None before the first."""
+        return self._host.browser.version if self._host is not None else None
+
+    @property
     def unwell_s(self) -> float:
         """For how many seconds there has been no browser that answers, or draws."""
         if self._host is None:

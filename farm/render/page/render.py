@@ -54,11 +54,12 @@ def render(
     base64 = capture(page, activity, settling, output, caps)
     loading.check_arrived(page, activity)
     return RenderResult(
-        base64=base64,
+        content=base64,
         format=output,
         width=request.options.width,
         height=request.options.height,
         timings=Timings(waiting_ms, loading_ms, settling_ms, clock.step(time.monotonic())),
         refusals=tuple(page.port.refusals),
         unfinished=settling.unfinished,
+        status=activity.document.status,
     )

@@ -1,0 +1,68 @@
+"""Requests of this process that want the same at the same time: one renders, the others wait."""
+
+import threading
+
+from farm.errors import Busy
+from farm.request import RenderResult
+
+_TOO_MANY = "Too many requests wait for the same page; try again in a moment."
+
+
+class Waiter:
+    """A request that waits, and can be told not to."""
+
+    def __init__(self) -> None:
+        self.woken = threading.Event()
+
+
+class Flight:
+    """One render under way, and who waits for it."""
+
+    def __init__(self) -> None:
+        self.waiters: set[Waiter] = set()
+        #: None after it has landed: it failed, and one of those who waited is to render.
+        self.result: RenderResult | None = None
+        self.has_landed = False
+
+
+class Flights:
+    """All of a process, by key. `max_waiting`: how many requests may wait; each holds a thread."""
+
+    def __init__(self, max_waiting: int) -> None:
+        self._max_waiting = max_waiting
+        self._waiting = 0
+        self._flights: dict[str, Flight] = {}
+        self._lock = threading.Lock()
+
+    def board(self, key: str, waiter: Waiter) -> tuple[Flight, bool]:
+        """The flight, and whether the caller is to make it; if not, `waiter` is woken at its end.
+
+        Raises `Busy`.
+        """
+        with self._lock:
+            flight = self._flights.get(key)
+            if flight is None:
+                flight = self._flights[key] = Flight()
+                return flight, True
+            if self._waiting >= self._max_waiting:
+                raise Busy(_TOO_MANY)
+            waiter.woken.clear()
+            flight.waiters.add(waiter)
+            self._waiting += 1
+            return flight, False
+
+    def leave(self, flight: Flight, waiter: Waiter) -> None:
+        """To be called by everyone who has waited."""
+        with self._lock:
+            flight.waiters.discard(waiter)
+            self._waiting -= 1
+
+    def land(self, key: str, flight: Flight, result: RenderResult | None) -> None:
+        """By whoever has made it; None if it failed."""
+        with self._lock:
+            del self._flights[key]
+            flight.result = result
+            flight.has_landed = True
+            waiters = list(flight.waiters)
+        for waiter in waiters:
+            waiter.woken.set()

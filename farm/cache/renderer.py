@@ -1,0 +1,289 @@
+"""A renderer in front of another: what was rendered before is not rendered again.
+
+::
+
+    request ── asks for the cache? ── no ──► rendered
+                   │ yes
+                found? ── yes ──► hit
+                   │ no
+                under way in this process? ── yes ──► wait for it ──► joined
+                   │ no
+                under way in another? ── yes ──► wait for it ──► joined
+                   │ no
+                rendered, kept if it is right ──► miss
+
+Whoever waits does so within its own deadline. When a render fails or is cancelled, one of those who
+wait for it renders next; errors are each request's own.
+"""
+
+import secrets
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from farm.cache.bell import Bell
+from farm.cache.joining import Flight, Flights, Waiter
+from farm.cache.key import Keys
+from farm.cache.locks import Locks
+from farm.cache.store import Store
+from farm.cache.value import Stored, encode, tag_of
+from farm.egress.policy import DENIED, NO_NETWORK, NOT_PUBLIC, PORT
+from farm.errors import Busy, RenderTimeout
+from farm.renderer import EngineStatus, RenderCancelled, Renderer
+from farm.request import CacheUse, Limits, RenderRequest, RenderResult, Timings
+from farm.settings import MAX_JOINED, Settings
+
+#: What the egress policy says for good. What it refuses for other reasons (the connections or the
+#: bytes of a render, say) it may allow the next time.
+_LASTING = {PORT, DENIED, NO_NETWORK, NOT_PUBLIC}
+
+
+@dataclass(eq=False)
+class Ticket(Waiter):
+    """A render that was begun here."""
+
+    request: RenderRequest
+    request_id: str
+    caller: str | None
+    deadline: float
+    ttl_ms: int
+    anew: bool = False
+    #: None: the request does not ask for the cache, and `rendering` has begun.
+    key: str | None = None
+    #: What the inner renderer calls it, once it renders.
+    rendering: Any = None
+    cancelled: bool = False
+    #: For how long an older file would still be kept that is too old for this request.
+    old_left_ms: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    @property
+    def left_s(self) -> float:
+        return max(0.0, self.deadline - time.monotonic())
+
+
+class Browser(Renderer[Any], Protocol):
+    """A renderer that knows what renders."""
+
+    @property
+    def chromium_version(self) -> str | None:
+        """None: not yet."""
+
+
+class CachedRenderer:
+    """`farm.renderer.Renderer`; its docstrings say what each method does."""
+
+    def __init__(
+        self, inner: Renderer[Any], settings: Settings, keys: Keys, store: Store | None
+    ) -> None:
+        """`store` None: nothing is kept, and only requests of this process join each other."""
+        self._inner = inner
+        self._keys = keys
+        self._store = store
+        self._default_ttl_s = settings.cache_ttl_s
+        self._max_bytes = settings.cache_max_file_bytes
+        self._deadline_s = settings.render_deadline_s
+        self._flights = Flights(MAX_JOINED)
+        self._locks = Locks(store) if store is not None else None
+        self._closing = False
+
+    @classmethod
+    def over(cls, inner: Browser, settings: Settings) -> "CachedRenderer":
+        """As the settings say. To be called after the fork."""
+        store = None
+        if settings.cache_address is not None:
+            is_own = settings.has_embedded_cache
+            store = Store(
+                settings.cache_address,
+                inner.limits.formats,
+                Bell.from_environment().ring if is_own else None,
+                settings.cache_socket if is_own else None,
+            )
+        keys = Keys(settings, lambda: inner.chromium_version)
+        return cls(inner, settings, keys, store)
+
+    @property
+    def limits(self) -> Limits:
+        return self._inner.limits
+
+    def admit(self) -> None:
+        """Anything may be a hit while there are files, which takes neither page nor place."""
+        try:
+            self._inner.admit()
+        except Busy:
+            if self._store is None or not self._store.may_have:
+                raise
+
+    def check(self) -> None:
+        self._inner.check()
+
+    @property
+    def status(self) -> EngineStatus:
+        return replace(self._inner.status, cache=self._store.state if self._store else "off")
+
+    def begin(
+        self,
+        request: RenderRequest,
+        request_id: str = "",
+        caller: str | None = None,
+        anew: bool = False,
+        within_s: float | None = None,
+    ) -> Ticket:
+        """What asks for the cache raises everything in `wait`."""
+        ttl_s = self._default_ttl_s if request.cache is None else request.cache.ttl
+        seconds = self._deadline_s if within_s is None else min(within_s, self._deadline_s)
+        deadline = time.monotonic() + seconds
+        ticket = Ticket(request, request_id, caller, deadline, ttl_s * 1000, anew)
+        if ttl_s:
+            ticket.key = self._keys.of(request, caller)
+        if ticket.key is None:
+            ticket.rendering = self._inner.begin(request, request_id, caller, anew, within_s)
+        return ticket
+
+    def render(
+        self,
+        request: RenderRequest,
+        request_id: str = "",
+        caller: str | None = None,
+        anew: bool = False,
+    ) -> RenderResult:
+        return self.wait(self.begin(request, request_id, caller, anew))
+
+    def wait(self, rendering: Ticket) -> RenderResult:
+        ticket, key = rendering, rendering.key
+        if key is None:
+            return self._inner.wait(ticket.rendering)
+        if ticket.anew:
+            return self._render(ticket, key, None)
+        if self._store is not None and (found := self._fresh(ticket, self._store.find(key))):
+            return _hit(found)
+        return self._join(ticket, key)
+
+    def cancel(self, rendering: Ticket) -> None:
+        rendering.cancelled = True
+        rendering.woken.set()
+        if rendering.rendering is not None:
+            self._inner.cancel(rendering.rendering)
+
+    def close(self) -> None:
+        """Nobody waits for another process any more; what waits renders. The inner renderer is
+        closed by whoever has made it.
+        """
+        self._closing = True
+        if self._locks is not None:
+            self._locks.close()
+        if self._store is not None:
+            self._store.close()
+
+    def _join(self, ticket: Ticket, key: str) -> RenderResult:
+        """Make the flight that others of this process wait for, or be one of them."""
+        while True:
+            flight, is_mine = self._flights.board(key, ticket)
+            if is_mine:
+                return self._fly(ticket, key, flight)
+            try:
+                self._check(ticket)
+                ticket.woken.wait(ticket.left_s)
+            finally:
+                self._flights.leave(flight, ticket)
+            self._check(ticket)
+            if (result := flight.result) is not None:
+                # What was a hit for the other one is a hit for this one too.
+                is_hit = result.cache is not None and result.cache.outcome == "hit"
+                return result if is_hit else _joined(ticket, result)
+
+    def _fly(self, ticket: Ticket, key: str, flight: Flight) -> RenderResult:
+        result = None
+        try:
+            result = self._find_or_render(ticket, key)
+            return result
+        finally:
+            self._flights.land(key, flight, result)
+
+    def _find_or_render(self, ticket: Ticket, key: str) -> RenderResult:
+        """As one process of all that share the store."""
+        if self._store is None:
+            return self._render(ticket, key, None)
+        token = secrets.token_hex(8)
+        has_waited = False
+        while not self._closing:
+            entry = self._store.enter(key, token)
+            if entry is None:
+                break
+            if found := self._fresh(ticket, entry.stored):
+                if entry.is_mine:
+                    self._store.finish(key, token, None, 0)
+                return _joined(ticket, _hit(found)) if has_waited else _hit(found)
+            if entry.is_mine:
+                return self._render(ticket, key, token)
+            if entry.holder is not None:
+                self._store.wait_end(entry.holder, ticket.left_s)
+                has_waited = True
+            self._check(ticket)
+        return self._render(ticket, key, None)
+
+    def _render(self, ticket: Ticket, key: str, token: str | None) -> RenderResult:
+        """Render it, keep it if it is right, and let go of the lock that `token` is for."""
+        value, ttl_ms = None, max(ticket.ttl_ms, ticket.old_left_ms)
+        try:
+            with self._held(key, token):
+                result = self._render_inside(ticket)
+            tag = tag_of(result.data)
+            # Bytes, which all who join can share.
+            result = replace(result, content=result.data, cache=CacheUse("off", tag))
+            if self._store is not None and self._is_kept(result):
+                value = encode(key, result, tag, ttl_ms)
+        finally:
+            is_there = self._store is not None and self._store.finish(key, token, value, ttl_ms)
+        return replace(result, cache=CacheUse("miss", tag)) if is_there else result
+
+    def _render_inside(self, ticket: Ticket) -> RenderResult:
+        self._check(ticket)
+        ticket.rendering = self._inner.begin(
+            ticket.request, ticket.request_id, ticket.caller, ticket.anew, ticket.left_s
+        )
+        if ticket.cancelled:  # before there was anything to cancel
+            self._inner.cancel(ticket.rendering)
+        return self._inner.wait(ticket.rendering)
+
+    def _held(self, key: str, token: str | None) -> AbstractContextManager[None]:
+        return self._locks.held(key, token) if self._locks and token else nullcontext()
+
+    def _is_kept(self, result: RenderResult) -> bool:
+        """Whether the next one would get the same file, and it is worth its place."""
+        return (
+            not result.unfinished
+            and result.status < 400
+            and all(refusal.reason in _LASTING for refusal in result.refusals)
+            and result.size <= self._max_bytes
+        )
+
+    def _fresh(self, ticket: Ticket, stored: Stored | None) -> Stored | None:
+        """A file that is not too old for this request."""
+        if stored is None or stored.age_ms <= ticket.ttl_ms:
+            return stored
+        ticket.old_left_ms = stored.left_ms
+        return None
+
+    def _check(self, ticket: Ticket) -> None:
+        """Raises `RenderCancelled` or `RenderTimeout` where it is over."""
+        if ticket.cancelled:
+            raise RenderCancelled
+        if not ticket.left_s:
+            raise RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
+
+
+def _hit(stored: Stored) -> RenderResult:
+    return stored.result(CacheUse("hit", stored.tag, stored.age_ms // 1000))
+
+
+def _joined(ticket: Ticket, result: RenderResult) -> RenderResult:
+    """What another request has had rendered, which this one has waited for."""
+    assert result.cache is not None
+    waited_ms = (time.monotonic() - ticket.began) * 1000
+    use = CacheUse("joined", result.cache.tag)
+    return replace(result, cache=use, timings=Timings(waiting_ms=waited_ms))

@@ -1,0 +1,254 @@
+"""The Redis that keeps rendered files, as a renderer sees it: gone or slow, it has nothing.
+
+It evicts (`allkeys-lru`), so everything in it may be gone at any time, locks too: then something is
+rendered twice. No call waits for it longer than 50 ms, and after a failure it is not asked for a
+second, so that a dead one costs next to nothing.
+
+    render-farm:file:{key}   a file, see `value`
+    render-farm:lock:{key}   the token of the process that renders it
+    render-farm:end:{token}  a stream with an entry once it has, for those who wait
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import redis
+import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from farm.cache.value import Stored, decode
+from farm.request import Format
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+#: How long a call may take, and for how long a server that failed is not asked again.
+_CALL_TIMEOUT_S = 0.05
+_AGAIN_S = 1.0
+#: How long one wait for another process's render takes, so that a dead server is found out.
+_BLOCK_S = 0.5
+#: A lock lives for so long unless it is renewed: if its owner is killed, others wait no longer.
+LOCK_MS = 2000
+_END_MS = 5000
+#: For how long a file waits for the embedded server to start; and when that is asked for again.
+_START_S = 1.0
+_RING_AGAIN_S = 10.0
+_LOOK_S = 0.01
+
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
+_RENEW = (
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then "
+    "return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a process finds that wants to render: a file, or whose turn it is (None: its own)."""
+
+    stored: Stored | None
+    holder: bytes | None
+    is_mine: bool
+
+
+class Store:
+    """For all threads of a process. To be made after the fork."""
+
+    def __init__(
+        self,
+        url: str,
+        formats: Mapping[str, Format],
+        ring: Callable[[], None] | None = None,
+        socket: Path | None = None,
+    ) -> None:
+        """`ring`: asks for a server to be started, which then listens on `socket`."""
+        self._formats = formats
+        self._ring = ring
+        self._socket = socket
+        self._client = _connect(url, _CALL_TIMEOUT_S)
+        self._waiting = _connect(url, _BLOCK_S + _CALL_TIMEOUT_S)
+        self._lock = threading.Lock()
+        #: Whether the last call was answered; None: there was none.
+        self._is_up: bool | None = None
+        self._has_worked = False
+        self._closed = False
+        self._ask_from = 0.0
+        self._ring_from = 0.0
+        self._starting_until = 0.0
+
+    @property
+    def state(self) -> str:
+        """`up`, `down`, or `idle`: nobody has asked for it yet."""
+        if self._is_up is None:
+            return "up" if self._is_there else "idle"
+        return "up" if self._is_up else "down"
+
+    @property
+    def may_have(self) -> bool:
+        """Whether anything may have been kept."""
+        return self._is_up or (self._is_up is None and self._is_there)
+
+    @property
+    def _is_there(self) -> bool:
+        return self._socket is None or self._socket.exists()
+
+    def find(self, key: str) -> Stored | None:
+        """The file, in one round trip."""
+
+        def find() -> list[Any]:
+            with self._client.pipeline(transaction=False) as pipe:
+                pipe.get(_file(key))
+                pipe.pttl(_file(key))
+                return pipe.execute()
+
+        answer = self._call(find)
+        return self._decoded(key, *answer) if answer else None
+
+    def enter(self, key: str, token: str) -> Entry | None:
+        """Look once more, and take the lock if nobody has it. None: the server does not answer."""
+
+        def enter() -> list[Any]:
+            with self._client.pipeline(transaction=False) as pipe:
+                pipe.set(_lock(key), token, nx=True, px=LOCK_MS)
+                pipe.get(_lock(key))
+                pipe.get(_file(key))
+                pipe.pttl(_file(key))
+                return pipe.execute()
+
+        answer = self._call(enter)
+        if answer is None:
+            return None
+        _, holder, value, left_ms = answer
+        stored = self._decoded(key, value, left_ms)
+        return Entry(stored, holder, holder == token.encode())
+
+    def renew(self, held: Mapping[str, str]) -> None:
+        """Locks by their keys, and the tokens that they were taken with."""
+
+        def renew() -> list[Any]:
+            with self._client.pipeline(transaction=False) as pipe:
+                for key, token in held.items():
+                    pipe.eval(_RENEW, 1, _lock(key), token, LOCK_MS)
+                return pipe.execute()
+
+        self._call(renew)
+
+    def finish(self, key: str, token: str | None, value: bytes | None, ttl_ms: int) -> bool:
+        """Keep a file if there is one, let go of the lock and tell those who wait.
+
+        Whether the server has answered. If it is being started, it is waited for.
+        """
+
+        def finish() -> list[Any]:
+            with self._client.pipeline(transaction=False) as pipe:
+                if value is not None:
+                    pipe.set(_file(key), value, px=ttl_ms)
+                if token is not None:
+                    pipe.eval(_RELEASE, 1, _lock(key), token)
+                    pipe.xadd(_end(token), {"ended": 1}, maxlen=1)
+                    pipe.pexpire(_end(token), _END_MS)
+                return pipe.execute() if len(pipe) else []
+
+        while (done := self._call(finish)) is None and time.monotonic() < self._starting_until:
+            time.sleep(_LOOK_S)
+        return done is not None
+
+    def wait_end(self, holder: bytes, seconds: float) -> None:
+        """Return when the render of that token has ended, after half a second, or before."""
+        block_ms = int(min(seconds, _BLOCK_S) * 1000)
+        if block_ms > 0:
+            stream = _end(holder.decode(errors="replace"))
+            self._call(lambda: self._waiting.xread({stream: "0"}, block=block_ms) or True)
+
+    def close(self) -> None:
+        """Nothing is kept or found from now on."""
+        self._closed = True
+        self._client.close()
+        self._waiting.close()
+
+    def _decoded(self, key: str, value: object, left_ms: object) -> Stored | None:
+        if not (isinstance(value, bytes) and isinstance(left_ms, int)):
+            return None
+        stored = decode(key, value, left_ms, self._formats)
+        if stored is None:
+            log.warning("what was kept is not understood", bytes=len(value))
+        return stored
+
+    def _call(self, call: Callable[[], T]) -> T | None:
+        """What the server answers; None: nothing, or it is not asked now."""
+        if self._closed or not self._may_ask():
+            return None
+        try:
+            answer = call()
+        except redis.exceptions.RedisError as exc:
+            self._note_failure(exc)
+            return None
+        self._note_answer()
+        return answer
+
+    def _may_ask(self) -> bool:
+        """One call a second tries a server that has failed; the others do without."""
+        if self._is_up is not False:
+            return True
+        with self._lock:
+            now = time.monotonic()
+            if now < self._ask_from:
+                return False
+            self._ask_from = now + _AGAIN_S
+            return True
+
+    def _note_answer(self) -> None:
+        if self._is_up:
+            return
+        with self._lock:
+            was_down, self._is_up, self._has_worked = self._is_up is False, True, True
+        if was_down:
+            log.info("rendered files are kept again")
+
+    def _note_failure(self, exc: redis.exceptions.RedisError) -> None:
+        with self._lock:
+            now = time.monotonic()
+            if self._ring is not None and not self._has_worked:
+                if now >= self._ring_from:
+                    self._ring_from, self._starting_until = now + _RING_AGAIN_S, now + _START_S
+                    self._ring()
+                if now < self._starting_until:
+                    return
+            was_up, self._is_up = self._is_up is not False, False
+            self._ask_from = now + _AGAIN_S
+        if was_up:
+            # Its words may have the server's URL in them.
+            log.warning("rendered files are not kept for now", cause=type(exc).__name__)
+
+
+def _connect(url: str, timeout_s: float) -> redis.Redis:
+    pool = redis.ConnectionPool.from_url(
+        url,
+        # Each thread has one at the most, so a bound would only fail calls.
+        max_connections=1 << 16,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=_CALL_TIMEOUT_S,
+        # Once more on a new connection if the old one is stale; a server that is slow stays so.
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,)),
+        lib_name=None,
+        lib_version=None,
+    )
+    return redis.Redis(connection_pool=pool)
+
+
+def _file(key: str) -> str:
+    return f"render-farm:file:{key}"
+
+
+def _lock(key: str) -> str:
+    return f"render-farm:lock:{key}"
+
+
+def _end(token: str) -> str:
+    return f"render-farm:end:{token}"

@@ -1,0 +1,101 @@
+"""A kept file as Redis has it: a line that says what it is, then its bytes.
+
+What is read is believed only if all of it fits together: it may be another version's, another
+program's, or half of what was written.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from farm.egress.policy import Refusal
+from farm.request import CacheUse, Format, RenderResult, Timings
+
+#: Raised with every change of what is written.
+_MAGIC = b"farm-cache 1 "
+_MAX_HEAD_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file that was kept, and how old it was when it was read."""
+
+    content: bytes
+    format: Format
+    width: int
+    height: int
+    tag: str
+    refusals: tuple[Refusal, ...]
+    age_ms: int
+    #: For how long it will still be kept.
+    left_ms: int
+
+    def result(self, outcome: "CacheUse") -> RenderResult:
+        return RenderResult(
+            self.content,
+            self.format,
+            self.width,
+            self.height,
+            Timings(),
+            self.refusals,
+            cache=outcome,
+        )
+
+
+def tag_of(data: bytes) -> str:
+    """A digest of a file; what an `ETag` says of it."""
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def encode(key: str, result: RenderResult, tag: str, ttl_ms: int) -> bytes:
+    """What is to be written under `key`, for `ttl_ms`."""
+    head = {
+        "key": key,
+        "format": result.format.name,
+        "width": result.width,
+        "height": result.height,
+        "tag": tag,
+        "ttlMs": ttl_ms,
+        "size": result.size,
+        "crc": zlib.crc32(result.data),
+        "refusals": [asdict(refusal) for refusal in dict.fromkeys(result.refusals)],
+    }
+    return _MAGIC + json.dumps(head, separators=(",", ":")).encode() + b"\n" + result.data
+
+
+def decode(key: str, value: bytes, left_ms: int, formats: Mapping[str, Format]) -> Stored | None:
+    """What `encode` made under the same key; None: it did not make this.
+
+    `left_ms`: what Redis says of its expiry. An age needs no clock but Redis's own then.
+    """
+    end = value.find(b"\n", 0, _MAX_HEAD_BYTES)
+    if not value.startswith(_MAGIC) or end < 0 or left_ms < 0:
+        return None
+    try:
+        head = json.loads(value[len(_MAGIC) : end])
+        content = value[end + 1 :]
+        if (
+            head["key"] != key
+            or head["size"] != len(content)
+            or head["crc"] != zlib.crc32(content)
+            or not _are_sides(head["width"], head["height"])
+        ):
+            return None
+        return Stored(
+            content,
+            formats[head["format"]],
+            head["width"],
+            head["height"],
+            str(head["tag"]),
+            tuple(Refusal(str(r["host"]), str(r["reason"])) for r in head["refusals"]),
+            max(0, int(head["ttlMs"]) - left_ms),
+            left_ms,
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _are_sides(*sides: object) -> bool:
+    return all(type(side) is int and side > 0 for side in sides)

@@ -1,0 +1,98 @@
+"""What renders, for those who ask: `RenderRequest` in, `RenderResult` or a `FarmError` out.
+
+`farm.render.Engine` is one, and `farm.cache.CachedRenderer` is one in front of another.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from farm.request import Limits, RenderRequest, RenderResult
+
+#: What stands for a render that has begun; each renderer has its own kind.
+R = TypeVar("R")
+
+
+class RenderCancelled(Exception):
+    """The render was ended by `Renderer.cancel`; its result is wanted no more."""
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """What an engine has and uses, at one moment."""
+
+    up: bool
+    pages: int
+    rendering: int
+    max_waiting: int
+    waiting: int
+    spares: int
+    #: Browsers that were started because one had `died` or the farm had `killed` it, and because
+    #: one was used up.
+    restart_causes: Mapping[str, int]
+    browser_recycles: int
+    #: Renders that were tried again.
+    retries: int
+    #: How often a late page was ended by which rung of the ladder, by the rungs' names.
+    rungs: Mapping[str, int]
+    #: GPU processes that had `died`, or that the farm had `killed`.
+    gpu_ends: Mapping[str, int]
+    #: Of the browser's processes (PSS), not long ago.
+    memory_bytes: int
+    #: Whether results are kept: `off` (there is no server for them), `idle` (it is started by the
+    #: first request that asks for it), `up`, or `down`.
+    cache: str = "off"
+
+    @property
+    def browser_restarts(self) -> int:
+        return sum(self.restart_causes.values())
+
+
+class Renderer(Protocol[R]):
+    @property
+    def limits(self) -> Limits:
+        """What requests are checked against."""
+
+    def admit(self) -> None:
+        """Raises `Busy` if any render would be refused now: before a request is read."""
+
+    def begin(
+        self,
+        request: RenderRequest,
+        request_id: str = "",
+        caller: str | None = None,
+        anew: bool = False,
+        within_s: float | None = None,
+    ) -> R:
+        """Start a render that can be cancelled. `request_id` is for the log; `caller` is the name
+        of an API key, if it is rendered for one; `anew`: the result must be no older than the
+        request; `within_s`: the seconds that are left for it, if they are less than the deadline.
+
+        Raises `Busy`, `PageCrashes` (known to), or `BrowserUnavailable`; a renderer may raise them
+        in `wait` only.
+        """
+
+    def wait(self, rendering: R) -> RenderResult:
+        """Its result, within the deadline.
+
+        Raises `Busy`, `BrowserUnavailable`, `RenderTimeout`, `NavigationFailed`, `UrlRefused`,
+        `OutputTooLarge`, `PageCrashes`, `InternalError`, or `RenderCancelled`.
+        """
+
+    def render(
+        self,
+        request: RenderRequest,
+        request_id: str = "",
+        caller: str | None = None,
+        anew: bool = False,
+    ) -> RenderResult:
+        """`begin` and `wait`."""
+
+    def cancel(self, rendering: R) -> None:
+        """End it now, from any thread; nothing of it runs on unless others wait for it too."""
+
+    def check(self) -> None:
+        """Raises `BrowserUnavailable` if it has not been able to render for a moment."""
+
+    @property
+    def status(self) -> EngineStatus: ...
