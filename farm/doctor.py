@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 import farm
+from farm.cache import check as cache_check
 from farm.errors import FarmError, StartError
 from farm.jobs import broker
 from farm.jobs.files import open_storage
@@ -58,6 +59,7 @@ def examine() -> Iterator[Check]:
         return
     yield Check("settings", True, "all are valid")
     yield from _jobs(settings)
+    yield _cache(settings)
     try:
         chromium = find_chromium(settings)
     except StartError as exc:
@@ -122,6 +124,21 @@ def _jobs(settings: Settings) -> Iterator[Check]:
         yield Check("storage", False, "it does not work", str(exc))
     except (FarmError, NotStored) as exc:
         yield Check("storage", False, "it does not work", first_line(exc.__cause__ or exc))
+
+
+def _cache(settings: Settings) -> Check:
+    if settings.has_embedded_cache:
+        return Check(
+            "cache", True, "an embedded Valkey, which `farm serve` starts when it is asked"
+        )
+    if settings.cache_url is None:
+        remedy = "Set FARM_CACHE_URL for requests with `cache` to be answered from it."
+        return Check("cache", True, "there is none", remedy, True)
+    try:
+        cache_check.check(settings.cache_url)
+    except StartError as exc:
+        return Check("cache", False, "it does not work; pages are rendered without", str(exc), True)
+    return Check("cache", True, "the Redis of FARM_CACHE_URL is there, and evicts")
 
 
 def _render(settings: Settings) -> Iterator[Check]:

@@ -183,6 +183,10 @@ class RenderRequest(_Model):
         """The request as one JSON object, the same for requests that are the same."""
         return self.model_dump_json(by_alias=True, exclude_none=True).encode()
 
+    def without_cache(self) -> Self:
+        """The same, rendered anew and not kept, whatever the farm's default is."""
+        return self.model_copy(update={"cache": CacheOptions(ttl=0)})
+
     def identity(self) -> bytes:
         """All that decides what is rendered, the same for requests that are the same."""
         text = self.model_dump_json(by_alias=True, exclude_none=True, exclude={"cache"})

@@ -40,7 +40,10 @@ ALLOWED = {
         "egress",
         "render",
     },
-    "cache": {"errors", "settings", "request", "renderer", "egress", "signals", "cache"},
+    "cache": {
+        *("errors", "settings", "request", "renderer"),
+        *("logs", "egress", "signals", "cache"),
+    },
     "metrics": {"errors", "job", "logs", "request", "renderer", "metrics"},
     # Its `worker` is a process's composition root: it makes an engine, and a cache before it.
     "jobs": BELOW | {"signals", "render", "cache", "jobs"},

@@ -1,8 +1,8 @@
 """The Redis that keeps rendered files, as a renderer sees it: gone or slow, it has nothing.
 
 It evicts (`allkeys-lru`), so everything in it may be gone at any time, locks too: then something is
-rendered twice. No call waits for it longer than 50 ms, and after a failure it is not asked for a
-second, so that a dead one costs next to nothing.
+rendered twice. No call waits for it longer than 50 ms, and after three failures in a row it is not
+asked for a second, so that a dead one costs next to nothing.
 
     render-farm:file:{key}   a file, see `value`
     render-farm:lock:{key}   the token of the process that renders it
@@ -28,8 +28,11 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-#: How long a call may take, and for how long a server that failed is not asked again.
+#: How long a call may take; and after how many failures in a row, and for how long, the server is
+#: not asked. One alone may be a busy machine's: if all that is kept were rendered for a second, it
+#: would be busier yet.
 _CALL_TIMEOUT_S = 0.05
+_FAILURES = 3
 _AGAIN_S = 1.0
 #: How long one wait for another process's render takes, so that a dead server is found out.
 _BLOCK_S = 0.5
@@ -74,8 +77,9 @@ class Store:
         self._client = _connect(url, _CALL_TIMEOUT_S)
         self._waiting = _connect(url, _BLOCK_S + _CALL_TIMEOUT_S)
         self._lock = threading.Lock()
-        #: Whether the last call was answered; None: there was none.
+        #: Whether calls are answered; None: there was none.
         self._is_up: bool | None = None
+        self._failures = 0
         self._has_worked = False
         self._closed = False
         self._ask_from = 0.0
@@ -204,10 +208,11 @@ class Store:
             return True
 
     def _note_answer(self) -> None:
-        if self._is_up:
+        if self._is_up and not self._failures:
             return
         with self._lock:
             was_down, self._is_up, self._has_worked = self._is_up is False, True, True
+            self._failures = 0
         if was_down:
             log.info("rendered files are kept again")
 
@@ -220,6 +225,9 @@ class Store:
                     self._ring()
                 if now < self._starting_until:
                     return
+            self._failures += 1
+            if self._failures < _FAILURES:
+                return
             was_up, self._is_up = self._is_up is not False, False
             self._ask_from = now + _AGAIN_S
         if was_up:

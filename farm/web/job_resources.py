@@ -15,6 +15,7 @@ from farm.request import HTML_OR_URL, Format, Limits, RenderRequest
 from farm.storage import NotStored, Storage
 from farm.web.body import Bodies
 from farm.web.downloads import NO_FILE, Downloads
+from farm.web.negotiation import wants_anew
 from farm.web.request_log import logged
 
 _MAX_WAIT_S = 30
@@ -25,8 +26,12 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 class SubmitResource:
     """`POST /render-async`: validated and stored, then queued, then answered."""
 
-    def __init__(self, limits: Limits, bodies: Bodies, queue: JobQueue) -> None:
+    def __init__(
+        self, limits: Limits, bodies: Bodies, queue: JobQueue, cache_ttl_s: int = 0
+    ) -> None:
+        """`cache_ttl_s`: what jobs have that say nothing about the cache."""
         self._limits = limits
+        self._cache_ttl_s = cache_ttl_s
         self._bodies = bodies
         self._queue = queue
 
@@ -36,6 +41,11 @@ class SubmitResource:
             with self._bodies.read(req) as body:
                 request = RenderRequest.parse(body, HTML_OR_URL, self._limits)
                 del body
+                # What does not use the cache is stored, and digested, as ever.
+                if (request.cache or self._cache_ttl_s) and wants_anew(
+                    req.get_header("Cache-Control")
+                ):
+                    request = request.without_cache()
                 job_id = self._queue.submit(request, req.context.log_id, key, req.context.caller)
             line |= {"format": request.options.format, "job_id": job_id}
         url = f"/render-async/{job_id}"

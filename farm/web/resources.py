@@ -14,6 +14,7 @@ from farm.request import RenderRequest, RenderResult, Timings
 from farm.web.body import Bodies
 from farm.web.negotiation import has_tag, wants_anew, wants_file
 from farm.web.request_log import logged
+from farm.web.serving.sending import ClientSocket
 
 
 class RenderResource:
@@ -45,6 +46,9 @@ class RenderResource:
             line["unfinished"] = len(result.unfinished)
             if result.cache is not None:
                 line["cache"] = result.cache.outcome
+                sock = req.env.get("gunicorn.socket")
+                if result.cache.outcome == "hit" and isinstance(sock, ClientSocket):
+                    sock.is_found = True
 
 
 class HealthResource:

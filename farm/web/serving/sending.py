@@ -62,9 +62,12 @@ class ClientSocket:
         self._sock = sock
         self._senders = senders
         self._deadline = 0.0
+        #: Whether the answer was found and not made, so that it does not count as work.
+        self.is_found = False
         self.begin_answer()
 
     def begin_answer(self) -> None:
+        self.is_found = False
         self._deadline = 0.0
         # Of what did not fit into the socket's buffer: what was sent, and the time that it took.
         self._sent = 0

@@ -257,6 +257,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except Exception:
             log.exception("request failed")
             conn.failure = InternalError()
+        finally:
+            if conn.sock.is_found:
+                self.nr -= 1  # a thousand a second would have the worker replaced all the time
         return False
 
     def finish_request(self, conn: Connection, future: "Future[bool]") -> None:
