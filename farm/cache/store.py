@@ -244,8 +244,7 @@ def _connect(url: str, timeout_s: float) -> redis.Redis:
         socket_connect_timeout=_CALL_TIMEOUT_S,
         # Once more on a new connection if the old one is stale; a server that is slow stays so.
         retry=Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,)),
-        lib_name=None,
-        lib_version=None,
+        driver_info=None,
     )
     return redis.Redis(connection_pool=pool)
 
