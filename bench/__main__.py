@@ -21,7 +21,7 @@ from typing import Any
 import click
 import psutil
 
-from bench import jobs, overload, plots
+from bench import cache, jobs, overload, plots
 from bench.contenders import BARE_LOOP, LIMIT, WARM_UP_S, Contender, Server, peers, server
 from bench.figures import Figures, machine
 from bench.goals import SCALED, Extra, goals
@@ -52,10 +52,12 @@ class Effort:
     #: 0: none, since a short soak says nothing.
     soak_renders: int
     scaled_s: float
+    #: Pairs of renders that tell what a miss of the cache costs.
+    misses: int
 
 
-WHOLE = Effort(3, 6, (2, 4, 8, 16, 32, 50), 150, 60, 3000, 30)
-QUICK = Effort(1, 2, (50,), 30, 6, 0, 8)
+WHOLE = Effort(3, 6, (2, 4, 8, 16, 32, 50), 150, 60, 3000, 30, 200)
+QUICK = Effort(1, 2, (50,), 30, 6, 0, 8, 30)
 
 
 class Progress:
@@ -120,6 +122,10 @@ class Bench:
         at_once, as_jobs = (statistics.median(rates[way]) for way in ("at once", "as jobs"))
         self.extra.jobs_ratio = as_jobs / at_once
 
+    def cache(self, farm: Farm) -> None:
+        self._progress("what is found again, and what it costs to look")
+        self.extra.cache = cache.measure(farm, self._effort.seconds, self._effort.misses)
+
     def overload(self, farm: Farm) -> None:
         self._progress("eight times as much as fits")
         seconds = self._effort.overload_s
@@ -163,6 +169,7 @@ def expected_s(effort: Effort, contenders: int) -> float:
     steps = effort.rounds * contenders * 6  # four levels of simple HTML, complex, URL
     steps += 2 * len(effort.at_once)
     others = effort.overload_s * 1.5 + effort.soak_renders / 13 + 2 * effort.scaled_s
+    others += 6 * (effort.seconds + 2) + effort.misses * 2 / 12
     return steps * one + others + effort.jobs * effort.rounds * 2 / 18 + 45
 
 
@@ -198,6 +205,8 @@ def measure(
             bench.alone(us, COMPLEX, (1, 16))
             bench.sizes(farm)
             bench.jobs(farm)
+        with fresh_farm() as farm:
+            bench.cache(farm)
         with fresh_farm() as farm:
             bench.overload(farm)
         bench.scaled()

@@ -1,4 +1,4 @@
-"""The farm's goals, P1 to P9: figure, met or missed, by how much, and how it was measured.
+"""The farm's goals, P1 to P12: figure, met or missed, by how much, and how it was measured.
 
 Ratios, each of figures from one run on one machine, since absolute times drift between machines.
 The limit is the same work through the raw DevTools protocol (`limit`).
@@ -7,6 +7,7 @@ The limit is the same work through the raw DevTools protocol (`limit`).
 from dataclasses import dataclass
 
 from bench.answers import percentile
+from bench.cache import CLIENTS, CROWD, CacheFigures
 from bench.figures import Figures
 from bench.overload import Overload
 from bench.soak import Run as Soak
@@ -54,7 +55,9 @@ def goals(figures: Figures, extra: "Extra") -> list[Goal]:
         what = "three instances behind nginx, by one; pages that wait 2 s, 4 pages an instance"
         cores = three.cpu_ms * three.rate / 1000
         found.append(Goal("P9", what, three.rate / one.rate, 2.7, how=f"{cores:.2f} cores in use"))
-    return sorted(found, key=lambda goal: goal.name)
+    if extra.cache is not None:
+        found += _cache(extra.cache)
+    return sorted(found, key=lambda goal: int(goal.name[1:]))
 
 
 @dataclass
@@ -64,6 +67,7 @@ class Extra:
     jobs_ratio: float | None = None
     overload: Overload | None = None
     soak: Soak | None = None
+    cache: CacheFigures | None = None
 
 
 #: Contender and clients of the two sides of P9.
@@ -130,6 +134,21 @@ def _overload(overload: Overload) -> list[Goal]:
     return [
         Goal("P7", what, overload.accepted / overload.peak, 0.90, how=how),
         Goal("P7", "ms until a refusal was there, p99", refused_ms, 100, False, many),
+    ]
+
+
+def _cache(cache: CacheFigures) -> list[Goal]:
+    ratio = cache.hits / cache.renders
+    how = f"{cache.hits:.0f} / {cache.renders:.1f} a second"
+    busy = f"no hits: {cache.wrong}; the load generator was busy for {cache.asking_busy:.0%}"
+    crowd = f"renders of {CROWD} identical requests at once"
+    more_ms = cache.miss_ms - cache.plain_ms
+    miss = f"{cache.miss_ms:.1f} / {cache.plain_ms:.1f} ms, in turn"
+    return [
+        Goal("P12", f"hits by renders of simple HTML, {CLIENTS} clients", ratio, 50, how=how),
+        Goal("P12", "ms of a hit, p99", cache.hit_p99_ms, 10, False, busy),
+        Goal("P12", crowd, cache.crowd_renders, 1, False),
+        Goal("P12", "ms that a miss costs more", more_ms, 1, False, miss),
     ]
 
 

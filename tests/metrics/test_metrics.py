@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import falcon.testing
 import psutil
@@ -11,14 +12,16 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from farm.egress.policy import DENIED, Refusal
 from farm.errors import Busy, UrlRefused
 from farm.job import QueueFigures
 from farm.jobs import broker
 from farm.jobs.queue import RedisJobQueue
 from farm.metrics import figures
 from farm.render import Engine
+from farm.render.page.outputs import OUTPUTS
 from farm.renderer import RenderCancelled
-from farm.request import RenderRequest, Timings
+from farm.request import CacheUse, RenderRequest, RenderResult, Timings
 from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
@@ -49,13 +52,34 @@ def own(name: str, **labels: str) -> float:
     return figures.REGISTRY.get_sample_value(name, labels) or 0
 
 
+def result(timings: Timings, refusals: int = 0, cache: CacheUse | None = None) -> RenderResult:
+    refused = (Refusal("a.example", DENIED),) * refusals
+    return RenderResult(b"", OUTPUTS["png"], 1, 1, timings, refused, cache=cache)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_render"), [("miss", True), ("off", True), ("hit", False), ("joined", False)]
+)
+def test_what_was_found_or_joined_is_no_render_of_its_own(outcome: Any, is_render: bool) -> None:
+    labels = {"route": "render", "format": "pdf", "outcome": "completed", "code": ""}
+    renders, asked = (
+        own("farm_renders_total", **labels),
+        own("farm_cache_requests_total", outcome=outcome),
+    )
+    with figures.render("render") as counted:
+        counted.format = "pdf"
+        counted.completed(result(Timings(), cache=CacheUse(outcome, "tag")))
+    assert own("farm_renders_total", **labels) == renders + is_render
+    assert own("farm_cache_requests_total", outcome=outcome) == asked + 1
+
+
 def test_a_completed_render_is_counted_and_its_steps_timed() -> None:
     labels = {"route": "render", "format": "webp", "outcome": "completed", "code": ""}
     before = own("farm_renders_total", **labels)
     waited = own("farm_render_step_seconds_sum", step="waiting")
     with figures.render("render") as counted:
         counted.format = "webp"
-        counted.completed(Timings(2000, 1, 1, 1), refusals=0)
+        counted.completed(result(Timings(2000, 1, 1, 1)))
     assert own("farm_renders_total", **labels) == before + 1
     assert own("farm_render_step_seconds_sum", step="waiting") == pytest.approx(waited + 2)
 
@@ -80,7 +104,7 @@ def test_a_cancelled_render_is_no_failure() -> None:
 def test_refusals_are_counted_of_pages_that_arrived_and_that_did_not() -> None:
     before = own("farm_egress_refusals_total")
     with figures.render("render") as counted:
-        counted.completed(Timings(1, 1, 1, 1), refusals=3)
+        counted.completed(result(Timings(1, 1, 1, 1), refusals=3))
     with pytest.raises(UrlRefused), figures.render("render-url"):
         raise UrlRefused()
     assert own("farm_egress_refusals_total") == before + 4
