@@ -267,3 +267,16 @@ def test_the_size_of_a_result_is_that_of_its_data(length: int) -> None:
     text = base64.b64encode(b"x" * length).decode()
     result = RenderResult(text, OUTPUTS["png"], 1, 1, Timings())
     assert result.size == len(result.data) == length
+
+
+def test_what_does_not_use_the_cache_is_written_as_ever() -> None:
+    request = parse({"html": "x", "options": {"width": 5}})
+    written = b'{"html":"x","options":{"width":5,"height":720,"format":"png","waitFor":0}}'
+    assert request.to_json() == request.identity() == written
+
+
+def test_a_request_keeps_what_it_says_of_the_cache() -> None:
+    request = parse({"html": "x", "cache": {"ttl": 5}})
+    assert RenderRequest.from_json(request.to_json(), LIMITS) == request
+    assert request.identity() == parse({"html": "x"}).identity()
+    assert request.without_cache().cache != request.cache

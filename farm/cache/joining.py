@@ -34,6 +34,10 @@ class Flights:
         self._flights: dict[str, Flight] = {}
         self._lock = threading.Lock()
 
+    def has(self, key: str) -> bool:
+        """Whether one is under way."""
+        return key in self._flights
+
     def board(self, key: str, waiter: Waiter) -> tuple[Flight, bool]:
         """The flight, and whether the caller is to make it; if not, `waiter` is woken at its end.
 

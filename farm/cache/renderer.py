@@ -26,7 +26,7 @@ from farm.cache.bell import Bell
 from farm.cache.joining import Flight, Flights, Waiter
 from farm.cache.key import Keys
 from farm.cache.locks import Locks
-from farm.cache.store import Store
+from farm.cache.store import Entry, Store
 from farm.cache.value import Stored, encode, tag_of
 from farm.egress.policy import DENIED, NO_NETWORK, NOT_PUBLIC, PORT
 from farm.errors import Busy, RenderTimeout
@@ -54,6 +54,10 @@ class Ticket(Waiter):
     #: What the inner renderer calls it, once it renders.
     rendering: Any = None
     cancelled: bool = False
+    #: The store did not answer: it is not asked again for this one.
+    is_alone: bool = False
+    #: What locks are taken with.
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
     #: For how long an older file would still be kept that is too old for this request.
     old_left_ms: int = 0
     began: float = field(default_factory=time.monotonic)
@@ -159,9 +163,13 @@ class CachedRenderer:
             return self._inner.wait(ticket.rendering)
         if ticket.anew:
             return self._render(ticket, key, None)
-        if self._store is not None and (found := self._fresh(ticket, self._store.find(key))):
-            return _hit(found)
-        return self._join(ticket, key)
+        entry = None
+        if self._store is not None and not self._flights.has(key):
+            entry = self._store.enter(key, ticket.token)
+            ticket.is_alone = entry is None
+            if entry is not None and (found := self._fresh(ticket, entry.stored)):
+                return _hit(found)
+        return self._join(ticket, key, entry)
 
     def cancel(self, rendering: Ticket) -> None:
         rendering.cancelled = True
@@ -179,13 +187,17 @@ class CachedRenderer:
         if self._store is not None:
             self._store.close()
 
-    def _join(self, ticket: Ticket, key: str) -> RenderResult:
+    def _join(self, ticket: Ticket, key: str, entry: Entry | None) -> RenderResult:
         """Make the flight that others of this process wait for, or be one of them."""
         while True:
             flight, is_mine = self._flights.board(key, ticket)
             if is_mine:
-                return self._fly(ticket, key, flight)
+                return self._fly(ticket, key, flight, entry)
             try:
+                if entry is not None and entry.is_mine and self._store is not None:
+                    # Who makes the flight was a moment quicker here, and waits for this lock.
+                    self._store.finish(key, ticket.token, None, 0)
+                entry = None
                 self._check(ticket)
                 ticket.woken.wait(ticket.left_s)
             finally:
@@ -196,33 +208,31 @@ class CachedRenderer:
                 is_hit = result.cache is not None and result.cache.outcome == "hit"
                 return result if is_hit else _joined(ticket, result)
 
-    def _fly(self, ticket: Ticket, key: str, flight: Flight) -> RenderResult:
+    def _fly(self, ticket: Ticket, key: str, flight: Flight, entry: Entry | None) -> RenderResult:
         result = None
         try:
-            result = self._find_or_render(ticket, key)
+            result = self._find_or_render(ticket, key, entry)
             return result
         finally:
             self._flights.land(key, flight, result)
 
-    def _find_or_render(self, ticket: Ticket, key: str) -> RenderResult:
-        """As one process of all that share the store."""
-        if self._store is None:
-            return self._render(ticket, key, None)
-        token = secrets.token_hex(8)
-        has_waited = False
-        while not self._closing:
-            entry = self._store.enter(key, token)
-            if entry is None:
-                break
+    def _find_or_render(self, ticket: Ticket, key: str, entry: Entry | None) -> RenderResult:
+        """As one process of all that share the store; `entry`: what it said before."""
+        store, token, has_waited = self._store, ticket.token, False
+        while store is not None and not ticket.is_alone and not self._closing:
+            if entry is None or entry.holder is None:
+                entry = store.enter(key, token, anyway=entry is not None)
+                if entry is None:
+                    break
             if found := self._fresh(ticket, entry.stored):
                 if entry.is_mine:
-                    self._store.finish(key, token, None, 0)
+                    store.finish(key, token, None, 0)
                 return _joined(ticket, _hit(found)) if has_waited else _hit(found)
             if entry.is_mine:
                 return self._render(ticket, key, token)
             if entry.holder is not None:
-                self._store.wait_end(entry.holder, ticket.left_s)
-                has_waited = True
+                store.wait_end(entry.holder, ticket.left_s)
+                entry, has_waited = None, True
             self._check(ticket)
         return self._render(ticket, key, None)
 

@@ -6,7 +6,8 @@ asked for a second, so that a dead one costs next to nothing.
 
     render-farm:file:{key}   a file, see `value`
     render-farm:lock:{key}   the token of the process that renders it
-    render-farm:end:{token}  a stream with an entry once it has, for those who wait
+    render-farm:waited:{key} that another one waits for it
+    render-farm:end:{token}  a stream with an entry once it has ended, for those who wait
 """
 
 import threading
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import redis
 import structlog
@@ -44,7 +45,27 @@ _START_S = 1.0
 _RING_AGAIN_S = 10.0
 _LOOK_S = 0.01
 
-_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
+#: Returns a file, its expiry, and whose lock it is; who is not its owner will wait.
+_ENTER = """
+local file, holder = redis.call('GET', KEYS[1]), false
+if not file or ARGV[3] == '1' then
+  redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+  holder = redis.call('GET', KEYS[2])
+  if holder ~= ARGV[1] then redis.call('SET', KEYS[3], '1', 'PX', ARGV[2]) end
+end
+return {file, redis.call('PTTL', KEYS[1]), holder}
+"""
+_FINISH = """
+if ARGV[2] ~= '0' then redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2]) end
+if ARGV[1] ~= '' then
+  if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+  if redis.call('DEL', KEYS[3]) == 1 then
+    redis.call('XADD', KEYS[4], '*', 'ended', '1')
+    redis.call('PEXPIRE', KEYS[4], ARGV[4])
+  end
+end
+return 1
+"""
 _RENEW = (
     "if redis.call('GET', KEYS[1]) == ARGV[1] then "
     "return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
@@ -53,9 +74,10 @@ _RENEW = (
 
 @dataclass(frozen=True)
 class Entry:
-    """What a process finds that wants to render: a file, or whose turn it is (None: its own)."""
+    """What is found by a process that would render: a file, or whose turn it is."""
 
     stored: Stored | None
+    #: The token of whoever renders it; None: that was not asked.
     holder: bytes | None
     is_mine: bool
 
@@ -69,13 +91,14 @@ class Store:
         formats: Mapping[str, Format],
         ring: Callable[[], None] | None = None,
         socket: Path | None = None,
+        timeout_s: float = _CALL_TIMEOUT_S,
     ) -> None:
         """`ring`: asks for a server to be started, which then listens on `socket`."""
         self._formats = formats
         self._ring = ring
         self._socket = socket
-        self._client = _connect(url, _CALL_TIMEOUT_S)
-        self._waiting = _connect(url, _BLOCK_S + _CALL_TIMEOUT_S)
+        self._client = _connect(url, timeout_s)
+        self._waiting = _connect(url, _BLOCK_S + timeout_s)
         self._lock = threading.Lock()
         #: Whether calls are answered; None: there was none.
         self._is_up: bool | None = None
@@ -102,35 +125,19 @@ class Store:
     def _is_there(self) -> bool:
         return self._socket is None or self._socket.exists()
 
-    def find(self, key: str) -> Stored | None:
-        """The file, in one round trip."""
+    def enter(self, key: str, token: str, anyway: bool = False) -> Entry | None:
+        """The file; or, if there is none, whose turn it is, the lock being taken if nobody has it.
 
-        def find() -> list[Any]:
-            with self._client.pipeline(transaction=False) as pipe:
-                pipe.get(_file(key))
-                pipe.pttl(_file(key))
-                return pipe.execute()
-
-        answer = self._call(find)
-        return self._decoded(key, *answer) if answer else None
-
-    def enter(self, key: str, token: str) -> Entry | None:
-        """Look once more, and take the lock if nobody has it. None: the server does not answer."""
-
-        def enter() -> list[Any]:
-            with self._client.pipeline(transaction=False) as pipe:
-                pipe.set(_lock(key), token, nx=True, px=LOCK_MS)
-                pipe.get(_lock(key))
-                pipe.get(_file(key))
-                pipe.pttl(_file(key))
-                return pipe.execute()
-
-        answer = self._call(enter)
+        All in one round trip. `anyway`: the lock is taken even if there is a file, since the one
+        that was there did not do. None: the server does not answer.
+        """
+        keys = (_file(key), _lock(key), _waited(key))
+        arguments = (token, LOCK_MS, int(anyway))
+        answer = self._call(lambda: self._client.eval(_ENTER, len(keys), *keys, *arguments))
         if answer is None:
             return None
-        _, holder, value, left_ms = answer
-        stored = self._decoded(key, value, left_ms)
-        return Entry(stored, holder, holder == token.encode())
+        value, left_ms, holder = cast("list[Any]", answer)
+        return Entry(self._decoded(key, value, left_ms), holder, holder == token.encode())
 
     def renew(self, held: Mapping[str, str]) -> None:
         """Locks by their keys, and the tokens that they were taken with."""
@@ -149,17 +156,12 @@ class Store:
         Whether the server has answered. If it is being started, it is waited for.
         """
 
-        def finish() -> list[Any]:
-            with self._client.pipeline(transaction=False) as pipe:
-                if value is not None:
-                    pipe.set(_file(key), value, px=ttl_ms)
-                if token is not None:
-                    pipe.eval(_RELEASE, 1, _lock(key), token)
-                    pipe.xadd(_end(token), {"ended": 1}, maxlen=1)
-                    pipe.pexpire(_end(token), _END_MS)
-                return pipe.execute() if len(pipe) else []
-
-        while (done := self._call(finish)) is None and time.monotonic() < self._starting_until:
+        keys = (_file(key), _lock(key), _waited(key), _end(token or ""))
+        kept_ms = 0 if value is None else ttl_ms
+        arguments = (token or "", kept_ms, value or b"", _END_MS)
+        while (
+            done := self._call(lambda: self._client.eval(_FINISH, len(keys), *keys, *arguments))
+        ) is None and time.monotonic() < self._starting_until:
             time.sleep(_LOOK_S)
         return done is not None
 
@@ -255,6 +257,10 @@ def _file(key: str) -> str:
 
 def _lock(key: str) -> str:
     return f"render-farm:lock:{key}"
+
+
+def _waited(key: str) -> str:
+    return f"render-farm:waited:{key}"
 
 
 def _end(token: str) -> str:

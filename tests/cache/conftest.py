@@ -11,6 +11,10 @@ from farm.cache import CachedRenderer, Keys, Store
 from farm.render import Engine
 from farm.settings import Settings
 
+#: What a test waits for the server unless it is about servers that are slow: a busy machine is no
+#: test's fault.
+PATIENT_S = 5.0
+
 MakeRenderer = Callable[..., CachedRenderer]
 
 
@@ -40,10 +44,12 @@ def make_renderer(engine: Engine, server: Server) -> Iterator[MakeRenderer]:
     """Each is what a process has: with a store of its own, all of the same server."""
     made: list[CachedRenderer] = []
 
-    def make(store: bool = True, inner: Engine = engine, **settings: object) -> CachedRenderer:
+    def make(
+        store: bool = True, inner: Engine = engine, timeout_s: float = PATIENT_S, **settings: object
+    ) -> CachedRenderer:
         given = Settings.model_validate(settings)
         keys = Keys(given, lambda: inner.chromium_version)
-        own = Store(server.url, inner.limits.formats) if store else None
+        own = Store(server.url, inner.limits.formats, timeout_s=timeout_s) if store else None
         made.append(CachedRenderer(inner, given, keys, own))
         return made[-1]
 

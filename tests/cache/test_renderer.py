@@ -207,9 +207,9 @@ def test_a_server_that_is_killed_is_as_if_there_were_none_and_is_found_again(
 def test_a_server_that_hangs_is_as_if_there_were_none(
     make_renderer: MakeRenderer, server: Server
 ) -> None:
-    renderer = make_renderer()
+    renderer = make_renderer(timeout_s=0.05)
     asked = request(renderer)
-    renderer.render(asked)
+    wait_until(lambda: outcomes(renderer, asked) == ["hit"])
     os.kill(server.pid, signal.SIGSTOP)
     try:
         assert outcomes(renderer, asked, asked, asked) == ["off", "off", "off"]

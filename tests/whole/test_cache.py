@@ -97,6 +97,12 @@ def test_a_farm_with_its_defaults_keeps_what_is_asked_to_be_kept(farm: Farm, sit
     requests.get(farm.url + answer["statusUrl"], params={"wait": "30"}, timeout=60)
     assert outcome(farm.post("/render", rendered)) == "hit"
 
+    # But for one that is not to.
+    anew = {"Cache-Control": "no-cache"}
+    answer = farm.post("/render-async", asked, headers=anew).json()
+    requests.get(farm.url + answer["statusUrl"], params={"wait": "30"}, timeout=60)
+    assert "cache" not in farm.log_lines("job")[-1]
+
     # It is kept up.
     (victim,) = caches(farm)
     victim.kill()
