@@ -122,6 +122,34 @@ def test_workers_follow_half_of_the_cores(
     assert Settings().worker_count == workers
 
 
+@pytest.mark.parametrize(
+    ("cache", "is_the_same"),
+    [
+        ("redis://h/1", True),
+        ("redis://:secret@H:6379/0", True),
+        ("rediss://h", True),
+        ("redis://h:6380/0", False),
+        ("redis://other/0", False),
+        ("unix:///h", False),
+    ],
+)
+def test_a_cache_on_the_queues_server_is_refused(cache: str, is_the_same: bool) -> None:
+    given = {"redis_url": "redis://user:secret@h:6379/0", "storage_url": "redis:"}
+    if not is_the_same:
+        assert Settings(**given, cache_url=cache).cache_address == cache
+        return
+    with pytest.raises(ValueError, match="FARM_CACHE_URL: must be another server") as caught:
+        Settings(**given, cache_url=cache)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_cache_is_embedded_where_the_queue_is_and_else_none() -> None:
+    assert Settings().has_embedded_cache
+    remote = Settings(redis_url="redis://h", storage_url="redis:")
+    assert remote.cache_address is None
+    assert not Settings(cache_url="redis://h").has_embedded_cache
+
+
 def test_threads_cover_pages_line_answers_and_a_few_more() -> None:
     settings = Settings(pages_per_browser=8, max_waiting=56)
     assert settings.threads >= 8 + 56 + MAX_SENDING + 4

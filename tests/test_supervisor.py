@@ -23,7 +23,8 @@ name = [sys.executable, *sys.argv[1:]]
 sys.exit(supervisor.run(Settings(), [*name, "gunicorn"], [*name, "worker"]))
 """
 
-#: Writes down what happens to it, and whether Valkey then answers. On SIGTERM it ends as soon as
+#: Writes down what happens to it, and whether Valkey then answers. On SIGUSR1 it asks for the
+#: cache. On SIGTERM it ends as soon as
 #: there is a file `release`, on SIGINT at once.
 CHILD = """
 import os, signal, socket, sys, time
@@ -35,6 +36,9 @@ def note(what):
 
 def on_signal(number, _):
     note(signal.Signals(number).name)
+    if number == signal.SIGUSR1:
+        from farm.cache import Bell
+        Bell.from_environment().ring()
     if number == signal.SIGTERM:
         while not os.path.exists(f"{folder}/release"):
             time.sleep(0.02)
@@ -56,7 +60,7 @@ while True:
 class Supervisor:
     """A supervisor in a process group of its own, as a shell would start it."""
 
-    def __init__(self, folder: Path, gunicorn: str = CHILD) -> None:
+    def __init__(self, folder: Path, gunicorn: str = CHILD, **environment: str) -> None:
         self._folder = folder
         self.settings = Settings(data_dir=folder / "data")
         self.log_path = folder / "log"
@@ -64,7 +68,7 @@ class Supervisor:
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", SUPERVISOR, "-c", f"import sys\n{program}", str(folder)],
-                env={**os.environ, "FARM_DATA_DIR": str(self.settings.data_dir)},
+                env={**os.environ, "FARM_DATA_DIR": str(self.settings.data_dir), **environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -83,6 +87,11 @@ class Supervisor:
 
     def tree(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children()
+
+    def caches(self) -> list[psutil.Process]:
+        """The Valkeys for rendered files."""
+        lines = {process: command_line(process) for process in self.tree()}
+        return [p for p, line in lines.items() if any("/cache/valkey.sock" in a for a in line)]
 
     def child(self, name: str) -> psutil.Process:
         """`gunicorn`, `worker` or `valkey-server`."""
@@ -168,6 +177,56 @@ def test_a_valkey_that_dies_is_started_again_with_its_data(supervisor: Superviso
     (entry,) = log_lines(supervisor.log_path, "child ended")
     assert (entry["child"], entry["exit_status"]) == ("valkey", -signal.SIGKILL)
     assert supervisor.child("valkey-server").pid != victim.pid
+
+
+def test_a_cache_is_started_when_it_is_asked_for_and_kept_up(supervisor: Supervisor) -> None:
+    assert not supervisor.caches()
+    for _ in range(2):  # once is enough, and more does nothing
+        supervisor.process.send_signal(signal.SIGUSR1)
+    wait_until(lambda: log_lines(supervisor.log_path, "embedded cache up"))
+    (cache,) = supervisor.caches()
+    with redis.Redis.from_url(supervisor.settings.cache_address or "") as client:
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "allkeys-lru"}
+        assert client.config_get("appendonly") == {"appendonly": "no"}
+    cache.kill()
+    wait_until(lambda: log_lines(supervisor.log_path, "child started again"))
+    wait_until(lambda: supervisor.caches() and supervisor.caches()[0].pid != cache.pid)
+    tree = supervisor.tree()
+    supervisor.release()
+    supervisor.process.send_signal(signal.SIGTERM)
+    assert supervisor.process.wait(20) == 0
+    assert gone(tree)
+
+
+@pytest.mark.parametrize(
+    ("environment", "count"),
+    [({"FARM_CACHE_TTL_S": "60"}, 1), ({"FARM_CACHE_TTL_S": "0"}, 0)],
+)
+def test_a_default_for_all_starts_the_cache_at_once(
+    tmp_path: Path, environment: dict[str, str], count: int
+) -> None:
+    supervisor = Supervisor(tmp_path, **environment)
+    try:
+        supervisor.wait_up()
+        assert len(supervisor.caches()) == count
+    finally:
+        supervisor.release()
+        supervisor.process.terminate()
+        supervisor.process.wait(20)
+
+
+def test_a_cache_that_is_elsewhere_is_not_started_here(tmp_path: Path) -> None:
+    elsewhere = {"FARM_CACHE_TTL_S": "60", "FARM_CACHE_URL": "redis://cache.example"}
+    supervisor = Supervisor(tmp_path, **elsewhere)
+    try:
+        supervisor.wait_up()
+        supervisor.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: "gunicorn SIGUSR1" in supervisor.journal())
+        assert not supervisor.caches()
+    finally:
+        supervisor.release()
+        supervisor.process.terminate()
+        supervisor.process.wait(20)
 
 
 def test_gunicorns_end_is_the_farms(tmp_path: Path) -> None:
