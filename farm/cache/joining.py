@@ -1,11 +1,13 @@
 """Requests of this process that want the same at the same time: one renders, the others wait."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from farm.errors import Busy
 from farm.request import RenderResult
 
-_TOO_MANY = "Too many requests wait for the same page; try again in a moment."
+_TOO_MANY = "Too many requests wait for renders of others; try again in a moment."
 
 
 class Waiter:
@@ -48,11 +50,9 @@ class Flights:
             if flight is None:
                 flight = self._flights[key] = Flight()
                 return flight, True
-            if self._waiting >= self._max_waiting:
-                raise Busy(_TOO_MANY)
+            self._take_place()
             waiter.woken.clear()
             flight.waiters.add(waiter)
-            self._waiting += 1
             return flight, False
 
     def leave(self, flight: Flight, waiter: Waiter) -> None:
@@ -60,6 +60,22 @@ class Flights:
         with self._lock:
             flight.waiters.discard(waiter)
             self._waiting -= 1
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """To wait for something else than a flight of this process, likewise. Raises `Busy`."""
+        with self._lock:
+            self._take_place()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _take_place(self) -> None:
+        if self._waiting >= self._max_waiting:
+            raise Busy(_TOO_MANY)
+        self._waiting += 1
 
     def land(self, key: str, flight: Flight, result: RenderResult | None) -> None:
         """By whoever has made it; None if it failed."""

@@ -231,7 +231,8 @@ class CachedRenderer:
             if entry.is_mine:
                 return self._render(ticket, key, token)
             if entry.holder is not None:
-                store.wait_end(entry.holder, ticket.left_s)
+                with self._flights.place():
+                    store.wait_end(entry.holder, ticket.left_s)
                 entry, has_waited = None, True
             self._check(ticket)
         return self._render(ticket, key, None)

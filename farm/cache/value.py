@@ -6,9 +6,10 @@ program's, or half of what was written.
 
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from farm.egress.policy import Refusal
 from farm.request import CacheUse, Format, RenderResult, Timings
@@ -16,6 +17,7 @@ from farm.request import CacheUse, Format, RenderResult, Timings
 #: Raised with every change of what is written.
 _MAGIC = b"farm-cache 1 "
 _MAX_HEAD_BYTES = 1 << 16
+_TAG = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def encode(key: str, result: RenderResult, tag: str, ttl_ms: int) -> bytes:
         "ttlMs": ttl_ms,
         "size": result.size,
         "crc": zlib.crc32(result.data),
-        "refusals": [asdict(refusal) for refusal in dict.fromkeys(result.refusals)],
+        "refusals": result.blocked,
     }
     return _MAGIC + json.dumps(head, separators=(",", ":")).encode() + b"\n" + result.data
 
@@ -80,7 +82,8 @@ def decode(key: str, value: bytes, left_ms: int, formats: Mapping[str, Format]) 
             head["key"] != key
             or head["size"] != len(content)
             or head["crc"] != zlib.crc32(content)
-            or not _are_sides(head["width"], head["height"])
+            or not _are_counts(head["width"], head["height"], head["ttlMs"])
+            or not _TAG.fullmatch(head["tag"])
         ):
             return None
         return Stored(
@@ -88,14 +91,14 @@ def decode(key: str, value: bytes, left_ms: int, formats: Mapping[str, Format]) 
             formats[head["format"]],
             head["width"],
             head["height"],
-            str(head["tag"]),
+            head["tag"],
             tuple(Refusal(str(r["host"]), str(r["reason"])) for r in head["refusals"]),
-            max(0, int(head["ttlMs"]) - left_ms),
+            max(0, head["ttlMs"] - left_ms),
             left_ms,
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def _are_sides(*sides: object) -> bool:
-    return all(type(side) is int and side > 0 for side in sides)
+def _are_counts(*values: object) -> bool:
+    return all(type(value) is int and 0 < value < 1 << 31 for value in values)

@@ -223,12 +223,16 @@ def test_no_more_may_wait_than_there_are_threads_for() -> None:
     assert flights.board("a", waiter) == (flight, False)
     with pytest.raises(Busy):
         flights.board("a", Waiter())
+    with pytest.raises(Busy), flights.place():
+        pass
     flights.land("a", flight, None)
     assert waiter.woken.is_set()
     flights.leave(flight, waiter)
     again, is_mine = flights.board("a", waiter)
     assert is_mine
     assert again is not flight
+    with flights.place(), pytest.raises(Busy):
+        flights.board("a", Waiter())
 
 
 def test_of_many_that_board_at_once_one_makes_each_flight() -> None:

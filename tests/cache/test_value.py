@@ -1,27 +1,32 @@
 """Kept files as Redis has them: what was written is read, and nothing else is."""
 
+import json
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.cache.value import decode, encode, tag_of
 from farm.egress.policy import DENIED, Refusal
 from farm.render.page.outputs import OUTPUTS
-from farm.request import RenderResult, Timings
+from farm.request import CacheUse, RenderResult, Timings
 
 KEY = "a" * 64
 RESULT = RenderResult(
     b"\x89PNG\n\0file", OUTPUTS["png"], 40, 30, Timings(1, 2, 3, 4), (Refusal("a.example", DENIED),)
 )
-VALUE = encode(KEY, RESULT, tag_of(RESULT.data), 60_000)
+TAG = tag_of(RESULT.data)
+VALUE = encode(KEY, RESULT, TAG, 60_000)
 
 
 @given(st.binary(), st.sampled_from(sorted(OUTPUTS)), st.integers(0, 60_000))
 def test_what_was_written_is_read(content: bytes, format_: str, left_ms: int) -> None:
     result = RenderResult(content, OUTPUTS[format_], 1, 16_384, Timings())
-    stored = decode(KEY, encode(KEY, result, "tag", 60_000), left_ms, OUTPUTS)
+    stored = decode(KEY, encode(KEY, result, TAG, 60_000), left_ms, OUTPUTS)
     assert stored is not None
     assert (stored.content, stored.format, stored.width, stored.height, stored.tag) == (
-        *(content, OUTPUTS[format_], 1, 16_384, "tag"),
+        *(content, OUTPUTS[format_], 1, 16_384, TAG),
     )
     assert (stored.age_ms, stored.left_ms) == (60_000 - left_ms, left_ms)
 
@@ -61,3 +66,30 @@ def test_a_value_without_an_expiry_is_not_believed() -> None:
 
 def test_a_format_that_this_version_does_not_know_is_a_miss() -> None:
     assert decode(KEY, VALUE, 1, {"pdf": OUTPUTS["pdf"]}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("tag", wrong) for wrong in ("x", "a" * 31, "a" * 32 + "\r\nSet-Cookie: a=b", 1, None)),
+        *(("ttlMs", wrong) for wrong in (float("inf"), -1, "1", None, 10**30, True)),
+        *(("width", wrong) for wrong in (0, -1, 1.5, "1", [])),
+        *(("refusals", wrong) for wrong in (1, [1], [{}], None)),
+        *(("format", wrong) for wrong in (1, [], "gif")),
+        *(("size", wrong) for wrong in (1, "x")),
+    ],
+)
+def test_a_head_with_a_wrong_value_is_not_believed(name: str, value: object) -> None:
+    head, _, content = VALUE.partition(b"\n")
+    fields = json.loads(head[13:]) | {name: value}
+    changed = head[:13] + json.dumps(fields).encode() + b"\n" + content
+    assert decode(KEY, VALUE, 1, OUTPUTS) is not None
+    assert decode(KEY, changed, 1, OUTPUTS) is None
+
+
+def test_of_very_many_refusals_as_many_are_kept_as_answers_tell() -> None:
+    many = tuple(Refusal(f"{number}.example", DENIED) for number in range(10_000))
+    result = replace(RESULT, refusals=many)
+    stored = decode(KEY, encode(KEY, result, TAG, 60_000), 1, OUTPUTS)
+    assert stored is not None
+    assert stored.result(CacheUse("hit", TAG)).blocked == result.blocked
