@@ -5,6 +5,7 @@
     CachedRenderer     found? kept? who renders?          renderer.py
     ├─ Keys            what makes two requests the same    key.py
     ├─ Flights         those of this process that wait     joining.py
+    ├─ Recent          what this process has just had      recent.py
     ├─ Store           the Redis; gone or slow: nothing    store.py
     │  └─ values       files as Redis has them             value.py
     └─ Locks           who renders, of all processes       locks.py

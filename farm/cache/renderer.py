@@ -26,6 +26,7 @@ from farm.cache.bell import Bell
 from farm.cache.joining import Flight, Flights, Waiter
 from farm.cache.key import Keys
 from farm.cache.locks import Locks
+from farm.cache.recent import RECENT_S, Recent
 from farm.cache.store import Entry, Store
 from farm.cache.value import Stored, encode, tag_of
 from farm.egress.policy import DENIED, NO_NETWORK, NOT_PUBLIC, PORT
@@ -82,9 +83,18 @@ class CachedRenderer:
     """`farm.renderer.Renderer`; its docstrings say what each method does."""
 
     def __init__(
-        self, inner: Renderer[Any], settings: Settings, keys: Keys, store: Store | None
+        self,
+        inner: Renderer[Any],
+        settings: Settings,
+        keys: Keys,
+        store: Store | None,
+        recent_s: float = RECENT_S,
     ) -> None:
-        """`store` None: nothing is kept, and only requests of this process join each other."""
+        """`store` None: nothing is kept, and only requests of this process join each other.
+
+        `recent_s`: see `Recent`.
+        """
+        self._recent = Recent(recent_s)
         self._inner = inner
         self._keys = keys
         self._store = store
@@ -163,11 +173,14 @@ class CachedRenderer:
             return self._inner.wait(ticket.rendering)
         if ticket.anew:
             return self._render(ticket, key, None)
+        if found := self._fresh(ticket, self._recent.get(key)):
+            return _hit(found)
         entry = None
         if self._store is not None and not self._flights.has(key):
             entry = self._store.enter(key, ticket.token)
             ticket.is_alone = entry is None
             if entry is not None and (found := self._fresh(ticket, entry.stored)):
+                self._recent.put(key, found)
                 return _hit(found)
         return self._join(ticket, key, entry)
 
@@ -219,12 +232,15 @@ class CachedRenderer:
     def _find_or_render(self, ticket: Ticket, key: str, entry: Entry | None) -> RenderResult:
         """As one process of all that share the store; `entry`: what it said before."""
         store, token, has_waited = self._store, ticket.token, False
+        if ticket.is_alone and (found := self._fresh(ticket, self._recent.get(key))):
+            return _hit(found)  # of a flight that landed a moment ago
         while store is not None and not ticket.is_alone and not self._closing:
             if entry is None or entry.holder is None:
                 entry = store.enter(key, token, anyway=entry is not None)
                 if entry is None:
                     break
             if found := self._fresh(ticket, entry.stored):
+                self._recent.put(key, found)
                 if entry.is_mine:
                     store.finish(key, token, None, 0)
                 return _joined(ticket, _hit(found)) if has_waited else _hit(found)
@@ -250,6 +266,8 @@ class CachedRenderer:
                 value = encode(key, result, tag, ttl_ms)
         finally:
             is_there = self._store is not None and self._store.finish(key, token, value, ttl_ms)
+        if is_there and value is not None:
+            self._recent.put(key, Stored.of(result, tag, ttl_ms))
         return replace(result, cache=CacheUse("miss", tag)) if is_there else result
 
     def _render_inside(self, ticket: Ticket) -> RenderResult:

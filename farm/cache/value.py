@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from farm.egress.policy import Refusal
 from farm.request import CacheUse, Format, RenderResult, Timings
@@ -33,6 +34,13 @@ class Stored:
     age_ms: int
     #: For how long it will still be kept.
     left_ms: int
+
+    @classmethod
+    def of(cls, result: RenderResult, tag: str, ttl_ms: int) -> Self:
+        """A file that has just been kept."""
+        refusals = tuple(Refusal(**refusal) for refusal in result.blocked)
+        sides = result.width, result.height
+        return cls(result.data, result.format, *sides, tag, refusals, 0, ttl_ms)
 
     def result(self, outcome: "CacheUse") -> RenderResult:
         return RenderResult(

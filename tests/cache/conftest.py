@@ -45,12 +45,16 @@ def make_renderer(engine: Engine, server: Server) -> Iterator[MakeRenderer]:
     made: list[CachedRenderer] = []
 
     def make(
-        store: bool = True, inner: Engine = engine, timeout_s: float = PATIENT_S, **settings: object
+        store: bool = True,
+        inner: Engine = engine,
+        timeout_s: float = PATIENT_S,
+        recent_s: float = 0,
+        **settings: object,
     ) -> CachedRenderer:
         given = Settings.model_validate(settings)
         keys = Keys(given, lambda: inner.chromium_version)
         own = Store(server.url, inner.limits.formats, timeout_s=timeout_s) if store else None
-        made.append(CachedRenderer(inner, given, keys, own))
+        made.append(CachedRenderer(inner, given, keys, own, recent_s))
         return made[-1]
 
     yield make

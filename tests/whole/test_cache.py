@@ -113,7 +113,7 @@ def test_a_farm_with_its_defaults_keeps_what_is_asked_to_be_kept(farm: Farm, sit
     # It hangs.
     (victim,) = caches(farm)
     victim.send_signal(signal.SIGSTOP)
-    assert outcome(farm.post("/render", asked)) == "off"
+    wait_until(lambda: outcome(farm.post("/render", asked)) == "off")
     victim.send_signal(signal.SIGCONT)
     wait_until(lambda: outcome(farm.post("/render", asked)) == "hit")
 

@@ -1,0 +1,58 @@
+"""Files that this process has just had, so that what many ask for at once is read once a second.
+
+It also bears with a server that is late for a moment: what everybody asks for is not rendered anew.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import replace
+
+from farm.cache.value import Stored
+
+#: For how long a file is answered without a look at the server, where another process may have
+#: kept a newer one meanwhile.
+RECENT_S = 1.0
+_MAX_BYTES = 1 << 25
+
+
+class Recent:
+    """Of bounded bytes; what came first makes way."""
+
+    def __init__(self, seconds: float = RECENT_S, max_bytes: int = _MAX_BYTES) -> None:
+        """`seconds`: 0: nothing is remembered."""
+        self._seconds = seconds
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._files: OrderedDict[str, tuple[Stored, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> Stored | None:
+        """The file as old as it is by now."""
+        entry = self._files.get(key)
+        if entry is None:
+            return None
+        stored, since = entry
+        passed_s = time.monotonic() - since
+        passed_ms = int(passed_s * 1000)
+        if passed_s > self._seconds or passed_ms >= stored.left_ms:
+            return None
+        return replace(stored, age_ms=stored.age_ms + passed_ms, left_ms=stored.left_ms - passed_ms)
+
+    def put(self, key: str, stored: Stored) -> None:
+        now = time.monotonic()
+        with self._lock:
+            self._drop(key)
+            if self._seconds and len(stored.content) <= self._max_bytes:
+                self._files[key] = stored, now
+                self._bytes += len(stored.content)
+            while self._files:
+                oldest, (_, since) = next(iter(self._files.items()))
+                if self._bytes <= self._max_bytes and now - since <= self._seconds:
+                    break
+                self._drop(oldest)
+
+    def _drop(self, key: str) -> None:
+        entry = self._files.pop(key, None)
+        if entry is not None:
+            self._bytes -= len(entry[0].content)
