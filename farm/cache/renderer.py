@@ -203,23 +203,30 @@ class CachedRenderer:
     def _join(self, ticket: Ticket, key: str, entry: Entry | None) -> RenderResult:
         """Make the flight that others of this process wait for, or be one of them."""
         while True:
-            flight, is_mine = self._flights.board(key, ticket)
-            if is_mine:
-                return self._fly(ticket, key, flight, entry)
+            is_mine = False
             try:
-                if entry is not None and entry.is_mine and self._store is not None:
+                flight, is_mine = self._flights.board(key, ticket)
+            finally:
+                if not is_mine and entry is not None and entry.is_mine and self._store is not None:
                     # Who makes the flight was a moment quicker here, and waits for this lock.
                     self._store.finish(key, ticket.token, None, 0)
-                entry = None
+            if is_mine:
+                return self._fly(ticket, key, flight, entry)
+            entry = None
+            try:
                 self._check(ticket)
                 ticket.woken.wait(ticket.left_s)
             finally:
                 self._flights.leave(flight, ticket)
             self._check(ticket)
-            if (result := flight.result) is not None:
-                # What was a hit for the other one is a hit for this one too.
-                is_hit = result.cache is not None and result.cache.outcome == "hit"
-                return result if is_hit else _joined(ticket, result)
+            result = flight.result
+            if result is None or result.cache is None:
+                continue
+            if result.cache.outcome != "hit":
+                return _joined(ticket, result)
+            # A hit for the other one is one for this one too, if it may be as old.
+            if result.cache.age_s * 1000 < ticket.ttl_ms:
+                return result
 
     def _fly(self, ticket: Ticket, key: str, flight: Flight, entry: Entry | None) -> RenderResult:
         result = None

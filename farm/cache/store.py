@@ -153,7 +153,7 @@ class Store:
     def finish(self, key: str, token: str | None, value: bytes | None, ttl_ms: int) -> bool:
         """Keep a file if there is one, let go of the lock and tell those who wait.
 
-        Whether the server has answered. If it is being started, it is waited for.
+        Whether the server has answered. A file waits for one that is being started.
         """
 
         keys = (_file(key), _lock(key), _waited(key), _end(token or ""))
@@ -161,7 +161,7 @@ class Store:
         arguments = (token or "", kept_ms, value or b"", _END_MS)
         while (
             done := self._call(lambda: self._client.eval(_FINISH, len(keys), *keys, *arguments))
-        ) is None and time.monotonic() < self._starting_until:
+        ) is None and (value is not None and time.monotonic() < self._starting_until):
             time.sleep(_LOOK_S)
         return done is not None
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from farm.cache import CachedRenderer
 from farm.cache.joining import Flights, Waiter
 from farm.errors import Busy, RenderTimeout
 from farm.renderer import RenderCancelled
-from farm.request import RenderResult
+from farm.request import CacheUse, RenderResult
 from tests.cache.conftest import MakeRenderer, Server
 from tests.cache.test_renderer import request, use
 from tests.support.farm_process import wait_until
@@ -74,6 +75,24 @@ def test_processes_join_each_other(make_renderer: MakeRenderer, site: Site, crow
     wait_until(lambda: renders(site) == 1)
     site.hold.set()
     assert crowd.outcomes() == ["joined"] * 14 + ["miss"]
+    assert renders(site) == 1
+
+
+def test_one_that_waits_gets_no_older_file_than_it_asks_for(
+    make_renderer: MakeRenderer, site: Site
+) -> None:
+    renderer = make_renderer()
+    asked = request(renderer, ttl=10, url=site.url)
+    key = renderer._keys.of(asked, None)
+    assert key is not None
+    flight, is_mine = renderer._flights.board(key, Waiter())  # of one that may be older
+    assert is_mine
+    old = replace(renderer.render(request(renderer)), cache=CacheUse("hit", "tag", age_s=100))
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(renderer.render, asked)
+        wait_until(lambda: waiting(renderer) == 1)
+        renderer._flights.land(key, flight, old)
+        assert use(found.result(LONG_S)).outcome == "miss"
     assert renders(site) == 1
 
 
