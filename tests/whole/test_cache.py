@@ -91,7 +91,8 @@ def test_a_farm_with_its_defaults_keeps_what_is_asked_to_be_kept(farm: Farm, sit
     answer = farm.post("/render-async", asked).json()
     state = requests.get(farm.url + answer["statusUrl"], params={"wait": "30"}, timeout=60).json()
     assert state["status"] == "completed"
-    assert [entry["cache"] for entry in farm.log_lines("job")] == ["hit"]
+    wait_until(lambda: farm.log_lines("job"))
+    assert farm.log_lines("job")[0]["cache"] == "hit"
     rendered = body()
     answer = farm.post("/render-async", rendered).json()
     requests.get(farm.url + answer["statusUrl"], params={"wait": "30"}, timeout=60)
@@ -101,7 +102,8 @@ def test_a_farm_with_its_defaults_keeps_what_is_asked_to_be_kept(farm: Farm, sit
     anew = {"Cache-Control": "no-cache"}
     answer = farm.post("/render-async", asked, headers=anew).json()
     requests.get(farm.url + answer["statusUrl"], params={"wait": "30"}, timeout=60)
-    assert "cache" not in farm.log_lines("job")[-1]
+    wait_until(lambda: len(farm.log_lines("job")) == 3)
+    assert "cache" not in farm.log_lines("job")[2]
 
     # It is kept up.
     (victim,) = caches(farm)
