@@ -147,6 +147,7 @@ class Settling:
         The page's process may come to know the first too late; the browser's refuses navigations.
         """
         self._note_unfinished()
+        self._page.is_altered = True
         session = self._page.session
         session.on("Fetch.requestPaused", self._refuse_navigation)
         session.post("Fetch.enable", {"patterns": [{"resourceType": "Document"}]})
