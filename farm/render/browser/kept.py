@@ -21,6 +21,12 @@ from farm.render.browser.page import Page
 from farm.render.browser.renewal import Renewal
 
 
+#: Why a context is given up: its render ended in an `error`; it or its way to the network has `died`
+#: or was closed; there are `remains` of a render in it; it was used for so many `renders`, is of that
+#: `age`; another one had to have `room`.
+END_CAUSES = ("error", "died", "remains", "renders", "age", "room")
+
+
 @dataclass(frozen=True)
 class Keeping:
     """How many contexts are kept together in a browser, for how many renders each and how long."""
@@ -38,6 +44,8 @@ class _Kept:
     caller: str | None
     renders: int = 0
     is_old: bool = False
+    #: Makes it old.
+    timer: asyncio.TimerHandle | None = None
     #: Of its document, while nothing is rendered in it.
     renewal: Renewal | None = None
 
@@ -58,7 +66,7 @@ class KeptContexts(FreshContexts):
         keeping: Keeping,
         ends: Counter[str],
     ) -> None:
-        """`ends` counts the contexts that were given up, by the causes below."""
+        """`ends` counts the contexts that were given up, by their causes (`END_CAUSES`)."""
         super().__init__(browser, egress, spares, spawn)
         self._keeping = keeping
         self._ends = ends
@@ -122,7 +130,8 @@ class KeptContexts(FreshContexts):
         while self._idle and self.kept > self._keeping.most:
             self._end_later(self._idle.pop(0), "room")
         kept = _Kept(self._take() or self._make(), caller)
-        asyncio.get_running_loop().call_later(self._keeping.age_s, self._note_old, kept)
+        loop = asyncio.get_running_loop()
+        kept.timer = loop.call_later(self._keeping.age_s, self._note_old, kept)
         return kept
 
     def _put_back(self, kept: _Kept) -> None:
@@ -160,6 +169,8 @@ class KeptContexts(FreshContexts):
 
     def _end(self, kept: _Kept, cause: str) -> None:
         self._ends[cause] += 1
+        if kept.timer is not None:
+            kept.timer.cancel()
         with suppress(DevToolsError):
             kept.page.close()
 

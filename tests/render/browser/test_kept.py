@@ -1,6 +1,6 @@
 """Contexts that are used again (`FARM_ISOLATION=key`): what is left in them, and when they go."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import unquote
 
@@ -10,23 +10,12 @@ import pytest
 
 from farm.errors import FarmError, OutputTooLarge
 from farm.render import Engine
-from farm.settings import Settings
 from tests.conftest import request_for
 from tests.support.farm_process import command_line, wait_until
 from tests.support.images import LIME, is_filled
-from tests.support.site import SITES, Site
+from tests.support.site import Site
 
 MakeEngine = Callable[..., Engine]
-
-
-@pytest.fixture(scope="module")
-def kept() -> Iterator[Engine]:
-    """One engine for all that is left or not: no spares, so that what there is was used."""
-    engine = Engine(Settings(isolation="key", spare_contexts=0, egress_allow=SITES))
-    engine.start()
-    engine.wait_started()
-    yield engine
-    engine.close()
 
 
 def render(
@@ -165,26 +154,26 @@ LEFT = {
 
 
 @pytest.mark.parametrize("what", LEFT)
-def test_nothing_that_a_page_left_is_there_for_the_next(kept: Engine, what: str) -> None:
+def test_nothing_that_a_page_left_is_there_for_the_next(kept_engine: Engine, what: str) -> None:
     leave, is_not_left = LEFT[what]
-    before = kept.status.context_ends
+    before = kept_engine.status.context_ends
     for _ in range(2):
-        render(kept, f"<!doctype html><body><script>{leave}</script>", caller="same")
-        found = render(kept, shows_if(is_not_left), caller="same", waitFor=50)
+        render(kept_engine, f"<!doctype html><body><script>{leave}</script>", caller="same")
+        found = render(kept_engine, shows_if(is_not_left), caller="same", waitFor=50)
         assert is_filled(found, LIME)
-    assert kept.status.context_ends == before, "all of it was one context"
+    assert kept_engine.status.context_ends == before, "all of it was one context"
 
 
-def test_what_is_printed_leaves_a_page_for_the_screen(kept: Engine) -> None:
-    ends = kept.status.context_ends
-    render(kept, "<h1>printed", caller="same", format="pdf")
+def test_what_is_printed_leaves_a_page_for_the_screen(kept_engine: Engine) -> None:
+    ends = kept_engine.status.context_ends
+    render(kept_engine, "<h1>printed", caller="same", format="pdf")
     is_screen = "matchMedia('screen').matches && innerWidth === 1280 && innerHeight === 720"
-    assert is_filled(render(kept, shows_if(is_screen), caller="same"), LIME)
-    assert kept.status.context_ends == ends
+    assert is_filled(render(kept_engine, shows_if(is_screen), caller="same"), LIME)
+    assert kept_engine.status.context_ends == ends
 
 
-def test_a_viewport_is_one_renders(kept: Engine) -> None:
-    ends = kept.status.context_ends
+def test_a_viewport_is_one_renders(kept_engine: Engine) -> None:
+    ends = kept_engine.status.context_ends
     for width, height in [(400, 300), (1280, 720), (1920, 1080), (1, 1), (1280, 720)]:
         sides = f"{width}, {height}"
         is_so = (
@@ -192,26 +181,26 @@ def test_a_viewport_is_one_renders(kept: Engine) -> None:
             f"'' + [outerWidth, outerHeight] === '' + [{sides}] && "
             f"'' + [screen.width, screen.height] === '' + [{sides}]"
         )
-        found = render(kept, shows_if(is_so), caller="same", width=width, height=height)
+        found = render(kept_engine, shows_if(is_so), caller="same", width=width, height=height)
         assert is_filled(found, LIME)
-    assert kept.status.context_ends == ends
+    assert kept_engine.status.context_ends == ends
 
 
-def test_a_blob_of_the_last_page_cannot_be_read(kept: Engine) -> None:
-    ends = kept.status.context_ends
+def test_a_blob_of_the_last_page_cannot_be_read(kept_engine: Engine) -> None:
+    ends = kept_engine.status.context_ends
     leave = (
         "<body><script>document.body.append(URL.createObjectURL(new Blob(['<svg/>'],"
         "{type: 'image/svg+xml'})))</script>"
     )
-    printed = pypdfium2.PdfDocument(render(kept, leave, caller="same", format="pdf"))
+    printed = pypdfium2.PdfDocument(render(kept_engine, leave, caller="same", format="pdf"))
     url = "".join(printed[0].get_textpage().get_text_range().split())
     assert url.startswith("blob:null/")
     look = (
         f"<body><img src='{url}' onload=\"document.body.style.background = 'red'\" "
         "onerror=\"document.body.style.background = 'lime'; this.remove()\">"
     )
-    assert is_filled(render(kept, look, caller="same", waitFor=50), LIME)
-    assert kept.status.context_ends == ends
+    assert is_filled(render(kept_engine, look, caller="same", waitFor=50), LIME)
+    assert kept_engine.status.context_ends == ends
 
 
 #: What a site can leave, and what a later page of it tells the site.
@@ -238,38 +227,40 @@ await fetch('/found?' + JSON.stringify(found));
 </script>"""
 
 
-def test_nothing_that_a_site_stored_is_there_for_the_next(kept: Engine, site: Site) -> None:
+def test_nothing_that_a_site_stored_is_there_for_the_next(kept_engine: Engine, site: Site) -> None:
     site.pages = {"/store": _STORE, "/find": _FIND}
-    remains = kept.status.context_ends.get("remains", 0)
-    render(kept, url=f"{site.url}/store", caller="site")
+    remains = kept_engine.status.context_ends.get("remains", 0)
+    render(kept_engine, url=f"{site.url}/store", caller="site")
     assert "/stored" in [path for path, _ in site.requests]
-    assert kept.status.context_ends["remains"] == remains + 1, "that context is used no more"
+    assert kept_engine.status.context_ends["remains"] == remains + 1, "that context is used no more"
     site.requests.clear()
-    render(kept, url=f"{site.url}/find", caller="site")
+    render(kept_engine, url=f"{site.url}/find", caller="site")
     (found,) = [unquote(path) for path, _ in site.requests if path.startswith("/found")]
     assert found == ('/found?{"cookie":"","name":"","caches":[],"databases":[],"workers":0}')
     assert {cookies for _, cookies in site.requests} == {""}
 
 
-def test_a_page_that_was_loaded_from_the_network_is_loaded_again(kept: Engine, site: Site) -> None:
+def test_a_page_that_was_loaded_from_the_network_is_loaded_again(
+    kept_engine: Engine, site: Site
+) -> None:
     html = f"<body><img src='{site.url}/red.svg'>"
-    first = render(kept, html, caller="cache")
-    assert render(kept, html, caller="cache") == first
+    first = render(kept_engine, html, caller="cache")
+    assert render(kept_engine, html, caller="cache") == first
     assert [path for path, _ in site.requests] == ["/red.svg"] * 2
 
 
-def test_what_goes_on_beside_the_page_ends_with_it(kept: Engine, site: Site) -> None:
+def test_what_goes_on_beside_the_page_ends_with_it(kept_engine: Engine, site: Site) -> None:
     """Requests, sockets and workers: their context is closed."""
     worker = "new Worker(URL.createObjectURL(new Blob(['setInterval(() => 1)'])))"
     request = f"setInterval(() => fetch('{site.url}/', {{mode: 'no-cors'}}), 10)"
     socket = f"new WebSocket('{site.url.replace('http', 'ws')}/')"
     beacon = f"onpagehide = () => navigator.sendBeacon('{site.url}/')"
     for script in (worker, request, socket, beacon):
-        ends = kept.status.context_ends.get("remains", 0)
-        render(kept, f"<body><script>{script}</script>", caller="beside")
+        ends = kept_engine.status.context_ends.get("remains", 0)
+        render(kept_engine, f"<body><script>{script}</script>", caller="beside")
         is_new = "name === '' && history.length === 1"
-        assert is_filled(render(kept, shows_if(is_new), caller="beside"), LIME)
-        assert kept.status.context_ends["remains"] == ends + 1, script
+        assert is_filled(render(kept_engine, shows_if(is_new), caller="beside"), LIME)
+        assert kept_engine.status.context_ends["remains"] == ends + 1, script
 
 
 @pytest.mark.parametrize(
@@ -286,13 +277,13 @@ def test_what_goes_on_beside_the_page_ends_with_it(kept: Engine, site: Site) -> 
     ],
 )
 def test_a_page_that_does_not_want_to_go_troubles_the_next_one_not(
-    kept: Engine, script: str
+    kept_engine: Engine, script: str
 ) -> None:
     with suppress(FarmError):
-        render(kept, f"<body><script>{script}</script>", caller="stays")
+        render(kept_engine, f"<body><script>{script}</script>", caller="stays")
     is_new = "name === '' && history.length === 1 && location.href === 'about:blank'"
     for _ in range(3):
-        assert is_filled(render(kept, shows_if(is_new), caller="stays"), LIME)
+        assert is_filled(render(kept_engine, shows_if(is_new), caller="stays"), LIME)
 
 
 def test_callers_share_no_process(make_engine: MakeEngine) -> None:
@@ -359,10 +350,10 @@ def test_a_context_whose_render_ended_in_an_error_is_replaced(make_engine: MakeE
     assert engine.status.kept_contexts == 0
 
 
-def test_what_is_refused_one_render_is_not_told_of_the_next(kept: Engine) -> None:
+def test_what_is_refused_one_render_is_not_told_of_the_next(kept_engine: Engine) -> None:
     def refusals(html: str) -> list[str]:
-        result = kept.render(request_for(kept, html), caller="refused")
-        wait_until(lambda: kept.status.rendering == 0)
+        result = kept_engine.render(request_for(kept_engine, html), caller="refused")
+        wait_until(lambda: kept_engine.status.rendering == 0)
         return [refusal.host for refusal in result.refusals]
 
     assert refusals("<img src='http://10.0.0.1/'>") == ["10.0.0.1"]
@@ -370,9 +361,9 @@ def test_what_is_refused_one_render_is_not_told_of_the_next(kept: Engine) -> Non
     assert refusals("nothing") == []
 
 
-def test_features_are_disabled_in_one_list(kept: Engine) -> None:
+def test_features_are_disabled_in_one_list(kept_engine: Engine) -> None:
     """Chromium heeds the last of several only, and Playwright has one of its own."""
-    line = command_line(psutil.Process(kept.chromium_pid))
+    line = command_line(psutil.Process(kept_engine.chromium_pid))
     (disabled,) = [arg for arg in line if arg.startswith("--disable-features=")]
     assert "RenderDocument" in disabled
     assert "MediaRouter" in disabled
