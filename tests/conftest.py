@@ -98,7 +98,9 @@ def engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def kept_engine() -> Iterator[Engine]:
     """The same, with contexts that are used again, and no spares: what there is was used."""
-    with_engine = Engine(Settings(egress_allow=SITES, isolation="key", spare_contexts=0, context_age_s=3600))
+    with_engine = Engine(
+        Settings(egress_allow=SITES, isolation="key", spare_contexts=0, context_age_s=3600)
+    )
     with_engine.start()
     with_engine.wait_started()
     yield with_engine

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from farm.errors import FarmError, InternalError, UrlRefused
 from farm.logs import first_line
 from farm.render import RenderCancelled
+from farm.render.browser.kept import END_CAUSES
 from farm.render.engine import EngineStatus
 from farm.request import Timings
 
@@ -76,6 +77,8 @@ for _outcome in ("completed", "failed", "cancelled"):
 for _cause in ("died", "killed"):
     RESTARTS.labels(_cause)
     GPU_ENDS.labels(_cause)
+for _cause in END_CAUSES:
+    CONTEXT_ENDS.labels(_cause)
 for _route in ("render", "render-url", "job"):
     RENDERS.labels(_route, "", "failed", InternalError.code)
 for _rung in ("closed", "killed", "browserKilled", "driverKilled"):

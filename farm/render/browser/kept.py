@@ -20,10 +20,9 @@ from farm.render.browser.devtools import DevToolsError, Session
 from farm.render.browser.page import Page
 from farm.render.browser.renewal import Renewal
 
-
-#: Why a context is given up: its render ended in an `error`; it or its way to the network has `died`
-#: or was closed; there are `remains` of a render in it; it was used for so many `renders`, is of that
-#: `age`; another one had to have `room`.
+#: Why a context is given up: its render ended in an `error`; it, or its way to the network, has
+#: `died` or was closed; there are `remains` of a render in it; it has had its `renders`, or its
+#: `age`; another one needed the `room`.
 END_CAUSES = ("error", "died", "remains", "renders", "age", "room")
 
 
