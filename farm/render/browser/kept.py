@@ -16,10 +16,12 @@ from functools import partial
 
 from farm.egress import Egress
 from farm.render.browser.contexts import FreshContexts
-from farm.render.browser.devtools import DevToolsError, Session
+from farm.render.browser.devtools import DevToolsError, Session, TimedOut, Wait
 from farm.render.browser.page import Page
 from farm.render.browser.renewal import Renewal
 
+#: How long a render waits for a context to be renewed, before it has another one made.
+_RENEWAL_S = 0.5
 #: Why a context is given up: its render ended in an `error`; it, or its way to the network, has
 #: `died` or was closed; there are `remains` of a render in it; it has had its `renders`, or its
 #: `age`; another one needed the `room`.
@@ -47,6 +49,8 @@ class _Kept:
     timer: asyncio.TimerHandle | None = None
     #: Of its document, while nothing is rendered in it.
     renewal: Renewal | None = None
+    #: Given the context, or None where it is given up, to the render that waits for its renewal.
+    heir: Wait | None = None
 
     @property
     def is_as_new(self) -> bool:
@@ -71,6 +75,8 @@ class KeptContexts(FreshContexts):
         self._ends = ends
         #: Those in which nothing is rendered; the one last used is the last.
         self._idle: list[_Kept] = []
+        #: Those that are being made ready for the next render.
+        self._renewing: list[_Kept] = []
         self._busy = 0
         self._closed = False
 
@@ -84,7 +90,8 @@ class KeptContexts(FreshContexts):
         self._in_use += 1
         self._busy += 1
         try:
-            kept = self._take_kept(caller, (width, height)) or self._begin(caller)
+            size = (width, height)
+            kept = self._take_kept(caller, size) or self._inherit(caller) or self._begin(caller)
             try:
                 if (width, height) != kept.page.size:
                     kept.page.resize(width, height)
@@ -125,6 +132,19 @@ class KeptContexts(FreshContexts):
                 return kept
         return None
 
+    def _inherit(self, caller: str | None) -> _Kept | None:
+        """Wait for one of the caller's that is being renewed: making one takes longer."""
+        for kept in self._renewing:
+            if kept.caller == caller and kept.heir is None:
+                heir = kept.heir = Wait()
+                with suppress(TimedOut):
+                    inherited: _Kept | None = heir.wait(_RENEWAL_S)
+                    if inherited is not None:
+                        inherited.renewal = None
+                    return inherited
+                return None
+        return None
+
     def _begin(self, caller: str | None) -> _Kept:
         while self._idle and self.kept > self._keeping.most:
             self._end_later(self._idle.pop(0), "room")
@@ -137,16 +157,28 @@ class KeptContexts(FreshContexts):
         """After the answer has left: make it ready for the next render, or end it."""
         kept.renders += 1
         if (cause := self._why_not_again(kept)) is None:
-            try:
-                kept.renewal = Renewal(kept.page)
-                cause = self._why_not_again(kept)
-            except DevToolsError:
-                cause = "died" if kept.page.died else "remains"
+            cause = self._renew(kept)
+        if cause is None:
+            kept.page.port.renew()
+        heir, kept.heir = kept.heir, None
+        has_heir = heir is not None and not heir.done
+        if heir is not None:
+            heir.give(kept if cause is None else None)
         if cause is not None:
             self._end(kept, cause)
-        else:
-            kept.page.port.renew()
+        elif not has_heir:
             self._idle.append(kept)
+
+    def _renew(self, kept: _Kept) -> str | None:
+        """Why it cannot be used again after all."""
+        self._renewing.append(kept)
+        try:
+            kept.renewal = Renewal(kept.page)
+            return self._why_not_again(kept)
+        except DevToolsError:
+            return "died" if kept.page.died else "remains"
+        finally:
+            self._renewing.remove(kept)
 
     def _why_not_again(self, kept: _Kept) -> str | None:
         page = kept.page

@@ -1,6 +1,7 @@
 """Contexts that are used again (`FARM_ISOLATION=key`): what is left in them, and when they go."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from urllib.parse import unquote
 
@@ -320,6 +321,17 @@ def test_the_context_that_was_unused_longest_makes_room(make_engine: MakeEngine)
     for caller in "aca":
         render(engine, caller, caller=caller)
     assert engine.status.context_ends == {"room": 1}, "it was b's"
+
+
+def test_as_many_contexts_are_made_as_renders_come_at_once(make_engine: MakeEngine) -> None:
+    """A render waits for a context that is being made ready, and has no other one made."""
+    engine = make_engine(isolation="key", spare_contexts=0)
+    with ThreadPoolExecutor(3) as pool:
+        frames = "<iframe srcdoc=x></iframe>"
+        list(pool.map(lambda _: engine.render(request_for(engine, frames), caller="a"), range(30)))
+    wait_until(lambda: engine.status.rendering == 0)
+    assert engine.status.kept_contexts <= 3
+    assert not engine.status.context_ends
 
 
 def test_a_context_is_replaced_after_so_many_renders(make_engine: MakeEngine) -> None:
