@@ -22,6 +22,10 @@ from farm.render.browser.renewal import Renewal
 
 #: How long a render waits for a context to be renewed, before it has another one made.
 _RENEWAL_S = 0.5
+#: After so many renders what they left in the memory of their process is freed: the process itself
+#: lets three times as much come together. What that may take.
+_RENDERS_OF_GARBAGE = 10
+_GARBAGE_S = 2.0
 #: Why a context is given up: its render ended in an `error`; it, or its way to the network, has
 #: `died` or was closed; there are `remains` of a render in it; it has had its `renders`, or its
 #: `age`; another one needed the `room`.
@@ -174,6 +178,8 @@ class KeptContexts(FreshContexts):
         self._renewing.append(kept)
         try:
             kept.renewal = Renewal(kept.page)
+            if kept.renders % _RENDERS_OF_GARBAGE == 0:
+                kept.page.session.begin("HeapProfiler.collectGarbage").wait(_GARBAGE_S)
             return self._why_not_again(kept)
         except DevToolsError:
             return "died" if kept.page.died else "remains"
