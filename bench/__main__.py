@@ -22,7 +22,7 @@ import click
 import psutil
 
 from bench import cache, jobs, overload, plots
-from bench.contenders import BARE_LOOP, LIMIT, WARM_UP_S, Contender, Server, peers, server
+from bench.contenders import BARE_LOOP, BY_KEY, LIMIT, WARM_UP_S, Contender, Server, peers, server
 from bench.figures import Figures, machine
 from bench.goals import SCALED, Extra, goals
 from bench.instances import nginx_program, running_farms, running_nginx
@@ -166,7 +166,8 @@ class Bench:
 def expected_s(effort: Effort, contenders: int) -> float:
     """Seconds that the whole will take, about."""
     one = effort.seconds + WARM_UP_S + _AROUND_S
-    steps = effort.rounds * contenders * 6  # four levels of simple HTML, complex, URL
+    # Four levels of simple HTML, complex, URL; the first also with isolation by key.
+    steps = effort.rounds * (contenders * 6 + 4)
     steps += 2 * len(effort.at_once)
     others = effort.overload_s * 1.5 + effort.soak_renders / 13 + 2 * effort.scaled_s
     others += 6 * (effort.seconds + 2) + effort.misses * 2 / 12
@@ -174,13 +175,14 @@ def expected_s(effort: Effort, contenders: int) -> float:
 
 
 @contextmanager
-def fresh_farm() -> Iterator[Farm]:
-    """A farm with its defaults, which may reach the site."""
+def fresh_farm(**settings: object) -> Iterator[Farm]:
+    """A farm with its defaults but for these, which may reach the site."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)  # Chromium may run as another user
         count = Settings().worker_count
-        with running_farm(folder / "log", workers=count, egress_allow=SITES) as farm:
+        given = {"workers": count, "egress_allow": SITES, **settings}
+        with running_farm(folder / "log", **given) as farm:
             yield farm
 
 
@@ -195,8 +197,11 @@ def measure(
             us = server(farm)
             others = beside.enter_context(peers(progress)) if with_peers else []
             version = log_lines(farm.log_path, "browser up")[0]["version"]
-            us.run(SIMPLE, "", 4, 3)  # warm
-            bench.side_by_side([us, LIMIT, BARE_LOOP, *others], SIMPLE, (1, 4, 8, 16))
+            # A farm that is asked for nothing costs next to nothing.
+            by_key = server(beside.enter_context(fresh_farm(isolation="key")), BY_KEY)
+            for each in (us, by_key):
+                each.run(SIMPLE, "", 4, 3)  # warm
+            bench.side_by_side([us, by_key, LIMIT, BARE_LOOP, *others], SIMPLE, (1, 4, 8, 16))
             bench.side_by_side([us, LIMIT, BARE_LOOP, *others], COMPLEX, (4,))
             bench.side_by_side([us, LIMIT, BARE_LOOP, *others], SLOW_URL, (32,))
             beside.close()

@@ -148,6 +148,8 @@ class Alone(Contender):
         return [*command, "--answers", str(answers), *self._options]
 
 
+#: The name of a farm whose contexts belong to callers.
+BY_KEY = "farm, isolation by key"
 LIMIT = Alone("limit")
 BARE_LOOP = Alone("bare Playwright loop", "--playwright")
 

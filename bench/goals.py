@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bench.answers import percentile
 from bench.cache import CLIENTS, CROWD, CacheFigures
+from bench.contenders import BY_KEY
 from bench.figures import Figures
 from bench.overload import Overload
 from bench.soak import Run as Soak
@@ -92,6 +93,15 @@ def _against_limit(figures: Figures) -> list[Goal]:
         found.append(
             Goal("P3", "p95 by p50, 8 clients", eight.p95_ms / eight.p50_ms, 2, False, how)
         )
+    for clients in (4, 8):
+        farm, limit = (figures.find(it, SIMPLE.name, clients) for it in (BY_KEY, "limit"))
+        if farm and limit:
+            what = (
+                "throughput of simple HTML with `FARM_ISOLATION=key` by the limit's, which makes "
+            )
+            what += f"a context for each render, {clients} clients"
+            how = f"{farm.rate:.1f} / {limit.rate:.1f} a second"
+            found.append(Goal("P10", what, farm.rate / limit.rate, 2, how=how))
     farm, limit = (figures.find(it, COMPLEX.name, 4) for it in ("farm", "limit"))
     if farm and limit:
         how = f"{farm.rate:.1f} / {limit.rate:.1f} a second"

@@ -37,6 +37,10 @@ class EngineStatus:
     rungs: Mapping[str, int]
     #: GPU processes that had `died`, or that the farm had `killed`.
     gpu_ends: Mapping[str, int]
+    #: Browser contexts that belong to a caller for more than a render, and why others were given
+    #: up: see `KeptContexts`.
+    kept_contexts: int
+    context_ends: Mapping[str, int]
     #: Of the browser's processes (PSS), not long ago.
     memory_bytes: int
     #: Whether results are kept: `off` (there is no server for them), `idle` (it is started by the

@@ -88,6 +88,18 @@ class Settings(BaseSettings):
     spare_contexts: int = Field(
         2, ge=0, le=16, description="Browser contexts made ahead of the requests, in each worker."
     )
+    isolation: Literal["render", "key"] = Field(
+        "render",
+        description="What a browser context is for: one `render`, or all renders of an API `key` "
+        "(without keys: all renders there are), each in a new document. `key` is twice as fast for "
+        "HTML that loads nothing, and for pages that trust each other: see security.md.",
+    )
+    context_renders: int = Field(
+        200, ge=1, description="Renders after which a context of an API key is replaced."
+    )
+    context_age_s: float = Field(
+        300, gt=0, description="Seconds after which a context of an API key is replaced."
+    )
     recycle_after_renders: int = Field(
         5000,
         ge=0,

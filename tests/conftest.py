@@ -45,6 +45,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--whole-corpus", action="store_true", help="compare every format of every page's picture"
     )
+    parser.addoption(
+        "--isolation",
+        choices=["render", "key"],
+        default="render",
+        help="FARM_ISOLATION of the engines that tests share",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -79,9 +85,22 @@ def request_for(
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
+def engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
     """One engine for all tests that leave it as they found it."""
-    with_engine = Engine(Settings(egress_allow=SITES))
+    isolation = pytestconfig.getoption("isolation")
+    with_engine = Engine(Settings(egress_allow=SITES, isolation=isolation))
+    with_engine.start()
+    with_engine.wait_started()
+    yield with_engine
+    with_engine.close()
+
+
+@pytest.fixture(scope="session")
+def kept_engine() -> Iterator[Engine]:
+    """The same, with contexts that are used again, and no spares: what there is was used."""
+    with_engine = Engine(
+        Settings(egress_allow=SITES, isolation="key", spare_contexts=0, context_age_s=3600)
+    )
     with_engine.start()
     with_engine.wait_started()
     yield with_engine

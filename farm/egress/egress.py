@@ -49,6 +49,9 @@ class Port:
         self._process = process
         self._number = number
         self._notes: list[Note] = []
+        #: A number for each render that it has had.
+        self._account = 0
+        self._was_used = False
 
     @property
     def alive(self) -> bool:
@@ -69,8 +72,29 @@ class Port:
         """What was refused so far, in the order of the attempts."""
         return [Refusal(note.host, note.reason) for note in self.notes if note.refused]
 
-    def add(self, note: Note) -> None:
-        self._notes.append(note)
+    @property
+    def was_used(self) -> bool:
+        """Whether the browser has connected to it for this render; true before it has an answer."""
+        self._process.hear()
+        return self._was_used
+
+    def take_in(self, account: int, note: Note | None) -> None:
+        """What its proxy tells. What it tells of an earlier render is no news."""
+        if account != self._account:
+            return
+        self._was_used = True
+        if note is not None:
+            self._notes.append(note)
+
+    def renew(self) -> None:
+        """For the next render: what the last one has connected is broken off.
+
+        Bounds and notes begin anew. What connects after this belongs to the next one.
+        """
+        self._account += 1
+        self._notes.clear()
+        self._was_used = False
+        self._process.renew_port(self._number, self._account)
 
     def close(self) -> None:
         """Break off every connection; the port is gone."""
@@ -242,10 +266,16 @@ class _ProxyChild:
         return port
 
     def close_port(self, number: int) -> None:
-        if self._ports.pop(number, None) is None or not self.alive:
-            return
+        if self._ports.pop(number, None) is not None and self.alive:
+            self._say(f"close {number}")
+
+    def renew_port(self, number: int, account: int) -> None:
+        if number in self._ports and self.alive:
+            self._say(f"renew {number} {account}")
+
+    def _say(self, message: str) -> None:
         try:
-            self._control.send(f"close {number}".encode())
+            self._control.send(message.encode())
         except OSError:
             self.end()
 
@@ -287,6 +317,9 @@ class _ProxyChild:
         self.alive = False
 
     def _take_in(self, message: dict[str, object]) -> None:
-        if (port := self._ports.get(int(str(message.get("port", 0))))) is not None:
+        if (port := self._ports.get(int(str(message.get("port", 0))))) is None:
+            return
+        note = None
+        if "host" in message:
             note = Note(bool(message["refused"]), str(message["host"]), str(message["reason"]))
-            port.add(note)
+        port.take_in(int(str(message["account"])), note)

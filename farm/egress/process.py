@@ -1,8 +1,8 @@
 """The egress proxy's process: `python -m farm.egress FD`, started by `farm.egress.Egress`.
 
-FD is a socket of whole messages. The first is a `Start`, then `open` with a listening socket, and
-`close`; back come `Note`s, and a beat each second. It ends when the other end is closed, and so
-with the farm.
+FD is a socket of whole messages. The first is a `Start`, then `open` with a listening socket,
+`renew` for each further render and `close`; back come `Note`s, the news that a port is used, and a
+beat each second. It ends when the other end is closed, and so with the farm.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import pickle
 import resource
 import socket
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
@@ -37,11 +37,20 @@ class Start:
     become: tuple[int, int] | None
 
 
+@dataclass
+class _ServedPort:
+    """A port: the proxy of the render that has it now, the `account` of its notes."""
+
+    proxy: Proxy
+    listening: socket.socket
+    account: int
+
+
 class _ProxyServer:
     def __init__(self, control: socket.socket, rules: Rules) -> None:
         self._control = control
         self._rules = rules
-        self._proxies: dict[int, Proxy] = {}
+        self._ports: dict[int, _ServedPort] = {}
         self._turns = Turns()
         self._resolver = Resolver()
         self._loop = asyncio.get_running_loop()
@@ -57,37 +66,56 @@ class _ProxyServer:
         self._resolver.close()
 
     def _obey(self) -> None:
-        try:
-            message, sockets, _, _ = socket.recv_fds(self._control, MAX_MESSAGE_BYTES, 1)
-        except BlockingIOError:
-            return
-        except OSError:
-            message, sockets = b"", []
-        if not message:
-            self._loop.remove_reader(self._control)
-            self._ended.set_result(None)
-            return
-        command, number = message.decode().split()
-        port = int(number)
+        # All that has come: what was said before a connection came is done before it is accepted.
+        while True:
+            try:
+                message, sockets, _, _ = socket.recv_fds(self._control, MAX_MESSAGE_BYTES, 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                message, sockets = b"", []
+            if not message:
+                self._loop.remove_reader(self._control)
+                self._ended.set_result(None)
+                return
+            command, number, *account = message.decode().split()
+            self._obey_one(command, int(number), sockets, *map(int, account))
+
+    def _obey_one(self, command: str, port: int, sockets: list[int], account: int = 0) -> None:
         if command == "open":
             if not sockets:  # the kernel drops what this process has no descriptor for
                 sys.exit("The egress proxy has no file descriptor left for a render's port.")
-            proxy = self._proxies[port] = Proxy(
-                self._rules, self._listener(port), self._turns, self._resolver.resolve
-            )
-            self._do(proxy.serve(socket.socket(fileno=sockets[0])))
-        elif proxy_ := self._proxies.pop(port, None):
-            proxy_.close()
+            self._serve(port, socket.socket(fileno=sockets[0]), account)
+        elif (served := self._ports.pop(port, None)) is None:
+            return
+        elif command == "renew" and not served.proxy.was_used:
+            served.account = account
+            self._ports[port] = served
+        elif command == "renew":
+            with suppress(OSError):  # no descriptor is left: nobody answers there any more
+                listening = served.listening.dup()
+                served.proxy.close()
+                self._serve(port, listening, account)
+        else:
+            served.proxy.close()
 
-    def _listener(self, port: int) -> Listener:
+    def _serve(self, port: int, listening: socket.socket, account: int) -> None:
+        listener = self._listener(port, lambda: served.account)
+        proxy = Proxy(self._rules, listener, self._turns, self._resolver.resolve)
+        served = self._ports[port] = _ServedPort(proxy, listening, account)
+        self._do(proxy.serve(listening))
+
+    def _listener(self, port: int, account: Callable[[], int]) -> Listener:
         left = _MAX_NOTES
 
-        async def tell(note: Note) -> None:
+        async def tell(news: Note | None) -> None:
             nonlocal left
-            left -= 1
+            message: dict[str, object] = {"port": port, "account": account()}
+            if news is not None:
+                left -= 1
+                message |= asdict(replace(news, host=news.host[:_MAX_HOST]))
             if left >= 0:
-                host = note.host[:_MAX_HOST]
-                await self._send({"port": port, **asdict(replace(note, host=host))})
+                await self._send(message)
 
         return tell
 

@@ -1,6 +1,6 @@
-"""An HTTP proxy for one browser context: `CONNECT` for TLS and WebSockets, and plain HTTP.
+"""An HTTP proxy for one render: `CONNECT` for TLS and WebSockets, and plain HTTP.
 
-It listens on a port of its own for each context, so that what it refuses, and the bounds on
+It listens on a port of its own for each browser context, so that what it refuses, and the bounds on
 connections and bytes, belong to one render. Nobody but the browser's user gets an answer.
 """
 
@@ -44,8 +44,9 @@ class Note:
     reason: str
 
 
-#: Called before the browser gets its answer; slow listeners hold up their own render only.
-Listener = Callable[[Note], Awaitable[None]]
+#: Called before the browser gets its answer; slow listeners hold up their own render only. None:
+#: the browser has connected for the first time.
+Listener = Callable[[Note | None], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Rules:
 
 
 class Proxy:
-    """The proxy of one context, from `serve` to `close`."""
+    """The proxy of one render, from `serve` to `close`."""
 
     def __init__(self, rules: Rules, listener: Listener, turns: Turns, resolve: Resolve) -> None:
         """`turns` and `resolve` are shared by all renders."""
@@ -73,6 +74,8 @@ class Proxy:
         self._lingering = Lingering()
         self._server: asyncio.Server | None = None
         self._closed = False
+        #: Whether its browser has connected to it.
+        self.was_used = False
 
     async def serve(self, listening: socket) -> None:
         server = await asyncio.start_server(self._accept, sock=listening, limit=_BUFFER_BYTES)
@@ -96,6 +99,9 @@ class Proxy:
         try:
             allowed = peer_uid(writer.get_extra_info("socket")) == self._rules.uid
             count = len(self._tasks) + len(self._lingering)
+            if allowed and not self.was_used:
+                self.was_used = True
+                await self._listener(None)
             if allowed and count <= self._rules.max_connections and not self._closed:
                 await self._talk(Browser((reader, writer), self._take_turn))
         except (OSError, EOFError, h11.ProtocolError):

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from farm.errors import FarmError, InternalError, UrlRefused
 from farm.logs import first_line
+from farm.render.browser.kept import END_CAUSES
 from farm.renderer import EngineStatus, RenderCancelled
 from farm.request import RenderResult
 
@@ -60,6 +61,7 @@ RESTARTS = _counter("browser_restarts", "Browsers started because one was lost."
 RECYCLES = _counter("browser_recycles", "Browsers replaced in time.")
 RETRIES = _counter("render_retries", "Renders that were tried once more.")
 GPU_ENDS = _counter("gpu_process_ends", "GPU processes that were lost or ended.", "cause")
+CONTEXT_ENDS = _counter("kept_context_ends", "Contexts of callers that were given up.", "cause")
 LATE_PAGES = _counter("late_pages", "Late pages that were ended, by how hard it was.", "rung")
 
 BROWSERS_UP = _gauge("browsers_up", "Browsers that take renders.")
@@ -68,6 +70,7 @@ PAGES_IN_USE = _gauge("pages_in_use", "Pages that are being rendered.")
 LINE_MAX = _gauge("line_max", "Renders that may wait for a page.")
 LINE_LENGTH = _gauge("line_length", "Renders that wait for a page.")
 SPARES = _gauge("spares", "Contexts made ahead.")
+KEPT_CONTEXTS = _gauge("kept_contexts", "Contexts that belong to a caller (FARM_ISOLATION=key).")
 BROWSER_MEMORY = _gauge("browser_memory_bytes", "Memory of the browsers' processes (PSS).")
 
 # So that a rate is there from the first event on, and an alert has something to look at before it.
@@ -78,6 +81,8 @@ for _outcome in ("hit", "miss", "joined", "off"):
 for _cause in ("died", "killed"):
     RESTARTS.labels(_cause)
     GPU_ENDS.labels(_cause)
+for _cause in END_CAUSES:
+    CONTEXT_ENDS.labels(_cause)
 for _route in ("render", "render-url", "job"):
     RENDERS.labels(_route, "", "failed", InternalError.code)
 for _rung in ("closed", "killed", "browserKilled", "driverKilled"):
@@ -179,6 +184,7 @@ class EngineWatch:
         LINE_MAX.set(status.max_waiting)
         LINE_LENGTH.set(status.waiting)
         SPARES.set(status.spares)
+        KEPT_CONTEXTS.set(status.kept_contexts)
         BROWSER_MEMORY.set(status.memory_bytes)
         self._advance(RECYCLES, status.browser_recycles)
         self._advance(RETRIES, status.retries)
@@ -186,6 +192,8 @@ class EngineWatch:
             self._advance(RESTARTS, times, cause)
         for cause, times in status.gpu_ends.items():
             self._advance(GPU_ENDS, times, cause)
+        for cause, times in status.context_ends.items():
+            self._advance(CONTEXT_ENDS, times, cause)
         for rung, times in status.rungs.items():
             self._advance(LATE_PAGES, times, rung)
 

@@ -8,7 +8,6 @@ The deadline is kept from outside the browsers' threads: the request's thread an
 passed.
 """
 
-from collections import Counter
 from concurrent.futures import TimeoutError as FutureTimeout
 
 import structlog
@@ -21,7 +20,8 @@ from farm.errors import (
     RenderTimeout,
 )
 from farm.render.browser.chromium import find_chromium
-from farm.render.keeping.host import Host
+from farm.render.browser.kept import Keeping
+from farm.render.keeping.host import Counts, Host
 from farm.render.keeping.keeper import START_TIMEOUT_S, Keeper
 from farm.render.keeping.ladder import leave_process
 from farm.render.outcomes import STOPPING, Outcomes
@@ -47,7 +47,8 @@ class Engine:
         self._spares = settings.spare_contexts
         self._memory_bytes = settings.browser_memory_mb << 20
         self._slots: Slots[Rendering] = Slots(settings.pages_per_browser, settings.max_waiting)
-        self._gpu_ends: Counter[str] = Counter()
+        self._counts = Counts()
+        self._keeping = _keeping(settings)
         self._chromium = find_chromium(settings)
         self._egress = Egress(
             settings.egress_policy,
@@ -185,7 +186,9 @@ class Engine:
             browser_recycles=self._keeper.recycles,
             retries=self._outcomes.retries,
             rungs=dict(self._outcomes.ladder.ended),
-            gpu_ends=dict(self._gpu_ends),
+            gpu_ends=dict(self._counts.gpu_ends),
+            kept_contexts=host.kept if host else 0,
+            context_ends=dict(self._counts.context_ends),
             memory_bytes=host.memory_bytes if host else 0,
         )
 
@@ -203,7 +206,8 @@ class Engine:
             0 if is_alone else self._spares,
             self._memory_bytes,
             self._outcomes,
-            self._gpu_ends,
+            self._counts,
+            None if is_alone else self._keeping,
             is_alone,
         )
 
@@ -233,3 +237,10 @@ class Engine:
         if no_turn or self._egress.down_s > _HEALTH_GRACE_S:
             return BrowserUnavailable(NO_PROXY)
         return RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
+
+
+def _keeping(settings: Settings) -> Keeping | None:
+    """What is kept of contexts; None: each render has one of its own."""
+    if settings.isolation == "render":
+        return None
+    return Keeping(settings.pages_per_browser, settings.context_renders, settings.context_age_s)

@@ -163,7 +163,7 @@ class Outcomes:
         options = rendering.request.options
         waiting_ms = (time.monotonic() - rendering.arrived) * 1000
         patience = Patience(self._settle_max_s, self._latest(rendering))
-        with pages.page(options.width, options.height) as page:
+        with pages.page(options.width, options.height, rendering.caller) as page:
             rendering.page = page
             rendering.tries += 1
             if rendering.given_up is not None:

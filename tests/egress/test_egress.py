@@ -66,6 +66,65 @@ def test_a_closed_port_is_gone(proxy: Egress) -> None:
     wait_until(lambda: not accepts(port))
 
 
+def test_a_port_tells_that_it_is_used_before_the_browser_has_an_answer(
+    proxy: Egress, site: Site
+) -> None:
+    port = proxy.open()
+    assert not port.was_used
+    assert get(port, site.url).status_code == 200
+    assert port.was_used
+    refused = proxy.open()
+    with pytest.raises(requests.ConnectionError):
+        get(refused, "http://10.0.0.1/")
+    assert refused.was_used
+
+
+def test_a_renewed_port_has_nothing_of_the_last_render(proxy: Egress, site: Site) -> None:
+    """Neither its connections, which a browser keeps, nor its notes, bytes or turns."""
+    port = proxy.open()
+    with requests.Session() as browser, socket.socket() as tunnel:
+        browser.proxies = {"http": port.url}
+        assert browser.get(site.url, timeout=30).status_code == 200
+        with pytest.raises(requests.ConnectionError):
+            browser.get("http://10.0.0.1/", timeout=30)
+        tunnel.settimeout(30)
+        tunnel.connect(("127.0.0.1", int(port.url.rpartition(":")[2])))
+        host = site.url.removeprefix("http://")
+        tunnel.sendall(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert tunnel.recv(1000).startswith(b"HTTP/1.1 200")
+        port.renew()
+        with suppress(ConnectionError):
+            assert tunnel.recv(1000) == b"", "it is broken off"
+        assert port.refusals == []
+        assert not port.was_used
+    assert get(port, site.url).status_code == 200, "it is the same port"
+    assert port.was_used
+    assert port.refusals == []
+
+
+def test_each_render_of_a_port_may_have_all_the_bytes(proxy: Egress, site: Site) -> None:
+    site.pages = {"/large": "x" * 600_000}
+    port = proxy.open()
+    for _ in range(3):
+        assert len(get(port, f"{site.url}/large").content) == 600_000
+        port.renew()
+    assert len(get(port, f"{site.url}/large").content) == 600_000
+    with pytest.raises(requests.RequestException):
+        get(port, f"{site.url}/large")
+    assert port.refusals[-1].reason == "the page has had all the bytes it may have"
+
+
+def test_what_is_told_late_is_told_of_no_other_render(proxy: Egress) -> None:
+    port = proxy.open()
+    with pytest.raises(requests.ConnectionError):
+        get(port, "http://10.0.0.1/")
+    port.renew()  # before the farm has heard of it
+    assert port.notes == []
+    with pytest.raises(requests.ConnectionError):
+        get(port, "http://10.0.0.2/")
+    assert [note.host for note in port.notes] == ["10.0.0.2"]
+
+
 def test_a_proxy_that_dies_takes_its_ports_along_and_is_started_again(
     proxy: Egress, site: Site
 ) -> None:

@@ -70,8 +70,9 @@ async def way(
 ) -> AsyncIterator[Way]:
     notes: list[Note] = []
 
-    async def note(new: Note) -> None:
-        notes.append(new)
+    async def note(new: Note | None) -> None:
+        if new is not None:
+            notes.append(new)
 
     policy = Policy(allow=Names.parse(allow.split()))
     rules = Rules(policy, os.geteuid() if uid is None else uid, max_connections, max_bytes)

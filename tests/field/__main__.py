@@ -32,10 +32,12 @@ def chosen(patterns: Sequence[str]) -> list[Case]:
     ]
 
 
-def run_engine(cases: list[Case], runs: int, at_once: int, deadline_s: float) -> Outcomes:
+def run_engine(
+    cases: list[Case], runs: int, at_once: int, deadline_s: float, isolation: str
+) -> Outcomes:
     """Round after round, so that every case has different ones beside it."""
     with (
-        running_engine(deadline_s) as engine,
+        running_engine(deadline_s, isolation=isolation) as engine,
         running_field_site(PAGES) as site,
         ThreadPoolExecutor(at_once) as pool,
     ):
@@ -95,6 +97,7 @@ def main() -> None:
     parser.add_argument("--case", nargs="+", default=(), help="names, or patterns of them")
     parser.add_argument("--at-once", type=int, default=8)
     parser.add_argument("--deadline", type=float, default=30, metavar="S", help="of a render")
+    parser.add_argument("--isolation", choices=["render", "key"], default="render")
     parser.add_argument("--only-wrong", action="store_true", help="leave out what was always right")
     parser.add_argument(
         "--playwright", action="store_true", help="ask Playwright, and not the farm"
@@ -105,7 +108,7 @@ def main() -> None:
     if args.playwright:
         outcomes = run_playwright(cases, args.runs)
     else:
-        outcomes = run_engine(cases, args.runs, args.at_once, args.deadline)
+        outcomes = run_engine(cases, args.runs, args.at_once, args.deadline, args.isolation)
     print(table(outcomes, args.only_wrong))
     sys.exit(not all(CASES[name].right(each) for name, came in outcomes.items() for each in came))
 

@@ -39,7 +39,7 @@ def log_nothing() -> None:
 
 
 @contextmanager
-def running_engine(deadline_s: float, **settings: float) -> Iterator[Engine]:
+def running_engine(deadline_s: float, **settings: object) -> Iterator[Engine]:
     given = {"egress_allow": SITES, "render_deadline_s": deadline_s, **settings}
     engine = Engine(Settings.model_validate(given))
     engine.start()

@@ -17,9 +17,10 @@ Asked = dict[Case, "Future[Outcome]"]
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
+def engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
     """Waits less than by default for what never comes."""
-    with running_engine(deadline_s=12, settle_max_s=3) as running:
+    isolation = pytestconfig.getoption("isolation")
+    with running_engine(deadline_s=12, settle_max_s=3, isolation=isolation) as running:
         yield running
 
 

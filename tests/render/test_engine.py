@@ -378,12 +378,12 @@ def test_a_suspect_whose_second_browser_dies_before_it_has_a_page_gets_a_third(
         """Takes its browser down once, when it is a quarantine's, which has no spares."""
 
         @contextmanager
-        def page(self, width: int, height: int) -> Iterator[Page]:
+        def page(self, width: int, height: int, caller: str | None = None) -> Iterator[Page]:
             if not self._wanted and not deaths:
                 deaths.extend(browsers() - others - {chromium(engine)})
                 for browser in deaths:
                     browser.kill()
-            with super().page(width, height) as page:
+            with super().page(width, height, caller) as page:
                 yield page
 
     monkeypatch.setattr("farm.render.keeping.host.FreshContexts", Dying)
@@ -424,11 +424,11 @@ def test_a_page_that_is_being_made_when_its_time_is_over_costs_nobody_the_browse
 
     class Slow(FreshContexts):
         @contextmanager
-        def page(self, width: int, height: int) -> Iterator[Page]:
+        def page(self, width: int, height: int, caller: str | None = None) -> Iterator[Page]:
             if late:
                 late.clear()
                 self._browser.sleep(5)
-            with super().page(width, height) as page:
+            with super().page(width, height, caller) as page:
                 yield page
 
     monkeypatch.setattr("farm.render.keeping.host.FreshContexts", Slow)
@@ -446,8 +446,8 @@ def test_a_proxy_that_dies_while_a_page_is_made_fails_no_render(
 
     class Losing(FreshContexts):
         @contextmanager
-        def page(self, width: int, height: int) -> Iterator[Page]:
-            with super().page(width, height) as page:
+        def page(self, width: int, height: int, caller: str | None = None) -> Iterator[Page]:
+            with super().page(width, height, caller) as page:
                 if not proxies:
                     proxies.append(psutil.Process(engine.egress_pid))
                     proxies[0].kill()

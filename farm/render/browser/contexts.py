@@ -15,7 +15,7 @@ from farm.egress import Egress
 from farm.errors import BrowserUnavailable
 from farm.logs import first_line
 from farm.render.browser.devtools import DevToolsError, Session
-from farm.render.browser.page import VIEWPORT, Page
+from farm.render.browser.page import VIEWPORT, Context, Page
 
 log = structlog.get_logger()
 
@@ -44,8 +44,14 @@ class FreshContexts:
     def spares(self) -> int:
         return len(self._ready)
 
+    @property
+    def kept(self) -> int:
+        """Contexts that belong to a caller for more than a render."""
+        return 0
+
     @contextmanager
-    def page(self, width: int, height: int) -> Iterator[Page]:
+    def page(self, width: int, height: int, caller: str | None = None) -> Iterator[Page]:
+        """A page that is as new. `caller`: the name of the API key that it is for."""
         self._in_use += 1
         try:
             page = self._take() or self._make()
@@ -96,10 +102,11 @@ class FreshContexts:
     def _make(self) -> Page:
         port = self._egress.open()
         try:
-            return Page(self._browser, port, self._is_shell)
+            context = Context(self._browser, port)
         except BaseException:
             port.close()
             raise
+        return Page(self._browser, context, self._is_shell)
 
     def _make_spare(self) -> None:
         try:

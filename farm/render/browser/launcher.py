@@ -15,6 +15,7 @@ import sys
 #: What the browser reads and what it writes (`--remote-debugging-pipe`).
 _READS, _WRITES = 3, 4
 _PROFILE = "--user-data-dir="
+_FEATURES = "--disable-features="
 
 
 def change_ends(path: str) -> None:
@@ -35,9 +36,16 @@ def give_profile_away(uid: int, gid: int) -> None:
             os.chown(path, uid, gid, follow_symlinks=False)
 
 
+def merged(arguments: list[str]) -> list[str]:
+    """With one list of features to disable: of several, Chromium heeds the last alone."""
+    lists = [arg.removeprefix(_FEATURES) for arg in arguments if arg.startswith(_FEATURES)]
+    rest = [arg for arg in arguments if not arg.startswith(_FEATURES)]
+    return [_FEATURES + ",".join(lists), *rest] if lists else rest
+
+
 def main() -> None:
     program = os.environ["CHROMIUM_PROGRAM"]
-    command = [program, *sys.argv[1:]]
+    command = [program, *merged(sys.argv[1:])]
     change_ends(os.environ["FARM_SWITCH"])
     if "CHROMIUM_UID" in os.environ:
         uid, gid = os.environ["CHROMIUM_UID"], os.environ["CHROMIUM_GID"]

@@ -1,4 +1,7 @@
-"""A page in a browser context of its own: making it, speaking to it, ending it."""
+"""A page in a browser context of its own: making it, speaking to it, ending it.
+
+A page is used for one render, or for one after the other, each in a new document (`kept`).
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -39,45 +42,74 @@ _MAX_DEPTH = 8
 WORLD = "farm"
 
 
-class Page:
-    """Use it in greenlets of the browser's thread."""
+class Context:
+    """A browser context: cookies, storage, cache, processes, and one way to the network."""
 
-    def __init__(self, browser: Session, port: Port, is_shell: bool) -> None:
-        """`is_shell`: the browser is the headless shell, which needs to be told less."""
+    def __init__(self, browser: Session, port: Port) -> None:
         self._browser = browser
-        #: Known for good once it is closed.
-        self._died: bool | None = None
-        #: Its way to the network.
         self.port = port
-        self._handlers: dict[str, Callable[[Params], None]] = {}
-        self._dialogs = 0
-        self._adopted = 0
-        #: Called with each worker: its target's `TargetInfo`, and its session.
-        self.on_worker: Callable[[Params, Session], None] = lambda _info, _session: None
-        context = {
+        params = {
             "disposeOnDetach": True,
             "proxyServer": port.url,
             "proxyBypassList": "<-loopback>",
         }
-        self._context: str = browser.send("Target.createBrowserContext", context)[
-            "browserContextId"
-        ]
+        self.id: str = browser.send("Target.createBrowserContext", params)["browserContextId"]
+
+    def dispose(self) -> None:
+        """End it, and with it its pages, their processes and their connections."""
+        self.port.close()
+        with suppress(DevToolsError):
+            self._browser.send("Target.disposeBrowserContext", {"browserContextId": self.id})
+
+
+class Page:
+    """Use it in greenlets of the browser's thread."""
+
+    def __init__(self, browser: Session, context: Context, is_shell: bool) -> None:
+        """The only page of its context, which ends with it.
+
+        `is_shell`: the browser is the headless shell, which needs to be told less.
+        """
+        self._browser = browser
+        self._context = context
+        self._is_shell = is_shell
+        #: Known for good once it is closed.
+        self._died: bool | None = None
+        self._handlers: dict[str, Callable[[Params], None]] = {}
+        self._dialogs = 0
+        self._adopted = 0
+        #: What its viewport is now.
+        self.size = VIEWPORT
+        #: Something was done to it that a new document does not undo.
+        self.is_altered = False
+        #: Called with each worker: its target's `TargetInfo`, and its session.
+        self.on_worker: Callable[[Params, Session], None] = lambda _info, _session: None
         try:
             width, height = VIEWPORT
-            place = {"browserContextId": self._context, "width": width, "height": height}
+            place = {"browserContextId": context.id, "width": width, "height": height}
             target = browser.send("Target.createTarget", {"url": "about:blank", **place})
             #: Of its target, and of its main frame.
             self.id: str = target["targetId"]
             self.session = browser.attach(self.id)
-            self._set_up(is_shell)
+            self._set_up()
             world = self.session.send(
                 "Page.createIsolatedWorld", {"frameId": self.id, "worldName": WORLD}
             )
             #: Of the empty document: where the farm's scripts run.
             self.first_world: int = world["executionContextId"]
         except BaseException:
-            self._dispose()
+            context.dispose()
             raise
+
+    @property
+    def port(self) -> Port:
+        """Its way to the network."""
+        return self._context.port
+
+    @property
+    def closed(self) -> bool:
+        """The farm has closed it."""
+        return self._died is not None
 
     @property
     def died(self) -> bool:
@@ -95,14 +127,28 @@ class Page:
         """
         self._browser.send("Browser.getVersion")
 
+    @property
+    def has_remains(self) -> bool:
+        """Whether a render has left something in it that a new document may not undo.
+
+        What only comes from the network is not looked for one by one (cookies, caches, logins, what
+        a site has said of its security): it is enough that anything has spoken to the network.
+        """
+        has_helpers = bool(self._adopted or self._dialogs)
+        return self.is_altered or has_helpers or self.port.was_used
+
     def wait(self, milliseconds: int) -> None:
         self.session.sleep(milliseconds / 1000)
 
     def resize(self, width: int, height: int) -> None:
+        self.size = (width, height)
         # The window too: scripts read its `outerWidth` and `outerHeight`.
         window = self.send("Browser.getWindowForTarget")["windowId"]
         bounds = {"width": width, "height": height}
         self.session.post("Browser.setWindowBounds", {"windowId": window, "bounds": bounds})
+        if self._is_shell and self.size == VIEWPORT:  # as it came
+            self.session.post("Emulation.clearDeviceMetricsOverride")
+            return
         self.session.post(
             "Emulation.setDeviceMetricsOverride",
             {
@@ -139,14 +185,14 @@ class Page:
 
     def close(self) -> None:
         self._died = self.died
-        self._dispose()
+        self._context.dispose()
 
     def kill(self) -> None:
         """End the page's process, which works where its closing waits for it."""
         with suppress(DevToolsError):
             self.session.post("Page.crash")
 
-    def _set_up(self, is_shell: bool) -> None:
+    def _set_up(self) -> None:
         """What the page is told before anything is loaded; nothing waits for the answers."""
         post = self.session.post
         post("Page.enable")
@@ -158,8 +204,8 @@ class Page:
         post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
         self._follow_children(self.session)
         # The shell refuses downloads by itself.
-        if not is_shell:
-            refusal = {"behavior": "deny", "browserContextId": self._context}
+        if not self._is_shell:
+            refusal = {"behavior": "deny", "browserContextId": self._context.id}
             self._browser.post("Browser.setDownloadBehavior", refusal)
             self.resize(*VIEWPORT)
 
@@ -203,11 +249,6 @@ class Page:
                 self.on_worker(info, child)
             child.post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
             child.post("Runtime.runIfWaitingForDebugger")
-
-    def _dispose(self) -> None:
-        self.port.close()
-        with suppress(DevToolsError):
-            self._browser.send("Target.disposeBrowserContext", {"browserContextId": self._context})
 
 
 def _descendants(session: Session) -> Iterator[Session]:

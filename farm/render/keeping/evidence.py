@@ -35,6 +35,7 @@ _HAS_MANY_LAYERS = """(() => {
 def has_many_layers(page: Page, timeout_s: float) -> bool:
     """Whether its main document has elements that may be layers of their own, dozens of them."""
     until = time.monotonic() + timeout_s
+    page.is_altered = True
     try:
         world = world_in(begin_world(page.session, page.id).wait(timeout_s))
         params = {"expression": _HAS_MANY_LAYERS, "contextId": world, "returnByValue": True}
@@ -51,6 +52,7 @@ def has_lost_webgl(browser: Session, page: Page) -> bool:
     until = time.monotonic() + _TOLD_S
     asked_until = time.monotonic() + _ASKED_S
     told = []
+    page.is_altered = True
 
     def hear(params: Params) -> None:
         if _LOST in params["entry"]["text"]:

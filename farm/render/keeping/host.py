@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from farm.egress import Egress
 from farm.render.browser.chromium import Chromium
 from farm.render.browser.contexts import FreshContexts
 from farm.render.browser.devtools import BrowserGone, Session
+from farm.render.browser.kept import Keeping, KeptContexts
 from farm.render.browser.memory import MemoryWatch
 from farm.render.browser.thread import BrowserThread
 from farm.render.keeping.drawing import DrawingWatch
@@ -39,6 +41,16 @@ class Outcomes(Protocol):
         """Its browser died under it. Called once, after `claim`."""
 
 
+@dataclass
+class Counts:
+    """What is counted of all browsers of an engine."""
+
+    #: GPU processes: see `DrawingWatch`.
+    gpu_ends: Counter[str] = field(default_factory=Counter)
+    #: Kept contexts that were given up: see `KeptContexts`.
+    context_ends: Counter[str] = field(default_factory=Counter)
+
+
 class Host:
     """One browser, from its launch to its death."""
 
@@ -49,14 +61,16 @@ class Host:
         spares: int,
         memory_bytes: int,
         outcomes: Outcomes,
-        gpu_ends: Counter[str],
+        counts: "Counts",
+        keeping: Keeping | None = None,
         is_alone: bool = False,
     ) -> None:
-        """`is_alone`: it renders one page at a time; `gpu_ends`: see `DrawingWatch`."""
+        """`is_alone`: it renders one page at a time. `keeping`: whether contexts are kept."""
         self.browser = BrowserThread(chromium, self._on_up, self._on_down)
         self.pages: FreshContexts | None = None
         self.drawing: DrawingWatch | None = None
-        self._gpu_ends = gpu_ends
+        self._counts = counts
+        self._keeping = keeping
         self._is_alone = is_alone
         #: Renderings that it has taken so far.
         self.served = 0
@@ -123,6 +137,11 @@ class Host:
         return self.pages.spares if self.pages else 0
 
     @property
+    def kept(self) -> int:
+        """Contexts that belong to a caller for more than a render."""
+        return self.pages.kept if self.pages else 0
+
+    @property
     def memory_bytes(self) -> int:
         return self._memory.held_bytes
 
@@ -168,9 +187,13 @@ class Host:
         return False
 
     def _on_up(self, browser: Session) -> None:
-        self.pages = FreshContexts(browser, self._egress, self._spares, self.browser.spawn)
+        made_by = (browser, self._egress, self._spares, self.browser.spawn)
+        if self._keeping is None:
+            self.pages = FreshContexts(*made_by)
+        else:
+            self.pages = KeptContexts(*made_by, self._keeping, self._counts.context_ends)
         self.drawing = DrawingWatch(
-            browser, self.browser, lambda: self.renderings, self._is_alone, self._gpu_ends
+            browser, self.browser, lambda: self.renderings, self._is_alone, self._counts.gpu_ends
         )
         self.browser.spawn(self.drawing.run)
         self.pages.refill()

@@ -53,6 +53,8 @@ def render(
     settling_ms = clock.step(time.monotonic())
     base64 = capture(page, activity, settling, output, caps)
     loading.check_arrived(page, activity)
+    if settling.unfinished or activity.requests.are_too_many or activity.leaving_for is not None:
+        page.is_altered = True
     return RenderResult(
         content=base64,
         format=output,

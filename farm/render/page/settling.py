@@ -147,13 +147,20 @@ class Settling:
         The page's process may come to know the first too late; the browser's refuses navigations.
         """
         self._note_unfinished()
+        self._page.is_altered = True
         session = self._page.session
         session.on("Fetch.requestPaused", self._refuse_navigation)
-        session.post("Fetch.enable", {"patterns": [{"resourceType": "Document"}]})
+        refusing = session.begin("Fetch.enable", {"patterns": [{"resourceType": "Document"}]})
         session.post("Emulation.setScriptExecutionDisabled", {"value": True})
+        activity, end = self._activity, time.monotonic() + _LAST_CALL_S
+        # Its answer comes after the news of a navigation that has begun. A document that is stopped
+        # as it arrives may never be drawn: it is waited for until it has been read.
+        with suppress(CommandFailed, TimedOut):
+            refusing.wait(_LAST_CALL_S)
+        activity.wait_until(lambda: activity.leaving_for is None and activity.document.parsed, end)
         session.post("Page.stopLoading")
         end = time.monotonic() + _LAST_CALL_S
-        self._activity.wait_until(lambda: self._activity.leaving_for is None, end)
+        activity.wait_until(lambda: activity.leaving_for is None, end)
 
     def _refuse_navigation(self, params: Params) -> None:
         answer = {"requestId": params["requestId"], "errorReason": "Aborted"}

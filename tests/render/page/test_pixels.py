@@ -5,7 +5,7 @@ the same encoder writes the JPEG at the same quality. So there is no tolerance: 
 two JPEGs have the same bytes, while quality 79 instead of 80 changes pixels of every page.
 
 PNG and WebP are compared of every page, JPEG and PDF of every fourth, or with `--whole-corpus` of
-every page too.
+every page too. `--isolation key` does it all in contexts that are used again.
 """
 
 from collections.abc import Iterator
@@ -154,6 +154,17 @@ def test_png_and_webp_have_the_pixels_of_playwrights_screenshot(
     expected = opened(reference.png)
     assert_same(opened(rendered(engine, reference.html, "png")), expected, tmp_path)
     assert_same(opened(rendered(engine, reference.html, "webp")), expected, tmp_path)
+
+
+def test_a_page_that_was_used_before_draws_the_same(
+    kept_engine: Engine, reference: Reference, tmp_path: Path
+) -> None:
+    """One context for the whole corpus, printed between; `--isolation key`: for all tests."""
+    expected = opened(reference.png)
+    for format_ in ("png", "pdf", "png"):
+        actual = rendered(kept_engine, reference.html, format_)
+        if format_ == "png":
+            assert_same(opened(actual), expected, tmp_path)
 
 
 def test_jpeg_has_the_pixels_of_playwrights_jpeg_of_quality_80(

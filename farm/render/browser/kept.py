@@ -1,0 +1,216 @@
+"""Where a page comes from with `FARM_ISOLATION=key`: contexts that belong to a caller and are kept.
+
+A context is used for one render after the other of one caller, never of another, and so are its
+processes. Each render has a new document: the page is navigated to an empty one when its last
+render has been answered (`renewal`). Nothing is left then, where there was nothing but documents
+that were written: such a document has an origin that no other one shares, so it has no cookies and
+no storage of any kind. One in which there was more, a connection above all, is not used again.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+
+from farm.egress import Egress
+from farm.render.browser.contexts import FreshContexts
+from farm.render.browser.devtools import DevToolsError, Session, TimedOut, Wait
+from farm.render.browser.page import Page
+from farm.render.browser.renewal import Renewal
+
+#: How long a render waits for a context to be renewed, before it has another one made.
+_RENEWAL_S = 0.5
+#: After so many renders what they left in the memory of their process is freed: the process itself
+#: lets three times as much come together. What that may take.
+_RENDERS_OF_GARBAGE = 10
+_GARBAGE_S = 2.0
+#: Why a context is given up: its render ended in an `error`; it, or its way to the network, has
+#: `died` or was closed; there are `remains` of a render in it; it has had its `renders`, or its
+#: `age`; another one needed the `room`.
+END_CAUSES = ("error", "died", "remains", "renders", "age", "room")
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How many contexts are kept together in a browser, for how many renders each and how long."""
+
+    most: int
+    renders: int
+    age_s: float
+
+
+@dataclass(eq=False)
+class _Kept:
+    """A context, by its only page, while it belongs to a caller."""
+
+    page: Page
+    caller: str | None
+    renders: int = 0
+    is_old: bool = False
+    #: Makes it old.
+    timer: asyncio.TimerHandle | None = None
+    #: Of its document, while nothing is rendered in it.
+    renewal: Renewal | None = None
+    #: Given the context, or None where it is given up, to the render that waits for its renewal.
+    heir: Wait | None = None
+
+    @property
+    def is_as_new(self) -> bool:
+        return not self.page.has_remains and (self.renewal is None or self.renewal.holds)
+
+
+class KeptContexts(FreshContexts):
+    """Pages of contexts that are used again by the same caller; new ones are made as ever."""
+
+    def __init__(
+        self,
+        browser: Session,
+        egress: Egress,
+        spares: int,
+        spawn: Callable[[Callable[[], None]], bool],
+        keeping: Keeping,
+        ends: Counter[str],
+    ) -> None:
+        """`ends` counts the contexts that were given up, by their causes (`END_CAUSES`)."""
+        super().__init__(browser, egress, spares, spawn)
+        self._keeping = keeping
+        self._ends = ends
+        #: Those in which nothing is rendered; the one last used is the last.
+        self._idle: list[_Kept] = []
+        #: Those that are being made ready for the next render.
+        self._renewing: list[_Kept] = []
+        self._busy = 0
+        self._closed = False
+
+    @property
+    def kept(self) -> int:
+        """How many belong to a caller now."""
+        return len(self._idle) + self._busy
+
+    @contextmanager
+    def page(self, width: int, height: int, caller: str | None = None) -> Iterator[Page]:
+        self._in_use += 1
+        self._busy += 1
+        try:
+            size = (width, height)
+            kept = self._take_kept(caller, size) or self._inherit(caller) or self._begin(caller)
+            try:
+                if (width, height) != kept.page.size:
+                    kept.page.resize(width, height)
+                yield kept.page
+            except BaseException:
+                self._end(kept, "error")
+                raise
+            self._put_back(kept)
+        finally:
+            self._busy -= 1
+            self._in_use -= 1
+            self.refill()
+
+    def close(self) -> None:
+        self._closed = True
+        while self._idle:
+            self._idle.pop().page.close()
+        super().close()
+
+    def forget(self) -> None:
+        while self._idle:
+            self._idle.pop().page.port.close()
+        super().forget()
+
+    def _take_kept(self, caller: str | None, size: tuple[int, int]) -> _Kept | None:
+        """The caller's that was used last, rather one whose viewport is that."""
+        while theirs := [kept for kept in self._idle if kept.caller == caller]:
+            alike = [kept for kept in theirs if kept.page.size == size]
+            kept = (alike or theirs)[-1]
+            self._idle.remove(kept)
+            page = kept.page
+            if page.died or not page.port.alive:
+                self._end_later(kept, "died")
+            elif not kept.is_as_new:
+                self._end_later(kept, "remains")
+            else:
+                kept.renewal = None
+                return kept
+        return None
+
+    def _inherit(self, caller: str | None) -> _Kept | None:
+        """Wait for one of the caller's that is being renewed: making one takes longer."""
+        for kept in self._renewing:
+            if kept.caller == caller and kept.heir is None:
+                heir = kept.heir = Wait()
+                with suppress(TimedOut):
+                    inherited: _Kept | None = heir.wait(_RENEWAL_S)
+                    if inherited is not None:
+                        inherited.renewal = None
+                    return inherited
+                return None
+        return None
+
+    def _begin(self, caller: str | None) -> _Kept:
+        while self._idle and self.kept > self._keeping.most:
+            self._end_later(self._idle.pop(0), "room")
+        kept = _Kept(self._take() or self._make(), caller)
+        loop = asyncio.get_running_loop()
+        kept.timer = loop.call_later(self._keeping.age_s, self._note_old, kept)
+        return kept
+
+    def _put_back(self, kept: _Kept) -> None:
+        """After the answer has left: make it ready for the next render, or end it."""
+        kept.renders += 1
+        if (cause := self._why_not_again(kept)) is None:
+            cause = self._renew(kept)
+        if cause is None:
+            kept.page.port.renew()
+        heir, kept.heir = kept.heir, None
+        has_heir = heir is not None and not heir.done
+        if heir is not None:
+            heir.give(kept if cause is None else None)
+        if cause is not None:
+            self._end(kept, cause)
+        elif not has_heir:
+            self._idle.append(kept)
+
+    def _renew(self, kept: _Kept) -> str | None:
+        """Why it cannot be used again after all."""
+        self._renewing.append(kept)
+        try:
+            kept.renewal = Renewal(kept.page)
+            if kept.renders % _RENDERS_OF_GARBAGE == 0:
+                kept.page.session.begin("HeapProfiler.collectGarbage").wait(_GARBAGE_S)
+            return self._why_not_again(kept)
+        except DevToolsError:
+            return "died" if kept.page.died else "remains"
+        finally:
+            self._renewing.remove(kept)
+
+    def _why_not_again(self, kept: _Kept) -> str | None:
+        page = kept.page
+        if self._closed or page.closed or page.died or not page.port.alive:
+            return "died"
+        if kept.is_old:
+            return "age"
+        if kept.renders >= self._keeping.renders:
+            return "renders"
+        if not kept.is_as_new:
+            return "remains"
+        return None
+
+    def _note_old(self, kept: _Kept) -> None:
+        kept.is_old = True
+        if kept in self._idle:
+            self._idle.remove(kept)
+            self._end_later(kept, "age")
+
+    def _end(self, kept: _Kept, cause: str) -> None:
+        self._ends[cause] += 1
+        if kept.timer is not None:
+            kept.timer.cancel()
+        with suppress(DevToolsError):
+            kept.page.close()
+
+    def _end_later(self, kept: _Kept, cause: str) -> None:
+        """Nobody waits for it."""
+        self._spawn(partial(self._end, kept, cause))
