@@ -13,7 +13,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from farm.errors import FarmError, InternalError, UrlRefused
 from farm.logs import first_line
-from farm.render.browser.kept import END_CAUSES
 from farm.renderer import EngineStatus, RenderCancelled
 from farm.request import RenderResult
 
@@ -81,7 +80,7 @@ for _outcome in ("hit", "miss", "joined", "off"):
 for _cause in ("died", "killed"):
     RESTARTS.labels(_cause)
     GPU_ENDS.labels(_cause)
-for _cause in END_CAUSES:
+for _cause in ("error", "died", "remains", "renders", "age", "room"):
     CONTEXT_ENDS.labels(_cause)
 for _route in ("render", "render-url", "job"):
     RENDERS.labels(_route, "", "failed", InternalError.code)
