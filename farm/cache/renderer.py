@@ -16,59 +16,23 @@ Whoever waits does so within its own deadline. When a render fails or is cancell
 wait for it renders next; errors are each request's own.
 """
 
-import secrets
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from farm.cache.bell import Bell
-from farm.cache.joining import Flight, Flights, Waiter
+from farm.cache.joining import Flight, Flights
 from farm.cache.key import Keys
 from farm.cache.locks import Locks
 from farm.cache.recent import RECENT_S, Recent
 from farm.cache.store import Entry, Store
-from farm.cache.value import Stored, encode, tag_of
-from farm.egress.policy import DENIED, NO_NETWORK, NOT_PUBLIC, PORT
-from farm.errors import Busy, RenderTimeout
-from farm.renderer import EngineStatus, RenderCancelled, Renderer
-from farm.request import CacheUse, Limits, RenderRequest, RenderResult, Timings
+from farm.cache.ticket import Ticket
+from farm.cache.value import Stored, encode, is_right, tag_of
+from farm.errors import Busy
+from farm.renderer import EngineStatus, Renderer
+from farm.request import CacheUse, Limits, RenderRequest, RenderResult
 from farm.settings import MAX_JOINED, Settings
-
-#: What the egress policy says for good. What it refuses for other reasons (the connections or the
-#: bytes of a render, say) it may allow the next time.
-_LASTING = {PORT, DENIED, NO_NETWORK, NOT_PUBLIC}
-
-
-@dataclass(eq=False)
-class Ticket(Waiter):
-    """A render that was begun here."""
-
-    request: RenderRequest
-    request_id: str
-    caller: str | None
-    deadline: float
-    ttl_ms: int
-    anew: bool = False
-    #: None: the request does not ask for the cache, and `rendering` has begun.
-    key: str | None = None
-    #: What the inner renderer calls it, once it renders.
-    rendering: Any = None
-    cancelled: bool = False
-    #: The store did not answer: it is not asked again for this one.
-    is_alone: bool = False
-    #: What locks are taken with.
-    token: str = field(default_factory=lambda: secrets.token_hex(8))
-    #: For how long an older file would still be kept that is too old for this request.
-    old_left_ms: int = 0
-    began: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    @property
-    def left_s(self) -> float:
-        return max(0.0, self.deadline - time.monotonic())
 
 
 class Browser(Renderer[Any], Protocol):
@@ -151,7 +115,7 @@ class CachedRenderer:
         ttl_s = self._default_ttl_s if request.cache is None else request.cache.ttl
         seconds = self._deadline_s if within_s is None else min(within_s, self._deadline_s)
         deadline = time.monotonic() + seconds
-        ticket = Ticket(request, request_id, caller, deadline, ttl_s * 1000, anew)
+        ticket = Ticket(request, request_id, caller, deadline, seconds, ttl_s * 1000, anew)
         if ttl_s:
             ticket.key = self._keys.of(request, caller)
         if ticket.key is None:
@@ -173,13 +137,13 @@ class CachedRenderer:
             return self._inner.wait(ticket.rendering)
         if ticket.anew:
             return self._render(ticket, key, None)
-        if found := self._fresh(ticket, self._recent.get(key)):
+        if found := ticket.accept(self._recent.get(key)):
             return _hit(found)
         entry = None
         if self._store is not None and not self._flights.has(key):
             entry = self._store.enter(key, ticket.token)
             ticket.is_alone = entry is None
-            if entry is not None and (found := self._fresh(ticket, entry.stored)):
+            if entry is not None and (found := ticket.accept(entry.stored)):
                 self._recent.put(key, found)
                 return _hit(found)
         return self._join(ticket, key, entry)
@@ -214,16 +178,16 @@ class CachedRenderer:
                 return self._fly(ticket, key, flight, entry)
             entry = None
             try:
-                self._check(ticket)
+                ticket.check()
                 ticket.woken.wait(ticket.left_s)
             finally:
                 self._flights.leave(flight, ticket)
-            self._check(ticket)
+            ticket.check()
             result = flight.result
             if result is None or result.cache is None:
                 continue
             if result.cache.outcome != "hit":
-                return _joined(ticket, result)
+                return ticket.joined(result)
             # A hit for the other one is one for this one too, if it may be as old.
             if result.cache.age_s * 1000 < ticket.ttl_ms:
                 return result
@@ -239,25 +203,25 @@ class CachedRenderer:
     def _find_or_render(self, ticket: Ticket, key: str, entry: Entry | None) -> RenderResult:
         """As one process of all that share the store; `entry`: what it said before."""
         store, token, has_waited = self._store, ticket.token, False
-        if ticket.is_alone and (found := self._fresh(ticket, self._recent.get(key))):
+        if ticket.is_alone and (found := ticket.accept(self._recent.get(key))):
             return _hit(found)  # of a flight that landed a moment ago
         while store is not None and not ticket.is_alone and not self._closing:
             if entry is None or entry.holder is None:
                 entry = store.enter(key, token, anyway=entry is not None)
                 if entry is None:
                     break
-            if found := self._fresh(ticket, entry.stored):
+            if found := ticket.accept(entry.stored):
                 self._recent.put(key, found)
                 if entry.is_mine:
                     store.finish(key, token, None, 0)
-                return _joined(ticket, _hit(found)) if has_waited else _hit(found)
+                return ticket.joined(_hit(found)) if has_waited else _hit(found)
             if entry.is_mine:
                 return self._render(ticket, key, token)
             if entry.holder is not None:
                 with self._flights.place():
                     store.wait_end(entry.holder, ticket.left_s)
                 entry, has_waited = None, True
-            self._check(ticket)
+            ticket.check()
         return self._render(ticket, key, None)
 
     def _render(self, ticket: Ticket, key: str, token: str | None) -> RenderResult:
@@ -269,7 +233,7 @@ class CachedRenderer:
             tag = tag_of(result.data)
             # Bytes, which all who join can share.
             result = replace(result, content=result.data, cache=CacheUse("off", tag))
-            if self._store is not None and self._is_kept(result):
+            if self._store is not None and is_right(result) and result.size <= self._max_bytes:
                 value = encode(key, result, tag, ttl_ms)
         finally:
             is_there = self._store is not None and self._store.finish(key, token, value, ttl_ms)
@@ -278,7 +242,7 @@ class CachedRenderer:
         return replace(result, cache=CacheUse("miss", tag)) if is_there else result
 
     def _render_inside(self, ticket: Ticket) -> RenderResult:
-        self._check(ticket)
+        ticket.check()
         ticket.rendering = self._inner.begin(
             ticket.request, ticket.request_id, ticket.caller, ticket.anew, ticket.left_s
         )
@@ -289,37 +253,6 @@ class CachedRenderer:
     def _held(self, key: str, token: str | None) -> AbstractContextManager[None]:
         return self._locks.held(key, token) if self._locks and token else nullcontext()
 
-    def _is_kept(self, result: RenderResult) -> bool:
-        """Whether the next one would get the same file, and it is worth its place."""
-        return (
-            not result.unfinished
-            and result.status < 400
-            and all(refusal.reason in _LASTING for refusal in result.refusals)
-            and result.size <= self._max_bytes
-        )
-
-    def _fresh(self, ticket: Ticket, stored: Stored | None) -> Stored | None:
-        """A file that is not too old for this request."""
-        if stored is None or stored.age_ms <= ticket.ttl_ms:
-            return stored
-        ticket.old_left_ms = stored.left_ms
-        return None
-
-    def _check(self, ticket: Ticket) -> None:
-        """Raises `RenderCancelled` or `RenderTimeout` where it is over."""
-        if ticket.cancelled:
-            raise RenderCancelled
-        if not ticket.left_s:
-            raise RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
-
 
 def _hit(stored: Stored) -> RenderResult:
     return stored.result(CacheUse("hit", stored.tag, stored.age_ms // 1000))
-
-
-def _joined(ticket: Ticket, result: RenderResult) -> RenderResult:
-    """What another request has had rendered, which this one has waited for."""
-    assert result.cache is not None
-    waited_ms = (time.monotonic() - ticket.began) * 1000
-    use = CacheUse("joined", result.cache.tag)
-    return replace(result, cache=use, timings=Timings(waiting_ms=waited_ms))

@@ -22,6 +22,7 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from farm.cache.scripts import ENTER, FINISH, RENEW
 from farm.cache.value import Stored, decode
 from farm.request import Format
 
@@ -44,32 +45,6 @@ _END_MS = 5000
 _START_S = 1.0
 _RING_AGAIN_S = 10.0
 _LOOK_S = 0.01
-
-#: Returns a file, its expiry, and whose lock it is; who is not its owner will wait.
-_ENTER = """
-local file, holder = redis.call('GET', KEYS[1]), false
-if not file or ARGV[3] == '1' then
-  redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
-  holder = redis.call('GET', KEYS[2])
-  if holder ~= ARGV[1] then redis.call('SET', KEYS[3], '1', 'PX', ARGV[2]) end
-end
-return {file, redis.call('PTTL', KEYS[1]), holder}
-"""
-_FINISH = """
-if ARGV[2] ~= '0' then redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2]) end
-if ARGV[1] ~= '' then
-  if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
-  if redis.call('DEL', KEYS[3]) == 1 then
-    redis.call('XADD', KEYS[4], '*', 'ended', '1')
-    redis.call('PEXPIRE', KEYS[4], ARGV[4])
-  end
-end
-return 1
-"""
-_RENEW = (
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then "
-    "return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
-)
 
 
 @dataclass(frozen=True)
@@ -133,7 +108,7 @@ class Store:
         """
         keys = (_file(key), _lock(key), _waited(key))
         arguments = (token, LOCK_MS, int(anyway))
-        answer = self._call(lambda: self._client.eval(_ENTER, len(keys), *keys, *arguments))
+        answer = self._call(lambda: self._client.eval(ENTER, len(keys), *keys, *arguments))
         if answer is None:
             return None
         value, left_ms, holder = cast("list[Any]", answer)
@@ -145,7 +120,7 @@ class Store:
         def renew() -> list[Any]:
             with self._client.pipeline(transaction=False) as pipe:
                 for key, token in held.items():
-                    pipe.eval(_RENEW, 1, _lock(key), token, LOCK_MS)
+                    pipe.eval(RENEW, 1, _lock(key), token, LOCK_MS)
                 return pipe.execute()
 
         self._call(renew)
@@ -160,7 +135,7 @@ class Store:
         kept_ms = 0 if value is None else ttl_ms
         arguments = (token or "", kept_ms, value or b"", _END_MS)
         while (
-            done := self._call(lambda: self._client.eval(_FINISH, len(keys), *keys, *arguments))
+            done := self._call(lambda: self._client.eval(FINISH, len(keys), *keys, *arguments))
         ) is None and (value is not None and time.monotonic() < self._starting_until):
             time.sleep(_LOOK_S)
         return done is not None

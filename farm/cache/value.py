@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from farm.egress.policy import Refusal
+from farm.egress.policy import DENIED, NO_NETWORK, NOT_PUBLIC, PORT, Refusal
 from farm.request import CacheUse, Format, RenderResult, Timings
 
 #: Raised with every change of what is written.
 _MAGIC = b"farm-cache 1 "
 _MAX_HEAD_BYTES = 1 << 16
+#: What the egress policy says for good. What it refuses for other reasons (the connections or the
+#: bytes of a render, say) it may allow the next time.
+_LASTING = {PORT, DENIED, NO_NETWORK, NOT_PUBLIC}
 _TAG = re.compile(r"[0-9a-f]{32}")
 
 
@@ -52,6 +55,15 @@ class Stored:
             self.refusals,
             cache=outcome,
         )
+
+
+def is_right(result: RenderResult) -> bool:
+    """Whether the next render would make the same file, for all that is known."""
+    return (
+        not result.unfinished
+        and result.status < 400
+        and all(refusal.reason in _LASTING for refusal in result.refusals)
+    )
 
 
 def tag_of(data: bytes) -> str:

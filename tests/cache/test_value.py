@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.cache.value import decode, encode, tag_of
+from farm.cache.value import decode, encode, is_right, tag_of
 from farm.egress.policy import DENIED, Refusal
+from farm.egress.proxy import TOO_MUCH
 from farm.render.page.outputs import OUTPUTS
 from farm.request import CacheUse, RenderResult, Timings
 
@@ -93,3 +95,21 @@ def test_of_very_many_refusals_as_many_are_kept_as_answers_tell() -> None:
     stored = decode(KEY, encode(KEY, result, TAG, 60_000), 1, OUTPUTS)
     assert stored is not None
     assert stored.result(CacheUse("hit", TAG)).blocked == result.blocked
+
+
+@pytest.mark.parametrize(
+    ("changed", "right"),
+    [
+        ({}, True),
+        ({"refusals": ()}, True),
+        ({"refusals": (Refusal("a.example", TOO_MUCH),)}, False),
+        ({"unfinished": ("http://a.example/slow.png",)}, False),
+        ({"status": 304}, True),
+        ({"status": 404}, False),
+        ({"status": 503}, False),
+    ],
+)
+def test_what_the_next_render_may_lack_or_have_is_not_right(
+    changed: dict[str, Any], right: bool
+) -> None:
+    assert is_right(replace(RESULT, **changed)) is right

@@ -1,0 +1,27 @@
+"""What the cache's Redis does in one step, in its own language (Lua)."""
+
+#: Returns a file, its expiry, and whose lock it is; who is not its owner will wait.
+ENTER = """
+local file, holder = redis.call('GET', KEYS[1]), false
+if not file or ARGV[3] == '1' then
+  redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+  holder = redis.call('GET', KEYS[2])
+  if holder ~= ARGV[1] then redis.call('SET', KEYS[3], '1', 'PX', ARGV[2]) end
+end
+return {file, redis.call('PTTL', KEYS[1]), holder}
+"""
+FINISH = """
+if ARGV[2] ~= '0' then redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2]) end
+if ARGV[1] ~= '' then
+  if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+  if redis.call('DEL', KEYS[3]) == 1 then
+    redis.call('XADD', KEYS[4], '*', 'ended', '1')
+    redis.call('PEXPIRE', KEYS[4], ARGV[4])
+  end
+end
+return 1
+"""
+RENEW = (
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then "
+    "return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
+)
