@@ -118,7 +118,7 @@ class Chromium:
             args=[
                 *_ARGUMENTS,
                 *(() if self.webgl else _NO_WEBGL),
-                *(_ONE_FRAME_HOST if self.keeps_pages and not os.environ.get("TRY_RD") else ()),
+                *(_ONE_FRAME_HOST if self.keeps_pages else ()),
             ],
             ignore_default_args=_UNWANTED,
             # A context has a port of the egress proxy of its own; nothing else has a way out.

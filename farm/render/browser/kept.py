@@ -20,7 +20,10 @@ from farm.render.browser.devtools import DevToolsError, Session, TimedOut, Wait
 from farm.render.browser.page import Page
 from farm.render.browser.renewal import Renewal
 
-#: How long a render waits for a context to be renewed, before it has another one made.
+#: With so many contexts there is one to be had while others are being renewed: twice those whose
+#: renders fill two cores. Beyond it a render waits for one rather than to have another one made.
+_ENOUGH = 8
+#: How long it waits.
 _RENEWAL_S = 0.5
 #: After so many renders what they left in the memory of their process is freed: the process itself
 #: lets three times as much come together. What that may take.
@@ -137,7 +140,9 @@ class KeptContexts(FreshContexts):
         return None
 
     def _inherit(self, caller: str | None) -> _Kept | None:
-        """Wait for one of the caller's that is being renewed: making one takes longer."""
+        """Wait for one of the caller's that is being renewed, where there are many already."""
+        if self.kept <= _ENOUGH:
+            return None
         for kept in self._renewing:
             if kept.caller == caller and kept.heir is None:
                 heir = kept.heir = Wait()

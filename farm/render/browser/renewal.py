@@ -74,9 +74,9 @@ class Renewal:
         session = page.session
         self._watch = Watch(page)
         arrived = session.begin("Page.navigate", {"url": "about:blank"}).wait(_STEP_S)
-        if (error := arrived.get("errorText")) is not None:
-            raise CommandFailed(error)
-        self._loader: str = arrived["loaderId"]
+        self._loader: str = arrived.get("loaderId", "")
+        if "errorText" in arrived or not self._loader:  # without a loader it is the same document
+            raise CommandFailed(arrived.get("errorText", "there is no new document"))
         frame = {"frameId": page.id, "worldName": WORLD}
         world = session.begin("Page.createIsolatedWorld", frame)
         session.post("Page.resetNavigationHistory")

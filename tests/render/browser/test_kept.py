@@ -323,8 +323,11 @@ def test_the_context_that_was_unused_longest_makes_room(make_engine: MakeEngine)
     assert engine.status.context_ends == {"room": 1}, "it was b's"
 
 
-def test_as_many_contexts_are_made_as_renders_come_at_once(make_engine: MakeEngine) -> None:
-    """A render waits for a context that is being made ready, and has no other one made."""
+def test_no_more_contexts_are_made_than_renders_come_at_once(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are enough, a render waits for one that is being made ready."""
+    monkeypatch.setattr("farm.render.browser.kept._ENOUGH", 0)
     engine = make_engine(isolation="key", spare_contexts=0)
     with ThreadPoolExecutor(3) as pool:
         frames = "<iframe srcdoc=x></iframe>"
