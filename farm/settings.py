@@ -281,6 +281,13 @@ class Settings(BaseSettings):
     cache_max_file_bytes: int = Field(
         4_194_304, ge=1, description="Files that are larger are not kept."
     )
+    cache_timeout_ms: int = Field(
+        50,
+        ge=1,
+        le=10_000,
+        description="Milliseconds for which that Redis is waited for; when it takes longer, a "
+        "request is rendered as if there were none.",
+    )
     cache_shared: Literal["off", "on"] = Field(
         "off",
         description="`on`: a caller may be answered with what was rendered for another one. `off`: "

@@ -80,6 +80,7 @@ class CachedRenderer:
                 inner.limits.formats,
                 Bell.from_environment().ring if is_own else None,
                 settings.cache_socket if is_own else None,
+                settings.cache_timeout_ms / 1000,
             )
         keys = Keys(settings, lambda: inner.chromium_version)
         return cls(inner, settings, keys, store)

@@ -1,7 +1,7 @@
 """The Redis that keeps rendered files, as a renderer sees it: gone or slow, it has nothing.
 
 It evicts (`allkeys-lru`), so everything in it may be gone at any time, locks too: then something is
-rendered twice. No call waits for it longer than 50 ms, and after three failures in a row it is not
+rendered twice. No call waits for it longer than `FARM_CACHE_TIMEOUT_MS`, and after three failures in a row it is not
 asked for a second, so that a dead one costs next to nothing.
 
     render-farm:file:{key}   a file, see `value`
@@ -30,10 +30,8 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-#: How long a call may take; and after how many failures in a row, and for how long, the server is
-#: not asked. One alone may be a busy machine's: if all that is kept were rendered for a second, it
-#: would be busier yet.
-_CALL_TIMEOUT_S = 0.05
+#: After how many failures in a row, and for how long, the server is not asked. One alone may be a
+#: busy machine's: if all that is kept were rendered for a second, it would be busier yet.
 _FAILURES = 3
 _AGAIN_S = 1.0
 #: How long one wait for another process's render takes, so that a dead server is found out.
@@ -42,7 +40,7 @@ _BLOCK_S = 0.5
 LOCK_MS = 2000
 _END_MS = 5000
 #: For how long a file waits for the embedded server to start; and when that is asked for again.
-_START_S = 1.0
+_START_S = 2.0
 _RING_AGAIN_S = 10.0
 _LOOK_S = 0.01
 
@@ -66,14 +64,17 @@ class Store:
         formats: Mapping[str, Format],
         ring: Callable[[], None] | None = None,
         socket: Path | None = None,
-        timeout_s: float = _CALL_TIMEOUT_S,
+        timeout_s: float = 0.05,
     ) -> None:
-        """`ring`: asks for a server to be started, which then listens on `socket`."""
+        """`ring`: asks for a server to be started, which then listens on `socket`.
+
+        `timeout_s`: what a call may take.
+        """
         self._formats = formats
         self._ring = ring
         self._socket = socket
-        self._client = _connect(url, timeout_s)
-        self._waiting = _connect(url, _BLOCK_S + timeout_s)
+        self._client = _connect(url, timeout_s, timeout_s)
+        self._waiting = _connect(url, timeout_s, _BLOCK_S + timeout_s)
         self._lock = threading.Lock()
         #: Whether calls are answered; None: there was none.
         self._is_up: bool | None = None
@@ -212,13 +213,13 @@ class Store:
             log.warning("rendered files are not kept for now", cause=type(exc).__name__)
 
 
-def _connect(url: str, timeout_s: float) -> redis.Redis:
+def _connect(url: str, connect_s: float, timeout_s: float) -> redis.Redis:
     pool = redis.ConnectionPool.from_url(
         url,
         # Each thread has one at the most, so a bound would only fail calls.
         max_connections=1 << 16,
         socket_timeout=timeout_s,
-        socket_connect_timeout=_CALL_TIMEOUT_S,
+        socket_connect_timeout=connect_s,
         # Once more on a new connection if the old one is stale; a server that is slow stays so.
         retry=Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,)),
         driver_info=None,

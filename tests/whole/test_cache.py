@@ -27,6 +27,8 @@ from tests.support.site import SITES, Site
 
 pytestmark = pytest.mark.farm
 JSON = {"Accept": "application/json"}
+#: The machine may have other work.
+PATIENT = {"cache_timeout_ms": 2_000}
 
 
 def body(html: str | None = None, **fields: object) -> dict[str, object]:
@@ -61,7 +63,7 @@ def metric(farm: Farm, which: str) -> float:
 
 @pytest.fixture
 def farm(log_path: Path) -> Iterator[Farm]:
-    with running_farm(log_path, egress_allow=SITES) as running:
+    with running_farm(log_path, egress_allow=SITES, **PATIENT) as running:
         yield running
 
 
@@ -126,7 +128,7 @@ def test_a_farm_with_its_defaults_keeps_what_is_asked_to_be_kept(farm: Farm, sit
 
 
 def test_a_default_for_all_has_it_started_at_once(log_path: Path) -> None:
-    with running_farm(log_path, cache_ttl_s=60) as farm:
+    with running_farm(log_path, cache_ttl_s=60, **PATIENT) as farm:
         assert len(caches(farm)) == 1
         asked = body()
         del asked["cache"]
@@ -171,8 +173,8 @@ def test_instances_and_workers_share_a_redis_of_its_own(tmp_path: Path, log_path
     with (
         ValkeyServer(port=0, data_dir=tmp_path / "1", unix_socket_path=tmp_path / "q"),
         ValkeyServer(port=0, data_dir=tmp_path / "2", unix_socket_path=tmp_path / "c"),
-        running_farm(log_path, workers=1, **given) as one,
-        running_farm(tmp_path / "other", workers=1, **given) as other,
+        running_farm(log_path, workers=1, **given, **PATIENT) as one,
+        running_farm(tmp_path / "other", workers=1, **given, **PATIENT) as other,
         running_worker(tmp_path / "worker", **given),
     ):
         asked = body()
