@@ -1,8 +1,8 @@
 """The Redis that keeps rendered files, as a renderer sees it: gone or slow, it has nothing.
 
 It evicts (`allkeys-lru`), so everything in it may be gone at any time, locks too: then something is
-rendered twice. No call waits for it longer than `FARM_CACHE_TIMEOUT_MS`, and after three failures in a row it is not
-asked for a second, so that a dead one costs next to nothing.
+rendered twice. No call waits for it longer than `FARM_CACHE_TIMEOUT_MS`, and after three failures
+in a row it is not asked for a second, so that a dead one costs next to nothing.
 
     render-farm:file:{key}   a file, see `value`
     render-farm:lock:{key}   the token of the process that renders it
