@@ -21,7 +21,7 @@ from typing import Any
 import click
 import psutil
 
-from bench import cache, jobs, overload, plots
+from bench import cache, crowd, jobs, overload, plots
 from bench.contenders import BARE_LOOP, BY_KEY, LIMIT, WARM_UP_S, Contender, Server, peers, server
 from bench.figures import Figures, machine
 from bench.goals import SCALED, Extra, goals
@@ -126,6 +126,10 @@ class Bench:
         self._progress("what is found again, and what it costs to look")
         self.extra.cache = cache.measure(farm, self._effort.seconds, self._effort.misses)
 
+    def crowd(self, farm: Farm) -> None:
+        self._progress("more and more clients at once")
+        self.extra.crowd = crowd.measure(farm, self._effort.seconds)
+
     def overload(self, farm: Farm) -> None:
         self._progress("eight times as much as fits")
         seconds = self._effort.overload_s
@@ -170,7 +174,7 @@ def expected_s(effort: Effort, contenders: int) -> float:
     steps = effort.rounds * (contenders * 6 + 4)
     steps += 2 * len(effort.at_once)
     others = effort.overload_s * 1.5 + effort.soak_renders / 13 + 2 * effort.scaled_s
-    others += 6 * (effort.seconds + 2) + effort.misses * 2 / 12
+    others += (6 + 15) * (effort.seconds + 2) + effort.misses * 2 / 12
     return steps * one + others + effort.jobs * effort.rounds * 2 / 18 + 45
 
 
@@ -211,6 +215,7 @@ def measure(
             bench.sizes(farm)
             bench.jobs(farm)
         with fresh_farm() as farm:
+            bench.crowd(farm)
             bench.cache(farm)
         with fresh_farm() as farm:
             bench.overload(farm)

@@ -5,11 +5,8 @@ hundred ask for one page at once; and pages of which each is another one are ren
 other, in turn with the cache and without.
 """
 
-import json
 import re
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -20,7 +17,7 @@ from pathlib import Path
 import requests
 
 from bench.answers import percentile
-from bench.asking import Asked, post
+from bench.crowd import ask
 from bench.workloads import SIMPLE
 from farm.settings import Settings
 from tests.support.farm_process import Farm, running_farm
@@ -58,8 +55,8 @@ def measure(farm: Farm, seconds: float, pairs: int) -> CacheFigures:
     kept = {"html": SIMPLE.html, "cache": {"ttl": _TTL_S}}
     farm.post("/render", kept)
     for _ in range(_ROUNDS):
-        renders.append(_ask(farm, {"html": SIMPLE.html}, seconds))
-        hits.append(_ask(farm, kept, seconds))
+        renders.append(ask(farm, {"html": SIMPLE.html}, CLIENTS, seconds))
+        hits.append(ask(farm, kept, CLIENTS, seconds))
     crowd_renders = _crowd(farm)
     miss_ms, plain_ms = _miss(farm, pairs)
     return CacheFigures(
@@ -73,14 +70,6 @@ def measure(farm: Farm, seconds: float, pairs: int) -> CacheFigures:
         miss_ms=miss_ms,
         plain_ms=plain_ms,
     )
-
-
-def _ask(farm: Farm, body: object, seconds: float) -> Asked:
-    """In a process of its own, which shares no lock with this one."""
-    command = [sys.executable, "-m", "bench.asking", str(farm.port), str(CLIENTS), str(seconds)]
-    request = post("/render", json.dumps(body).encode())
-    done = subprocess.run(command, input=request, stdout=subprocess.PIPE, check=True)
-    return Asked(**json.loads(done.stdout))
 
 
 def _crowd(farm: Farm) -> int:

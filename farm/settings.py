@@ -41,6 +41,8 @@ MAX_JOINED = 256
 #: The longest that requests may have their files kept: a week.
 MAX_CACHE_TTL_S = 604_800
 #: Where job inputs and files can live: obstore's schemes, and the queue's own Redis.
+#: Fewer, and waiting for the network costs time; more, and they hold each other up.
+_PAGES_PER_CORE = 8
 _STORAGE_SCHEMES = ("file", "s3", "gs", "az", "redis")
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 #: Where containers have their secrets, a file each: `farm_redis_url` is FARM_REDIS_URL. Variables
@@ -80,10 +82,14 @@ class Settings(BaseSettings):
         "cgroup's quota, at least one (four busy pages of one browser fill two cores).",
     )
     pages_per_browser: int = Field(
-        16, ge=1, le=64, description="Pages a browser renders at the same time."
+        32,
+        ge=1,
+        le=64,
+        description="Pages a browser renders at the same time: eight for each core, and more where "
+        "some take longer than a second.",
     )
     max_waiting: int = Field(
-        48, ge=0, le=1000, description="Renders that may wait in a worker's line for a page."
+        32, ge=0, le=1000, description="Renders that may wait in a worker's line for a page."
     )
     spare_contexts: int = Field(
         2, ge=0, le=16, description="Browser contexts made ahead of the requests, in each worker."
@@ -502,6 +508,11 @@ class Settings(BaseSettings):
     @property
     def worker_count(self) -> int:
         return self.workers or max(1, int(usable_cores() // 2))
+
+    @property
+    def pages_at_once(self) -> int:
+        """How many pages of a worker may be in their first second; see docs/performance.md."""
+        return max(2, round(_PAGES_PER_CORE * usable_cores() / self.worker_count))
 
     @property
     def stop_grace_s(self) -> int:

@@ -46,7 +46,9 @@ class Engine:
         self._deadline_s = settings.render_deadline_s
         self._spares = settings.spare_contexts
         self._memory_bytes = settings.browser_memory_mb << 20
-        self._slots: Slots[Rendering] = Slots(settings.pages_per_browser, settings.max_waiting)
+        self._slots: Slots[Rendering] = Slots(
+            settings.pages_per_browser, settings.max_waiting, settings.pages_at_once
+        )
         self._counts = Counts()
         self._keeping = _keeping(settings)
         self._chromium = find_chromium(settings)

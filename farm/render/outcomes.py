@@ -9,6 +9,7 @@ another thread sees to it that nothing of it runs on (`ladder`).
 `give_up` in the request's.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -34,7 +35,7 @@ from farm.render.page import render as page_render
 from farm.render.page.outputs import OUTPUTS, Caps
 from farm.render.page.settling import Patience
 from farm.render.rendering import Rendering, State
-from farm.render.slots import Slots
+from farm.render.slots import SHARE_S, Slots
 from farm.renderer import RenderCancelled
 
 log = structlog.get_logger()
@@ -92,6 +93,7 @@ class Outcomes:
         """Render it, from its slot to its answer."""
         error: BaseException | None = None
         innocent = False
+        share = asyncio.get_running_loop().call_later(SHARE_S, self._pump)
         try:
             self._render(rendering, host)
         except NoPort as exc:
@@ -107,6 +109,8 @@ class Outcomes:
             error = self._translate(exc, rendering, host)
         except BaseException as exc:
             error = _internal(exc, rendering)
+        finally:
+            share.cancel()
         if not host.claim(rendering):
             return  # `lost` has seen to it
         if error is not None:

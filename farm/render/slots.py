@@ -1,7 +1,9 @@
 """A bounded number of page slots, and a bounded line in front of them.
 
-Request threads `join` the line and are refused at once when it is full; whoever frees a slot has
-the oldest item take it. First come, first served. Thread-safe.
+Request threads `join` the line and are refused at once when it is full. The oldest item gets a slot
+when one is free and fewer than `at_once` of those that have one got it within the last `SHARE_S`:
+as many as the processors can feed. An item that takes longer, whether it computes or waits for a
+site, has had its share, and keeps no other from beginning. First come, first served. Thread-safe.
 """
 
 import math
@@ -19,14 +21,18 @@ _TOO_LATE = (
     "The line is too long for this render to be done in time; try again in the seconds that "
     "Retry-After names."
 )
+#: How long an item keeps others from beginning, in seconds.
+SHARE_S = 1.0
 #: Weight of the newest render in the running mean of service times.
 _NEWEST = 0.1
 
 
 class Slots(Generic[T]):
-    def __init__(self, slots: int, max_waiting: int) -> None:
+    def __init__(self, slots: int, max_waiting: int, at_once: int | None = None) -> None:
+        """`at_once`: as many as there are slots, unless it is given."""
         self.slots = slots
         self.max_waiting = max_waiting
+        self._at_once = at_once or slots
         self._lock = threading.Lock()
         self._waiting: deque[T] = deque()
         self._running: dict[T, float] = {}
@@ -38,8 +44,9 @@ class Slots(Generic[T]):
 
     @property
     def waiting(self) -> int:
-        """Items in the line beyond those that free slots are about to take."""
-        return max(0, len(self._waiting) + len(self._running) - self.slots)
+        """Items in the line beyond those that are about to be taken."""
+        with self._lock:
+            return max(0, len(self._waiting) - self._free())
 
     def join(self, item: T, deadline_s: float = math.inf) -> None:
         """Enter the line.
@@ -60,7 +67,8 @@ class Slots(Generic[T]):
         taken = len(self._running) + len(self._waiting)
         if taken >= self.slots + self.max_waiting:
             raise Busy(retry_after_s=self._retry_after_s())
-        if taken >= self.slots and self._wait_s() + self._service_s > deadline_s:
+        is_line = len(self._waiting) >= self._free()
+        if is_line and self._wait_s() + self._service_s > deadline_s:
             raise Busy(_TOO_LATE, retry_after_s=self._retry_after_s())
 
     def rejoin(self, item: T) -> None:
@@ -79,9 +87,12 @@ class Slots(Generic[T]):
             return True
 
     def take(self) -> T | None:
-        """Move the oldest waiting item into a free slot; None where there is no item or slot."""
+        """Move the oldest waiting item into a slot; None where there is none, or none may begin.
+
+        To be called whenever that may have changed: `SHARE_S` after an item has begun, too.
+        """
         with self._lock:
-            if not self._waiting or len(self._running) >= self.slots:
+            if not self._waiting or not self._free():
                 return None
             item = self._waiting.popleft()
             self._running[item] = time.monotonic()
@@ -110,9 +121,15 @@ class Slots(Generic[T]):
         with self._lock:
             return list(self._running)
 
+    def _free(self) -> int:
+        """How many of the line may begin now."""
+        new = time.monotonic() - SHARE_S
+        begun = sum(started > new for started in self._running.values())
+        return max(0, min(self.slots - len(self._running), self._at_once - begun))
+
     def _wait_s(self) -> float:
         """Seconds until the line, at the measured speed, will have moved through."""
-        return (len(self._waiting) + 1) / self.slots * self._service_s
+        return (len(self._waiting) + 1) / max(self._at_once, len(self._running)) * self._service_s
 
     def _retry_after_s(self) -> int:
         return max(1, math.ceil(self._wait_s()))

@@ -190,7 +190,7 @@ def test_folders_of_killed_processes_are_removed(tmp_path: Path) -> None:
 @pytest.mark.farm
 def test_a_farms_figures_are_those_of_all_its_processes(log_path: Path) -> None:
     with running_farm(log_path, workers=2, spare_contexts=0, max_waiting=5) as farm:
-        pages = 2 * 16 + 4
+        pages = 2 * 32 + 4
 
         def all_look() -> bool:
             return value(scraped(farm.url), "farm_pages") == pages

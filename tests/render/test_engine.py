@@ -81,6 +81,19 @@ def test_as_many_pages_as_there_are_slots_render_at_once(
     wait_until(lambda: engine.status.rendering == 0)
 
 
+def test_pages_that_take_long_keep_no_other_from_beginning(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("farm.settings.usable_cores", lambda: 0.5)
+    engine = make_engine(pages_per_browser=8, workers=1, render_deadline_s=20)
+    with ThreadPoolExecutor(6) as pool:
+        loops = [pool.submit(engine.render, request_for(engine, ENDLESS_LOOP)) for _ in range(6)]
+        wait_until(lambda: engine.status.rendering == 6)
+        assert renders(engine)
+        assert not any(loop.done() for loop in loops)
+        assert all(isinstance(loop.exception(), RenderTimeout) for loop in loops)
+
+
 def test_a_full_line_is_refused_at_once(make_engine: MakeEngine, site: Site) -> None:
     engine = make_engine(pages_per_browser=1, max_waiting=1)
     with ThreadPoolExecutor(2) as pool:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.errors import Busy
-from farm.render.slots import Slots
+from farm.render.slots import SHARE_S, Slots
 
 
 def test_a_full_line_refuses_at_once() -> None:
@@ -103,6 +103,34 @@ def test_one_that_rejoins_goes_before_all_others() -> None:
     slots.rejoin("lost")
     assert slots.running == 0
     assert [slots.take(), slots.take()] == ["lost", None]
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, by the slots' clock."""
+    time = [100.0]
+    monkeypatch.setattr("farm.render.slots.time.monotonic", lambda: time[0])
+    return time
+
+
+def test_no_more_begin_at_once_than_may(now: list[float]) -> None:
+    slots: Slots[int] = Slots(slots=4, max_waiting=8, at_once=2)
+    for item in range(6):
+        slots.join(item)
+    assert [slots.take() for _ in range(3)] == [0, 1, None]
+    slots.release(0)
+    assert [slots.take() for _ in range(2)] == [2, None]
+
+
+def test_what_takes_longer_keeps_no_other_from_beginning(now: list[float]) -> None:
+    slots: Slots[int] = Slots(slots=3, max_waiting=8, at_once=1)
+    for item in range(4):
+        slots.join(item)
+    for item in range(3):
+        assert [slots.take() for _ in range(2)] == [item, None]
+        assert slots.waiting == 3 - item
+        now[0] += SHARE_S
+    assert slots.take() is None, "every slot is taken"
 
 
 ACTIONS = st.lists(st.sampled_from(["join", "take", "release", "leave"]), max_size=200)

@@ -259,7 +259,7 @@ def test_status_tells_what_the_worker_has(client: Client) -> None:
     body = client.simulate_get("/status").json
     assert body["status"] == "running"
     assert body["service"] == "render-farm"
-    assert body["capacity"] == {"pages": 16, "waiting": 48}
+    assert body["capacity"] == {"pages": 32, "waiting": 32}
     assert set(body["use"]) == {"rendering", "waiting", "spareContexts"}
     assert body["browser"] == {"up": True, "restarts": 0, "recycles": 0}
     assert body["uptimeSeconds"] >= 0
