@@ -86,7 +86,7 @@ class Settings(BaseSettings):
         ge=1,
         le=64,
         description="Pages a browser renders at the same time: eight for each core, and more where "
-        "some take longer than a second.",
+        "some take longer than three seconds.",
     )
     max_waiting: int = Field(
         32, ge=0, le=1000, description="Renders that may wait in a worker's line for a page."
@@ -511,7 +511,7 @@ class Settings(BaseSettings):
 
     @property
     def pages_at_once(self) -> int:
-        """How many pages of a worker may be in their first second; see docs/performance.md."""
+        """How many pages of a worker may be in their first seconds; see docs/performance.md."""
         return max(2, round(_PAGES_PER_CORE * usable_cores() / self.worker_count))
 
     @property

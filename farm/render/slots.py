@@ -22,7 +22,7 @@ _TOO_LATE = (
     "Retry-After names."
 )
 #: How long an item keeps others from beginning, in seconds.
-SHARE_S = 1.0
+SHARE_S = 3.0
 #: Weight of the newest render in the running mean of service times.
 _NEWEST = 0.1
 
