@@ -20,13 +20,13 @@ from farm.render.browser.devtools import DevToolsError, Session, TimedOut, Wait
 from farm.render.browser.page import Page
 from farm.render.browser.renewal import Renewal
 
-#: With so many contexts there is one to be had while others are being renewed: twice those whose
-#: renders fill two cores. Beyond it a render waits for one rather than to have another one made.
+#: A caller's render waits for a context that is being renewed once there are so many contexts; with
+#: fewer, another one is made. Four busy pages fill two cores, so these are twice as many as needed.
 _ENOUGH = 8
 #: How long it waits.
-_RENEWAL_S = 0.5
-#: After so many renders what they left in the memory of their process is freed: the process itself
-#: lets three times as much come together. What that may take.
+_RENEWAL_S = 0.2
+#: After so many renders the garbage in their process is collected, since the process itself waits
+#: until there is three times as much. `_GARBAGE_S`: what that may take.
 _RENDERS_OF_GARBAGE = 10
 _GARBAGE_S = 2.0
 #: Why a context is given up: its render ended in an `error`; it, or its way to the network, has
@@ -90,7 +90,12 @@ class KeptContexts(FreshContexts):
     @property
     def kept(self) -> int:
         """How many belong to a caller now."""
-        return len(self._idle) + self._busy
+        return len(self._idle) + self._busy + len(self._renewing)
+
+    @property
+    def renewing(self) -> int:
+        """How many are being made ready for their next render."""
+        return len(self._renewing)
 
     @contextmanager
     def page(self, width: int, height: int, caller: str | None = None) -> Iterator[Page]:
@@ -106,7 +111,11 @@ class KeptContexts(FreshContexts):
             except BaseException:
                 self._end(kept, "error")
                 raise
-            self._put_back(kept)
+            # By itself: a page that is slow to go holds up no other render.
+            self._renewing.append(kept)
+            if not self._spawn(partial(self._put_back, kept)):
+                self._renewing.remove(kept)
+                self._end(kept, "died")
         finally:
             self._busy -= 1
             self._in_use -= 1
@@ -129,13 +138,7 @@ class KeptContexts(FreshContexts):
             alike = [kept for kept in theirs if kept.page.size == size]
             kept = (alike or theirs)[-1]
             self._idle.remove(kept)
-            page = kept.page
-            if page.died or not page.port.alive:
-                self._end_later(kept, "died")
-            elif not kept.is_as_new:
-                self._end_later(kept, "remains")
-            else:
-                kept.renewal = None
+            if self._usable(kept) is not None:
                 return kept
         return None
 
@@ -148,16 +151,27 @@ class KeptContexts(FreshContexts):
                 heir = kept.heir = Wait()
                 with suppress(TimedOut):
                     inherited: _Kept | None = heir.wait(_RENEWAL_S)
-                    if inherited is not None:
-                        inherited.renewal = None
-                    return inherited
+                    return self._usable(inherited) if inherited is not None else None
                 return None
+        return None
+
+    def _usable(self, kept: _Kept) -> _Kept | None:
+        """The context, for a render; None if it has died, or done anything, since its renewal."""
+        page = kept.page
+        if page.died or not page.port.alive:
+            self._end_later(kept, "died")
+        elif not kept.is_as_new:
+            self._end_later(kept, "remains")
+        else:
+            kept.renewal = None
+            return kept
         return None
 
     def _begin(self, caller: str | None) -> _Kept:
         while self._idle and self.kept > self._keeping.most:
             self._end_later(self._idle.pop(0), "room")
         kept = _Kept(self._take() or self._make(), caller)
+        kept.page.note_place()
         loop = asyncio.get_running_loop()
         kept.timer = loop.call_later(self._keeping.age_s, self._note_old, kept)
         return kept
@@ -169,6 +183,7 @@ class KeptContexts(FreshContexts):
             cause = self._renew(kept)
         if cause is None:
             kept.page.port.renew()
+        self._renewing.remove(kept)
         heir, kept.heir = kept.heir, None
         has_heir = heir is not None and not heir.done
         if heir is not None:
@@ -180,7 +195,6 @@ class KeptContexts(FreshContexts):
 
     def _renew(self, kept: _Kept) -> str | None:
         """Why it cannot be used again after all."""
-        self._renewing.append(kept)
         try:
             kept.renewal = Renewal(kept.page)
             if kept.renders % _RENDERS_OF_GARBAGE == 0:
@@ -188,8 +202,6 @@ class KeptContexts(FreshContexts):
             return self._why_not_again(kept)
         except DevToolsError:
             return "died" if kept.page.died else "remains"
-        finally:
-            self._renewing.remove(kept)
 
     def _why_not_again(self, kept: _Kept) -> str | None:
         page = kept.page

@@ -80,6 +80,8 @@ class Page:
         self._adopted = 0
         #: What its viewport is now.
         self.size = VIEWPORT
+        #: Where its window is, once somebody has asked: left, top.
+        self._place: tuple[int, int] | None = None
         #: Something was done to it that a new document does not undo.
         self.is_altered = False
         #: Called with each worker: its target's `TargetInfo`, and its session.
@@ -140,10 +142,26 @@ class Page:
     def wait(self, milliseconds: int) -> None:
         self.session.sleep(milliseconds / 1000)
 
+    def note_place(self) -> None:
+        """Remember where its window is, before any script may move it."""
+        bounds = self._window()["bounds"]
+        self._place = bounds["left"], bounds["top"]
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether its window is where it was noted to be, and of the viewport's size."""
+        bounds = self._window()["bounds"]
+        place, size = (bounds["left"], bounds["top"]), (bounds["width"], bounds["height"])
+        return place == self._place and size == self.size
+
+    def _window(self) -> Params:
+        window: Params = self.send("Browser.getWindowForTarget")
+        return window
+
     def resize(self, width: int, height: int) -> None:
         self.size = (width, height)
         # The window too: scripts read its `outerWidth` and `outerHeight`.
-        window = self.send("Browser.getWindowForTarget")["windowId"]
+        window = self._window()["windowId"]
         bounds = {"width": width, "height": height}
         self.session.post("Browser.setWindowBounds", {"windowId": window, "bounds": bounds})
         if self._is_shell and self.size == VIEWPORT:  # as it came

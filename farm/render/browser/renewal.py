@@ -4,7 +4,7 @@ from farm.render.browser.devtools import CommandFailed, Params
 from farm.render.browser.page import WORLD, Page
 
 #: What each step of it may take: a page that takes longer is busy with something.
-_STEP_S = 2.0
+_STEP_S = 0.5
 
 
 class Watch:
@@ -82,9 +82,15 @@ class Renewal:
         session.post("Page.resetNavigationHistory")
         page.first_world = world.wait(_STEP_S)["executionContextId"]
         # The frame keeps its name from one document to the next.
-        nameless = {"expression": "name = ''", "contextId": page.first_world}
-        session.begin("Runtime.evaluate", nameless).wait(_STEP_S)
+        as_new = {"expression": "name = ''; history.length", "contextId": page.first_world}
+        answer = session.begin("Runtime.evaluate", as_new).wait(_STEP_S)
+        # Chromium's process for the page may not be told that its history was reset.
+        if answer["result"].get("value") != 1:
+            raise CommandFailed("its history is not new")
         self._watch.wait_until_loaded()
+        # Scripts may move and resize the window, also as their document goes.
+        if not page.is_in_place:
+            raise CommandFailed("its window is not where it was")
 
     @property
     def holds(self) -> bool:

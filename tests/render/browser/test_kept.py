@@ -11,9 +11,10 @@ import pytest
 
 from farm.errors import FarmError, OutputTooLarge
 from farm.render import Engine
+from farm.render.browser.kept import KeptContexts
 from tests.conftest import request_for
 from tests.support.farm_process import command_line, wait_until
-from tests.support.images import LIME, is_filled
+from tests.support.images import LIME, is_filled, opened
 from tests.support.site import Site
 
 MakeEngine = Callable[..., Engine]
@@ -28,8 +29,13 @@ def render(
 ) -> bytes:
     """The file, once the page has been made ready for the next render."""
     data = engine.render(request_for(engine, html, url, **options), caller=caller).data
-    wait_until(lambda: engine.status.rendering == 0)
+    wait_until(lambda: engine.status.rendering == 0 and is_renewed(engine))
     return data
+
+
+def is_renewed(engine: Engine) -> bool:
+    host = engine._keeper.host
+    return host is None or not isinstance(host.pages, KeptContexts) or not host.pages.renewing
 
 
 def renderers(engine: Engine) -> set[int]:
@@ -165,6 +171,48 @@ def test_nothing_that_a_page_left_is_there_for_the_next(kept_engine: Engine, wha
     assert kept_engine.status.context_ends == before, "all of it was one context"
 
 
+#: What cannot be undone: the context is given up.
+LEFT_FOR_GOOD = {
+    "history by an address alone": (
+        "location.hash = 'left'",
+        "history.length === 1 && location.href === 'about:blank'",
+    ),
+    "history by a blob": (
+        "location = URL.createObjectURL(new Blob(['x'], { type: 'text/html' }))",
+        "history.length === 1 && location.href === 'about:blank'",
+    ),
+    "the window's place and size": (
+        "resizeTo(500, 400); moveTo(33, 44); onpagehide = () => resizeTo(510, 410)",
+        "innerWidth === 1280 && innerHeight === 720 && outerWidth === 1280 && screenX !== 33",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LEFT_FOR_GOOD)
+def test_a_context_in_which_something_stays_is_given_up(kept_engine: Engine, what: str) -> None:
+    leave, is_not_left = LEFT_FOR_GOOD[what]
+    before = kept_engine.status.context_ends.get("remains", 0)
+    page = f"<!doctype html><body><script>{leave}</script>"
+    render(kept_engine, page, caller="same", waitFor=60)
+    found = render(kept_engine, shows_if(is_not_left), caller="same")
+    assert is_filled(found, LIME)
+    assert opened(found).size == (1280, 720)
+    assert kept_engine.status.context_ends.get("remains", 0) == before + 1
+
+
+def test_a_page_that_is_slow_to_go_holds_up_no_other(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("farm.render.browser.renewal._STEP_S", 5.0)
+    engine = make_engine(isolation="key", pages_per_browser=1)
+    page = "<script>onpagehide = () => { while (true); }</script>"
+    engine.render(request_for(engine, page), caller="slow")
+    wait_until(lambda: engine.status.rendering == 0 and not is_renewed(engine))
+    found = engine.render(request_for(engine, shows_if("true")), caller="other").data
+    assert is_filled(found, LIME)
+    assert engine.status.context_ends.get("remains", 0) == 0, "the slow one is still at it"
+
+
 def test_what_is_printed_leaves_a_page_for_the_screen(kept_engine: Engine) -> None:
     ends = kept_engine.status.context_ends
     render(kept_engine, "<h1>printed", caller="same", format="pdf")
@@ -233,7 +281,9 @@ def test_nothing_that_a_site_stored_is_there_for_the_next(kept_engine: Engine, s
     remains = kept_engine.status.context_ends.get("remains", 0)
     render(kept_engine, url=f"{site.url}/store", caller="site")
     assert "/stored" in [path for path, _ in site.requests]
-    assert kept_engine.status.context_ends["remains"] == remains + 1, "that context is used no more"
+    assert kept_engine.status.context_ends.get("remains", 0) == remains + 1, (
+        "that context is used no more"
+    )
     site.requests.clear()
     render(kept_engine, url=f"{site.url}/find", caller="site")
     (found,) = [unquote(path) for path, _ in site.requests if path.startswith("/found")]
@@ -261,7 +311,7 @@ def test_what_goes_on_beside_the_page_ends_with_it(kept_engine: Engine, site: Si
         render(kept_engine, f"<body><script>{script}</script>", caller="beside")
         is_new = "name === '' && history.length === 1"
         assert is_filled(render(kept_engine, shows_if(is_new), caller="beside"), LIME)
-        assert kept_engine.status.context_ends["remains"] == ends + 1, script
+        assert kept_engine.status.context_ends.get("remains", 0) == ends + 1, script
 
 
 @pytest.mark.parametrize(
@@ -332,7 +382,7 @@ def test_no_more_contexts_are_made_than_renders_come_at_once(
     with ThreadPoolExecutor(3) as pool:
         frames = "<iframe srcdoc=x></iframe>"
         list(pool.map(lambda _: engine.render(request_for(engine, frames), caller="a"), range(30)))
-    wait_until(lambda: engine.status.rendering == 0)
+    wait_until(lambda: engine.status.rendering == 0 and is_renewed(engine))
     assert engine.status.kept_contexts <= 3
     assert not engine.status.context_ends
 
