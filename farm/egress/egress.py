@@ -41,7 +41,7 @@ _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LOCALDOMAIN", "RES_OPTIONS", "PYTHONP
 
 
 class Port:
-    """One render's port of the proxy. Use it from any thread."""
+    """A browser context's port of the proxy, for one render at a time. Use it from any thread."""
 
     def __init__(self, process: "_ProxyChild", number: int, listening: socket.socket) -> None:
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -156,7 +156,7 @@ class Egress:
         return math.inf if self._process is None else self._process.down_s
 
     def open(self) -> Port:
-        """A port for one render; never blocks. Raises `BrowserUnavailable`."""
+        """A port for one browser context; never blocks. Raises `BrowserUnavailable`."""
         process = self._process
         if process is None or not process.alive:
             raise BrowserUnavailable(NO_PROXY)

@@ -2,9 +2,11 @@
 
 A context is used for one render after the other of one caller, never of another, and so are its
 processes. Each render has a new document: the page is navigated to an empty one when its last
-render has been answered (`renewal`). Nothing is left then, where there was nothing but documents
-that were written: such a document has an origin that no other one shares, so it has no cookies and
-no storage of any kind. One in which there was more, a connection above all, is not used again.
+render has been answered (`renewal`).
+
+A context is used again only if its documents were HTML that was sent and that loaded nothing. Such
+a document has an origin of its own, and so no cookies and no storage. A context is closed if its
+page used the network, or did anything else that a new document does not undo.
 """
 
 import asyncio
