@@ -9,6 +9,10 @@ from typing import Protocol, TypeVar
 
 from farm.request import Limits, RenderRequest, RenderResult
 
+#: Why a browser context that belongs to a caller is given up: its render ended in an `error`; it,
+#: or its way to the network, has `died` or was closed; there are `remains` of a render in it; it
+#: has had its `renders`, or its `age`; another one needed the `room`.
+CONTEXT_END_CAUSES = ("error", "died", "remains", "renders", "age", "room")
 #: What stands for a render that has begun; each renderer has its own kind.
 R = TypeVar("R")
 
@@ -37,8 +41,8 @@ class EngineStatus:
     rungs: Mapping[str, int]
     #: GPU processes that had `died`, or that the farm had `killed`.
     gpu_ends: Mapping[str, int]
-    #: Browser contexts that belong to a caller for more than a render, and why others were given
-    #: up: see `KeptContexts`.
+    #: Browser contexts that belong to a caller for more than a render, and how many were given up
+    #: for which of `CONTEXT_END_CAUSES`.
     kept_contexts: int
     context_ends: Mapping[str, int]
     #: Of the browser's processes (PSS), not long ago.
@@ -53,9 +57,10 @@ class EngineStatus:
 
 
 class Renderer(Protocol[R]):
-    @property
-    def limits(self) -> Limits:
-        """What requests are checked against."""
+    """To be inherited from: `render` is the same for all."""
+
+    #: What requests are checked against.
+    limits: Limits
 
     def admit(self) -> None:
         """Raises `Busy` if any render would be refused now: before a request is read."""
@@ -91,6 +96,7 @@ class Renderer(Protocol[R]):
         anew: bool = False,
     ) -> RenderResult:
         """`begin` and `wait`."""
+        return self.wait(self.begin(request, request_id, caller, anew))
 
     def cancel(self, rendering: R) -> None:
         """End it now, from any thread; nothing of it runs on unless others wait for it too."""

@@ -40,9 +40,9 @@ MAX_SENDING = 64
 MAX_JOINED = 256
 #: The longest that requests may have their files kept: a week.
 MAX_CACHE_TTL_S = 604_800
-#: Where job inputs and files can live: obstore's schemes, and the queue's own Redis.
 #: Fewer, and waiting for the network costs time; more, and they hold each other up.
 _PAGES_PER_CORE = 8
+#: Where job inputs and files can live: obstore's schemes, and the queue's own Redis.
 _STORAGE_SCHEMES = ("file", "s3", "gs", "az", "redis")
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 #: Where containers have their secrets, a file each: `farm_redis_url` is FARM_REDIS_URL. Variables

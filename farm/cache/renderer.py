@@ -31,7 +31,7 @@ from farm.cache.ticket import Ticket
 from farm.cache.value import Stored, encode, is_right, tag_of
 from farm.errors import Busy
 from farm.renderer import EngineStatus, Renderer
-from farm.request import CacheUse, Limits, RenderRequest, RenderResult
+from farm.request import CacheUse, RenderRequest, RenderResult
 from farm.settings import MAX_JOINED, Settings
 
 
@@ -43,8 +43,8 @@ class Browser(Renderer[Any], Protocol):
         """None: not yet."""
 
 
-class CachedRenderer:
-    """`farm.renderer.Renderer`; its docstrings say what each method does."""
+class CachedRenderer(Renderer[Ticket]):
+    """`Renderer`'s docstrings say what each method does."""
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class CachedRenderer:
         """
         self._recent = Recent(recent_s)
         self._inner = inner
+        self.limits = inner.limits
         self._keys = keys
         self._store = store
         self._default_ttl_s = settings.cache_ttl_s
@@ -84,10 +85,6 @@ class CachedRenderer:
             )
         keys = Keys(settings, lambda: inner.chromium_version)
         return cls(inner, settings, keys, store)
-
-    @property
-    def limits(self) -> Limits:
-        return self._inner.limits
 
     def admit(self) -> None:
         """Anything may be a hit while there are files, which takes neither page nor place."""
@@ -122,15 +119,6 @@ class CachedRenderer:
         if ticket.key is None:
             ticket.rendering = self._inner.begin(request, request_id, caller, anew, within_s)
         return ticket
-
-    def render(
-        self,
-        request: RenderRequest,
-        request_id: str = "",
-        caller: str | None = None,
-        anew: bool = False,
-    ) -> RenderResult:
-        return self.wait(self.begin(request, request_id, caller, anew))
 
     def wait(self, rendering: Ticket) -> RenderResult:
         ticket, key = rendering, rendering.key

@@ -86,18 +86,19 @@ class _ProxyServer:
             if not sockets:  # the kernel drops what this process has no descriptor for
                 sys.exit("The egress proxy has no file descriptor left for a render's port.")
             self._serve(port, socket.socket(fileno=sockets[0]), account)
-        elif (served := self._ports.pop(port, None)) is None:
+        elif (served := self._ports.get(port)) is None:
             return
         elif command == "renew" and not served.proxy.was_used:
             served.account = account
-            self._ports[port] = served
-        elif command == "renew":
-            with suppress(OSError):  # no descriptor is left: nobody answers there any more
-                listening = served.listening.dup()
-                served.proxy.close()
-                self._serve(port, listening, account)
         else:
+            del self._ports[port]
+            listening = None
+            if command == "renew":
+                with suppress(OSError):  # no descriptor is left: nobody answers there any more
+                    listening = served.listening.dup()
             served.proxy.close()
+            if listening is not None:
+                self._serve(port, listening, account)
 
     def _serve(self, port: int, listening: socket.socket, account: int) -> None:
         listener = self._listener(port, lambda: served.account)

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from farm.errors import FarmError, InternalError, UrlRefused
 from farm.logs import first_line
-from farm.renderer import EngineStatus, RenderCancelled
+from farm.renderer import CONTEXT_END_CAUSES, EngineStatus, RenderCancelled
 from farm.request import RenderResult
 
 log = structlog.get_logger()
@@ -80,7 +80,7 @@ for _outcome in ("hit", "miss", "joined", "off"):
 for _cause in ("died", "killed"):
     RESTARTS.labels(_cause)
     GPU_ENDS.labels(_cause)
-for _cause in ("error", "died", "remains", "renders", "age", "room"):
+for _cause in CONTEXT_END_CAUSES:
     CONTEXT_ENDS.labels(_cause)
 for _route in ("render", "render-url", "job"):
     RENDERS.labels(_route, "", "failed", InternalError.code)

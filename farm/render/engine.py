@@ -28,7 +28,7 @@ from farm.render.outcomes import STOPPING, Outcomes
 from farm.render.page.outputs import OUTPUTS, Caps
 from farm.render.rendering import Rendering
 from farm.render.slots import Slots
-from farm.renderer import EngineStatus, RenderCancelled
+from farm.renderer import EngineStatus, RenderCancelled, Renderer
 from farm.request import Limits, RenderRequest, RenderResult
 from farm.settings import Settings
 
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 _HEALTH_GRACE_S = 3.0
 
 
-class Engine:
+class Engine(Renderer[Rendering]):
     """A browser, its pages and the line before them. Start it after the fork."""
 
     def __init__(self, settings: Settings) -> None:
@@ -76,7 +76,6 @@ class Engine:
             self._pump,
         )
         self._closing = False
-        #: What requests are checked against.
         self.limits = Limits(
             OUTPUTS,
             int(self._deadline_s * 1000),
@@ -118,21 +117,6 @@ class Engine:
         """Raises `Busy` if a render would be refused now: before the work of reading a request."""
         self._slots.admit(self._deadline_s)
 
-    def render(
-        self,
-        request: RenderRequest,
-        request_id: str = "",
-        caller: str | None = None,
-        anew: bool = False,
-    ) -> RenderResult:
-        """Render, within the deadline, the wait in line included.
-
-        Raises `Busy`, `BrowserUnavailable`, `RenderTimeout`, `NavigationFailed`, `PageCrashes` or
-        `InternalError`. The parameters are those of `Renderer`; all that an engine renders is
-        rendered anew.
-        """
-        return self.wait(self.begin(request, request_id, caller, anew))
-
     def begin(
         self,
         request: RenderRequest,
@@ -141,8 +125,8 @@ class Engine:
         anew: bool = False,
         within_s: float | None = None,
     ) -> Rendering:
-        """Start a render that can be cancelled. Raises `Busy`, `PageCrashes` (known to), or
-        `BrowserUnavailable`.
+        """See `Renderer`. The deadline counts from here, the wait in line included; all that an
+        engine renders is rendered anew.
         """
         deadline_s = self._deadline_s if within_s is None else min(within_s, self._deadline_s)
         rendering = Rendering(request, request_id, caller, deadline_s)
@@ -156,7 +140,6 @@ class Engine:
         return rendering
 
     def wait(self, rendering: Rendering) -> RenderResult:
-        """Its result, within the deadline. Raises what `render` does, and `RenderCancelled`."""
         try:
             return rendering.answer.result(rendering.left_s)
         except FutureTimeout:

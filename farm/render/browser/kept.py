@@ -31,10 +31,6 @@ _RENEWAL_S = 0.2
 #: until there is three times as much. `_GARBAGE_S`: what that may take.
 _RENDERS_OF_GARBAGE = 10
 _GARBAGE_S = 2.0
-#: Why a context is given up: its render ended in an `error`; it, or its way to the network, has
-#: `died` or was closed; there are `remains` of a render in it; it has had its `renders`, or its
-#: `age`; another one needed the `room`.
-END_CAUSES = ("error", "died", "remains", "renders", "age", "room")
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ class KeptContexts(FreshContexts):
         keeping: Keeping,
         ends: Counter[str],
     ) -> None:
-        """`ends` counts the contexts that were given up, by their causes (`END_CAUSES`)."""
+        """`ends` counts the contexts that were given up, by `CONTEXT_END_CAUSES`."""
         super().__init__(browser, egress, spares, spawn)
         self._keeping = keeping
         self._ends = ends
@@ -92,7 +88,7 @@ class KeptContexts(FreshContexts):
     @property
     def kept(self) -> int:
         """How many belong to a caller now."""
-        return len(self._idle) + self._busy + len(self._renewing)
+        return len(self._idle) + self._busy + self.renewing
 
     @property
     def renewing(self) -> int:
@@ -107,8 +103,8 @@ class KeptContexts(FreshContexts):
             size = (width, height)
             kept = self._take_kept(caller, size) or self._inherit(caller) or self._begin(caller)
             try:
-                if (width, height) != kept.page.size:
-                    kept.page.resize(width, height)
+                if size != kept.page.size:
+                    kept.page.resize(*size)
                 yield kept.page
             except BaseException:
                 self._end(kept, "error")
@@ -159,15 +155,11 @@ class KeptContexts(FreshContexts):
 
     def _usable(self, kept: _Kept) -> _Kept | None:
         """The context, for a render; None if it has died, or done anything, since its renewal."""
-        page = kept.page
-        if page.died or not page.port.alive:
-            self._end_later(kept, "died")
-        elif not kept.is_as_new:
-            self._end_later(kept, "remains")
-        else:
-            kept.renewal = None
-            return kept
-        return None
+        if (cause := self._why_not_again(kept)) is not None:
+            self._end_later(kept, cause)
+            return None
+        kept.renewal = None
+        return kept
 
     def _begin(self, caller: str | None) -> _Kept:
         while self._idle and self.kept > self._keeping.most:
