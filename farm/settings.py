@@ -291,8 +291,8 @@ class Settings(BaseSettings):
         50,
         ge=1,
         le=10_000,
-        description="Milliseconds for which that Redis is waited for; when it takes longer, a "
-        "request is rendered as if there were none.",
+        description="Milliseconds for which each read from that Redis waits; when one takes "
+        "longer, a request is rendered as if there were none.",
     )
     cache_shared: Literal["off", "on"] = Field(
         "off",
@@ -434,10 +434,10 @@ class Settings(BaseSettings):
                 "machine's worker could not reach a directory of this one: s3://…, gs://…, "
                 "az://…, redis:, or file:///dir on a disk that all share"
             )
-        if self.cache_url and self.redis_url and _server(self.cache_url) == _server(self.redis_url):
+        if self.cache_url and _server(self.cache_url) == _server(self.queue_url):
             problems.append(
-                f"{PREFIX}CACHE_URL: must be another server than that of {PREFIX}REDIS_URL, since "
-                "the one has to evict and the other must not"
+                f"{PREFIX}CACHE_URL: must be another server than the queue's ({PREFIX}REDIS_URL), "
+                "since the one has to evict and the other must not"
             )
         if self.api_keys and self.api_keys_path:
             problems.append(

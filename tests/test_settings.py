@@ -143,6 +143,12 @@ def test_a_cache_on_the_queues_server_is_refused(cache: str, is_the_same: bool) 
     assert "secret" not in str(caught.value)
 
 
+def test_a_cache_on_the_embedded_queues_server_is_refused(tmp_path: Path) -> None:
+    queue = Settings(data_dir=tmp_path).queue_url
+    with pytest.raises(ValueError, match="FARM_CACHE_URL: must be another server"):
+        Settings(data_dir=tmp_path, cache_url=queue)
+
+
 def test_the_cache_is_embedded_where_the_queue_is_and_else_none() -> None:
     assert Settings().has_embedded_cache
     remote = Settings(redis_url="redis://h", storage_url="redis:")

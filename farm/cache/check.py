@@ -13,7 +13,7 @@ def check(url: str) -> None:
     client = redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
     try:
         memory = client.info("memory")
-    except redis.exceptions.RedisError as exc:
+    except (redis.exceptions.RedisError, TypeError, ValueError) as exc:  # or its URL is wrong
         raise StartError(
             f"The Redis of FARM_CACHE_URL does not answer: {first_line(exc)}."
         ) from exc

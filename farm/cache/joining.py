@@ -55,6 +55,11 @@ class Flights:
             flight.waiters.add(waiter)
             return flight, False
 
+    def close(self, key: str) -> None:
+        """There is a newer result: nobody boards the flight that is under way any more."""
+        with self._lock:
+            self._flights.pop(key, None)
+
     def leave(self, flight: Flight, waiter: Waiter) -> None:
         """To be called by everyone who has waited."""
         with self._lock:
@@ -80,7 +85,8 @@ class Flights:
     def land(self, key: str, flight: Flight, result: RenderResult | None) -> None:
         """By whoever has made it; None if it failed."""
         with self._lock:
-            del self._flights[key]
+            if self._flights.get(key) is flight:
+                del self._flights[key]
             flight.result = result
             flight.has_landed = True
             waiters = list(flight.waiters)

@@ -52,6 +52,11 @@ class Recent:
                     break
                 self._drop(oldest)
 
+    def drop(self, key: str) -> None:
+        """The file is not the newest any more."""
+        with self._lock:
+            self._drop(key)
+
     def _drop(self, key: str) -> None:
         entry = self._files.pop(key, None)
         if entry is not None:

@@ -216,19 +216,25 @@ class CachedRenderer(Renderer[Ticket]):
     def _render(self, ticket: Ticket, key: str, token: str | None) -> RenderResult:
         """Render it, keep it if it is right, and let go of the lock that `token` is for."""
         value, ttl_ms = None, max(ticket.ttl_ms, ticket.old_left_ms)
+        kept, is_newest = None, False
         try:
             with self._held(key, token):
                 result = self._render_inside(ticket)
+            is_newest = ticket.anew
             tag = tag_of(result.data)
             # Bytes, which all who join can share.
             result = replace(result, content=result.data, cache=CacheUse("off", tag))
             if self._store is not None and is_right(result) and result.size <= self._max_bytes:
                 value = encode(key, result, tag, ttl_ms)
         finally:
-            is_there = self._store is not None and self._store.finish(key, token, value, ttl_ms)
-        if is_there and value is not None:
+            if self._store is not None:
+                kept = self._store.finish(key, token, value, ttl_ms, is_newest)
+        if is_newest:
+            self._flights.close(key)
+            self._recent.drop(key)
+        if kept:
             self._recent.put(key, Stored.of(result, tag, ttl_ms))
-        return replace(result, cache=CacheUse("miss", tag)) if is_there else result
+        return result if kept is None else replace(result, cache=CacheUse("miss", tag))
 
     def _render_inside(self, ticket: Ticket) -> RenderResult:
         ticket.check()

@@ -10,8 +10,16 @@ if not file or ARGV[3] == '1' then
 end
 return {file, redis.call('PTTL', KEYS[1]), holder}
 """
+#: Keeps a file, unless the lock that it was rendered under is another one's by now: then there is a
+#: newer one, or there will be. What was rendered anew goes before all that is kept or under way.
+#: Returns whether the file is kept.
 FINISH = """
-if ARGV[2] ~= '0' then redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2]) end
+local kept = 0
+if ARGV[5] == '1' then redis.call('DEL', KEYS[1], KEYS[2]) end
+if ARGV[2] ~= '0' and (ARGV[1] == '' or redis.call('GET', KEYS[2]) == ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2])
+  kept = 1
+end
 if ARGV[1] ~= '' then
   if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
   if redis.call('DEL', KEYS[3]) == 1 then
@@ -19,7 +27,7 @@ if ARGV[1] ~= '' then
     redis.call('PEXPIRE', KEYS[4], ARGV[4])
   end
 end
-return 1
+return kept
 """
 RENEW = (
     "if redis.call('GET', KEYS[1]) == ARGV[1] then "

@@ -1,8 +1,9 @@
 """The Redis that keeps rendered files, as a renderer sees it: gone or slow, it has nothing.
 
 It evicts (`allkeys-lru`), so everything in it may be gone at any time, locks too: then something is
-rendered twice. No call waits for it longer than `FARM_CACHE_TIMEOUT_MS`, and after three failures
-in a row it is not asked for a second, so that a dead one costs next to nothing.
+rendered twice. No read waits for it longer than `FARM_CACHE_TIMEOUT_MS`, and after three failures
+in a row it is not asked for a second, so that a dead one costs next to nothing. A call may take
+several reads: one that sends its answer in drops can hold a request up for longer.
 
     render-farm:file:{key}   a file, see `value`
     render-farm:lock:{key}   the token of the process that renders it
@@ -126,20 +127,23 @@ class Store:
 
         self._call(renew)
 
-    def finish(self, key: str, token: str | None, value: bytes | None, ttl_ms: int) -> bool:
+    def finish(
+        self, key: str, token: str | None, value: bytes | None, ttl_ms: int, anew: bool = False
+    ) -> bool | None:
         """Keep a file if there is one, let go of the lock and tell those who wait.
 
-        Whether the server has answered. A file waits for one that is being started.
+        `anew`: it was rendered for who wants nothing older, so that what is kept, or is under way
+        under a lock, does not count any more. Whether the file is kept; None: the server does not
+        answer. A file waits for one that is being started.
         """
-
         keys = (_file(key), _lock(key), _waited(key), _end(token or ""))
         kept_ms = 0 if value is None else ttl_ms
-        arguments = (token or "", kept_ms, value or b"", _END_MS)
+        arguments = (token or "", kept_ms, value or b"", _END_MS, int(anew))
         while (
             done := self._call(lambda: self._client.eval(FINISH, len(keys), *keys, *arguments))
         ) is None and (value is not None and time.monotonic() < self._starting_until):
             time.sleep(_LOOK_S)
-        return done is not None
+        return None if done is None else done == 1
 
     def wait_end(self, holder: bytes, seconds: float) -> None:
         """Return when the render of that token has ended, after half a second, or before."""
@@ -168,7 +172,7 @@ class Store:
             return None
         try:
             answer = call()
-        except redis.exceptions.RedisError as exc:
+        except Exception as exc:  # whatever is wrong with a cache, pages are rendered
             self._note_failure(exc)
             return None
         self._note_answer()
@@ -194,7 +198,7 @@ class Store:
         if was_down:
             log.info("rendered files are kept again")
 
-    def _note_failure(self, exc: redis.exceptions.RedisError) -> None:
+    def _note_failure(self, exc: Exception) -> None:
         with self._lock:
             now = time.monotonic()
             if self._ring is not None and not self._has_worked:
@@ -224,6 +228,12 @@ def _connect(url: str, connect_s: float, timeout_s: float) -> redis.Redis:
         retry=Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,)),
         driver_info=None,
     )
+    # Else the URL's own parameters would come first.
+    pool.connection_kwargs |= {
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": connect_s,
+        "decode_responses": False,
+    }
     return redis.Redis(connection_pool=pool)
 
 

@@ -3,14 +3,18 @@
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from farm.cache import CachedRenderer
 from farm.errors import Busy, NavigationFailed
 from farm.render import Engine
+from farm.renderer import Renderer
 from farm.request import HTML_OR_URL, CacheUse, RenderRequest, RenderResult
 from tests.cache.conftest import MakeRenderer, Server
 from tests.support.farm_process import wait_until
@@ -102,6 +106,73 @@ def test_anew_is_rendered_anew_and_kept(make_renderer: MakeRenderer, site: Site)
         assert use(renderer.render(asked, anew=anew)).outcome == "miss"
     assert outcomes(renderer, asked) == ["hit"]
     assert len(site.requests) == 3
+
+
+class Changing(Renderer[Any]):
+    """An engine for which the page of a request is another one each time."""
+
+    def __init__(self, engine: Engine, *pages: str) -> None:
+        self.limits, self.chromium_version = engine.limits, engine.chromium_version
+        self._engine = engine
+        self._pages = list(pages)
+        self.begun: list[Any] = []
+        #: Until it is set, the first render does not end.
+        self.first_may_end = threading.Event()
+
+    def begin(self, request: RenderRequest, *others: Any) -> Any:
+        page = request.model_copy(update={"html": self._pages.pop(0)})
+        self.begun.append(self._engine.begin(page, *others))
+        return self.begun[-1]
+
+    def wait(self, rendering: Any) -> RenderResult:
+        if rendering is self.begun[0]:
+            assert self.first_may_end.wait(60)
+        return self._engine.wait(rendering)
+
+
+def test_what_was_under_way_before_does_not_replace_what_was_rendered_anew(
+    make_renderer: MakeRenderer, engine: Engine
+) -> None:
+    inner = Changing(engine, "<p>old", "<p>new")
+    renderer, other = make_renderer(inner=inner), make_renderer(inner=inner)
+    asked = request(renderer)
+    with ThreadPoolExecutor(1) as pool:
+        old = pool.submit(renderer.render, asked)
+        wait_until(lambda: len(inner.begun) == 1)
+        new = renderer.render(asked, anew=True)
+        assert renderer.render(asked).data == new.data
+        inner.first_may_end.set()
+        assert old.result().data != new.data
+    for each in (renderer, other):
+        found = each.render(asked)
+        assert (use(found).outcome, found.data) == ("hit", new.data)
+
+
+def test_what_was_rendered_anew_and_is_not_kept_leaves_nothing_older(
+    make_renderer: MakeRenderer, engine: Engine, server: Server
+) -> None:
+    large = "<body style='background:repeating-conic-gradient(red, blue 1%, lime 3%)'>" + "x" * 99
+    inner = Changing(engine, "<p>", large, "<p>")
+    inner.first_may_end.set()
+    size = engine.render(request(make_renderer(), html="<p>")).size
+    renderer = make_renderer(inner=inner, cache_max_file_bytes=size, recent_s=60)
+    asked = request(renderer)
+    assert outcomes(renderer, asked) == ["miss"]
+    assert renderer.render(asked, anew=True).size > size
+    assert not server.client.keys("render-farm:file:*")
+    assert outcomes(renderer, asked) == ["miss"]
+
+
+@pytest.mark.parametrize(
+    ("query", "outcome"), [("?unknown=1", "off"), ("?decode_responses=true", "hit")]
+)
+def test_what_the_servers_url_says_beside_breaks_no_answer(
+    make_renderer: MakeRenderer, server: Server, query: str, outcome: str
+) -> None:
+    server.url += query
+    renderer = make_renderer()
+    asked = request(renderer)
+    assert outcomes(renderer, asked, asked)[1] == outcome
 
 
 def test_a_caller_never_gets_what_was_rendered_for_another(make_renderer: MakeRenderer) -> None:
