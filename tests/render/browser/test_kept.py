@@ -171,7 +171,8 @@ def test_nothing_that_a_page_left_is_there_for_the_next(kept_engine: Engine, wha
     assert kept_engine.status.context_ends == before, "all of it was one context"
 
 
-#: What cannot be undone: the context is given up.
+#: What cannot be undone, or not always: Chromium's process for the page is told of a new history
+#: early enough, or not. The context is given up where it stays.
 LEFT_FOR_GOOD = {
     "history by an address alone": (
         "location.hash = 'left'",
@@ -189,15 +190,15 @@ LEFT_FOR_GOOD = {
 
 
 @pytest.mark.parametrize("what", LEFT_FOR_GOOD)
-def test_a_context_in_which_something_stays_is_given_up(kept_engine: Engine, what: str) -> None:
+def test_a_context_in_which_something_stays_is_not_used_again(
+    kept_engine: Engine, what: str
+) -> None:
     leave, is_not_left = LEFT_FOR_GOOD[what]
-    before = kept_engine.status.context_ends.get("remains", 0)
     page = f"<!doctype html><body><script>{leave}</script>"
     render(kept_engine, page, caller="same", waitFor=60)
     found = render(kept_engine, shows_if(is_not_left), caller="same")
     assert is_filled(found, LIME)
     assert opened(found).size == (1280, 720)
-    assert kept_engine.status.context_ends.get("remains", 0) == before + 1
 
 
 def test_a_page_that_is_slow_to_go_holds_up_no_other(
