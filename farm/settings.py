@@ -291,8 +291,8 @@ class Settings(BaseSettings):
         50,
         ge=1,
         le=10_000,
-        description="Milliseconds for which each read from that Redis waits; when one takes "
-        "longer, a request is rendered as if there were none.",
+        description="Milliseconds that a call of that Redis may take, beside 0.1 s for each MB of "
+        "its file; when it takes longer, a request is rendered as if there were none.",
     )
     cache_shared: Literal["off", "on"] = Field(
         "off",

@@ -20,11 +20,13 @@ class Waiter:
 class Flight:
     """One render under way, and who waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, ttl_ms: int) -> None:
         self.waiters: set[Waiter] = set()
-        #: None after it has landed: it failed, and one of those who waited is to render.
+        #: None after it has landed: there is none, and one of those who waited is to render.
         self.result: RenderResult | None = None
-        self.has_landed = False
+        self.has_failed = False
+        #: The longest that any of them wants the file to be kept.
+        self.ttl_ms = ttl_ms
 
 
 class Flights:
@@ -40,7 +42,7 @@ class Flights:
         """Whether one is under way."""
         return key in self._flights
 
-    def board(self, key: str, waiter: Waiter) -> tuple[Flight, bool]:
+    def board(self, key: str, waiter: Waiter, ttl_ms: int = 0) -> tuple[Flight, bool]:
         """The flight, and whether the caller is to make it; if not, `waiter` is woken at its end.
 
         Raises `Busy`.
@@ -48,11 +50,12 @@ class Flights:
         with self._lock:
             flight = self._flights.get(key)
             if flight is None:
-                flight = self._flights[key] = Flight()
+                flight = self._flights[key] = Flight(ttl_ms)
                 return flight, True
             self._take_place()
             waiter.woken.clear()
             flight.waiters.add(waiter)
+            flight.ttl_ms = max(flight.ttl_ms, ttl_ms)
             return flight, False
 
     def close(self, key: str) -> None:
@@ -83,12 +86,11 @@ class Flights:
         self._waiting += 1
 
     def land(self, key: str, flight: Flight, result: RenderResult | None) -> None:
-        """By whoever has made it; None if it failed."""
+        """By whoever has made it; None: there is no result."""
         with self._lock:
             if self._flights.get(key) is flight:
                 del self._flights[key]
             flight.result = result
-            flight.has_landed = True
             waiters = list(flight.waiters)
         for waiter in waiters:
             waiter.woken.set()

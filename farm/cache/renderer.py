@@ -13,7 +13,8 @@
                 rendered, kept if it is right ──► miss
 
 Whoever waits does so within its own deadline. When a render fails or is cancelled, one of those who
-wait for it renders next; errors are each request's own.
+wait for it renders next; errors are each request's own. Who has waited for two that failed waits
+for no third: alone it would long have been told why.
 """
 
 import time
@@ -29,10 +30,13 @@ from farm.cache.recent import RECENT_S, Recent
 from farm.cache.store import Entry, Store
 from farm.cache.ticket import Ticket
 from farm.cache.value import Stored, encode, is_right, tag_of
-from farm.errors import Busy
+from farm.errors import Busy, FarmError
 from farm.renderer import EngineStatus, Renderer
 from farm.request import CacheUse, RenderRequest, RenderResult
 from farm.settings import MAX_JOINED, Settings
+
+#: For how many renders of others that fail a request waits.
+_MAX_IN_VAIN = 2
 
 
 class Browser(Renderer[Any], Protocol):
@@ -123,14 +127,15 @@ class CachedRenderer(Renderer[Ticket]):
     def wait(self, rendering: Ticket) -> RenderResult:
         ticket, key = rendering, rendering.key
         if key is None:
-            return self._inner.wait(ticket.rendering)
+            result = self._inner.wait(ticket.rendering)
+            return _off(result, tag_of(result.data)) if ticket.ttl_ms else result
         if ticket.anew:
-            return self._render(ticket, key, None)
+            return self._render(ticket, key)
         if found := ticket.accept(self._recent.get(key)):
             return _hit(found)
         entry = None
         if self._store is not None and not self._flights.has(key):
-            entry = self._store.enter(key, ticket.token)
+            entry = self._store.enter(key)
             ticket.is_alone = entry is None
             if entry is not None and (found := ticket.accept(entry.stored)):
                 self._recent.put(key, found)
@@ -156,13 +161,15 @@ class CachedRenderer(Renderer[Ticket]):
     def _join(self, ticket: Ticket, key: str, entry: Entry | None) -> RenderResult:
         """Make the flight that others of this process wait for, or be one of them."""
         while True:
+            if ticket.in_vain >= _MAX_IN_VAIN:
+                return self._render(ticket, key)
             is_mine = False
             try:
-                flight, is_mine = self._flights.board(key, ticket)
+                flight, is_mine = self._flights.board(key, ticket, ticket.ttl_ms)
             finally:
                 if not is_mine and entry is not None and entry.is_mine and self._store is not None:
                     # Who makes the flight was a moment quicker here, and waits for this lock.
-                    self._store.finish(key, ticket.token, None, 0)
+                    self._store.finish(key, entry.token, None, 0)
             if is_mine:
                 return self._fly(ticket, key, flight, entry)
             entry = None
@@ -174,6 +181,7 @@ class CachedRenderer(Renderer[Ticket]):
             ticket.check()
             result = flight.result
             if result is None or result.cache is None:
+                ticket.in_vain += flight.has_failed
                 continue
             if result.cache.outcome != "hit":
                 return ticket.joined(result)
@@ -184,38 +192,49 @@ class CachedRenderer(Renderer[Ticket]):
     def _fly(self, ticket: Ticket, key: str, flight: Flight, entry: Entry | None) -> RenderResult:
         result = None
         try:
-            result = self._find_or_render(ticket, key, entry)
+            result = self._find_or_render(ticket, key, flight, entry)
             return result
+        except FarmError:
+            flight.has_failed = True
+            raise
         finally:
             self._flights.land(key, flight, result)
 
-    def _find_or_render(self, ticket: Ticket, key: str, entry: Entry | None) -> RenderResult:
+    def _find_or_render(
+        self, ticket: Ticket, key: str, flight: Flight, entry: Entry | None
+    ) -> RenderResult:
         """As one process of all that share the store; `entry`: what it said before."""
-        store, token, has_waited = self._store, ticket.token, False
+        store = self._store
+        holders: set[bytes] = set()
         if ticket.is_alone and (found := ticket.accept(self._recent.get(key))):
             return _hit(found)  # of a flight that landed a moment ago
         while store is not None and not ticket.is_alone and not self._closing:
             if entry is None or entry.holder is None:
-                entry = store.enter(key, token, anyway=entry is not None)
+                entry = store.enter(key, anyway=entry is not None)
                 if entry is None:
                     break
             if found := ticket.accept(entry.stored):
                 self._recent.put(key, found)
                 if entry.is_mine:
-                    store.finish(key, token, None, 0)
-                return ticket.joined(_hit(found)) if has_waited else _hit(found)
+                    store.finish(key, entry.token, None, 0)
+                return ticket.joined(_hit(found)) if holders else _hit(found)
             if entry.is_mine:
-                return self._render(ticket, key, token)
+                return self._render(ticket, key, entry.token, flight)
             if entry.holder is not None:
+                holders.add(entry.holder)
+                if len(holders) > _MAX_IN_VAIN:
+                    break
                 with self._flights.place():
                     store.wait_end(entry.holder, ticket.left_s)
-                entry, has_waited = None, True
+                entry = None
             ticket.check()
-        return self._render(ticket, key, None)
+        return self._render(ticket, key, None, flight)
 
-    def _render(self, ticket: Ticket, key: str, token: str | None) -> RenderResult:
+    def _render(
+        self, ticket: Ticket, key: str, token: str | None = None, flight: Flight | None = None
+    ) -> RenderResult:
         """Render it, keep it if it is right, and let go of the lock that `token` is for."""
-        value, ttl_ms = None, max(ticket.ttl_ms, ticket.old_left_ms)
+        value, ttl_ms = None, 0
         kept, is_newest = None, False
         try:
             with self._held(key, token):
@@ -223,7 +242,8 @@ class CachedRenderer(Renderer[Ticket]):
             is_newest = ticket.anew
             tag = tag_of(result.data)
             # Bytes, which all who join can share.
-            result = replace(result, content=result.data, cache=CacheUse("off", tag))
+            result = _off(replace(result, content=result.data), tag)
+            ttl_ms = max(ticket.ttl_ms, ticket.old_left_ms, flight.ttl_ms if flight else 0)
             if self._store is not None and is_right(result) and result.size <= self._max_bytes:
                 value = encode(key, result, tag, ttl_ms)
         finally:
@@ -247,6 +267,10 @@ class CachedRenderer(Renderer[Ticket]):
 
     def _held(self, key: str, token: str | None) -> AbstractContextManager[None]:
         return self._locks.held(key, token) if self._locks and token else nullcontext()
+
+
+def _off(result: RenderResult, tag: str) -> RenderResult:
+    return replace(result, cache=CacheUse("off", tag))
 
 
 def _hit(stored: Stored) -> RenderResult:

@@ -1,9 +1,8 @@
 """The Redis that keeps rendered files, as a renderer sees it: gone or slow, it has nothing.
 
 It evicts (`allkeys-lru`), so everything in it may be gone at any time, locks too: then something is
-rendered twice. No read waits for it longer than `FARM_CACHE_TIMEOUT_MS`, and after three failures
-in a row it is not asked for a second, so that a dead one costs next to nothing. A call may take
-several reads: one that sends its answer in drops can hold a request up for longer.
+rendered twice. No call takes longer than `FARM_CACHE_TIMEOUT_MS` (see `link`), and after three
+failures in a row it is not asked for a second, so that a dead one costs next to nothing.
 
     render-farm:file:{key}   a file, see `value`
     render-farm:lock:{key}   the token of the process that renders it
@@ -11,6 +10,7 @@ several reads: one that sends its answer in drops can hold a request up for long
     render-farm:end:{token}  a stream with an entry once it has ended, for those who wait
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,11 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import redis
 import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from farm.cache.link import connect
 from farm.cache.scripts import ENTER, FINISH, RENEW
 from farm.cache.value import Stored, decode
 from farm.request import Format
@@ -53,7 +51,12 @@ class Entry:
     stored: Stored | None
     #: The token of whoever renders it; None: that was not asked.
     holder: bytes | None
-    is_mine: bool
+    #: What the lock was asked for with.
+    token: str
+
+    @property
+    def is_mine(self) -> bool:
+        return self.holder == self.token.encode()
 
 
 class Store:
@@ -74,8 +77,8 @@ class Store:
         self._formats = formats
         self._ring = ring
         self._socket = socket
-        self._client = _connect(url, timeout_s, timeout_s)
-        self._waiting = _connect(url, timeout_s, _BLOCK_S + timeout_s)
+        self._client = connect(url, timeout_s, timeout_s)
+        self._waiting = connect(url, timeout_s, _BLOCK_S + timeout_s)
         self._lock = threading.Lock()
         #: Whether calls are answered; None: there was none.
         self._is_up: bool | None = None
@@ -102,19 +105,21 @@ class Store:
     def _is_there(self) -> bool:
         return self._socket is None or self._socket.exists()
 
-    def enter(self, key: str, token: str, anyway: bool = False) -> Entry | None:
+    def enter(self, key: str, anyway: bool = False) -> Entry | None:
         """The file; or, if there is none, whose turn it is, the lock being taken if nobody has it.
 
         All in one round trip. `anyway`: the lock is taken even if there is a file, since the one
         that was there did not do. None: the server does not answer.
         """
+        # Another one each time: who waits for one would else be told of the end of an older lock.
+        token = secrets.token_hex(8)
         keys = (_file(key), _lock(key), _waited(key))
         arguments = (token, LOCK_MS, int(anyway))
         answer = self._call(lambda: self._client.eval(ENTER, len(keys), *keys, *arguments))
         if answer is None:
             return None
         value, left_ms, holder = cast("list[Any]", answer)
-        return Entry(self._decoded(key, value, left_ms), holder, holder == token.encode())
+        return Entry(self._decoded(key, value, left_ms), holder, token)
 
     def renew(self, held: Mapping[str, str]) -> None:
         """Locks by their keys, and the tokens that they were taken with."""
@@ -150,7 +155,8 @@ class Store:
         block_ms = int(min(seconds, _BLOCK_S) * 1000)
         if block_ms > 0:
             stream = _end(holder.decode(errors="replace"))
-            self._call(lambda: self._waiting.xread({stream: "0"}, block=block_ms) or True)
+            if not self._call(lambda: self._waiting.xread({stream: "0"}, block=block_ms) or True):
+                time.sleep(min(seconds, _LOOK_S))  # whoever waits asks again at once
 
     def close(self) -> None:
         """Nothing is kept or found from now on."""
@@ -215,26 +221,6 @@ class Store:
         if was_up:
             # Its words may have the server's URL in them.
             log.warning("rendered files are not kept for now", cause=type(exc).__name__)
-
-
-def _connect(url: str, connect_s: float, timeout_s: float) -> redis.Redis:
-    pool = redis.ConnectionPool.from_url(
-        url,
-        # Each thread has one at the most, so a bound would only fail calls.
-        max_connections=1 << 16,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=connect_s,
-        # Once more on a new connection if the old one is stale; a server that is slow stays so.
-        retry=Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,)),
-        driver_info=None,
-    )
-    # Else the URL's own parameters would come first.
-    pool.connection_kwargs |= {
-        "socket_timeout": timeout_s,
-        "socket_connect_timeout": connect_s,
-        "decode_responses": False,
-    }
-    return redis.Redis(connection_pool=pool)
 
 
 def _file(key: str) -> str:

@@ -1,6 +1,5 @@
 """A request that asks for the cache, on its way: what it accepts, and until when."""
 
-import secrets
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,8 +30,8 @@ class Ticket(Waiter):
     cancelled: bool = False
     #: The store did not answer: it is not asked again for this one.
     is_alone: bool = False
-    #: What locks are taken with.
-    token: str = field(default_factory=lambda: secrets.token_hex(8))
+    #: How many renders of others it has waited for that failed.
+    in_vain: int = 0
     #: For how long an older file would still be kept that is too old for this request.
     old_left_ms: int = 0
     began: float = field(default_factory=time.monotonic)

@@ -127,6 +127,50 @@ def test_when_the_render_fails_exactly_one_of_the_others_renders_next(
     assert renders(site) == 2
 
 
+def test_who_has_waited_for_two_that_failed_waits_for_no_third(
+    make_renderer: MakeRenderer, site: Site, crowd: Crowd
+) -> None:
+    renderer = make_renderer()
+    flights = renderer._flights
+    asked = request(renderer, url=site.url)
+    key = renderer._keys.of(asked, None)
+    assert key is not None
+    made = [flights.board(key, Waiter())[0]]
+    crowd.ask(renderer, site.url)
+    for _ in range(2):
+        wait_until(lambda: bool(made[-1].waiters))
+        flights.close(key)  # so that the next one is another one's too
+        made.append(flights.board(key, Waiter())[0])
+        made[-2].has_failed = True
+        flights.land(key, made[-2], None)
+    assert crowd.outcomes() == ["miss"]
+    assert not made[-1].waiters
+
+
+def test_a_file_is_kept_for_as_long_as_any_of_those_who_joined_wants(
+    make_renderer: MakeRenderer, server: Server, site: Site
+) -> None:
+    renderer = make_renderer()
+    short, long = (request(renderer, ttl=ttl, url=site.url + "/slow") for ttl in (10, 3600))
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(renderer.render, short)]
+        wait_until(lambda: renders(site) == 1)
+        found.append(pool.submit(renderer.render, long))
+        wait_until(lambda: waiting(renderer) == 1)
+        site.hold.set()
+        assert [use(each.result(60)).outcome for each in found] == ["miss", "joined"]
+    (key,) = server.client.keys("render-farm:file:*")
+    assert server.client.pttl(key) > 3_000_000
+
+
+def test_each_lock_has_a_token_of_its_own(make_renderer: MakeRenderer) -> None:
+    store = make_renderer()._store
+    assert store is not None
+    entries = [store.enter("a" * 64), store.enter("b" * 64), store.enter("a" * 64)]
+    assert [entry is not None and entry.is_mine for entry in entries] == [True, True, False]
+    assert len({entry.token for entry in entries if entry is not None}) == 3
+
+
 def test_a_render_that_is_cancelled_takes_nobody_with_it(
     make_renderer: MakeRenderer, site: Site, crowd: Crowd
 ) -> None:
@@ -187,7 +231,7 @@ def test_the_lock_of_a_process_that_died_goes_by_itself(
     key = living._keys.of(asked, None)
     assert key is not None
     assert dead._store is not None
-    entry = dead._store.enter(key, "dead")
+    entry = dead._store.enter(key)
     assert entry is not None
     assert entry.is_mine
     assert use(living.render(asked)).outcome == "miss"

@@ -175,6 +175,16 @@ def test_what_the_servers_url_says_beside_breaks_no_answer(
     assert outcomes(renderer, asked, asked)[1] == outcome
 
 
+def test_before_anybody_knows_what_renders_nothing_is_kept_and_the_answer_says_so(
+    make_renderer: MakeRenderer, engine: Engine
+) -> None:
+    renderer = make_renderer(inner=Changing(engine, HTML, HTML))
+    renderer._inner.first_may_end.set()
+    renderer._inner.chromium_version = None
+    assert outcomes(renderer, request(renderer)) == ["off"]
+    assert renderer.render(request(renderer, ttl=None)).cache is None
+
+
 def test_a_caller_never_gets_what_was_rendered_for_another(make_renderer: MakeRenderer) -> None:
     renderer = make_renderer()
     asked = request(renderer)
