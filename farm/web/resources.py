@@ -82,6 +82,7 @@ class StatusResource:
                 "rendering": status.rendering,
                 "waiting": status.waiting,
                 "spareContexts": status.spares,
+                "keptContexts": status.kept_contexts,
             },
             "browser": {
                 "up": status.up,

@@ -260,7 +260,7 @@ def test_status_tells_what_the_worker_has(client: Client) -> None:
     assert body["status"] == "running"
     assert body["service"] == "render-farm"
     assert body["capacity"] == {"pages": 32, "waiting": 32}
-    assert set(body["use"]) == {"rendering", "waiting", "spareContexts"}
+    assert set(body["use"]) == {"rendering", "waiting", "spareContexts", "keptContexts"}
     assert body["browser"] == {"up": True, "restarts": 0, "recycles": 0}
     assert body["uptimeSeconds"] >= 0
 

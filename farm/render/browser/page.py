@@ -164,9 +164,11 @@ class Page:
         window = self._window()["windowId"]
         bounds = {"width": width, "height": height}
         self.session.post("Browser.setWindowBounds", {"windowId": window, "bounds": bounds})
-        if self._is_shell and self.size == VIEWPORT:  # as it came
-            self.session.post("Emulation.clearDeviceMetricsOverride")
-            return
+        self._hold_size()
+
+    def _hold_size(self) -> None:
+        """Keep the viewport's size, whatever scripts make of the window's."""
+        width, height = self.size
         self.session.post(
             "Emulation.setDeviceMetricsOverride",
             {
@@ -225,7 +227,7 @@ class Page:
         if not self._is_shell:
             refusal = {"behavior": "deny", "browserContextId": self._context.id}
             self._browser.post("Browser.setDownloadBehavior", refusal)
-            self.resize(*VIEWPORT)
+        self._hold_size()
 
     @staticmethod
     def _draw_as_playwright(session: Session) -> None:

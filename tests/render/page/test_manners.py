@@ -5,7 +5,7 @@ import pytest
 from farm.errors import NavigationFailed
 from farm.render import Engine
 from tests.conftest import request_for
-from tests.support.images import LIME, opened
+from tests.support.images import LIME, is_filled, opened
 from tests.support.site import Site
 
 #: Green once the script that follows has said so.
@@ -75,3 +75,26 @@ def test_what_needs_a_permission_is_denied_and_does_not_pend(engine: Engine, att
 def test_file_choosers_are_ignored(engine: Engine) -> None:
     script = "const i = document.createElement('input'); i.type = 'file'; i.click(); green()"
     assert color(engine, script) == LIME
+
+
+@pytest.mark.parametrize("size", [{}, {"width": 800, "height": 600}])
+@pytest.mark.parametrize(
+    "when",
+    [
+        "resizeTo(500, 400)",
+        "onload = () => resizeTo(500, 400)",
+        "setTimeout(() => resizeTo(500, 400), 50)",
+        "resizeBy(300, 300)",
+        "setTimeout(() => setInterval(() => resizeBy(-1, -1), 1), 20)",
+    ],
+)
+def test_a_script_cannot_change_the_pictures_size(
+    engine: Engine, size: dict[str, int], when: str
+) -> None:
+    result = engine.render(request_for(engine, f"{TRY}green(); {when}</script>", **size))
+    assert opened(result.data).size == (result.width, result.height)
+    result = engine.render(
+        request_for(engine, f"{TRY}green(); {when}</script>", waitFor=100, **size)
+    )
+    assert is_filled(result.data, LIME)
+    assert opened(result.data).size == (result.width, result.height)
