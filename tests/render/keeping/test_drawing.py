@@ -171,9 +171,12 @@ def test_without_webgl_pages_have_none(make_engine: MakeEngine) -> None:
 
 
 def test_memory_that_a_page_holds_in_the_gpu_process_is_bounded(make_engine: MakeEngine) -> None:
+    """On a busy machine the process may be ended for not drawing first, and the page rendered again
+    without WebGL, where it holds nothing.
+    """
     engine = make_engine(browser_memory_mb=500, render_deadline_s=60)
     gpu = gpu_of(engine)
-    with neighbours(engine, 1) as wrong, pytest.raises(PageCrashes):
+    with neighbours(engine, 1) as wrong, suppress(PageCrashes):
         engine.render(request_for(engine, hostile("memory: textures"), waitFor=20000))
     assert wrong == []
     assert gone([gpu])
