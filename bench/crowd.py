@@ -11,10 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import requests
+
 from bench.asking import Asked, post
 from bench.workloads import SIMPLE
 from farm.settings import Settings
-from tests.support.farm_process import Farm, running_farm
+from tests.support.farm_process import Farm, running_farm, wait_until
 
 #: How many clients ask at once: of the few the best counts, of the many the worst.
 FEW, MANY = (4, 8), (16, 32, 50)
@@ -26,6 +28,8 @@ def measure(farm: Farm, seconds: float) -> dict[int, float]:
     rates: dict[int, list[float]] = {clients: [] for clients in (*FEW, *MANY)}
     for _ in range(_ROUNDS):
         for clients, found in rates.items():
+            # Clients hang up when their time is over: what they asked for is still in the line.
+            wait_until(lambda: _is_idle(farm))
             asked = ask(farm, {"html": SIMPLE.html}, clients, seconds)
             if set(asked.kinds) != {"200"}:
                 raise RuntimeError(f"{clients} clients were answered {asked.kinds}")
@@ -39,6 +43,11 @@ def ask(farm: Farm, body: object, clients: int, seconds: float) -> Asked:
     request = post("/render", json.dumps(body).encode())
     done = subprocess.run(command, input=request, stdout=subprocess.PIPE, check=True)
     return Asked(**json.loads(done.stdout))
+
+
+def _is_idle(farm: Farm) -> bool:
+    use = requests.get(f"{farm.url}/status", timeout=10).json()["use"]
+    return not use["rendering"] and not use["waiting"]
 
 
 def main() -> None:

@@ -41,8 +41,10 @@ class _PacedSocket:
     def recv(self, size: int) -> bytes:
         seconds = self._socket.gettimeout()
         if seconds:
-            until = self._asked + seconds + self._received / _BYTES_PER_S
-            self._socket.settimeout(max(0.001, until - time.monotonic()))
+            left = self._asked + seconds + self._received / _BYTES_PER_S - time.monotonic()
+            if left < -seconds:  # one that is a little late may be a busy machine's
+                raise TimeoutError
+            self._socket.settimeout(max(0.001, left))
         try:
             data = self._socket.recv(size)
         finally:
@@ -59,10 +61,10 @@ class _Paced:
 
 
 def connect(url: str, connect_s: float, timeout_s: float) -> redis.Redis:
-    """A client each of whose calls takes `timeout_s` and the time of its bytes, and once more if
-    its connection was stale.
+    """A client each of whose calls takes at most twice `timeout_s` and the time of its bytes.
 
-    The lookup of a host's name is the system's, and takes what that takes.
+    If its connection was stale, it takes that once more, and each step of making a new one; the
+    lookup of a host's name is the system's, and takes what that takes.
     """
     pool = redis.ConnectionPool.from_url(
         url,

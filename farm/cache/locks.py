@@ -18,6 +18,7 @@ class Locks:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        #: Keys by tokens: of one key there may be two, the older one's lock being gone.
         self._held: dict[str, str] = {}
         self._lock = threading.Lock()
         self._some = threading.Event()
@@ -28,7 +29,7 @@ class Locks:
     def held(self, key: str, token: str) -> Iterator[None]:
         """Renew the lock during the `with`; letting go of it is the caller's."""
         with self._lock:
-            self._held[key] = token
+            self._held[token] = key
             self._some.set()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="locks", daemon=True)
@@ -37,7 +38,7 @@ class Locks:
             yield
         finally:
             with self._lock:
-                self._held.pop(key, None)
+                self._held.pop(token, None)
                 if not self._held:
                     self._some.clear()
 

@@ -11,12 +11,14 @@ end
 return {file, redis.call('PTTL', KEYS[1]), holder}
 """
 #: Keeps a file, unless the lock that it was rendered under is another one's by now: then there is a
-#: newer one, or there will be. What was rendered anew goes before all that is kept or under way.
-#: Returns whether the file is kept.
+#: newer one, or there will be. One that was rendered under no lock replaces none. What was rendered
+#: anew goes before all that is kept or under way. Returns whether the file is kept.
 FINISH = """
 local kept = 0
 if ARGV[5] == '1' then redis.call('DEL', KEYS[1], KEYS[2]) end
-if ARGV[2] ~= '0' and (ARGV[1] == '' or redis.call('GET', KEYS[2]) == ARGV[1]) then
+local may_keep = ARGV[5] == '1' or redis.call('GET', KEYS[2]) == ARGV[1]
+if ARGV[1] == '' and redis.call('EXISTS', KEYS[1]) == 0 then may_keep = true end
+if ARGV[2] ~= '0' and may_keep then
   redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2])
   kept = 1
 end

@@ -122,11 +122,11 @@ class Store:
         return Entry(self._decoded(key, value, left_ms), holder, token)
 
     def renew(self, held: Mapping[str, str]) -> None:
-        """Locks by their keys, and the tokens that they were taken with."""
+        """Locks: their keys, by the tokens that they were taken with."""
 
         def renew() -> list[Any]:
             with self._client.pipeline(transaction=False) as pipe:
-                for key, token in held.items():
+                for token, key in held.items():
                     pipe.eval(RENEW, 1, _lock(key), token, LOCK_MS)
                 return pipe.execute()
 
@@ -161,8 +161,8 @@ class Store:
     def close(self) -> None:
         """Nothing is kept or found from now on."""
         self._closed = True
-        self._client.close()
-        self._waiting.close()
+        for client in (self._client, self._waiting):
+            client.connection_pool.disconnect(inuse_connections=False)
 
     def _decoded(self, key: str, value: object, left_ms: object) -> Stored | None:
         if not (isinstance(value, bytes) and isinstance(left_ms, int)):

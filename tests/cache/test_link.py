@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from farm.cache.link import connect
+from farm.cache.link import _PacedSocket, connect
 from tests.cache.conftest import Server
 
 #: Long beside what a byte takes, short beside what all of them would take.
@@ -71,3 +71,17 @@ def test_a_large_value_passes(server: Server) -> None:
     value = bytes(range(256)) * 80_000
     client.set("large", value)
     assert client.get("large") == value
+
+
+def test_an_answer_whose_next_bytes_are_always_there_is_given_up_too() -> None:
+    here, there = socket.socketpair()
+    here.settimeout(TIMEOUT_S)
+    paced = _PacedSocket(here)
+    paced.sendall(b"question")
+    there.sendall(b"answer, " * 100)
+    assert paced.recv(8) == b"answer, "
+    paced._asked -= 3 * TIMEOUT_S
+    with pytest.raises(TimeoutError):
+        paced.recv(8)
+    here.close()
+    there.close()

@@ -165,7 +165,11 @@ class KeptContexts(FreshContexts):
         while self._idle and self.kept > self._keeping.most:
             self._end_later(self._idle.pop(0), "room")
         kept = _Kept(self._take() or self._make(), caller)
-        kept.page.note_place()
+        try:
+            kept.page.note_place()
+        except BaseException:
+            kept.page.close()
+            raise
         loop = asyncio.get_running_loop()
         kept.timer = loop.call_later(self._keeping.age_s, self._note_old, kept)
         return kept

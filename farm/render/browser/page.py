@@ -227,7 +227,9 @@ class Page:
         if not self._is_shell:
             refusal = {"behavior": "deny", "browserContextId": self._context.id}
             self._browser.post("Browser.setDownloadBehavior", refusal)
-        self._hold_size()
+            self.resize(*VIEWPORT)
+        else:
+            self._hold_size()
 
     @staticmethod
     def _draw_as_playwright(session: Session) -> None:
