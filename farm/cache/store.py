@@ -1,7 +1,7 @@
 """The Redis that keeps rendered files, as a renderer sees it: gone or slow, it has nothing.
 
 It evicts (`allkeys-lru`), so everything in it may be gone at any time, locks too: then something is
-rendered twice. No call takes longer than `FARM_CACHE_TIMEOUT_MS` (see `link`), and after three
+rendered twice. Each call ends in time by `FARM_CACHE_TIMEOUT_MS` (`link` says how), and after three
 failures in a row it is not asked for a second, so that a dead one costs next to nothing.
 
     render-farm:file:{key}   a file, see `value`
