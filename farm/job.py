@@ -52,6 +52,8 @@ class Record:
     blocked: list[dict[str, str]] | None = None
     #: What the page still waited for when it was captured.
     unfinished: list[str] | None = None
+    #: What else is told of the file (`RenderResult.facts`), beside these.
+    facts: dict[str, Any] | None = None
     error: str | None = None
     code: str | None = None
 
@@ -68,7 +70,7 @@ class Record:
 
     def public(self) -> dict[str, Any]:
         """The record as the API answers it."""
-        return _as_json(replace(self, idempotency=None, owner=None))
+        return _as_json(replace(self, idempotency=None, owner=None, facts=None)) | (self.facts or {})
 
 
 def _as_json(record: Record) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from farm.callers import ApiKeys
-from farm.egress.policy import Names, Policy
+from farm.policy import Names, Policy
 from farm.errors import StartError
 from farm.machine import usable_cores
 from farm.rates import parse_rates

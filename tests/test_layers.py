@@ -10,7 +10,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: What each room may import of the farm; the composition roots may import anything.
 BELOW = {
-    *("errors", "settings", "clock", "request", "renderer"),
+    *("errors", "settings", "clock", "formats", "request", "renderer"),
     *("job", "storage", "logs", "parsing", "metrics"),
 }
 ALLOWED = {
@@ -18,15 +18,17 @@ ALLOWED = {
     "machine": set(),
     "processes": set(),
     "signals": set(),
-    "egress": {"errors", "processes", "egress"},
+    "formats": set(),
+    "policy": {"policy"},
+    "egress": {"errors", "processes", "policy", "egress"},
     "callers": set(),
     "rates": set(),
-    "settings": {"errors", "machine", "egress", "callers", "rates"},
+    "settings": {"errors", "machine", "policy", "callers", "rates"},
     "settings_table": {"settings"},
     "logs": {"settings"},
     "clock": set(),
     "parsing": {"errors"},
-    "request": {"errors", "parsing", "settings", "egress"},
+    "request": {"errors", "formats", "parsing", "policy", "settings", "request"},
     "renderer": {"request"},
     "job": {"request"},
     "storage": {"errors", "job"},
@@ -35,6 +37,7 @@ ALLOWED = {
         "settings",
         "request",
         "renderer",
+        "formats",
         "logs",
         "processes",
         "egress",
@@ -42,7 +45,7 @@ ALLOWED = {
     },
     "cache": {
         *("errors", "settings", "request", "renderer"),
-        *("logs", "egress", "signals", "cache"),
+        *("formats", "logs", "policy", "signals", "cache"),
     },
     "metrics": {"errors", "job", "logs", "request", "renderer", "metrics"},
     # Its `worker` is a process's composition root: it makes an engine, and a cache before it.

@@ -22,6 +22,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, Protocol
 
+from farm.formats import FORMATS
 from farm.cache.bell import Bell
 from farm.cache.joining import Flight, Flights
 from farm.cache.key import Keys
@@ -82,7 +83,7 @@ class CachedRenderer(Renderer[Ticket]):
             is_own = settings.has_embedded_cache
             store = Store(
                 settings.cache_address,
-                inner.limits.formats,
+                FORMATS,
                 Bell.from_environment().ring if is_own else None,
                 settings.cache_socket if is_own else None,
                 settings.cache_timeout_ms / 1000,

@@ -23,7 +23,7 @@ import structlog
 from farm.cache.link import connect
 from farm.cache.scripts import ENTER, FINISH, RENEW
 from farm.cache.value import Stored, decode
-from farm.request import Format
+from farm.formats import Format
 
 log = structlog.get_logger()
 

@@ -10,14 +10,16 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
-from farm.egress.policy import DENIED, NO_NETWORK, NOT_PUBLIC, PORT, Refusal
-from farm.request import CacheUse, Format, RenderResult, Timings
+from farm.formats import Format
+from farm.policy import DENIED, NO_NETWORK, NOT_PUBLIC, PORT, Refusal
+from farm.request import CacheUse, RenderResult, Timings
 
 #: Raised with every change of what is written.
-_MAGIC = b"farm-cache 1 "
-_MAX_HEAD_BYTES = 1 << 16
+_MAGIC = b"farm-cache 2 "
+#: A report may be among it.
+_MAX_HEAD_BYTES = 1 << 18
 #: What the egress policy says for good. What it refuses for other reasons (the connections or the
 #: bytes of a render, say) it may allow the next time.
 _LASTING = {PORT, DENIED, NO_NETWORK, NOT_PUBLIC}
@@ -34,6 +36,7 @@ class Stored:
     height: int
     tag: str
     refusals: tuple[Refusal, ...]
+    facts: Mapping[str, Any]
     age_ms: int
     #: For how long it will still be kept.
     left_ms: int
@@ -43,7 +46,7 @@ class Stored:
         """A file that has just been kept."""
         refusals = tuple(Refusal(**refusal) for refusal in result.blocked)
         sides = result.width, result.height
-        return cls(result.data, result.format, *sides, tag, refusals, 0, ttl_ms)
+        return cls(result.data, result.format, *sides, tag, refusals, result.facts, 0, ttl_ms)
 
     def result(self, outcome: "CacheUse") -> RenderResult:
         return RenderResult(
@@ -53,6 +56,7 @@ class Stored:
             self.height,
             Timings(),
             self.refusals,
+            facts=self.facts,
             cache=outcome,
         )
 
@@ -83,6 +87,7 @@ def encode(key: str, result: RenderResult, tag: str, ttl_ms: int) -> bytes:
         "size": result.size,
         "crc": zlib.crc32(result.data),
         "refusals": result.blocked,
+        "facts": dict(result.facts),
     }
     return _MAGIC + json.dumps(head, separators=(",", ":")).encode() + b"\n" + result.data
 
@@ -113,6 +118,7 @@ def decode(key: str, value: bytes, left_ms: int, formats: Mapping[str, Format]) 
             head["height"],
             head["tag"],
             tuple(Refusal(str(r["host"]), str(r["reason"])) for r in head["refusals"]),
+            dict(head["facts"]),
             max(0, head["ttlMs"] - left_ms),
             left_ms,
         )

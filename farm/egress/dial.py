@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from ipaddress import ip_address
 
-from farm.egress.addresses import Address
-from farm.egress.policy import NOT_PUBLIC, Policy, Refused
+from farm.policy.addresses import Address
+from farm.policy import NOT_PUBLIC, Policy, Refused
 from farm.egress.resolver import Unknown
 
 #: How long one address may take to accept, and how many of a host's are tried.

@@ -22,7 +22,7 @@ from contextlib import suppress
 
 import structlog
 
-from farm.egress.policy import Policy, Refusal
+from farm.policy import Policy, Refusal
 from farm.egress.process import BEAT_S, MAX_MESSAGE_BYTES, Start
 from farm.egress.proxy import Note, Rules
 from farm.errors import BrowserUnavailable, NoPort

@@ -19,7 +19,7 @@ from farm.egress.dial import Failed, Resolve, Stream, dial
 from farm.egress.hops import Browser, Site, is_chunked
 from farm.egress.lingering import Lingering
 from farm.egress.peers import peer_uid
-from farm.egress.policy import Policy, Refused
+from farm.policy import Policy, Refused
 from farm.egress.turns import Turns
 
 #: What a tunnel carries in one turn: nothing is done to it.

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 
-from farm.egress.addresses import Address, plain
+from farm.policy.addresses import Address, plain
 
 #: Look-ups of renders that have ended, before the process is given up.
 _MAX_ABANDONED = 512

@@ -81,6 +81,7 @@ class Records:
                 download_url=f"/download/{job_id}",
                 blocked=result.blocked or None,
                 unfinished=result.left_out or None,
+                facts=dict(result.facts) or None,
             )
 
         record, _ = self._advance(job_id, complete)

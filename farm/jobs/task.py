@@ -30,7 +30,7 @@ from farm.jobs.rq_adapter import Abandoned, Verdict
 from farm.logs import first_line
 from farm.metrics import figures
 from farm.renderer import RenderCancelled, Renderer
-from farm.request import RenderRequest, RenderResult
+from farm.request import OtherVersion, RenderRequest, RenderResult
 from farm.storage import NotStored, Storage
 
 log = structlog.get_logger()
@@ -59,6 +59,8 @@ _LIMITS = (
     _Limit(Abandoned, "worker deaths", 3, "The job's worker died {} times while it ran."),
     _Limit(BrowserDied, "browser deaths", 5, "The browser died again and again under the page."),
     _Limit(Unavailable, "outages", 10),
+    # Another worker may understand it: where the farm is upgraded, one instance after the other.
+    _Limit(OtherVersion, "versions", 100),
 )
 
 #: What does the jobs of this process; RQ finds functions by their name alone.

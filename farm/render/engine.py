@@ -25,7 +25,7 @@ from farm.render.keeping.host import Counts, Host
 from farm.render.keeping.keeper import START_TIMEOUT_S, Keeper
 from farm.render.keeping.ladder import leave_process
 from farm.render.outcomes import STOPPING, Outcomes
-from farm.render.page.outputs import OUTPUTS, Caps
+from farm.render.page.outputs import Caps
 from farm.render.rendering import Rendering
 from farm.render.slots import Slots
 from farm.renderer import EngineStatus, RenderCancelled, Renderer
@@ -77,7 +77,6 @@ class Engine(Renderer[Rendering]):
         )
         self._closing = False
         self.limits = Limits(
-            OUTPUTS,
             int(self._deadline_s * 1000),
             settings.max_pixels,
             url_credentials=settings.url_credentials == "allow",

@@ -24,6 +24,7 @@ from farm.errors import (
     NoPort,
     PageCrashes,
 )
+from farm.formats import FORMATS
 from farm.logs import first_line
 from farm.render.browser.devtools import DevToolsError
 from farm.render.keeping import poison
@@ -32,7 +33,7 @@ from farm.render.keeping.ladder import Ladder
 from farm.render.keeping.poison import Poison
 from farm.render.keeping.quarantine import Quarantine
 from farm.render.page import render as page_render
-from farm.render.page.outputs import OUTPUTS, Caps
+from farm.render.page.outputs import Caps
 from farm.render.page.settling import Patience
 from farm.render.rendering import Rendering, State
 from farm.render.slots import SHARE_S, Slots
@@ -186,7 +187,7 @@ class Outcomes:
                         raise _NetworkLost
                     if drawing.has_spoilt(rendering):
                         raise _DrawingLost
-            if result.format is not OUTPUTS["pdf"]:
+            if result.format is not FORMATS["pdf"]:
                 drawing.note_picture()
             # What the page lacks may be for want of the proxy's answer, not of the site's.
             if result.unfinished and self._egress.down_s > 0:

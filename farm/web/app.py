@@ -62,7 +62,7 @@ def create_app(
     submit = SubmitResource(renderer.limits, bodies, queue, settings.cache_ttl_s)
     app.add_route("/render-async", submit)
     app.add_route("/render-async/{job_id}", JobResource(queue, storage, downloads))
-    app.add_route("/download/{job_id}", DownloadResource(renderer.limits.formats, queue, downloads))
+    app.add_route("/download/{job_id}", DownloadResource(queue, downloads))
     app.add_route("/health", HealthResource(renderer))
     app.add_route("/status", StatusResource(renderer))
     app.add_route("/metrics", MetricsResource(queue))

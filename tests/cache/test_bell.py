@@ -9,7 +9,7 @@ import pytest
 
 from farm.cache import Bell, Store
 from farm.cache.bell import VARIABLE, environment
-from farm.render.page.outputs import OUTPUTS
+from farm.formats import FORMATS
 from farm.signals import RUNG
 
 
@@ -43,7 +43,7 @@ def test_a_server_that_is_not_there_is_asked_for_once_and_is_idle_until_then(
 ) -> None:
     rings: list[str] = []
     path = tmp_path / "s"
-    store = Store(f"unix://{path}", OUTPUTS, lambda: rings.append("ring"), path)
+    store = Store(f"unix://{path}", FORMATS, lambda: rings.append("ring"), path)
     assert (store.state, store.may_have) == ("idle", False)
     assert store.enter("a" * 64) is None
     assert store.enter("a" * 64) is None

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 import farm
 from farm.cache import Keys
-from farm.render.page.outputs import OUTPUTS
+from farm.formats import FORMATS
 from farm.request import HTML_OR_URL, Limits, RenderRequest
 from farm.settings import Settings
 
-LIMITS = Limits(OUTPUTS, 30_000, 1 << 30)
+LIMITS = Limits(30_000, 1 << 30)
 
 OPTIONS = st.fixed_dictionaries(
     {},

@@ -5,14 +5,14 @@ from dataclasses import replace
 from farm.cache import CachedRenderer
 from farm.cache.recent import Recent
 from farm.cache.value import Stored
-from farm.render.page.outputs import OUTPUTS
+from farm.formats import FORMATS
 from tests.cache.conftest import MakeRenderer, Server
 from tests.cache.test_renderer import outcomes, request
 from tests.support.farm_process import wait_until
 
 #: So long that it passes in no test.
 LONG_S = 1000.0
-FILE = Stored(b"12345", OUTPUTS["png"], 1, 1, "a" * 32, (), age_ms=7, left_ms=100_000)
+FILE = Stored(b"12345", FORMATS["png"], 1, 1, "a" * 32, (), {}, age_ms=7, left_ms=100_000)
 
 
 def test_a_file_gets_older_and_has_less_time_left() -> None:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
-from farm.egress import Egress, Names, Policy, Port
+from farm.egress import Egress, Port
+from farm.policy import Names, Policy
 from farm.errors import NavigationFailed
 from farm.render import Engine
 from farm.render.browser.chromium import find_chromium

@@ -9,9 +9,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from farm.egress.addresses import Address
+from farm.policy.addresses import Address
 from farm.egress.dial import NO_FILES, Failed, dial
-from farm.egress.policy import NOT_PUBLIC, Names, Policy, Refused
+from farm.policy import NOT_PUBLIC, Names, Policy, Refused
 from farm.egress.resolver import Resolver
 from tests.support.files import files_left
 

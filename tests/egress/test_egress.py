@@ -12,7 +12,8 @@ import psutil
 import pytest
 import requests
 
-from farm.egress import Egress, Names, Policy, Port
+from farm.egress import Egress, Port
+from farm.policy import Names, Policy
 from farm.errors import BrowserUnavailable, FarmError, NavigationFailed, UrlRefused
 from farm.render import Engine
 from tests.conftest import request_for

@@ -5,7 +5,7 @@ import json
 import os
 import socket
 
-from farm.egress.policy import Policy
+from farm.policy import Policy
 from farm.egress.process import MAX_MESSAGE_BYTES, _ProxyServer
 from farm.egress.proxy import Note, Rules
 

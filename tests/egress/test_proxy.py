@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from farm.egress.addresses import Address
+from farm.policy.addresses import Address
 from farm.egress.answers import TOO_MANY_INFORMATIONAL
 from farm.egress.dial import Resolve, Stream, dial
 from farm.egress.lingering import Lingering
-from farm.egress.policy import NOT_PUBLIC, Names, Policy
+from farm.policy import NOT_PUBLIC, Names, Policy
 from farm.egress.proxy import TOO_MUCH, Note, Proxy, Rules
 from farm.egress.turns import Turns
 

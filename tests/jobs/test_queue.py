@@ -22,13 +22,13 @@ from farm.job import State, input_name
 from farm.jobs import broker, queue
 from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
-from farm.render.page.outputs import OUTPUTS
+from farm.formats import FORMATS
 from farm.request import HTML_OR_URL, Limits, RenderRequest, RenderResult, Timings
 from farm.settings import Settings
 from farm.storage import NotStored, ObjectStorage
 
-LIMITS = Limits(OUTPUTS, 30_000, 1_000_000)
-RESULT = RenderResult("iVBORw==", OUTPUTS["png"], 40, 30, Timings())
+LIMITS = Limits(30_000, 1_000_000)
+RESULT = RenderResult("iVBORw==", FORMATS["png"], 40, 30, Timings())
 
 
 def request(body: str = '{"html": "<h1>Hello</h1>"}') -> RenderRequest:

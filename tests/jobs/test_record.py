@@ -20,10 +20,10 @@ from farm.errors import (
 from farm.job import Record, State
 from farm.jobs import broker
 from farm.jobs.record import ENDED_CHANNEL, Records, record_key
-from farm.render.page.outputs import OUTPUTS
+from farm.formats import FORMATS
 from farm.request import RenderResult, Timings
 
-RESULT = RenderResult("iVBORw==", OUTPUTS["png"], 40, 30, Timings())
+RESULT = RenderResult("iVBORw==", FORMATS["png"], 40, 30, Timings())
 TTL_S = 3600
 
 

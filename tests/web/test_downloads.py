@@ -20,7 +20,7 @@ from farm.job import file_name
 from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
 from farm.render import Engine
-from farm.render.page.outputs import OUTPUTS
+from farm.formats import FORMATS
 from farm.request import RenderResult, Timings
 from farm.settings import Settings
 from farm.storage import ObjectStorage
@@ -51,7 +51,7 @@ def make_file(client: Client, records: Records, storage: ObjectStorage) -> MakeF
         records.start(job_id)
         storage.put(file_name(job_id), data)
         encoded = base64.b64encode(data).decode()
-        assert records.complete(job_id, RenderResult(encoded, OUTPUTS[format_], 4, 3, Timings()))
+        assert records.complete(job_id, RenderResult(encoded, FORMATS[format_], 4, 3, Timings()))
         return f"/download/{job_id}"
 
     return make
@@ -119,7 +119,7 @@ def assert_is_past_the_end(result: Result) -> None:
 # The file.
 
 
-@pytest.mark.parametrize("format_", OUTPUTS)
+@pytest.mark.parametrize("format_", FORMATS)
 def test_a_file_is_an_attachment_with_its_own_type_and_name(
     client: Client, make_file: MakeFile, format_: str
 ) -> None:
@@ -127,7 +127,7 @@ def test_a_file_is_an_attachment_with_its_own_type_and_name(
     result = client.simulate_get(path)
     assert_is_whole(result)
     job_id = path.rpartition("/")[2]
-    assert result.headers["Content-Type"] == OUTPUTS[format_].media_type
+    assert result.headers["Content-Type"] == FORMATS[format_].media_type
     assert result.headers["Content-Disposition"] == f'attachment; filename="{job_id}.{format_}"'
     assert result.headers["Content-Length"] == str(len(FILE))
     assert result.headers["Accept-Ranges"] == "bytes"

@@ -21,7 +21,7 @@ from farm.jobs import broker
 from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
 from farm.render import Engine
-from farm.render.page.outputs import OUTPUTS
+from farm.formats import FORMATS
 from farm.request import RenderResult, Timings
 from farm.settings import MAX_BODY_BYTES, Settings
 from farm.storage import ObjectStorage
@@ -33,7 +33,7 @@ Client = falcon.testing.TestClient
 Result = falcon.testing.Result
 
 FILE = b"\x89PNG and so on"
-RESULT = RenderResult(base64.b64encode(FILE).decode(), OUTPUTS["png"], 40, 30, Timings())
+RESULT = RenderResult(base64.b64encode(FILE).decode(), FORMATS["png"], 40, 30, Timings())
 #: JSON can spell half of a surrogate pair; no UTF-8 can.
 HALF_A_PAIR = b'{"html": "\\ud800"}'
 #: Characters that a header's value can have on its way through WSGI.

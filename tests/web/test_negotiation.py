@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.errors import NotAcceptable
-from farm.render.page.outputs import OUTPUTS
+from farm.formats import FORMATS
 from farm.web.negotiation import wants_file
 
 
@@ -33,7 +33,7 @@ from farm.web.negotiation import wants_file
 def test_the_file_is_for_those_who_name_its_type(
     accept: str | None, format_: str, as_file: bool
 ) -> None:
-    assert wants_file(accept, OUTPUTS[format_]) is as_file
+    assert wants_file(accept, FORMATS[format_]) is as_file
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,10 @@ def test_the_file_is_for_those_who_name_its_type(
 )
 def test_another_type_is_not_acceptable(accept: str, format_: str) -> None:
     with pytest.raises(NotAcceptable):
-        wants_file(accept, OUTPUTS[format_])
+        wants_file(accept, FORMATS[format_])
 
 
 @given(st.text())
 def test_any_accept_header_has_an_answer(accept: str) -> None:
     with suppress(NotAcceptable):
-        wants_file(accept, OUTPUTS["png"])
+        wants_file(accept, FORMATS["png"])

@@ -1,10 +1,9 @@
 """Taking the file of a page that is ready, again where the page went elsewhere meanwhile."""
 
 from farm.render.browser.devtools import CommandFailed, Params
-from farm.render.browser.page import Page
-from farm.render.page.activity import Activity, DocumentGone
-from farm.render.page.outputs import Caps, Output
-from farm.render.page.settling import Settling
+from farm.render.page.activity import DocumentGone
+from farm.render.page.outputs import OUTPUTS
+from farm.render.page.work import Work
 
 #: A capture that fails though the page stays is tried again: Chromium is about to show another
 #: document, or has given that up. How long the news of it may take, after how many failures the
@@ -14,20 +13,23 @@ _HELD_AFTER = 3
 _MAX_FAILURES = 6
 
 
-def capture(page: Page, activity: Activity, settling: Settling, output: Output, caps: Caps) -> str:
+def capture(work: Work) -> str:
     """The file as base64, of one document.
 
     Raises `OutputTooLarge`, and `CommandFailed` where the browser cannot capture the page.
     """
 
+    activity = work.activity
+    output = OUTPUTS[work.options.format]
+
     def send(method: str, params: Params) -> Params:
-        return activity.bind(page.session.begin(method, params))
+        return activity.bind(work.page.session.begin(method, params))
 
     failures = 0
     while True:
         document = activity.document
         try:
-            data = output.capture(send, caps)
+            data = output.capture(send, work.options, work.caps)
             if not document.is_gone:
                 return data
         except DocumentGone:
@@ -38,5 +40,5 @@ def capture(page: Page, activity: Activity, settling: Settling, output: Output, 
                 if failures == _MAX_FAILURES:
                     raise
                 if failures >= _HELD_AFTER:
-                    settling.hold()
-        settling.settle_again()
+                    work.settling.hold()
+        work.settling.settle_again()

@@ -14,6 +14,7 @@ from farm.errors import NavigationFailed, UrlRefused
 from farm.render.browser.devtools import CommandFailed
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity
+from farm.render.page.work import Work
 
 #: Scripts, handlers in attributes, `loading=lazy`, and what is laid out only where it is seen.
 _LOADS_LATE = re.compile(r"<script|\son[a-z]+\s*=|lazy|content-visibility", re.IGNORECASE)
@@ -52,6 +53,17 @@ def clean(html: str) -> str:
 def may_load_late(html: str) -> bool:
     """Whether it may begin to load something only when it is drawn: by a script, or lazily."""
     return _LOADS_LATE.search(html) is not None
+
+
+def load(work: Work) -> None:
+    """Until the page is ready, as far as it is known. Raises `UrlRefused` or `NavigationFailed`."""
+    request, settling = work.request, work.settling
+    if request.url is not None:
+        go_to(work.page, work.activity, request.url)
+        settling.settle()
+    else:
+        html = clean(request.html or "")
+        settling.write(html, may_load_late(html), may_have_workers(html))
 
 
 def go_to(page: Page, activity: Activity, url: str) -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from farm.errors import OutputTooLarge
+from farm.formats import FORMATS, Format
 from farm.render.page.pdf import page_count
-from farm.request import MAX_SIDE_PX
+from farm.request import RenderOptions
 
 #: Sends a DevTools command to the page; returns its answer.
 Send = Callable[[str, dict[str, Any]], Any]
@@ -28,23 +29,20 @@ class Caps:
 
 
 class Output(ABC):
-    """A format (see `farm.request.Format`) and the DevTools command that captures it.
+    """The DevTools command that captures a format.
 
     Source: https://chromedevtools.github.io/devtools-protocol/tot/Page/
     """
 
-    name: ClassVar[str]
-    media_type: ClassVar[str]
-    aliases: ClassVar[tuple[str, ...]] = ()
-    max_side_px: ClassVar[int] = MAX_SIDE_PX
+    format: ClassVar[Format]
 
     @abstractmethod
-    def command(self) -> tuple[str, dict[str, Any]]:
+    def command(self, options: RenderOptions) -> tuple[str, dict[str, Any]]:
         """The command and its parameters; its answer holds the file as base64 in `data`."""
 
-    def capture(self, send: Send, caps: Caps) -> str:
+    def capture(self, send: Send, options: RenderOptions, caps: Caps) -> str:
         """The file as base64. Raises `OutputTooLarge`, and `DevToolsError`."""
-        data: str = send(*self.command())["data"]
+        data: str = send(*self.command(options))["data"]
         if len(data) * 3 // 4 > caps.max_output_bytes:
             raise OutputTooLarge(
                 f"The file would have more than {caps.max_output_bytes:,} bytes, the most it may."
@@ -53,29 +51,23 @@ class Output(ABC):
 
 
 class Png(Output):
-    name = "png"
-    media_type = "image/png"
+    format = FORMATS["png"]
 
-    def command(self) -> tuple[str, dict[str, Any]]:
+    def command(self, options: RenderOptions) -> tuple[str, dict[str, Any]]:
         return "Page.captureScreenshot", {"format": "png", "optimizeForSpeed": True}
 
 
 class Jpeg(Output):
-    name = "jpeg"
-    media_type = "image/jpeg"
-    aliases = ("jpg",)
+    format = FORMATS["jpeg"]
 
-    def command(self) -> tuple[str, dict[str, Any]]:
+    def command(self, options: RenderOptions) -> tuple[str, dict[str, Any]]:
         return "Page.captureScreenshot", {"format": "jpeg", "quality": 80}
 
 
 class Webp(Output):
-    name = "webp"
-    media_type = "image/webp"
-    #: A WebP file has 14 bits for a side (https://developers.google.com/speed/webp/faq).
-    max_side_px = 16_383
+    format = FORMATS["webp"]
 
-    def command(self) -> tuple[str, dict[str, Any]]:
+    def command(self, options: RenderOptions) -> tuple[str, dict[str, Any]]:
         # Chromium's encoder is lossless at quality 100, and lossy at 99.
         return "Page.captureScreenshot", {"format": "webp", "quality": 100}
 
@@ -83,10 +75,9 @@ class Webp(Output):
 class Pdf(Output):
     """A4 with backgrounds and no margin of its own, unless the page's CSS names a size."""
 
-    name = "pdf"
-    media_type = "application/pdf"
+    format = FORMATS["pdf"]
 
-    def command(self) -> tuple[str, dict[str, Any]]:
+    def command(self, options: RenderOptions) -> tuple[str, dict[str, Any]]:
         margins = dict.fromkeys(("marginTop", "marginBottom", "marginLeft", "marginRight"), 0)
         return "Page.printToPDF", {
             "printBackground": True,
@@ -97,7 +88,7 @@ class Pdf(Output):
             **margins,
         }
 
-    def capture(self, send: Send, caps: Caps) -> str:
+    def capture(self, send: Send, options: RenderOptions, caps: Caps) -> str:
         # Before it is printed: Chromium lays all of it out, however few pages are wanted.
         height = send("Page.getLayoutMetrics", {})["cssContentSize"]["height"]
         if height > caps.max_page_height_px:
@@ -110,7 +101,7 @@ class Pdf(Output):
             # One page more than allowed is enough to know.
             return send(method, params | {"pageRanges": f"1-{caps.max_pdf_pages + 1}"})
 
-        data = super().capture(send_with_range, caps)
+        data = super().capture(send_with_range, options, caps)
         if page_count(base64.b64decode(data)) > caps.max_pdf_pages:
             raise OutputTooLarge(
                 f"The PDF would have more than {caps.max_pdf_pages:,} pages, the most it may."
@@ -118,4 +109,7 @@ class Pdf(Output):
         return data
 
 
-OUTPUTS: dict[str, Output] = {output.name: output for output in (Png(), Jpeg(), Webp(), Pdf())}
+#: By their formats' names.
+OUTPUTS: dict[str, Output] = {
+    output.format.name: output for output in (Png(), Jpeg(), Webp(), Pdf())
+}

@@ -3,12 +3,14 @@
 import time
 from dataclasses import dataclass
 
+from farm.formats import FORMATS
 from farm.render.browser.page import Page
-from farm.render.page import loading
+from farm.render.page import loading, waiting
 from farm.render.page.activity import Activity
 from farm.render.page.capture import capture
-from farm.render.page.outputs import OUTPUTS, Caps
+from farm.render.page.outputs import Caps
 from farm.render.page.settling import HTML_QUIET_S, URL_QUIET_S, Patience, Settling
+from farm.render.page.work import Work
 from farm.request import RenderRequest, RenderResult, Timings
 
 
@@ -33,35 +35,28 @@ def render(
     closed or gone meanwhile: the engine knows why it closed it. The engine closes the page when the
     deadline has passed, and every wait below ends with it.
     """
-    output = OUTPUTS[request.options.format]
     clock = _Clock(time.monotonic())
     activity = Activity(page)
     quiet_s = URL_QUIET_S if request.url is not None else HTML_QUIET_S
     settling = Settling(page, activity, patience, quiet_s)
-    if request.url is not None:
-        loading.go_to(page, activity, request.url)
-        settling.settle()
-    else:
-        html = loading.clean(request.html or "")
-        settling.write(html, loading.may_load_late(html), loading.may_have_workers(html))
+    work = Work(page, request, caps, activity, settling)
+    loading.load(work)
     loading_ms = clock.step(settling.loaded_at)
-    if request.options.wait_for:
-        page.wait(request.options.wait_for)
-        # What the page did meanwhile may have brought images, fonts and frames.
-        settling.resume()
+    waiting.wait(work)
     loading.check_arrived(page, activity)
     settling_ms = clock.step(time.monotonic())
-    base64 = capture(page, activity, settling, output, caps)
+    base64 = capture(work)
     loading.check_arrived(page, activity)
     if settling.unfinished or activity.requests.are_too_many or activity.leaving_for is not None:
         page.is_altered = True
     return RenderResult(
         content=base64,
-        format=output,
+        format=FORMATS[request.options.format],
         width=request.options.width,
         height=request.options.height,
         timings=Timings(waiting_ms, loading_ms, settling_ms, clock.step(time.monotonic())),
         refusals=tuple(page.port.refusals),
         unfinished=settling.unfinished,
         status=activity.document.status,
+        facts=work.facts,
     )

@@ -11,10 +11,10 @@ from pydantic_core import PydanticCustomError
 
 from farm.errors import InvalidRequest, InvalidUrl, OutputTooLarge
 from farm.parsing import parse_url
-from farm.render.page.outputs import OUTPUTS
+from farm.formats import FORMATS
 from farm.request import Limits, RenderRequest, RenderResult, Timings
 
-LIMITS = Limits(OUTPUTS, deadline_ms=30_000, max_pixels=67_108_864)
+LIMITS = Limits(deadline_ms=30_000, max_pixels=67_108_864)
 
 
 def parse(value: object, source: str = "html") -> RenderRequest:
@@ -124,7 +124,7 @@ def test_too_many_pixels_are_an_error_of_their_own() -> None:
         (b'{"html": "x", "options": []}', "options: must be an object"),
         (b'{"html": "x", "options": null}', "options: must be an object"),
         (b'{"html": "x", "options": {"format": 5}}', "options.format: must be a string"),
-        (b'{"html": "x", "options": {"waitFor": -1}}', "options.waitFor: must be at least 0"),
+        (b'{"html": "x", "options": {"waitFor": -1}}', "options.waitFor: must be an integer from 0 to 30000"),
     ],
 )
 def test_a_bad_body_is_told_what_is_wrong(body: bytes, says: str) -> None:
@@ -178,7 +178,7 @@ def test_any_json_is_a_request_or_an_error_of_the_contract(value: dict[str, Any]
         return
     assert request.html == value["html"]
     options = request.options
-    assert options.format in OUTPUTS
+    assert options.format in FORMATS
     assert 1 <= options.width <= 16_384
     assert 1 <= options.height <= 16_384
     assert options.width * options.height <= LIMITS.max_pixels
@@ -265,13 +265,13 @@ def test_any_text_is_an_http_url_or_refused(text: str) -> None:
 @pytest.mark.parametrize("length", range(7))
 def test_the_size_of_a_result_is_that_of_its_data(length: int) -> None:
     text = base64.b64encode(b"x" * length).decode()
-    result = RenderResult(text, OUTPUTS["png"], 1, 1, Timings())
+    result = RenderResult(text, FORMATS["png"], 1, 1, Timings())
     assert result.size == len(result.data) == length
 
 
-def test_what_does_not_use_the_cache_is_written_as_ever() -> None:
+def test_only_what_is_asked_for_is_written() -> None:
     request = parse({"html": "x", "options": {"width": 5}})
-    written = b'{"html":"x","options":{"width":5,"height":720,"format":"png","waitFor":0}}'
+    written = b'{"html":"x","options":{"width":5}}'
     assert request.to_json() == request.identity() == written
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.egress.addresses import embedded, is_public, plain
+from farm.policy.addresses import embedded, is_public, plain
 
 PUBLIC_V4 = ["1.1.1.1", "8.8.8.8", "93.184.215.14", "223.255.255.255"]
 PRIVATE_V4 = [

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Self
 
-from farm.egress.addresses import Address, Network, embedded, is_public, plain
+from farm.policy.addresses import Address, Network, embedded, is_public, plain
 
 _LOWEST_FREE_PORT = 1024
 _WEB_PORTS = (80, 443)

@@ -1,0 +1,25 @@
+"""One render under way: what its steps have in common."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from farm.render.browser.page import Page
+from farm.render.page.activity import Activity
+from farm.render.page.outputs import Caps
+from farm.render.page.settling import Settling
+from farm.request import RenderOptions, RenderRequest
+
+
+@dataclass
+class Work:
+    page: Page
+    request: RenderRequest
+    caps: Caps
+    activity: Activity
+    settling: Settling
+    #: What the answer shall tell besides (`RenderResult.facts`).
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def options(self) -> RenderOptions:
+        return self.request.options

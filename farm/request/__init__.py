@@ -1,0 +1,25 @@
+"""What a render is asked for, and what comes of it.
+
+`RenderRequest` is made of groups, one file each: `source` (what the page is), `waiting` (when it is
+captured), `capture` (what of it), `caching`. `group` says how an option is declared.
+"""
+
+from farm.request.caching import Caching
+from farm.request.group import Limits
+from farm.request.request import OtherVersion, RenderOptions, RenderRequest
+from farm.request.result import CacheUse, RenderResult, Timings
+from farm.request.source import HTML, HTML_OR_URL, URL
+
+__all__ = [
+    "HTML",
+    "HTML_OR_URL",
+    "URL",
+    "CacheUse",
+    "Caching",
+    "Limits",
+    "OtherVersion",
+    "RenderOptions",
+    "RenderRequest",
+    "RenderResult",
+    "Timings",
+]

@@ -1,0 +1,147 @@
+"""What is wrong with a request, in sentences made from the fields' own constraints."""
+
+import typing
+from collections.abc import Iterable, Mapping
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Le, MaxLen, MinLen
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from farm.errors import Problem
+
+#: No page is named; the second where the request may name it in two ways.
+NO_HTML = Problem("html", "missing")
+NO_PAGE = Problem("html", "missing, and so is url")
+NO_URL = Problem("url", "missing")
+
+_WORDS = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
+_OUT_OF_BOUNDS = ("greater_than_equal", "less_than_equal", "literal_error")
+_TOO_LONG = ("string_too_long", "too_long", "string_too_short", "too_short")
+
+
+def as_problem(model: type[BaseModel], error: ErrorDetails) -> Problem:
+    """One of pydantic's errors about a `model`, as answers tell it."""
+    location = [str(part) for part in error["loc"] if not _is_choice(part)]
+    return Problem(".".join(location), _text(model, error))
+
+
+def _is_choice(part: int | str) -> bool:
+    """Whether pydantic names in it which of several types it tried."""
+    return isinstance(part, str) and ("[" in part or part in ("str", "int", "float", "bool"))
+
+
+def _text(model: type[BaseModel], error: ErrorDetails) -> str:
+    match error["type"]:
+        case "missing":
+            return "missing"
+        case "extra_forbidden":
+            return "unknown field"
+        case "null" | "problem":
+            field = field_at(model, error["loc"])
+            if error["type"] == "null" and field is not None:
+                return f"must be {word_of(field)}"
+            return error["msg"]
+        case kind if kind in _OUT_OF_BOUNDS or kind in _TOO_LONG:
+            field = field_at(model, error["loc"])
+            return f"must be {kind_of(field)}" if field else error["msg"]
+        case "int_type" | "int_parsing_size" | "int_from_float":
+            return "must be an integer"
+        case "float_type" | "finite_number":
+            return "must be a number"
+        case "bool_type":
+            return "must be true or false"
+        case "string_type":
+            return "must be a string"
+        case "tuple_type" | "list_type":
+            return "must be a list"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "must be an object"
+        case _:
+            return error["msg"]
+
+
+def field_at(model: type[BaseModel], location: Iterable[int | str]) -> FieldInfo | None:
+    """The field that an error's location leads to; None: it is no field of a group."""
+    field: FieldInfo | None = None
+    inside: type[BaseModel] | None = model
+    for part in location:
+        if not isinstance(part, str) or inside is None:
+            continue
+        by_alias = {each.alias or name: each for name, each in inside.model_fields.items()}
+        if part in by_alias:
+            field = by_alias[part]
+            inside = _model_in(field.annotation)
+    return field
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in get_args(annotation):
+        if (found := _model_in(part)) is not None:
+            return found
+    return None
+
+
+def kind_of(field: FieldInfo) -> str:
+    """What a field may be, in words: `an integer from 1 to 16384 (pixels)`."""
+    annotation = plain_type(field)
+    if get_origin(annotation) is Literal:
+        return "one of " + ", ".join(map(str, get_args(annotation)))
+    words = word_of(field) + _bounds(field.metadata)
+    extra = field.json_schema_extra
+    if isinstance(extra, Mapping) and "unit" in extra:
+        words += f" ({extra['unit']})"
+    return words
+
+
+def word_of(field: FieldInfo) -> str:
+    annotation = plain_type(field)
+    if get_origin(annotation) is Literal:
+        return kind_of(field)
+    if get_origin(annotation) in (tuple, list):
+        return "a list"
+    return _WORDS.get(annotation, "an object")
+
+
+def plain_type(field: FieldInfo) -> Any:
+    """The field's type, without the None of one that may be left out."""
+    annotation = field.annotation
+    if get_origin(annotation) in (UnionType, typing.Union):
+        others = [part for part in get_args(annotation) if part is not NoneType]
+        if len(others) == 1:
+            return others[0]
+    return annotation
+
+
+def _bounds(metadata: list[Any]) -> str:
+    low = next((bound.ge for bound in metadata if isinstance(bound, Ge)), None)
+    high = next((bound.le for bound in metadata if isinstance(bound, Le)), None)
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    if low is not None:
+        return f" of at least {low}"
+    if high is not None:
+        return f" of at most {high}"
+    longest = next((bound.max_length for bound in metadata if isinstance(bound, MaxLen)), None)
+    shortest = next((bound.min_length for bound in metadata if isinstance(bound, MinLen)), None)
+    if longest is None:
+        return ""
+    return f" of {shortest or 0} to {longest:,}" if shortest else f" of at most {longest:,}"
+
+
+def summary(problems: Iterable[Problem]) -> str:
+    """One sentence for the answer: the first problem, and how many more there are."""
+    first, *others = problems
+    if first == NO_HTML:
+        sentence = "HTML content is required."
+    elif first == NO_PAGE:
+        sentence = "HTML content or a URL is required."
+    elif first == NO_URL:
+        sentence = "A URL is required."
+    else:
+        sentence = f"{first.field}: {first.problem}."
+    return f"{sentence} {len(others)} more in details." if others else sentence

@@ -1,0 +1,96 @@
+"""A body becomes a `RenderRequest` here, once; from then on only the value is used."""
+
+from typing import Any, Self
+
+from pydantic import ValidationError
+
+from farm.errors import InvalidRequest, InvalidUrl
+from farm.parsing import parse_json_object
+from farm.request.caching import Caching
+from farm.request.capture import Capture
+from farm.request.group import Limits, option
+from farm.request.problems import as_problem, summary
+from farm.request.source import Source, check_source
+from farm.request.waiting import Waiting
+
+
+class RenderOptions(Waiting, Capture):
+    """How to render: every group's options, in one object."""
+
+
+_DEFAULTS = RenderOptions.model_construct()
+
+
+class RenderRequest(Source):
+    """One render: HTML or a URL, and the options. Valid by construction."""
+
+    options: RenderOptions = option(_DEFAULTS, "How to render it.")
+    cache: Caching | None = option(None, "Whether it may be a file that was rendered before.")
+
+    @classmethod
+    def parse(cls, body: bytes, sources: tuple[str, ...], limits: Limits) -> Self:
+        """The request in a JSON body whose page is named by one of `sources`, `html` and `url`.
+
+        Raises `InvalidRequest` with every problem found, `InvalidUrl` where the URL is the only
+        one, and `OutputTooLarge` where the image would have more pixels than allowed.
+        """
+        return cls.from_fields(parse_json_object(body), sources, limits)
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any], sources: tuple[str, ...], limits: Limits) -> Self:
+        """As `parse`, of what has been read already."""
+        problems = check_source(fields, sources)
+        try:
+            request = cls.model_validate(fields, context=limits)
+        except ValidationError as exc:
+            errors = exc.errors()
+            problems += [as_problem(cls, error) for error in errors]
+            if len(problems) == 1 and errors[0]["type"] == "invalid_url":
+                raise InvalidUrl(f"The URL {problems[0].problem}.", problems) from None
+            raise InvalidRequest(summary(problems), problems) from None
+        if problems:
+            raise InvalidRequest(summary(problems), problems)
+        request.options.check_pixels(limits)
+        return request
+
+    @classmethod
+    def from_json(cls, data: bytes, limits: Limits) -> Self:
+        """What `to_json` made of a request.
+
+        Raises `InvalidRequest` if these limits forbid it, and `OtherVersion` where another version
+        of the farm must have made it, for which it was right.
+        """
+        try:
+            return cls.model_validate_json(data, context=limits)
+        except ValidationError as exc:
+            errors = exc.errors()
+            problems = [as_problem(cls, error) for error in errors]
+            if any(error["type"] in _OF_ANOTHER_VERSION for error in errors):
+                raise OtherVersion(summary(problems)) from exc
+            raise InvalidRequest(summary(problems), problems) from exc
+
+    def to_json(self) -> bytes:
+        """The request as one JSON object, the same for requests that are the same.
+
+        What has its default is left out, so that a version of the farm that does not know an option
+        yet reads a request that does not ask for it. So defaults are part of the contract: one that
+        changes, changes what stored requests mean.
+        """
+        return self.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+
+    def without_cache(self) -> Self:
+        """The same, rendered anew and not kept, whatever the farm's default is."""
+        return self.model_copy(update={"cache": Caching.model_validate({"ttl": 0})})
+
+    def identity(self) -> bytes:
+        """All that decides what is rendered, the same for requests that are the same."""
+        text = self.model_dump_json(by_alias=True, exclude_defaults=True, exclude={"cache"})
+        return text.encode()
+
+
+#: What pydantic says of a field, or of a value of one, that this version does not know.
+_OF_ANOTHER_VERSION = ("extra_forbidden", "literal_error")
+
+
+class OtherVersion(InvalidRequest):
+    """A stored request has what this version of the farm does not know."""
