@@ -29,6 +29,8 @@ from farm.settings import Settings
 Render = Callable[[Workload, str], Awaitable[bytes]]
 
 #: Settled as load testers have it: `load`, fonts, decoded images in view.
+#: What a request has that asks for nothing.
+_OPTIONS = RenderOptions.model_construct()
 _SETTLE = """
 const settle = async () => {
   if (document.readyState !== 'complete')
@@ -86,7 +88,8 @@ def raw(browser: devtools.Browser) -> Render:
                 await call(SETTLE)
             else:
                 await call(WRITE_AND_SETTLE, work.html)
-            return base64.b64decode((await send(*OUTPUTS["png"].command(RenderOptions.model_construct())))["data"])
+            answer = await send(*OUTPUTS["png"].command(_OPTIONS))
+            return base64.b64decode(answer["data"])
         finally:
             # Nobody waits for it: closing is not part of the answer.
             browser.send("Target.disposeBrowserContext", {"browserContextId": context})

@@ -24,9 +24,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from farm.callers import ApiKeys
-from farm.policy import Names, Policy
 from farm.errors import StartError
 from farm.machine import usable_cores
+from farm.policy import Names, Policy
 from farm.rates import parse_rates
 
 PREFIX = "FARM_"

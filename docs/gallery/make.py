@@ -13,15 +13,17 @@ from farm.settings import Settings
 _HERE = Path(__file__).parent
 _PAGE = (_HERE / "page.html").read_text()
 _NOTE = (_HERE / "note.md").read_text()
-_LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 60"><circle cx="30" cy="30" r="28"
-fill="#2d7d90"/><path d="M8 36q11-10 22 0t22 0" fill="none" stroke="#fff" stroke-width="5"/></svg>"""
+_LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 60">
+<circle cx="30" cy="30" r="28" fill="#2d7d90"/>
+<path d="M8 36q11-10 22 0t22 0" fill="none" stroke="#fff" stroke-width="5"/></svg>"""
 _HEAD = """# Gallery: what the options look like
 
-One page, [page.html](gallery/page.html), rendered once for each option that can be seen. Below each picture is what
-was asked for beside `"width": 480, "height": 320`. All of it was made by the farm: `make gallery`. What each option
-means is in [options.md](options.md).
+One page, [page.html](gallery/page.html), rendered once for each option that can be seen. Below each
+picture is what was asked for beside `"width": 480, "height": 320`. All of it was made by the farm:
+`make gallery`. What each option means is in [options.md](options.md).
 
 """
+_SMALL = "font-size: 9px; width: 100%; text-align: center"
 #: Name, what is asked for beside the viewport, and what there is to see.
 _PICTURES: list[tuple[str, dict[str, Any], str]] = [
     ("plain", {}, "Nothing asked for."),
@@ -29,8 +31,11 @@ _PICTURES: list[tuple[str, dict[str, Any], str]] = [
     ("selector", {"selector": "#chart"}, "One element."),
     ("clip", {"clip": {"x": 0, "y": 0, "width": 240, "height": 160}}, "A part of the page."),
     ("scale", {"width": 240, "deviceScaleFactor": 2}, "A viewport half as wide, twice as sharp."),
-    ("transparent", {"styles": ["html { background: none }"], "omitBackground": True},
-     "No background where the page paints none."),
+    (
+        "transparent",
+        {"styles": ["html { background: none }"], "omitBackground": True},
+        "No background where the page paints none.",
+    ),
     ("quality", {"format": "jpeg", "quality": 5}, "A very small JPEG."),
     ("resize", {"resize": {"width": 160}}, "Made smaller after it was captured."),
     ("device", {"device": "iPhone 13", "resize": {"width": 240}}, "As on a telephone."),
@@ -41,31 +46,56 @@ _PICTURES: list[tuple[str, dict[str, Any], str]] = [
     ("locale", {"locale": "de-DE", "timezone": "Asia/Tokyo"}, "In German, in Tokyo."),
     ("no-scripts", {"javaScript": False}, "Without its scripts."),
     ("animations", {"animations": "finish"}, "Animations at their end: see the circle."),
-    ("styles", {"styles": ["#chart i { border-radius: 50% 50% 0 0 }", "h1 { color: #2d7d90 }"]},
-     "With CSS of the caller's."),
-    ("scripts", {"scripts": ["document.querySelector('h1').textContent = 'Good morning'"]},
-     "After a script of the caller's."),
+    (
+        "styles",
+        {"styles": ["#chart i { border-radius: 50% 50% 0 0 }", "h1 { color: #2d7d90 }"]},
+        "With CSS of the caller's.",
+    ),
+    (
+        "scripts",
+        {"scripts": ["document.querySelector('h1').textContent = 'Good morning'"]},
+        "After a script of the caller's.",
+    ),
     ("hide", {"hide": ["#banner"]}, "With something hidden."),
     ("remove", {"remove": ["#chart", ".spin"]}, "With something taken out."),
     ("scroll", {"scroll": {"to": ".long"}}, "Scrolled to an element."),
 ]
 _PDFS: list[tuple[str, dict[str, Any], str]] = [
     ("pdf-a6", {"pdf": {"paper": "A6", "margin": "8mm"}}, "Paper and margins."),
-    ("pdf-landscape", {"pdf": {"paper": "A6", "landscape": True, "scale": 0.8}},
-     "Landscape, four fifths as large."),
-    ("pdf-header",
-     {"pdf": {"paper": "A5", "margin": "18mm",
-              "header": "<div style='font-size:9px;width:100%;text-align:center' class='title'></div>",
-              "footer": "<div style='font-size:9px;width:100%;text-align:center'>"
-                        "<span class='pageNumber'></span> / <span class='totalPages'></span></div>"}},
-     "A header and a footer."),
-    ("pdf-single", {"pdf": {"singlePage": True, "paper": "A6"}}, "One page, as high as it has to be."),
+    (
+        "pdf-landscape",
+        {"pdf": {"paper": "A6", "landscape": True, "scale": 0.8}},
+        "Landscape, four fifths as large.",
+    ),
+    (
+        "pdf-header",
+        {
+            "pdf": {
+                "paper": "A5",
+                "margin": "18mm",
+                "header": f"<div style='{_SMALL}' class='title'></div>",
+                "footer": f"<div style='{_SMALL}'>"
+                "<span class='pageNumber'></span> / <span class='totalPages'></span></div>",
+            }
+        },
+        "A header and a footer.",
+    ),
+    (
+        "pdf-single",
+        {"pdf": {"singlePage": True, "paper": "A6"}},
+        "One page, as high as it has to be.",
+    ),
 ]
 _SOURCES: list[tuple[str, dict[str, Any], str]] = [
     ("markdown", {"markdown": _NOTE, "options": {"fullPage": True}}, "Markdown."),
-    ("assets",
-     {"html": "<body style='margin:20px;font:20px sans-serif'><img src=logo.svg width=120> Harbour Notes",
-      "assets": {"logo.svg": _LOGO}}, "A page with a file of its own."),
+    (
+        "assets",
+        {
+            "html": "<body style='margin:20px;font:20px sans-serif'><img src=logo.svg width=120> Boats",
+            "assets": {"logo.svg": _LOGO},
+        },
+        "A page with a file of its own.",
+    ),
 ]
 
 
@@ -84,13 +114,18 @@ def main() -> None:
                 _show(page, engine, name, body, options, says)
             page.write("## What the page is\n\n")
             for name, body, says in _SOURCES:
-                shown = {key: "…" if key in ("html", "markdown") else value for key, value in body.items()}
+                shown = {
+                    key: "…" if key in ("html", "markdown") else value
+                    for key, value in body.items()
+                }
                 _show(page, engine, name, body, shown, says)
     finally:
         engine.close()
 
 
-def _show(page: Any, engine: Engine, name: str, body: dict[str, Any], shown: object, says: str) -> None:
+def _show(
+    page: Any, engine: Engine, name: str, body: dict[str, Any], shown: object, says: str
+) -> None:
     options = {"width": 480, "height": 320, "format": "png"} | body.get("options", {})
     text = json.dumps(body | {"options": options}).encode()
     result = engine.render(RenderRequest.parse(text, HTML_MARKDOWN_OR_URL, engine.limits))

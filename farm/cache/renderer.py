@@ -22,7 +22,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, Protocol
 
-from farm.formats import FORMATS
 from farm.cache.bell import Bell
 from farm.cache.joining import Flight, Flights
 from farm.cache.key import Keys
@@ -32,6 +31,7 @@ from farm.cache.store import Entry, Store
 from farm.cache.ticket import Ticket
 from farm.cache.value import Stored, encode, is_right, tag_of
 from farm.errors import Busy, FarmError
+from farm.formats import FORMATS
 from farm.renderer import EngineStatus, Renderer
 from farm.request import CacheUse, RenderRequest, RenderResult
 from farm.settings import MAX_JOINED, Settings

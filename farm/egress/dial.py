@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from ipaddress import ip_address
 
-from farm.policy.addresses import Address
-from farm.policy import NOT_PUBLIC, Policy, Refused
 from farm.egress.resolver import Unknown
+from farm.policy import NOT_PUBLIC, Policy, Refused
+from farm.policy.addresses import Address
 
 #: How long one address may take to accept, and how many of a host's are tried.
 _CONNECT_TIMEOUT_S = 8.0

@@ -22,10 +22,10 @@ from contextlib import suppress
 
 import structlog
 
-from farm.policy import Policy, Refusal
 from farm.egress.process import BEAT_S, MAX_MESSAGE_BYTES, Start
 from farm.egress.proxy import Note, Rules
 from farm.errors import BrowserUnavailable, NoPort
+from farm.policy import Policy, Refusal
 from farm.processes import ends
 
 log = structlog.get_logger()

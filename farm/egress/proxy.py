@@ -19,8 +19,8 @@ from farm.egress.dial import Failed, Resolve, Stream, dial
 from farm.egress.hops import Browser, Site, is_chunked
 from farm.egress.lingering import Lingering
 from farm.egress.peers import peer_uid
-from farm.policy import Policy, Refused
 from farm.egress.turns import Turns
+from farm.policy import Policy, Refused
 
 #: What a tunnel carries in one turn: nothing is done to it.
 _TUNNEL_PIECE_BYTES = 65_536

@@ -50,8 +50,8 @@ def option(default: Any, text: str, *, unit: str | None = None, **constraints: A
     `text`: one sentence about it, Markdown. `unit`: of a number. `constraints`: pydantic's (`ge`,
     `le`, `max_length`, …). `default` None: not asked for.
     """
-    extra = {"unit": unit} if unit else None
-    return Field(default, description=text, json_schema_extra=extra, **constraints)  # type: ignore[call-overload]
+    extra: dict[str, Any] | None = {"unit": unit} if unit else None
+    return Field(default, description=text, json_schema_extra=extra, **constraints)
 
 
 def limits_of(info: ValidationInfo) -> Limits:

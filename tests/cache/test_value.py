@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.cache.value import decode, encode, is_right, tag_of
-from farm.policy import DENIED, Refusal
 from farm.egress.proxy import TOO_MUCH
 from farm.formats import FORMATS
+from farm.policy import DENIED, Refusal
 from farm.request import CacheUse, RenderResult, Timings
 
 KEY = "a" * 64

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 from farm.egress import Egress, Port
-from farm.policy import Names, Policy
 from farm.errors import NavigationFailed
+from farm.policy import Names, Policy
 from farm.render import Engine
 from farm.render.browser.chromium import find_chromium
 from farm.settings import Settings

@@ -9,10 +9,10 @@ from ipaddress import ip_address
 
 import pytest
 
-from farm.policy.addresses import Address
 from farm.egress.dial import NO_FILES, Failed, dial
-from farm.policy import NOT_PUBLIC, Names, Policy, Refused
 from farm.egress.resolver import Resolver
+from farm.policy import NOT_PUBLIC, Names, Policy, Refused
+from farm.policy.addresses import Address
 from tests.support.files import files_left
 
 LOOPBACK = Policy(allow=Names.parse(["127.0.0.0/8"]))

@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from farm.egress import Egress, Port
-from farm.policy import Names, Policy
 from farm.errors import BrowserUnavailable, FarmError, NavigationFailed, UrlRefused
+from farm.policy import Names, Policy
 from farm.render import Engine
 from tests.conftest import request_for
 from tests.support.farm_process import wait_until

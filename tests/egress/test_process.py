@@ -5,9 +5,9 @@ import json
 import os
 import socket
 
-from farm.policy import Policy
 from farm.egress.process import MAX_MESSAGE_BYTES, _ProxyServer
 from farm.egress.proxy import Note, Rules
+from farm.policy import Policy
 
 
 async def test_every_note_arrives_however_slowly_the_farm_listens() -> None:

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from farm.policy.addresses import Address
 from farm.egress.answers import TOO_MANY_INFORMATIONAL
 from farm.egress.dial import Resolve, Stream, dial
 from farm.egress.lingering import Lingering
-from farm.policy import NOT_PUBLIC, Names, Policy
 from farm.egress.proxy import TOO_MUCH, Note, Proxy, Rules
 from farm.egress.turns import Turns
+from farm.policy import NOT_PUBLIC, Names, Policy
+from farm.policy.addresses import Address
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -18,11 +18,11 @@ from farm.errors import (
     QueueUnavailable,
     StorageUnavailable,
 )
+from farm.formats import FORMATS
 from farm.job import State, input_name
 from farm.jobs import broker, queue
 from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
-from farm.formats import FORMATS
 from farm.request import HTML_OR_URL, Limits, RenderRequest, RenderResult, Timings
 from farm.settings import Settings
 from farm.storage import NotStored, ObjectStorage

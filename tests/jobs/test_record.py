@@ -17,10 +17,10 @@ from farm.errors import (
     QueueUnavailable,
     RenderTimeout,
 )
+from farm.formats import FORMATS
 from farm.job import Record, State
 from farm.jobs import broker
 from farm.jobs.record import ENDED_CHANNEL, Records, record_key
-from farm.formats import FORMATS
 from farm.request import RenderResult, Timings
 
 RESULT = RenderResult("iVBORw==", FORMATS["png"], 40, 30, Timings())

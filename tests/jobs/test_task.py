@@ -153,7 +153,8 @@ def test_a_request_that_this_worker_may_not_render_fails(
     engine: Engine, runner: JobRunner, jobs: RedisJobQueue, storage: ObjectStorage
 ) -> None:
     job_id = jobs.submit(request_for(engine, BLUE), "")
-    wide = request_for(engine, BLUE).to_json().replace(b'"width":1280', b'"width":99999')
+    plain = request_for(engine, BLUE).to_json()
+    wide = plain.replace(b"{", b'{"options":{"width":99999},', 1)
     storage.put(input_name(job_id), wide)
     assert do(runner, job_id) is Verdict.FAIL
     assert jobs.read(job_id)[0].code == InvalidRequest.code

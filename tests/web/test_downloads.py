@@ -16,11 +16,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from farm.errors import RenderTimeout, StorageUnavailable
+from farm.formats import FORMATS
 from farm.job import file_name
 from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
 from farm.render import Engine
-from farm.formats import FORMATS
 from farm.request import RenderResult, Timings
 from farm.settings import Settings
 from farm.storage import ObjectStorage

@@ -16,12 +16,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from farm.errors import RenderTimeout
+from farm.formats import FORMATS
 from farm.job import file_name
 from farm.jobs import broker
 from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
 from farm.render import Engine
-from farm.formats import FORMATS
 from farm.request import RenderResult, Timings
 from farm.settings import MAX_BODY_BYTES, Settings
 from farm.storage import ObjectStorage
