@@ -1,10 +1,11 @@
-"""`farm contract`: the docs of a request are what its models say."""
+"""What a group is about. This test has one, and looks what `farm contract` makes of it."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import Discriminator, Tag
 
 from farm import contract
 from farm.request import RenderOptions, schema
@@ -22,12 +23,17 @@ class Corner(groups.Group):
 
 
 class Extra(groups.Group):
-    """What only this test asks for."""
-
     corner: Corner | None = option(None, "A corner.")
     corners: tuple[Corner, ...] = option((), "More of them.", max_length=3)
     names: dict[str, str] | None = option(None, "By name.", max_length=2)
     either: str | Corner = option("no", "One or the other.")
+    decided: (
+        Annotated[
+            Annotated[str, Tag("text")] | Annotated[Corner, Tag("corner")],
+            Discriminator(lambda value: "text" if isinstance(value, str) else "corner"),
+        ]
+        | None
+    ) = option(None, "As a function says.")
     is_so: bool = option(False, "Whether it is so.")
 
 
@@ -68,7 +74,7 @@ def test_a_table_is_replaced_and_the_words_around_it_stay() -> None:
 
 def test_a_new_group_gets_a_place_with_a_row_for_each_field_of_its_objects(more: None) -> None:
     page = contract.with_tables(PAGE)
-    head = "## Extra\n\nWhat only this test asks for.\n\n<!-- options: extra -->\n"
+    head = "## Extra\n\nWhat a group is about.\n\n<!-- options: extra -->\n"
     rows = page[page.index(head) + len(head) :].splitlines()[2:]
     assert rows[: rows.index("<!-- end -->")] == [
         "| `corner` | object |  | A corner. |",
@@ -81,6 +87,9 @@ def test_a_new_group_gets_a_place_with_a_row_for_each_field_of_its_objects(more:
         '| `either` | string or object | `"no"` | One or the other. |',
         "| `either.x` | number (pixels), 0 … 10 | `0.5` | From the left. |",
         "| `either.y` | integer, above 0 | required | From \\| the top. |",
+        "| `decided` | string or object |  | As a function says. |",
+        "| `decided.x` | number (pixels), 0 … 10 | `0.5` | From the left. |",
+        "| `decided.y` | integer, above 0 | required | From \\| the top. |",
         "| `isSo` | boolean | `false` | Whether it is so. |",
     ]
 

@@ -20,8 +20,8 @@ Schema = dict[str, Any]
 
 #: Where one schema refers to another; openapi.json has them there.
 PLACE = "#/components/schemas/"
-#: What pydantic writes into a model's schema, and nobody needs.
-_NOISE = ("title",)
+#: What pydantic writes into a schema, and nobody needs.
+_NOISE = ("title", "discriminator")
 
 
 @cache
@@ -100,9 +100,10 @@ def _group_name(model: type[Group]) -> str:
 
 
 def _sentence(model: type[Group]) -> str:
-    """The first sentence of the model's docstring, or else of its module's."""
-    text = vars(model).get("__doc__") or getattr(inspect.getmodule(model), "__doc__", None) or ""
-    return inspect.cleandoc(text).split("\n\n")[0].replace("\n", " ")
+    """The first sentence of the docstring of the model's module, or else of its own."""
+    text = getattr(inspect.getmodule(model), "__doc__", None) or vars(model).get("__doc__") or ""
+    paragraph = inspect.cleandoc(text).split("\n\n")[0].replace("\n", " ")
+    return paragraph.partition(". ")[0].removesuffix(".") + "."
 
 
 def _tidy(schema: Schema) -> Schema:
@@ -118,7 +119,12 @@ def _tidy_field(field: Schema) -> Schema:
     tidied = {name: value for name, value in field.items() if name not in _NOISE}
     if tidied.get("default", ...) is None:
         del tidied["default"]
-    choices = [choice for choice in tidied.pop("anyOf", []) if choice != {"type": "null"}]
+    for inside in ("items", "additionalProperties"):
+        if isinstance(tidied.get(inside), dict):
+            tidied[inside] = _tidy_field(tidied[inside])
+    # Of a union that a function decides, pydantic says `oneOf`.
+    choices = [*tidied.pop("anyOf", []), *tidied.pop("oneOf", [])]
+    choices = [_tidy_field(choice) for choice in choices if choice != {"type": "null"}]
     if len(choices) == 1:
         return {**choices[0], **tidied}
-    return tidied | ({"anyOf": choices} if choices else {})
+    return {**tidied, "anyOf": choices} if choices else tidied
