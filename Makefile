@@ -38,6 +38,7 @@ lint: setup  ## Check style, types and the generated docs
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/farm settings --check docs/settings.md
+	.venv/bin/farm contract --check docs
 
 # The requirements are in setup.cfg and conf/requirements-build.in. Versions stay as they are
 # locked where they can.

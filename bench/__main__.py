@@ -28,8 +28,8 @@ from bench.goals import SCALED, Extra, goals
 from bench.instances import nginx_program, running_farms, running_nginx
 from bench.report import report
 from bench.site import running_site
-from bench.soak import Run as Soak
 from bench.soak_plot import plot as plot_soak
+from bench.soak_run import Run as Soak
 from bench.workloads import COMPLEX, LONG_URL, SIMPLE, SLOW_URL, Workload
 from farm.settings import Settings
 from tests.support.farm_process import Farm, log_lines, running_farm

@@ -12,7 +12,7 @@ from bench.contenders import BY_KEY
 from bench.crowd import FEW, MANY
 from bench.figures import Figures
 from bench.overload import Overload
-from bench.soak import Run as Soak
+from bench.soak_run import Run as Soak
 from bench.workloads import COMPLEX, LONG_URL, SIMPLE, SLOW_URL
 
 PEERS = ("puppeteer-cluster", "Express + Playwright")

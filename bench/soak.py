@@ -10,17 +10,13 @@ stop, leaves a process, a browser's profile or anything else in its folder for t
 """
 
 import itertools
-import json
 import os
-import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,91 +26,14 @@ import requests
 
 from bench.soak_mix import Work, work
 from bench.soak_plot import plot
-from bench.tree import Reading, Tree
+from bench.soak_run import MEASURES, TOLERANCE, Run, Sample, change
+from bench.tree import Tree
 from farm.settings import Settings
 from tests.support.farm_process import Farm, running_farm
 from tests.support.site import SITES, running_site
 
 CLIENTS = 8
-TOLERANCE = 0.05
 SAMPLE_EVERY_S = 1.0
-#: What is compared, by its field of `Reading`.
-MEASURES = {"memory_mib": "memory, MiB", "files": "open files", "processes": "processes"}
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What the farm's processes held `seconds` after the start, when so many were answered."""
-
-    renders: int
-    seconds: float
-    reading: Reading
-
-
-@dataclass
-class Run:
-    """What came of it; `wrong` and `left_over` are sentences."""
-
-    renders: int
-    seconds: float = 0.0
-    samples: list[Sample] = field(default_factory=list)
-    answers: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-    left_over: list[str] = field(default_factory=list)
-
-    @property
-    def block(self) -> int:
-        """Renders that have one peak: a thousand, or a tenth of a short run."""
-        return max(1, min(1000, self.renders // 10))
-
-    @property
-    def usual_browsers(self) -> int:
-        return int(statistics.median(sample.reading.browsers for sample in self.samples))
-
-    def peaks(self, measure: str, with_handovers: bool = True) -> list[float]:
-        """The peak of each thousand; NaN where there is no sample.
-
-        In a handover there is a browser more than usual: one is replaced, the new one started
-        first.
-        """
-        found = [float("nan")] * -(-self.renders // self.block)
-        for sample in self.samples:
-            if with_handovers or sample.reading.browsers <= self.usual_browsers:
-                place = min(sample.renders // self.block, len(found) - 1)
-                value = float(getattr(sample.reading, measure))
-                found[place] = value if found[place] != found[place] else max(found[place], value)
-        return found
-
-    def strays(self, with_handovers: bool = True) -> list[str]:
-        """Peaks that are not within the tolerance of the second thousand's."""
-        found = []
-        for measure, name in MEASURES.items():
-            peaks = self.peaks(measure, with_handovers)
-            for place, peak in enumerate(peaks[2:], 3):
-                if not abs(peak / peaks[1] - 1) <= TOLERANCE:
-                    where = f"up to render {place * self.block:,}"
-                    found.append(f"{name} {where}: {change(peaks, peak)}")
-        return found
-
-    @property
-    def zombies(self) -> int:
-        return max((sample.reading.zombies for sample in self.samples), default=0)
-
-    def save(self, path: Path) -> None:
-        # `asdict` cannot copy a Counter.
-        data = vars(self) | {"samples": [asdict(sample) for sample in self.samples]}
-        path.write_text(json.dumps(data, separators=(",", ":")) + "\n")
-
-    @classmethod
-    def load(cls, path: Path) -> "Run":
-        data = json.loads(path.read_text())
-        samples = [Sample(**s | {"reading": Reading(**s["reading"])}) for s in data["samples"]]
-        return cls(**data | {"samples": samples, "answers": Counter(data["answers"])})
-
-
-def change(peaks: list[float], peak: float) -> str:
-    """Against the second thousand's."""
-    return f"{peak / peaks[1] - 1:+.1%}" if len(peaks) > 1 else ""
 
 
 class Clients:

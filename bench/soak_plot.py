@@ -2,10 +2,9 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from bench.soak import Run
+from bench.soak_run import TOLERANCE, Run
 
 #: Title, and field of `Reading`, of each panel.
 PANELS = (("Memory, MiB", "memory_mib"), ("Open files", "files"), ("Processes", "processes"))
@@ -27,7 +26,7 @@ STYLE: dict[str, Any] = {
 }
 
 
-def plot(run: "Run", path: Path, tolerance: float = 0.05) -> None:
+def plot(run: Run, path: Path, tolerance: float = TOLERANCE) -> None:
     """Write an SVG. Needs matplotlib, the `bench` extra."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -48,7 +47,7 @@ def plot(run: "Run", path: Path, tolerance: float = 0.05) -> None:
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
 
 
-def _head(figure: Any, run: "Run") -> None:
+def _head(figure: Any, run: Run) -> None:
     minutes = max(1, round(run.seconds / 60))
     span = f"{run.renders:,} renders in {minutes} minute{'s' if minutes > 1 else ''}"
     what = "All its processes together; memory is PSS, so what they share counts once"
@@ -68,7 +67,7 @@ def _head(figure: Any, run: "Run") -> None:
         figure.text(x + 0.036, 0.879, text, fontsize=10, va="center")
 
 
-def _panel(axes: Any, run: "Run", measure: str, tolerance: float) -> None:
+def _panel(axes: Any, run: Run, measure: str, tolerance: float) -> None:
     peaks = run.peaks(measure)
     edges = [min(place * run.block, run.renders) for place in range(len(peaks) + 1)]
     if len(peaks) > 1:
@@ -104,7 +103,7 @@ def _ticks() -> Any:
     return MaxNLocator(4, integer=True)
 
 
-def _handovers(panels: Any, run: "Run") -> None:
+def _handovers(panels: Any, run: Run) -> None:
     """A line for each replacement of a browser, which shows as a peak of its own."""
     more = [s.reading.browsers > run.usual_browsers for s in run.samples]
     starts = [

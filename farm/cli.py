@@ -1,18 +1,21 @@
-"""The command line: `farm serve`, `worker`, `dashboard`, `render`, `doctor`, `settings`."""
+"""The command line: what runs the farm, renders without it, looks after it, and writes its docs."""
 
 import json
 import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import structlog
 
 import farm
+from farm import contract as request_docs
 from farm import doctor as checks
 from farm import logs, supervisor
 from farm.errors import FarmError, InvalidRequest, StartError
+from farm.flags import GroupedCommand, fields_given, with_flags
 from farm.jobs import broker
 from farm.jobs import dashboard as jobs_dashboard
 from farm.jobs.files import open_swept_storage
@@ -23,7 +26,7 @@ from farm.render import Engine
 from farm.render.browser.chromium import find_chromium
 from farm.request import RenderRequest
 from farm.settings import Settings
-from farm.settings_table import as_markdown
+from farm.settings.table import as_markdown
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,31 +84,22 @@ def dashboard() -> None:
         raise click.ClickException(f"The dashboard cannot start.\n{exc}") from exc
 
 
-@main.command()
+@main.command(cls=GroupedCommand)
 @click.argument("source")
 @click.option("-o", "--output", required=True, help="File to write; `-` for standard output.")
-@click.option("--width", type=int, help="Viewport width in CSS pixels.  [default: 1280]")
-@click.option("--height", type=int, help="Viewport height in CSS pixels.  [default: 720]")
-@click.option("--format", "format_", help="png, jpeg, webp or pdf.  [default: by the file's name]")
-@click.option("--wait-for", type=int, help="Milliseconds to wait after the page has settled.")
-def render(
-    source: str,
-    output: str,
-    width: int | None,
-    height: int | None,
-    format_: str | None,
-    wait_for: int | None,
-) -> None:
-    """Render SOURCE (a file of HTML, a URL, or `-` for standard input) without a server."""
-    suffix = Path(output).suffix.removeprefix(".").lower()
-    options = {
-        "width": width,
-        "height": height,
-        "format": format_ or suffix or None,
-        "waitFor": wait_for,
-    }
+@with_flags
+@click.pass_context
+def render(context: click.Context, /, source: str, output: str, **given: Any) -> None:
+    """Render SOURCE (a file of HTML, a URL, or `-` for standard input) without a server.
+
+    What the flags below say is said by docs/options.md. The format is that of the output's name,
+    unless --format says otherwise.
+    """
     page = _page(source)
-    page["options"] = {name: value for name, value in options.items() if value is not None}
+    page |= fields_given(context.command.params, given)
+    suffix = Path(output).suffix.removeprefix(".").lower()
+    if suffix:
+        page["options"].setdefault("format", suffix)
     try:
         data = _render(json.dumps(page).encode(), "url" if "url" in page else "html")
     except (FarmError, StartError) as exc:
@@ -146,7 +140,24 @@ def settings(check: Path | None) -> None:
         raise click.ClickException(f"{check} is not up to date: farm settings > {check}")
 
 
-def _page(source: str) -> dict[str, object]:
+@main.command()
+@click.argument("docs", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--check", is_flag=True, help="Fail if they are not up to date; write nothing.")
+def contract(docs: Path, check: bool) -> None:
+    """Write what the folder DOCS says of a request: in options.md and openapi.json."""
+    try:
+        for path, text in request_docs.written(docs).items():
+            if path.read_text() == text:
+                continue
+            if check:
+                raise click.ClickException(f"{path} is not up to date: farm contract {docs}")
+            path.write_text(text)
+            click.echo(f"{path} is written.")
+    except (OSError, ValueError, KeyError) as exc:
+        raise click.ClickException(f"{docs} cannot be written: {exc}") from exc
+
+
+def _page(source: str) -> dict[str, Any]:
     if source.startswith(("http://", "https://")):
         return {"url": source}
     try:

@@ -24,6 +24,8 @@ _FORMATS = (
 )
 #: By their names.
 FORMATS = {format_.name: format_ for format_ in _FORMATS}
+#: All names that a request may use.
+NAMES = tuple(name for format_ in _FORMATS for name in (format_.name, *format_.aliases))
 
 
 def canonical(name: str) -> str | None:

@@ -48,8 +48,9 @@ def create() -> falcon.App[falcon.Request, falcon.Response]:
     _queue = RedisJobQueue(client, storage, own)
     rates = RateLimiter(own.rate_limit, own.queue_url) if own.rate_limit else None
     _renderer = CachedRenderer.over(_engine, own)
-    gate = Gate(_renderer, own.callers)
-    return create_app(_renderer, _queue, storage, own, rates)
+    app = create_app(_renderer, _queue, storage, own, rates)
+    gate = app.gate
+    return app
 
 
 def wait_started(first: bool) -> None:

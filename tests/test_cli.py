@@ -1,6 +1,7 @@
 """The command line."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,8 @@ def test_a_url_is_rendered(tmp_path: Path, site: Site) -> None:
     [
         (["no-such-page.html", "-o", "out.png"], "no-such-page.html cannot be read"),
         (["-", "-o", "out.png", "--width", "0"], "options.width: must be an integer from 1"),
+        (["-", "-o", "out.png", "--width", "wide"], "options.width: must be an integer"),
+        (["-", "-o", "out.png", "--wait-for", "[1]"], "options.waitFor: must be an integer"),
         (["-", "-o", "out.gif"], "must be one of png, jpeg, webp, pdf"),
         (["-", "-o", "/no/such/folder/out.png"], "cannot be written"),
         (["http://127.0.0.1/", "-o", "out.png"], "its address is not public"),
@@ -104,3 +107,16 @@ def test_settings_prints_the_table_and_can_check_it(tmp_path: Path) -> None:
     assert farm("settings", "--check", str(tmp_path / "settings.md")).returncode == 0
     (tmp_path / "settings.md").write_bytes(table + b"stale")
     assert farm("settings", "--check", str(tmp_path / "settings.md")).returncode == 1
+
+
+def test_contract_writes_what_docs_say_of_a_request_and_can_check_it(tmp_path: Path) -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    shutil.copy(docs / "openapi.json", tmp_path)
+    stale = (docs / "options.md").read_text().replace("<!-- end -->", "stale\n<!-- end -->")
+    (tmp_path / "options.md").write_text(stale)
+    checked = farm("contract", str(tmp_path), "--check")
+    assert checked.returncode == 1
+    assert b"options.md is not up to date" in checked.stderr
+    assert farm("contract", str(tmp_path)).returncode == 0
+    assert farm("contract", str(tmp_path), "--check").returncode == 0
+    assert (tmp_path / "options.md").read_text() == (docs / "options.md").read_text()

@@ -7,7 +7,7 @@ import pytest
 
 from farm.machine import usable_cores
 from farm.settings import MAX_SENDING, Settings, SettingsError
-from farm.settings_table import as_markdown
+from farm.settings.table import as_markdown
 
 
 def test_every_setting_has_a_default() -> None:
@@ -118,7 +118,7 @@ def test_cores_follow_the_quota_of_the_cgroup(
 def test_workers_follow_half_of_the_cores(
     monkeypatch: pytest.MonkeyPatch, cores: float, workers: int
 ) -> None:
-    monkeypatch.setattr("farm.settings.usable_cores", lambda: cores)
+    monkeypatch.setattr("farm.settings.settings.usable_cores", lambda: cores)
     assert Settings().worker_count == workers
 
 

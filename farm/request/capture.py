@@ -5,21 +5,23 @@ from typing import Self
 from pydantic import field_validator, model_validator
 
 from farm.errors import OutputTooLarge
-from farm.formats import FORMATS, MAX_SIDE_PX, canonical
-from farm.request.group import Group, Limits, option, problem
+from farm.formats import FORMATS, MAX_SIDE_PX, NAMES, canonical
+from farm.request.group import Group, Limits, option, problem, unknown_value
 
 
 class Capture(Group):
     width: int = option(1280, "Of the viewport.", unit="pixels", ge=1, le=MAX_SIDE_PX)
     height: int = option(720, "Of the viewport.", unit="pixels", ge=1, le=MAX_SIDE_PX)
-    format: str = option("png", "Of the file: " + ", ".join(FORMATS) + ".")
+    format: str = option(
+        "png", "Of the file; `jpg` is answered as `jpeg`.", schema={"enum": list(NAMES)}
+    )
 
     @field_validator("format")
     @classmethod
     def _known_format(cls, name: str) -> str:
         known = canonical(name)
         if known is None:
-            raise problem("must be one of " + ", ".join(FORMATS))
+            raise unknown_value("must be one of " + ", ".join(FORMATS))
         return known
 
     @model_validator(mode="after")

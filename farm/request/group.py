@@ -5,11 +5,12 @@
     class Waiting(Group):
         wait_for: int = option(0, "Waited after the page has settled.", unit="milliseconds", ge=0)
 
-From a field come the check of a request and its sentence (`problems`), its row in docs/api.md, its
-part of docs/openapi.json, and its flag of `farm render`. Names are snake_case in Python and
-camelCase in JSON.
+From a field come the check of a request and its sentence (`problems`), its row in docs/options.md
+and its part of docs/openapi.json (`farm contract` writes both), and its flag of `farm render`.
+Names are snake_case in Python and camelCase in JSON.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,14 +45,22 @@ class Group(BaseModel):
         return value
 
 
-def option(default: Any, text: str, *, unit: str | None = None, **constraints: Any) -> Any:
+def option(
+    default: Any,
+    text: str,
+    *,
+    unit: str | None = None,
+    schema: Mapping[str, Any] | None = None,
+    **constraints: Any,
+) -> Any:
     """A field of a group.
 
     `text`: one sentence about it, Markdown. `unit`: of a number. `constraints`: pydantic's (`ge`,
-    `le`, `max_length`, …). `default` None: not asked for.
+    `le`, `max_length`, …). `schema`: JSON Schema of what only a validator checks. `default` None:
+    not asked for.
     """
-    extra: dict[str, Any] | None = {"unit": unit} if unit else None
-    return Field(default, description=text, json_schema_extra=extra, **constraints)
+    extra = {**(schema or {}), **({"unit": unit} if unit else {})}
+    return Field(default, description=text, json_schema_extra=extra or None, **constraints)
 
 
 def limits_of(info: ValidationInfo) -> Limits:
@@ -62,3 +71,8 @@ def limits_of(info: ValidationInfo) -> Limits:
 def problem(text: str) -> PydanticCustomError:
     """To be raised by a validator: what is wrong, as the caller is told it."""
     return PydanticCustomError("problem", "{text}", {"text": text})
+
+
+def unknown_value(text: str) -> PydanticCustomError:
+    """The same, of a value that another version of the farm may know."""
+    return PydanticCustomError("unknown_value", "{text}", {"text": text})

@@ -39,7 +39,7 @@ def _text(model: type[BaseModel], error: ErrorDetails) -> str:
             return "missing"
         case "extra_forbidden":
             return "unknown field"
-        case "null" | "problem":
+        case "null" | "problem" | "unknown_value":
             field = field_at(model, error["loc"])
             if error["type"] == "null" and field is not None:
                 return f"must be {word_of(field)}"

@@ -25,7 +25,10 @@ class RenderRequest(Source):
     """One render: HTML or a URL, and the options. Valid by construction."""
 
     options: RenderOptions = option(_DEFAULTS, "How to render it.")
-    cache: Caching | None = option(None, "Whether it may be a file that was rendered before.")
+    cache: Caching | None = option(
+        None,
+        "Whether it may be a file that was rendered before; left out, `FARM_CACHE_TTL_S` says so.",
+    )
 
     @classmethod
     def parse(cls, body: bytes, sources: tuple[str, ...], limits: Limits) -> Self:
@@ -65,7 +68,7 @@ class RenderRequest(Source):
         except ValidationError as exc:
             errors = exc.errors()
             problems = [as_problem(cls, error) for error in errors]
-            if any(error["type"] in _OF_ANOTHER_VERSION for error in errors):
+            if any(error["type"] not in _OF_THE_LIMITS for error in errors):
                 raise OtherVersion(summary(problems)) from exc
             raise InvalidRequest(summary(problems), problems) from exc
 
@@ -88,8 +91,9 @@ class RenderRequest(Source):
         return text.encode()
 
 
-#: What pydantic says of a field, or of a value of one, that this version does not know.
-_OF_ANOTHER_VERSION = ("extra_forbidden", "literal_error")
+#: The errors that other limits, or a broken file, can cause. What else is wrong with a stored
+#: request (a field, a type, a value or a bound) was right for the version that took it.
+_OF_THE_LIMITS = ("problem", "invalid_url", "json_invalid")
 
 
 class OtherVersion(InvalidRequest):

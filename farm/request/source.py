@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ValidationInfo, field_validator
 
 from farm.errors import Problem
-from farm.parsing import parse_url
+from farm.parsing import MAX_URL_LENGTH, parse_url
 from farm.request.group import Group, limits_of, option, problem
 from farm.request.problems import NO_HTML, NO_PAGE, NO_URL
 
@@ -13,6 +13,12 @@ from farm.request.problems import NO_HTML, NO_PAGE, NO_URL
 HTML = ("html",)
 URL = ("url",)
 HTML_OR_URL = ("html", "url")
+#: What JSON Schema can say of what `parse_url` takes.
+URL_SCHEMA = {
+    "format": "uri",
+    "maxLength": MAX_URL_LENGTH,
+    "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/\\?#\x00-\x20\x7f][^\\\x00-\x20\x7f]*$",
+}
 _MISSING = {HTML: NO_HTML, URL: NO_URL, HTML_OR_URL: NO_PAGE}
 
 
@@ -20,7 +26,12 @@ class Source(Group):
     """Fields of the request itself, beside `options`."""
 
     html: str | None = option(None, "The page's HTML; not together with `url`.")
-    url: str | None = option(None, "Where the page is: an absolute http or https URL.")
+    url: str | None = option(
+        None,
+        "Where the page is: an absolute http or https URL, without a user name and a password "
+        "unless `FARM_URL_CREDENTIALS` allows them.",
+        schema=URL_SCHEMA,
+    )
 
     @field_validator("html")
     @classmethod

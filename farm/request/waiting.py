@@ -7,7 +7,10 @@ from farm.request.group import Group, limits_of, option, problem
 
 class Waiting(Group):
     wait_for: int = option(
-        0, "Waited after the page has settled; counts towards the deadline.", unit="milliseconds"
+        0,
+        "Waited after the page has settled; counts towards the deadline, which is its longest.",
+        unit="milliseconds",
+        schema={"minimum": 0},
     )
 
     @field_validator("wait_for")

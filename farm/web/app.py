@@ -29,14 +29,29 @@ from farm.storage import Storage
 from farm.web.body import Bodies
 from farm.web.callers import RATE_HEADERS, Callers
 from farm.web.downloads import Downloads
+from farm.web.gate import Gate
 from farm.web.job_resources import DownloadResource, JobResource, SubmitResource
 from farm.web.metrics import MetricsResource, Requests
 from farm.web.resources import HealthResource, RenderResource, StatusResource
+from farm.web.routes import Resource, Routes
 from farm.web.serving.refusals import error_body
 
 log = structlog.get_logger()
 
 _CALLERS_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class App(falcon.App[falcon.Request, falcon.Response]):
+    """The farm as a WSGI application."""
+
+    #: What its server asks before it reads a body.
+    gate: Gate
+
+    def add_route(self, uri_template: str, resource: object, **kwargs: Any) -> None:
+        """Raises `TypeError` for a resource that cannot say who may ask it, and how often."""
+        if not isinstance(resource, Resource):
+            raise TypeError(f"{uri_template}: {type(resource).__name__} is no {Resource.__name__}")
+        super().add_route(uri_template, resource, **kwargs)
 
 
 def create_app(
@@ -45,11 +60,12 @@ def create_app(
     storage: Storage,
     settings: Settings,
     rates: RateLimiter | None = None,
-) -> falcon.App[falcon.Request, falcon.Response]:
+) -> App:
     """The farm as a WSGI application over a renderer that was started, or will be."""
-    app: falcon.App[falcon.Request, falcon.Response]
-    app = falcon.App(middleware=[Requests(), RequestIds()], request_type=Request)
-    app.add_middleware(Callers(settings.callers, rates))
+    routes = Routes()
+    app = App(middleware=[Requests(), RequestIds()], request_type=Request, router=routes.router)
+    app.gate = Gate(routes, settings.callers)
+    app.add_middleware(Callers(routes, settings.callers, rates))
     if settings.cors_origins:
         origins = "*" if "*" in settings.cors_origins else settings.cors_origins
         exposed = ["X-Request-Id", "X-Image-Width", "X-Image-Height", "Server-Timing", "Location"]

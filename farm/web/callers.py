@@ -7,12 +7,9 @@ from farm.callers import ApiKeys
 from farm.errors import RateLimited, Unauthorized
 from farm.rates import RateLimiter, Standing
 from farm.web.request_log import logged
+from farm.web.routes import Routes
 
-#: For balancers and monitors, which have no key.
-_OPEN = "/health"
 _KEY_HEADERS = ("Authorization", "X-Api-Key")
-#: What makes renders, and so counts; asking for jobs and fetching files does not.
-_COUNTED = ("/render", "/render-url", "/render-async")
 #: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/07/, times in seconds.
 RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
@@ -20,21 +17,24 @@ RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 class Callers:
     """Refuses who has no key, where keys are set, and who asks too often, where a rate is.
 
-    The key's name is then `req.context.caller`, and in every line of the log about the request.
+    A route's resource says whether it wants a key and what counts (`routes`). The key's name is
+    then `req.context.caller`, and in every line of the log about the request.
     """
 
-    def __init__(self, keys: ApiKeys | None, rates: RateLimiter | None) -> None:
+    def __init__(self, routes: Routes, keys: ApiKeys | None, rates: RateLimiter | None) -> None:
+        self._routes = routes
         self._keys = keys
         self._rates = rates
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         with logged("admit", req, only_errors=True):
-            if self._keys and req.path != _OPEN and not _is_preflight(req):
+            # What is refused here is counted (`metrics`) under the route that it was for.
+            resource, req.uri_template = self._routes.at(req.path)
+            if self._keys and not resource.is_open and not _is_preflight(req):
                 authorization, api_key = (req.get_header(name) for name in _KEY_HEADERS)
                 req.context.caller = identify(self._keys, authorization, api_key)
                 structlog.contextvars.bind_contextvars(caller=req.context.caller)
-            path = "/" + req.path.lstrip("/")  # `//render` is routed like `/render`
-            if self._rates and req.method == "POST" and path in _COUNTED:
+            if self._rates and resource.counts(req.method):
                 _answer_rate(resp, self._rates.hit(req.context.caller or req.remote_addr))
 
 

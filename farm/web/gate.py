@@ -1,18 +1,14 @@
 """Whether a request's body is worth reading: known from its head, before a byte of it counts."""
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import unquote
 
 from farm.callers import ApiKeys
 from farm.errors import FarmError
-from farm.renderer import Renderer
 from farm.settings import MAX_BODY_BYTES
 from farm.web.body import is_json
 from farm.web.callers import identify
-
-_AT_ONCE = ("/render", "/render-url")
-_QUEUED = "/render-async"
+from farm.web.routes import Routes
 
 
 class Gate:
@@ -21,24 +17,23 @@ class Gate:
     But for a caller's rate, which counts a request once, when it is there.
     """
 
-    def __init__(self, renderer: Renderer[Any], keys: ApiKeys | None) -> None:
-        self._renderer = renderer
+    def __init__(self, routes: Routes, keys: ApiKeys | None) -> None:
+        self._routes = routes
         self._keys = keys
 
     def wants_body(
         self, method: str, path: str, headers: Mapping[str, str], length: int | None
     ) -> bool:
         """`headers` by their names in capitals; `length` None: it is not announced."""
-        path = "/" + unquote(path).lstrip("/")  # `//render` is routed like `/render`
-        if method != "POST" or path not in (*_AT_ONCE, _QUEUED):
+        resource, _ = self._routes.at(unquote(path))
+        if method not in resource.with_body:
             return False
         if not is_json(headers.get("CONTENT-TYPE")) or (length or 0) > MAX_BODY_BYTES:
             return False
         try:
             if self._keys:
                 identify(self._keys, headers.get("AUTHORIZATION"), headers.get("X-API-KEY"))
-            if path in _AT_ONCE:
-                self._renderer.admit()
+            resource.admit()
         except FarmError:
             return False
         return True

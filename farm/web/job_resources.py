@@ -18,14 +18,17 @@ from farm.web.body import Bodies
 from farm.web.downloads import NO_FILE, Downloads
 from farm.web.negotiation import wants_anew
 from farm.web.request_log import logged
+from farm.web.routes import Resource
 
 _MAX_WAIT_S = 30
 _SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,9})?")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-class SubmitResource:
+class SubmitResource(Resource):
     """`POST /render-async`: validated and stored, then queued, then answered."""
+
+    with_body = frozenset({"POST"})
 
     def __init__(
         self, limits: Limits, bodies: Bodies, queue: JobQueue, cache_ttl_s: int = 0
@@ -61,8 +64,10 @@ class SubmitResource:
         resp.data = json.dumps(answer).encode()
 
 
-class JobResource:
+class JobResource(Resource):
     """`GET` and `DELETE /render-async/{jobId}`."""
+
+    uncounted = frozenset({"GET", "DELETE"})
 
     def __init__(self, queue: JobQueue, storage: Storage, downloads: Downloads) -> None:
         self._queue = queue
@@ -101,8 +106,10 @@ class JobResource:
         resp.data = json.dumps(record.public()).encode()
 
 
-class DownloadResource:
+class DownloadResource(Resource):
     """`GET /download/{jobId}`: the file, as an attachment."""
+
+    uncounted = frozenset({"GET", "HEAD"})
 
     def __init__(self, queue: JobQueue, downloads: Downloads) -> None:
         self._queue = queue

@@ -6,6 +6,7 @@ import falcon
 
 from farm.job import JobQueue
 from farm.metrics import exposition, figures
+from farm.web.routes import Resource
 
 
 class Requests:
@@ -18,8 +19,10 @@ class Requests:
         figures.request(req.uri_template or "unknown", req.method, str(resp.status_code), seconds)
 
 
-class MetricsResource:
+class MetricsResource(Resource):
     """`GET /metrics`: all processes of this instance, and the queue, in Prometheus's format."""
+
+    uncounted = frozenset({"GET"})
 
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue

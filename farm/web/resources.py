@@ -15,21 +15,27 @@ from farm.request import RenderRequest, RenderResult, Timings
 from farm.web.body import Bodies
 from farm.web.negotiation import has_tag, wants_anew, wants_file
 from farm.web.request_log import logged
+from farm.web.routes import Resource
 from farm.web.serving.sending import ClientSocket
 
 
-class RenderResource:
+class RenderResource(Resource):
     """`POST /render` and `POST /render-url`; `sources` are the fields that may name the page."""
+
+    with_body = frozenset({"POST"})
 
     def __init__(self, renderer: Renderer[Any], bodies: Bodies, sources: tuple[str, ...]) -> None:
         self._renderer = renderer
         self._bodies = bodies
         self._sources = sources
 
+    def admit(self) -> None:
+        self._renderer.admit()
+
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        route = req.path.strip("/")
+        route = (req.uri_template or "").strip("/")
         with logged("render", req) as line, figures.render(route) as counted:
-            self._renderer.admit()
+            self.admit()
             with self._bodies.read(req) as body:
                 request = RenderRequest.parse(body, self._sources, self._renderer.limits)
                 del body
@@ -52,8 +58,11 @@ class RenderResource:
                     sock.is_found = True
 
 
-class HealthResource:
+class HealthResource(Resource):
     """`GET /health`: 200 while this worker process can render, else 503."""
+
+    is_open = True
+    uncounted = frozenset({"GET"})
 
     def __init__(self, renderer: Renderer[Any]) -> None:
         self._renderer = renderer
@@ -63,8 +72,10 @@ class HealthResource:
         resp.data = json.dumps({"status": "ok", "timestamp": timestamp()}).encode()
 
 
-class StatusResource:
+class StatusResource(Resource):
     """`GET /status`: what this worker process is, has and uses."""
+
+    uncounted = frozenset({"GET"})
 
     def __init__(self, renderer: Renderer[Any]) -> None:
         self._renderer = renderer

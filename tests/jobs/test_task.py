@@ -153,9 +153,10 @@ def test_a_request_that_this_worker_may_not_render_fails(
     engine: Engine, runner: JobRunner, jobs: RedisJobQueue, storage: ObjectStorage
 ) -> None:
     job_id = jobs.submit(request_for(engine, BLUE), "")
-    plain = request_for(engine, BLUE).to_json()
-    wide = plain.replace(b"{", b'{"options":{"width":99999},', 1)
-    storage.put(input_name(job_id), wide)
+    slow = request_for(engine, BLUE, waitFor=5).to_json()
+    assert b'"waitFor":5' in slow
+    # Where it was submitted, the deadline was longer.
+    storage.put(input_name(job_id), slow.replace(b'"waitFor":5', b'"waitFor":999999'))
     assert do(runner, job_id) is Verdict.FAIL
     assert jobs.read(job_id)[0].code == InvalidRequest.code
 

@@ -84,7 +84,7 @@ def test_as_many_pages_as_there_are_slots_render_at_once(
 def test_pages_that_take_long_keep_no_other_from_beginning(
     make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("farm.settings.usable_cores", lambda: 0.5)
+    monkeypatch.setattr("farm.settings.settings.usable_cores", lambda: 0.5)
     engine = make_engine(pages_per_browser=8, workers=1, render_deadline_s=20)
     with ThreadPoolExecutor(6) as pool:
         loops = [pool.submit(engine.render, request_for(engine, ENDLESS_LOOP)) for _ in range(6)]

@@ -164,12 +164,19 @@ def end(process: subprocess.Popen[bytes], timeout_s: float = 60) -> None:
 
 
 @contextmanager
-def running_worker(log_path: Path, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
-    """A `farm worker`, which may not be up yet; its settings as of `running_farm`."""
+def running_worker(
+    log_path: Path, package: Path | None = None, **settings: object
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A `farm worker`, which may not be up yet; its settings as of `running_farm`.
+
+    `package`: the folder that has another version of the farm in it.
+    """
+    elsewhere = {"PYTHONPATH": str(package)} if package else {}
     with log_path.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "farm.cli", "worker"],
-            env=environment(**settings),
+            cwd=package,  # where `-m` looks first
+            env=environment(**settings) | elsewhere,
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -1,18 +1,22 @@
 """Which bodies are worth reading: only those that the application would ask for."""
 
+from typing import Any
+
 import pytest
 
-from farm.callers import ApiKeys
 from farm.render import Engine
 from farm.settings import MAX_BODY_BYTES, Settings
-from farm.web import Gate
+from farm.web import Gate, create_app
 
 KEY = "0123456789abcdef"
 JSON = {"CONTENT-TYPE": "application/json; charset=utf-8"}
 
 
-def gate(keys: ApiKeys | None = None, **settings: int) -> Gate:
-    return Gate(Engine(Settings(**settings)), keys)
+def gate(**given: Any) -> Gate:
+    """Of an application that nobody asks: its engine is not started, and it has no jobs."""
+    settings = Settings(**given)
+    app: Any = create_app(Engine(settings), None, None, settings)  # type: ignore[arg-type]
+    return app.gate
 
 
 @pytest.mark.parametrize(
@@ -41,7 +45,7 @@ def test_what_is_refused_without_it_is_not_read(
 
 
 def test_only_callers_with_a_key_are_listened_to() -> None:
-    keyed = gate(ApiKeys.parse(f"me:{KEY}"))
+    keyed = gate(api_keys=f"me:{KEY}")
     assert not keyed.wants_body("POST", "/render", JSON, 10)
     assert not keyed.wants_body("POST", "/render", JSON | {"X-API-KEY": KEY + "0"}, 10)
     assert keyed.wants_body("POST", "/render", JSON | {"X-API-KEY": KEY}, 10)

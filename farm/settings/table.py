@@ -1,30 +1,44 @@
 """`docs/settings.md`, written from the settings themselves."""
 
+from collections.abc import Iterator
 from typing import Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
 
-from farm.settings import Settings, variable_name
+from farm.settings.group import Group
+from farm.settings.settings import Settings, variable_name
 
 _HEAD = """# Settings
 
 Every setting is an environment variable. A wrong value, or a `FARM_` name that is no setting,
 stops the farm at its start, and all of them are named at once.
 
-This table is generated: `farm settings > docs/settings.md`.
-
+This page is generated: `farm settings > docs/settings.md`.
+"""
+_TABLE = """
 | variable | default | values | what it does |
 |---|---|---|---|
 """
 
 
 def as_markdown() -> str:
+    return _HEAD + "".join(_section(group) for group in groups())
+
+
+def groups() -> Iterator[type[Group]]:
+    """The groups that `Settings` is made of, in the order of their fields."""
+    for model in reversed(Settings.__mro__):
+        if issubclass(model, Group) and model not in (Group, Settings):
+            yield model
+
+
+def _section(group: type[Group]) -> str:
     rows = [
         f"| `{variable_name(name)}` | {_default(field)} | {_values(field)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
+        for name, field in group.model_fields.items()
     ]
-    return _HEAD + "\n".join(rows) + "\n"
+    return f"\n## {group.__name__}\n\n{group.__doc__}\n" + _TABLE + "\n".join(rows) + "\n"
 
 
 def _default(field: FieldInfo) -> str:

@@ -1,0 +1,79 @@
+"""Who may call the farm, and how often."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from farm.callers import ApiKeys
+from farm.rates import parse_rates
+from farm.settings.group import Group, split
+
+
+class Callers(Group):
+    """Who may call the farm, and how often."""
+
+    api_keys: SecretStr | None = Field(
+        None,
+        description="Who may call: `name:key` pairs, separated by commas; a key is 16 or more "
+        "visible ASCII characters. Unset, and no `FARM_API_KEYS_PATH`: everybody.",
+    )
+    api_keys_path: Path | None = Field(
+        None,
+        description="A file to have them in instead, one pair a line, with blank lines and `#` "
+        "comments; read when the farm starts or is reloaded.",
+    )
+    rate_limit: str | None = Field(
+        None,
+        description="How many renders and jobs a caller may ask for: `60/minute`, or several "
+        "rates with `;` between. By API key, or by client address where there are none. Unset: "
+        "any number.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins whose pages may call the farm, separated by commas; `*` for any. "
+        "Unset: no CORS headers.",
+    )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        return split(value)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin != "*" and not origin.startswith(("http://", "https://")):
+                raise ValueError(f"{origin!r} is not an origin such as https://app.example.com")
+        return origins
+
+    @field_validator("api_keys")
+    @classmethod
+    def _check_api_keys(cls, pairs: SecretStr | None) -> SecretStr | None:
+        if pairs is not None:
+            ApiKeys.parse(pairs.get_secret_value())
+        return pairs
+
+    @field_validator("api_keys_path")
+    @classmethod
+    def _check_api_keys_file(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            ApiKeys.read(path)
+        return path
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _check_rate_limit(cls, rates: str | None) -> str | None:
+        if rates is not None:
+            parse_rates(rates)
+        return rates
+
+    @cached_property
+    def callers(self) -> ApiKeys | None:
+        """Who may call the farm; None: everybody. A file of keys is read once."""
+        if self.api_keys_path:
+            return ApiKeys.read(self.api_keys_path)
+        return ApiKeys.parse(self.api_keys.get_secret_value()) if self.api_keys else None

@@ -1,0 +1,99 @@
+"""Every route of the application: none escapes keys, rates or metrics, nor would a new one."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import falcon.inspect
+import falcon.testing
+import pytest
+
+from farm.jobs.queue import RedisJobQueue
+from farm.rates import RateLimiter
+from farm.render import Engine
+from farm.settings import Settings
+from farm.storage import ObjectStorage
+from farm.web import create_app
+from farm.web.routes import Resource
+from tests.web.test_app import NOBODYS, assert_is_error
+
+KEY = "0123456789abcdef"
+#: The contract: what is answered without a key, and what counts against a rate.
+OPEN = {"/health"}
+COUNTED = {("POST", "/render"), ("POST", "/render-url"), ("POST", "/render-async")}
+
+
+class New(Resource):
+    """What a route is that says nothing of itself."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.data = b"{}"
+
+    on_post = on_get
+
+
+@pytest.fixture
+def make_app(engine: Engine, jobs: RedisJobQueue, storage: ObjectStorage, valkey: str) -> Any:
+    def make(**given: Any) -> Any:
+        settings = Settings(**given)
+        rates = RateLimiter(settings.rate_limit, valkey) if settings.rate_limit else None
+        app = create_app(engine, jobs, storage, settings, rates)
+        app.add_route("/new", New())
+        return app
+
+    return make
+
+
+def routes(app: Any) -> Iterator[tuple[str, str]]:
+    """Each method and template, but for what Falcon answers by itself."""
+    for route in falcon.inspect.inspect_routes(app):
+        for method in route.methods:
+            if not method.internal:
+                yield method.method, route.path
+
+
+def ask(app: Any, method: str, template: str, **more: Any) -> falcon.testing.Result:
+    path = template.format(job_id=NOBODYS)
+    return falcon.testing.TestClient(app).simulate_request(method, path, **more)
+
+
+def test_every_route_wants_a_key_but_for_those_of_the_contract(make_app: Any) -> None:
+    app = make_app(api_keys=f"me:{KEY}")
+    answered = {(m, path) for m, path in routes(app) if ask(app, m, path).status_code != 401}
+    assert answered == {("GET", path) for path in OPEN}
+    assert ask(app, "GET", "/new", headers={"X-Api-Key": KEY}).status_code == 200
+
+
+def test_every_route_counts_but_for_those_of_the_contract(make_app: Any) -> None:
+    app = make_app(rate_limit="1000/hour")
+    counted = {
+        (m, path) for m, path in routes(app) if "RateLimit-Limit" in ask(app, m, path).headers
+    }
+    assert counted == COUNTED | {("GET", "/new"), ("POST", "/new")}
+
+
+def test_every_route_is_in_the_metrics_also_where_it_is_refused(make_app: Any) -> None:
+    app = make_app(api_keys=f"me:{KEY}")
+    for method, path in routes(app):
+        ask(app, method, path)
+    text = ask(app, "GET", "/metrics", headers={"X-Api-Key": KEY}).text
+    refused = [line for line in text.splitlines() if 'status="401"' in line]
+    for method, path in set(routes(app)) - {("GET", path) for path in OPEN}:
+        assert any(f'route="{path}"' in ln and f'method="{method}"' in ln for ln in refused)
+
+
+def test_no_body_is_read_for_a_route_that_does_not_say_so(make_app: Any) -> None:
+    app = make_app()
+    json = {"CONTENT-TYPE": "application/json"}
+    wanted = {(m, p) for m, p in routes(app) if app.gate.wants_body(m, p, json, 10)}
+    assert wanted == COUNTED
+
+
+def test_what_cannot_say_what_it_is_is_no_route(make_app: Any) -> None:
+    with pytest.raises(TypeError, match="object is no Resource"):
+        make_app().add_route("/other", object())
+
+
+def test_a_method_that_a_route_does_not_have_does_not_count(make_app: Any) -> None:
+    result = ask(make_app(rate_limit="1000/hour"), "GET", "/render")
+    assert_is_error(result, 405, "method_not_allowed")
+    assert "RateLimit-Limit" not in result.headers
