@@ -66,6 +66,7 @@ LIBRARIES = {
     "limits": {"rates"},
     "prometheus_client": {"metrics"},
     "gunicorn": {"web"},
+    "pyvips": {"render"},
 }
 
 

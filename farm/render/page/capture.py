@@ -1,8 +1,12 @@
 """Taking the file of a page that is ready, again where the page went elsewhere meanwhile."""
 
+from collections.abc import Callable
+
 from farm.render.browser.devtools import CommandFailed, Params
+from farm.render.page import documents, pictures
 from farm.render.page.activity import DocumentGone
-from farm.render.page.outputs import OUTPUTS
+from farm.render.page.captured import Captured
+from farm.render.page.outputs import OUTPUTS, Send
 from farm.render.page.work import Work
 
 #: A capture that fails though the page stays is tried again: Chromium is about to show another
@@ -13,14 +17,21 @@ _HELD_AFTER = 3
 _MAX_FAILURES = 6
 
 
-def capture(work: Work) -> str:
-    """The file as base64, of one document.
+def prepare(work: Work) -> None:
+    """What must be so before anything is loaded."""
+    if (scale := work.options.device_scale_factor) != 1:
+        work.page.magnify(scale)
 
-    Raises `OutputTooLarge`, and `CommandFailed` where the browser cannot capture the page.
+
+def capture(work: Work) -> Captured:
+    """The file, of one document.
+
+    Raises `OutputTooLarge`, `SelectorNotFound`, `InvalidRequest` for a selector that is none, and
+    `CommandFailed` where the browser cannot capture the page.
     """
 
     activity = work.activity
-    output = OUTPUTS[work.options.format]
+    take = _taker(work)
 
     def send(method: str, params: Params) -> Params:
         return activity.bind(work.page.session.begin(method, params))
@@ -29,9 +40,9 @@ def capture(work: Work) -> str:
     while True:
         document = activity.document
         try:
-            data = output.capture(send, work.options, work.caps)
+            captured = take(work, send)
             if not document.is_gone:
-                return data
+                return captured
         except DocumentGone:
             pass
         except CommandFailed:
@@ -42,3 +53,16 @@ def capture(work: Work) -> str:
                 if failures >= _HELD_AFTER:
                     work.settling.hold()
         work.settling.settle_again()
+
+
+def _taker(work: Work) -> Callable[[Work, Send], Captured]:
+    format_ = work.options.file_format
+    if format_.is_picture:
+        return pictures.take
+    return {"html": documents.take_html, "mhtml": documents.take_mhtml}.get(format_.name, _print)
+
+
+def _print(work: Work, send: Send) -> Captured:
+    options = work.options
+    content = OUTPUTS[options.format].capture(send, options, work.caps)
+    return Captured(content, options.width, options.height)

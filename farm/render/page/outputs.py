@@ -1,7 +1,6 @@
-"""What a page can be captured as: one class a format. A new format is a new class in `OUTPUTS`.
+"""What a file may not be larger than, and PDFs.
 
-A capture is one DevTools command, whose answer is base64 already. PNGs are written for speed:
-the same pixels, about a tenth less CPU for a render, and a file about twice as large.
+The other formats: `pictures` and `documents`.
 """
 
 import base64
@@ -21,11 +20,20 @@ Send = Callable[[str, dict[str, Any]], Any]
 
 @dataclass(frozen=True)
 class Caps:
-    """What a file may not be larger than; the height is that of a document to be printed."""
+    """What a file may not be larger than; the height is that of a whole document."""
 
     max_output_bytes: int
     max_pdf_pages: int
     max_page_height_px: int
+    max_pixels: int
+
+
+def check_bytes(size: int, max_output_bytes: int) -> None:
+    """Raises `OutputTooLarge` if a file has too many bytes."""
+    if size > max_output_bytes:
+        raise OutputTooLarge(
+            f"The file would have more than {max_output_bytes:,} bytes, the most it may."
+        )
 
 
 class Output(ABC):
@@ -43,33 +51,8 @@ class Output(ABC):
     def capture(self, send: Send, options: RenderOptions, caps: Caps) -> str:
         """The file as base64. Raises `OutputTooLarge`, and `DevToolsError`."""
         data: str = send(*self.command(options))["data"]
-        if len(data) * 3 // 4 > caps.max_output_bytes:
-            raise OutputTooLarge(
-                f"The file would have more than {caps.max_output_bytes:,} bytes, the most it may."
-            )
+        check_bytes(len(data) * 3 // 4, caps.max_output_bytes)
         return data
-
-
-class Png(Output):
-    format = FORMATS["png"]
-
-    def command(self, options: RenderOptions) -> tuple[str, dict[str, Any]]:
-        return "Page.captureScreenshot", {"format": "png", "optimizeForSpeed": True}
-
-
-class Jpeg(Output):
-    format = FORMATS["jpeg"]
-
-    def command(self, options: RenderOptions) -> tuple[str, dict[str, Any]]:
-        return "Page.captureScreenshot", {"format": "jpeg", "quality": 80}
-
-
-class Webp(Output):
-    format = FORMATS["webp"]
-
-    def command(self, options: RenderOptions) -> tuple[str, dict[str, Any]]:
-        # Chromium's encoder is lossless at quality 100, and lossy at 99.
-        return "Page.captureScreenshot", {"format": "webp", "quality": 100}
 
 
 class Pdf(Output):
@@ -110,6 +93,4 @@ class Pdf(Output):
 
 
 #: By their formats' names.
-OUTPUTS: dict[str, Output] = {
-    output.format.name: output for output in (Png(), Jpeg(), Webp(), Pdf())
-}
+OUTPUTS: dict[str, Output] = {output.format.name: output for output in (Pdf(),)}

@@ -27,8 +27,13 @@ def world_in(answer: Params) -> int:
     return world
 
 
-def begin_call(session: Session, world: int, name: str, *arguments: object) -> Wait:
-    """Call a function of `scripts.js` there; `value_in` reads the answer."""
+def begin_call(
+    session: Session, world: int, name: str, *arguments: object, by_value: bool = True
+) -> Wait:
+    """Call a function of `scripts.js` there; `value_in` reads the answer.
+
+    Not `by_value`: what it returns stays in the page, and the answer has a handle of it.
+    """
     return session.begin(
         "Runtime.callFunctionOn",
         {
@@ -36,7 +41,7 @@ def begin_call(session: Session, world: int, name: str, *arguments: object) -> W
             "arguments": [{"value": argument} for argument in (name, *arguments)],
             "executionContextId": world,
             "awaitPromise": True,
-            "returnByValue": True,
+            "returnByValue": by_value,
         },
     )
 
