@@ -12,6 +12,9 @@ from farm.request.group import Group, Limits, option, problem
 class Capture(Group):
     width: int = option(1280, "Of the viewport.", unit="pixels", ge=1, le=MAX_SIDE_PX)
     height: int = option(720, "Of the viewport.", unit="pixels", ge=1, le=MAX_SIDE_PX)
+    device_scale_factor: float = option(
+        1, "Pixels of the picture for each CSS pixel.", ge=0.1, le=4
+    )
     format: str = option("png", "Of the file: " + ", ".join(FORMATS) + ".")
 
     @field_validator("format")

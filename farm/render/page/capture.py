@@ -1,6 +1,7 @@
 """Taking the file of a page that is ready, again where the page went elsewhere meanwhile."""
 
 from farm.render.browser.devtools import CommandFailed, Params
+from farm.render.page import emulation
 from farm.render.page.activity import DocumentGone
 from farm.render.page.outputs import OUTPUTS
 from farm.render.page.work import Work
@@ -29,6 +30,7 @@ def capture(work: Work) -> str:
     while True:
         document = activity.document
         try:
+            emulation.finish_animations(work)
             data = output.capture(send, work.options, work.caps)
             if not document.is_gone:
                 return data

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from farm.formats import FORMATS
 from farm.render.browser.page import Page
-from farm.render.page import loading, waiting
+from farm.render.page import emulation, loading, waiting
 from farm.render.page.activity import Activity
 from farm.render.page.capture import capture
 from farm.render.page.outputs import Caps
@@ -36,6 +36,7 @@ def render(
     deadline has passed, and every wait below ends with it.
     """
     clock = _Clock(time.monotonic())
+    emulation.prepare(page, request)
     activity = Activity(page)
     quiet_s = URL_QUIET_S if request.url is not None else HTML_QUIET_S
     settling = Settling(page, activity, patience, quiet_s)
