@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from farm.egress import Port
-from farm.render.browser.devtools import DevToolsError, Params, Session, TargetGone
+from farm.render.browser.devtools import DevToolsError, Params, Session, TargetGone, Wait
+from farm.render.browser.looks import Looks
 
 #: The viewport of the contract's defaults, and so of the spares.
 VIEWPORT = (1280, 720)
@@ -23,13 +24,6 @@ _FONT_FAMILIES = {
     "cursive": "Comic Sans MS",
     "fantasy": "Impact",
 }
-#: Chromium's defaults. Without them a frame in a dark element is dark; see docs/fidelity.md.
-_MEDIA_FEATURES = [
-    {"name": "prefers-color-scheme", "value": "light"},
-    {"name": "prefers-reduced-motion", "value": "no-preference"},
-    {"name": "forced-colors", "value": "none"},
-    {"name": "prefers-contrast", "value": "no-preference"},
-]
 #: What a page may have of what the farm must answer: frames of other processes and workers, and
 #: dialogs that are dismissed at once. More of these would take the browser's thread.
 _MAX_CHILDREN = 200
@@ -81,12 +75,15 @@ class Page:
         #: What its viewport is now, and how many device pixels a CSS pixel of it is.
         self.size = VIEWPORT
         self.scale: float = 1
+        self._looks = Looks()
         #: Where its window is, once somebody has asked: left, top.
         self._place: tuple[int, int] | None = None
         #: Something was done to it that a new document does not undo.
         self.is_altered = False
         #: Called with each worker: its target's `TargetInfo`, and its session.
         self.on_worker: Callable[[Params, Session], None] = lambda _info, _session: None
+        #: Called with each frame of another process and each worker, before anything runs in it.
+        self.prepare_child: list[Callable[[Params, Session], None]] = []
         try:
             width, height = VIEWPORT
             place = {"browserContextId": context.id, "width": width, "height": height}
@@ -176,18 +173,24 @@ class Page:
 
     def _hold_size(self) -> None:
         """Keep the viewport's size, whatever scripts make of the window's."""
-        width, height = self.size
-        self.session.post(
-            "Emulation.setDeviceMetricsOverride",
-            {
-                "width": width,
-                "height": height,
-                "screenWidth": width,
-                "screenHeight": height,
-                "deviceScaleFactor": self.scale,
-                "mobile": False,
-            },
-        )
+        metrics = self._looks.metrics(*self.size, self.scale)
+        self.session.post("Emulation.setDeviceMetricsOverride", metrics)
+
+    def change_looks(self, looks: Looks) -> Wait:
+        """Tell it another screen and medium, and the frames to come of other processes as well.
+
+        Returns the last command's answer to come.
+        """
+        self.is_altered = True
+        self._looks = looks
+        self._hold_size()
+        return self.session.begin("Emulation.setEmulatedMedia", looks.medium)
+
+    def grant(self, permission: str) -> None:
+        """To whatever is shown in it. For a name of the protocol's `Browser.PermissionType`."""
+        self.is_altered = True
+        params = {"permissions": [permission], "browserContextId": self._context.id}
+        self._browser.post("Browser.grantPermissions", params)
 
     def on(self, event: str, handler: Callable[[Params], None]) -> None:
         """Call the handler at each such event of the page, its frames and its workers."""
@@ -239,10 +242,9 @@ class Page:
         else:
             self._hold_size()
 
-    @staticmethod
-    def _draw_as_playwright(session: Session) -> None:
+    def _draw_as_playwright(self, session: Session) -> None:
         session.post("Page.setFontFamilies", {"fontFamilies": _FONT_FAMILIES})
-        session.post("Emulation.setEmulatedMedia", {"media": "", "features": _MEDIA_FEATURES})
+        session.post("Emulation.setEmulatedMedia", self._looks.medium)
 
     def _dismiss_dialog(self, _: Params) -> None:
         self._dialogs += 1
@@ -278,6 +280,8 @@ class Page:
             else:
                 self.on_worker(info, child)
             child.post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
+            for prepare in self.prepare_child:
+                prepare(info, child)
             child.post("Runtime.runIfWaitingForDebugger")
 
 

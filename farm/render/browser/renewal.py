@@ -29,10 +29,10 @@ class Watch:
         page.on("Network.requestWillBeSent", self._on_request)
         page.on("Network.webSocketCreated", self._on_anything)
 
-    def wait_until_loaded(self) -> None:
+    def wait_until_loaded(self, timeout_s: float | None) -> None:
         """Until the last is told of the loading of the new document."""
         try:
-            self._stopped.wait(_STEP_S)
+            self._stopped.wait(timeout_s)
         finally:
             self._page.session.drop(self._stopped)
 
@@ -66,28 +66,38 @@ class Watch:
         self._strayed |= self._has_arrived or not is_local
 
 
+def begin_new_document(page: Page, step_s: float | None) -> tuple[Watch, str]:
+    """Have the page show an empty document, alone in its history, in which nothing has run.
+
+    Returns what watches it, also its loading, and its loader. `step_s`: what each step may take.
+    Raises `DevToolsError` where it does not come to it.
+    """
+    session = page.session
+    watch = Watch(page)
+    arrived = session.begin("Page.navigate", {"url": "about:blank"}).wait(step_s)
+    loader: str = arrived.get("loaderId", "")
+    if "errorText" in arrived or not loader:  # without a loader it is the same document
+        raise CommandFailed(arrived.get("errorText", "there is no new document"))
+    frame = {"frameId": page.id, "worldName": WORLD}
+    world = session.begin("Page.createIsolatedWorld", frame)
+    session.post("Page.resetNavigationHistory")
+    page.first_world = world.wait(step_s)["executionContextId"]
+    return watch, loader
+
+
 class Renewal:
-    """Has the page show a new document, alone in its history, in which nothing has run."""
+    """Makes a page that was rendered as new, for the next render."""
 
     def __init__(self, page: Page) -> None:
         """Raises `DevToolsError` where the page is not as new."""
-        session = page.session
-        self._watch = Watch(page)
-        arrived = session.begin("Page.navigate", {"url": "about:blank"}).wait(_STEP_S)
-        self._loader: str = arrived.get("loaderId", "")
-        if "errorText" in arrived or not self._loader:  # without a loader it is the same document
-            raise CommandFailed(arrived.get("errorText", "there is no new document"))
-        frame = {"frameId": page.id, "worldName": WORLD}
-        world = session.begin("Page.createIsolatedWorld", frame)
-        session.post("Page.resetNavigationHistory")
-        page.first_world = world.wait(_STEP_S)["executionContextId"]
+        self._watch, self._loader = begin_new_document(page, _STEP_S)
         # The frame keeps its name from one document to the next.
         as_new = {"expression": "name = ''; history.length", "contextId": page.first_world}
-        answer = session.begin("Runtime.evaluate", as_new).wait(_STEP_S)
+        answer = page.session.begin("Runtime.evaluate", as_new).wait(_STEP_S)
         # Chromium's process for the page may not be told that its history was reset.
         if answer["result"].get("value") != 1:
             raise CommandFailed("its history is not new")
-        self._watch.wait_until_loaded()
+        self._watch.wait_until_loaded(_STEP_S)
         # Scripts may move and resize the window, also as their document goes.
         if not page.is_in_place:
             raise CommandFailed("its window is not where it was")

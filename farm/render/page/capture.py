@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from farm.render.browser.devtools import CommandFailed, Params
-from farm.render.page import documents, pictures
+from farm.render.page import documents, emulation, pictures
 from farm.render.page.activity import DocumentGone
 from farm.render.page.captured import Captured
 from farm.render.page.outputs import OUTPUTS, Send
@@ -40,6 +40,7 @@ def capture(work: Work) -> Captured:
     while True:
         document = activity.document
         try:
+            emulation.finish_animations(work)
             captured = take(work, send)
             if not document.is_gone:
                 return captured

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from farm.render.browser.page import Page
-from farm.render.page import loading, waiting
+from farm.render.page import emulation, loading, waiting
 from farm.render.page.activity import Activity
 from farm.render.page.capture import capture, prepare
 from farm.render.page.outputs import Caps
@@ -35,6 +35,7 @@ def render(
     The engine closes the page when the deadline has passed, and every wait below ends with it.
     """
     clock = _Clock(time.monotonic())
+    emulation.prepare(page, request)
     activity = Activity(page)
     quiet_s = URL_QUIET_S if request.url is not None else HTML_QUIET_S
     settling = Settling(page, activity, patience, quiet_s)

@@ -44,6 +44,32 @@ async function (name, ...args) {
       new Promise((done) => setTimeout(done, window === top ? 2000 : 200)),
     ]);
 
+  // The document and the shadow trees in it that can be entered.
+  const roots = (root) => [
+    root,
+    ...[...root.querySelectorAll('*')].flatMap((element) => (element.shadowRoot ? roots(element.shadowRoot) : [])),
+  ];
+
+  // As Playwright's screenshots have them: those with an end are there, others have not begun.
+  const finishAnimations = (root) => {
+    for (const animation of root.getAnimations()) {
+      if (!animation.effect || animation.playbackRate === 0) continue;
+      try {
+        if (Number.isFinite(animation.effect.getComputedTiming().endTime)) animation.finish();
+        else animation.cancel();
+      } catch {
+        // One that has no end to go to at its rate stays as it is.
+      }
+    }
+  };
+
+  // Also those that begin when others have ended.
+  const keepFinished = (root) => {
+    finishAnimations(root);
+    for (const event of ['transitionrun', 'animationstart'])
+      root.addEventListener(event, () => finishAnimations(root));
+  };
+
   // Fonts are there, and images in view are decoded. The layout is asked for first, since only a
   // layout tells the document which fonts it needs.
   const settle = async (awaitFrames) => {
@@ -71,6 +97,8 @@ async function (name, ...args) {
       document.open();
       document.write(html);
       document.close();
+      // Where it may not run scripts, only its events tell more.
+      if (!canWait()) return null;
       if (document.readyState !== 'complete') return null;
       // The load event comes after this turn.
       await new Promise((done) => setTimeout(done));
@@ -122,6 +150,7 @@ async function (name, ...args) {
     },
 
     showCursor: async () => showCursor(),
+    finishAnimations: async () => roots(document).forEach(keepFinished),
   };
   return farm[name](...args);
 }

@@ -253,32 +253,49 @@ class Settling:
         self._caught_up = now
         turn = {"expression": _TWO_FRAMES, "awaitPromise": True}
         self._answers(
-            [self._begin(worker.begin, "Runtime.evaluate", turn) for worker in workers], _WORKERS_S
+            [self._begin(worker.begin, "Runtime.evaluate", turn) for worker in workers],
+            self._limit,
+            _WORKERS_S,
         )
         return True
 
     def _settle_frames(self) -> None:
-        """Settle every frame but the main one, all at the same time.
+        """Settle every frame but the main one: another process may draw it, and a capture does not
+        wait for that.
+        """
+        self._call_in_frames("settle", True, but=self._page.id, limit=self._limit)
 
-        Another process may draw it, and a capture does not wait for that. A frame that is gone, or
-        disturbs the function, is passed over. Raises `TargetGone` if the page is gone.
+    def finish_animations(self) -> None:
+        """In all frames. Raises `TargetGone` if the page is gone, `DocumentGone` if it leaves."""
+        self._call_in_frames("finishAnimations")
+
+    def _call_in_frames(
+        self, name: str, *arguments: object, but: str | None = None, limit: float = math.inf
+    ) -> None:
+        """Call a function of the farm's in all frames `but` one, in all at the same time.
+
+        A frame that is gone, or disturbs the function, is passed over. Raises `TargetGone` if the
+        page is gone.
         """
         sessions = self._page.sessions()
-        trees = self._answers([self._begin(each.begin, "Page.getFrameTree") for each in sessions])
+        trees = self._answers(
+            [self._begin(each.begin, "Page.getFrameTree") for each in sessions], limit
+        )
         frames = [
             (session, frame)
             for session, answer in zip(sessions, trees, strict=True)
             if answer is not None  # a worker has none
             for frame in _ids(answer["frameTree"])
-            if frame != self._page.id
+            if frame != but
         ]
-        worlds = self._answers([self._begin(begin_world, *each) for each in frames])
+        worlds = self._answers([self._begin(begin_world, *each) for each in frames], limit)
         self._answers(
             [
-                self._begin(begin_call, session, world_in(world), "settle", True)
+                self._begin(begin_call, session, world_in(world), name, *arguments)
                 for (session, _), world in zip(frames, worlds, strict=True)
                 if world is not None
-            ]
+            ],
+            limit,
         )
         self._page.check()
 
@@ -290,10 +307,10 @@ class Settling:
             return None
 
     def _answers(
-        self, begun: Sequence[Wait | None], timeout_s: float = _FRAME_S
+        self, begun: Sequence[Wait | None], limit: float, timeout_s: float = _FRAME_S
     ) -> list[Params | None]:
         """Of commands to frames or workers; None where there is none in time, or an error."""
-        end = min(time.monotonic() + timeout_s, self._limit)
+        end = min(time.monotonic() + timeout_s, limit)
         answers: list[Params | None] = []
         for wait in begun:
             answer = None

@@ -1,0 +1,57 @@
+"""What a page is told of its screen and its medium."""
+
+from dataclasses import dataclass
+from typing import Any
+
+#: How a phone is held.
+_PORTRAIT = {"angle": 0, "type": "portraitPrimary"}
+_LANDSCAPE = {"angle": 90, "type": "landscapePrimary"}
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The parameters of two commands, which differ from Playwright's defaults where asked to.
+
+    Source: https://chromedevtools.github.io/devtools-protocol/tot/Emulation/
+    """
+
+    #: Its viewport is a phone's.
+    is_mobile: bool = False
+    #: The screen's width and height, if they are not the viewport's.
+    screen: tuple[int, int] | None = None
+    #: The CSS media type; nothing: the one of what is done, `print` or `screen`.
+    media: str = ""
+    # CSS media features. These are Chromium's defaults. Without them a frame in a dark element is
+    # dark; see docs/fidelity.md.
+    color_scheme: str = "light"
+    reduced_motion: str = "no-preference"
+    forced_colors: str = "none"
+    contrast: str = "no-preference"
+
+    def metrics(self, width: int, height: int, scale: float) -> dict[str, Any]:
+        """Of `Emulation.setDeviceMetricsOverride`, for a viewport of that size and scale."""
+        screen_width, screen_height = self.screen or (width, height)
+        metrics: dict[str, Any] = {
+            "width": width,
+            "height": height,
+            "screenWidth": screen_width,
+            "screenHeight": screen_height,
+            "deviceScaleFactor": scale,
+            "mobile": self.is_mobile,
+        }
+        if self.is_mobile:
+            is_upright = screen_width <= screen_height
+            metrics["screenOrientation"] = _PORTRAIT if is_upright else _LANDSCAPE
+        return metrics
+
+    @property
+    def medium(self) -> dict[str, Any]:
+        """Of `Emulation.setEmulatedMedia`."""
+        features = {
+            "prefers-color-scheme": self.color_scheme,
+            "prefers-reduced-motion": self.reduced_motion,
+            "forced-colors": self.forced_colors,
+            "prefers-contrast": self.contrast,
+        }
+        pairs = [{"name": name, "value": value} for name, value in features.items()]
+        return {"media": self.media, "features": pairs}
