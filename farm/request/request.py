@@ -2,19 +2,20 @@
 
 from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, ValidationInfo, field_validator
 
 from farm.errors import InvalidRequest, InvalidUrl
 from farm.parsing import parse_json_object
 from farm.request.caching import Caching
 from farm.request.capture import Capture
 from farm.request.group import Limits, option
+from farm.request.network import Network, check_own_origin
 from farm.request.problems import as_problem, summary
 from farm.request.source import Source, check_source
 from farm.request.waiting import Waiting
 
 
-class RenderOptions(Waiting, Capture):
+class RenderOptions(Waiting, Capture, Network):
     """How to render: every group's options, in one object."""
 
 
@@ -26,6 +27,17 @@ class RenderRequest(Source):
 
     options: RenderOptions = option(_DEFAULTS, "How to render it.")
     cache: Caching | None = option(None, "Whether it may be a file that was rendered before.")
+
+    @property
+    def page_url(self) -> str | None:
+        """The address that the page has; None if it has none."""
+        return self.url
+
+    @field_validator("options")
+    @classmethod
+    def _have_an_origin(cls, options: RenderOptions, info: ValidationInfo) -> RenderOptions:
+        check_own_origin(options, info)
+        return options
 
     @classmethod
     def parse(cls, body: bytes, sources: tuple[str, ...], limits: Limits) -> Self:

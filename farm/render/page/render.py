@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from farm.formats import FORMATS
 from farm.render.browser.page import Page
-from farm.render.page import loading, waiting
+from farm.render.page import loading, network, waiting
 from farm.render.page.activity import Activity
 from farm.render.page.capture import capture
 from farm.render.page.interception import Interception
@@ -42,6 +42,7 @@ def render(
     interception = Interception(page)
     settling = Settling(page, activity, interception, patience, quiet_s)
     work = Work(page, request, caps, activity, interception, settling)
+    network.prepare(work)
     loading.load(work)
     loading_ms = clock.step(settling.loaded_at)
     waiting.wait(work)
