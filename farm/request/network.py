@@ -141,6 +141,10 @@ class Block(Group):
         "Patterns of whole URLs, in which `*` stands for any text.",
         max_length=MAX_PATTERNS,
     )
+    ads: bool = option(False, "Ads and trackers that EasyList and EasyPrivacy know.")
+    cookie_banners: bool = option(
+        False, "Banners that ask for consent: their scripts are not loaded, and they are hidden."
+    )
 
     @field_validator("urls")
     @classmethod
@@ -152,7 +156,7 @@ class Block(Group):
 
     @property
     def is_asked_for(self) -> bool:
-        return bool(self.resources or self.urls)
+        return self != _NO_BLOCK
 
 
 _NO_BLOCK = Block.model_construct()

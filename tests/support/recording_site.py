@@ -68,7 +68,14 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, self._type_of(path), b"")
 
-    do_POST = do_HEAD = do_OPTIONS = do_GET
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_OPTIONS(self) -> None:
+        self.do_GET()
 
     @staticmethod
     def _type_of(path: str) -> str:

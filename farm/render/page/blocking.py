@@ -1,9 +1,11 @@
-"""Requests of a page that are not sent: kinds of them, and patterns of URLs."""
+"""Requests of a page that are not sent: kinds of them, patterns of URLs, what lists name."""
 
 from typing import Any
 
 from farm.render.browser.devtools import Params
 from farm.render.browser.page import Page
+from farm.render.page import filters
+from farm.render.page.filters import Listed
 from farm.render.page.interception import Paused
 from farm.request.network import Block
 
@@ -36,13 +38,20 @@ _MAX_TEXT = 300
 class Blocking:
     """Of one page, whose own document is always loaded."""
 
-    def __init__(self, page: Page, block: Block) -> None:
+    def __init__(self, page: Page, block: Block, own_url: str | None) -> None:
+        """Raises `FiltersMissing`."""
         self._page = page
+        self._lists: list[Listed] = []
+        if block.ads:
+            self._lists.append(filters.ads(page, own_url))
+        if block.cookie_banners:
+            self._lists.append(filters.asks_for_consent)
         self._kinds = {kind for name in block.resources for kind in _KINDS[name]}
         self._urls = [pattern.split("*") for pattern in block.urls]
         self.patterns: list[Params] = [
             *({"resourceType": kind} for kind in sorted(self._kinds)),
             *({"urlPattern": _escaped(pattern)} for pattern in block.urls),
+            *({"urlPattern": "*"} for _ in self._lists[:1]),
         ]
         #: As the answer tells it: how many requests were blocked, and the first of them.
         self.blocked: dict[str, Any] = {"count": 0, "urls": []}
@@ -51,10 +60,17 @@ class Blocking:
         is_document = paused.kind == "Document"
         if is_document and paused.frame == self._page.id:
             return
-        if paused.kind in self._kinds or any(_fits(paused.url, parts) for parts in self._urls):
+        if self._is_blocked(paused.url, paused.kind):
             self._note(paused.url)
             # A frame stays empty, where Chromium would show a page of its own about it.
             paused.fail("Aborted" if is_document else "BlockedByClient")
+
+    def _is_blocked(self, url: str, kind: str) -> bool:
+        return (
+            kind in self._kinds
+            or any(_fits(url, parts) for parts in self._urls)
+            or any(is_listed(url, kind) for is_listed in self._lists)
+        )
 
     def _note(self, url: str) -> None:
         self.blocked["count"] += 1

@@ -4,18 +4,25 @@ Each is for the page's own origin, which is that of the URL that the request nam
 leads. Nothing of it is ever logged.
 """
 
+from contextlib import suppress
 from typing import Any
 
 import ada_url
 
 from farm.errors import InvalidRequest, Problem
-from farm.render.browser.devtools import Params
+from farm.render.browser.devtools import CommandFailed, Params, TimedOut
+from farm.render.page import filters
+from farm.render.page.activity import DocumentGone
 from farm.render.page.blocking import Blocking
+from farm.render.page.filters import FiltersMissing
 from farm.render.page.interception import Paused
+from farm.render.page.scripts import ScriptFailed, begin_call, begin_world, value_in, world_in
 from farm.render.page.work import Work
 from farm.request.network import Cookie, Credentials
 from farm.request.problems import summary
 
+#: What a page may take to have its banners hidden.
+_HIDING_S = 1.0
 _REFUSED_COOKIE = "Chromium refuses it for its host, or since it is secure and its url is not"
 
 
@@ -35,12 +42,33 @@ def prepare(work: Work) -> None:
             password = _Password(origin, options.auth)
             intercepting.append(work.interception.answer_auth(password.answer, _all_of(origin)))
     if options.block.is_asked_for:
-        blocking = Blocking(work.page, options.block)
+        blocking = _blocking(work, own_url)
         work.facts["blockedRequests"] = blocking.blocked
         # First, so that nothing is made ready that is not sent.
         intercepting.append(work.interception.add(blocking.handle, blocking.patterns, first=True))
     for wait in intercepting:
         work.activity.bind(wait)
+
+
+def hide_banners(work: Work) -> None:
+    """When the page is ready to be captured."""
+    if not work.options.block.cookie_banners:
+        return
+    page, activity = work.page, work.activity
+    rules = filters.banner_rules(activity.document.url)
+    # A page that goes elsewhere, or gives no time, keeps its banner.
+    with suppress(DocumentGone, CommandFailed, TimedOut, ScriptFailed):
+        world = world_in(activity.bind(begin_world(page.session, page.id), _HIDING_S))
+        call = begin_call(page.session, world, "hideBanners", rules)
+        value_in(activity.bind(call, _HIDING_S))
+
+
+def _blocking(work: Work, own_url: str | None) -> Blocking:
+    try:
+        return Blocking(work.page, work.options.block, own_url)
+    except FiltersMissing as missing:
+        problems = [Problem("options.block.ads", f"cannot be done here: {missing}")]
+        raise InvalidRequest(summary(problems), problems) from None
 
 
 def origin_of(url: str) -> str:

@@ -46,6 +46,7 @@ def render(
     loading.load(work)
     loading_ms = clock.step(settling.loaded_at)
     waiting.wait(work)
+    network.hide_banners(work)
     loading.check_arrived(page, activity)
     settling_ms = clock.step(time.monotonic())
     base64 = capture(work)
