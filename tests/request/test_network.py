@@ -80,7 +80,7 @@ def test_headers_that_the_browser_sets_are_refused_by_name(name: str) -> None:
 def test_header_values_are_printable_ascii(value: str) -> None:
     error = refusal(headers={"X-Token": value})
     assert "X-Token" in error.problems[0].problem
-    assert value not in str(error)
+    assert len(value) < 3 or value not in str(error)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a:b", "a\r\nb", "ä", "a" * 257])
@@ -104,7 +104,7 @@ def test_headers_have_bounds() -> None:
         ({"name": "a\r\nb"}, ".name", "control"),
         ({"value": "a;b"}, ".value", "semicolon"),
         ({"value": "a\r\nSet-Cookie: b=c"}, ".value", "control"),
-        ({"value": "\ud800"}, ".value", "Unicode"),
+        ({"value": "\ud800"}, ".value", "unicode"),
         ({"value": "x" * 4_096}, "", "4,096"),
         ({"domain": "a b"}, ".domain", "host name"),
         ({"domain": "http://a"}, ".domain", "host name"),

@@ -2,33 +2,40 @@
 
 from typing import Any
 
-from farm.render.browser.devtools import Params
+from farm.render.browser.devtools import Params, Wait
 from farm.render.browser.page import Page
 from farm.render.page import filters
 from farm.render.page.filters import Listed
 from farm.render.page.interception import Paused
 from farm.request.network import Block
 
-#: Chromium's `Network.ResourceType`s of what a request calls so.
-_KINDS = {
+#: What a request calls so, by the types that Chromium gives to what it pauses. It gives one to
+#: `fetch()` and XMLHttpRequest, and pauses no WebSocket.
+_TYPES = {
     "image": ("Image",),
-    "media": ("Media", "TextTrack"),
+    "media": ("Media",),
     "font": ("Font",),
     "stylesheet": ("Stylesheet",),
     "script": ("Script",),
     "xhr": ("XHR",),
-    "fetch": ("Fetch",),
-    "websocket": ("WebSocket",),
-    "other": (
-        "CSPViolationReport",
-        "EventSource",
-        "FedCM",
-        "Manifest",
-        "Other",
-        "Ping",
-        "Prefetch",
-        "SignedExchange",
-    ),
+    "fetch": ("XHR",),
+    "websocket": (),
+    "other": ("CSPViolationReport", "Fetch", "Other", "Ping", "XHR"),
+}
+#: Those that Chromium calls alike.
+_PLAIN = ("image", "media", "font", "stylesheet", "script")
+#: Makes connections fail whose URLs are of these schemes, in documents and in workers.
+_NO_WEB_SOCKETS = {
+    "matchedNetworkConditions": [
+        {
+            "urlPattern": f"{scheme}://*:*/*",
+            "offline": True,
+            "latency": 0,
+            "downloadThroughput": -1,
+            "uploadThroughput": -1,
+        }
+        for scheme in ("ws", "wss")
+    ]
 }
 #: Of how many the answer tells the URL, and how much of it.
 _MAX_TOLD = 20
@@ -46,10 +53,12 @@ class Blocking:
             self._lists.append(filters.ads(page, own_url))
         if block.cookie_banners:
             self._lists.append(filters.asks_for_consent)
-        self._kinds = {kind for name in block.resources for kind in _KINDS[name]}
+        self._kinds = set(block.resources)
+        if "fetch" in self._kinds:
+            self._kinds.add("xhr")
         self._urls = [pattern.split("*") for pattern in block.urls]
         self.patterns: list[Params] = [
-            *({"resourceType": kind} for kind in sorted(self._kinds)),
+            *({"resourceType": each} for kind in block.resources for each in _TYPES[kind]),
             *({"urlPattern": _escaped(pattern)} for pattern in block.urls),
             *({"urlPattern": "*"} for _ in self._lists[:1]),
         ]
@@ -60,16 +69,27 @@ class Blocking:
         is_document = paused.kind == "Document"
         if is_document and paused.frame == self._page.id:
             return
-        if self._is_blocked(paused.url, paused.kind):
+        if self._is_blocked(paused):
             self._note(paused.url)
             # A frame stays empty, where Chromium would show a page of its own about it.
             paused.fail("Aborted" if is_document else "BlockedByClient")
 
-    def _is_blocked(self, url: str, kind: str) -> bool:
+    def block_web_sockets(self) -> Wait | None:
+        """If they are to be."""
+        if "websocket" not in self._kinds:
+            return None
+        command = "Network.emulateNetworkConditionsByRule", _NO_WEB_SOCKETS
+        self._page.is_altered = True
+        self._page.on("Network.webSocketCreated", lambda params: self._note(params["url"]))
+        self._page.prepare_child.append(lambda _, session: session.post(*command))
+        return self._page.session.begin(*command)
+
+    def _is_blocked(self, paused: Paused) -> bool:
+        url = paused.url
         return (
-            kind in self._kinds
+            _kind_of(paused) in self._kinds
             or any(_fits(url, parts) for parts in self._urls)
-            or any(is_listed(url, kind) for is_listed in self._lists)
+            or any(is_listed(url, paused.kind) for is_listed in self._lists)
         )
 
     def _note(self, url: str) -> None:
@@ -77,6 +97,14 @@ class Blocking:
         told: list[str] = self.blocked["urls"]
         if len(told) < _MAX_TOLD and url[:_MAX_TEXT] not in told:
             told.append(url[:_MAX_TEXT])
+
+
+def _kind_of(paused: Paused) -> str:
+    """As requests call it."""
+    if paused.kind == "XHR" and paused.header("Accept") != "text/event-stream":
+        return "xhr"
+    named = paused.kind.lower()
+    return named if named in ("document", *_PLAIN) else "other"
 
 
 def _escaped(pattern: str) -> str:

@@ -25,10 +25,10 @@ _FOLDERS = (
     Path("/usr/share/webext/ublock-origin/assets/thirdparties/easylist"),
 )
 _LISTS = ("easylist.txt", "easyprivacy.txt")
-#: What the lists call Chromium's kinds of requests; all else is `other`.
+#: What the lists call Chromium's types of requests; all else is `other`.
 _TYPES = {
     "Document": "sub_frame",
-    "Fetch": "xmlhttprequest",
+    "Fetch": "other",
     "Font": "font",
     "Image": "image",
     "Media": "media",
@@ -98,7 +98,7 @@ class FiltersMissing(Exception):
     """`str()` of it says which package there should be."""
 
 
-#: Whether a request is in a list, by its URL and its kind.
+#: Whether a request is in a list, by its URL and its `Paused.kind`.
 Listed = Callable[[str, str], bool]
 
 
@@ -110,8 +110,8 @@ def ads(page: Page, own_url: str | None) -> Listed:
     engine: Any = _in_thread(page, _ad_engine)
     source = own_url or _NOWHERE
 
-    def is_ad(url: str, kind: str) -> bool:
-        return bool(engine.check_network_urls(url, source, _TYPES.get(kind, "other")).matched)
+    def is_ad(url: str, type_: str) -> bool:
+        return bool(engine.check_network_urls(url, source, _TYPES.get(type_, "other")).matched)
 
     return is_ad
 

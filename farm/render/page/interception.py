@@ -21,6 +21,9 @@ from typing import Any
 from farm.render.browser.devtools import DevToolsError, Params, Session, Wait
 from farm.render.browser.page import Page
 
+#: What a page's service worker answers, Chromium does not pause.
+_NO_SERVICE_WORKER = {"bypass": True}
+
 
 class Paused:
     """One request that waits for an answer, which is given once."""
@@ -117,6 +120,7 @@ class Interception:
             with suppress(DevToolsError):
                 self._prepare_child({}, child)
         self._listen(main)
+        main.post("Network.setBypassServiceWorker", _NO_SERVICE_WORKER)
         return main.begin("Fetch.enable", self._wanted)
 
     @property
@@ -125,6 +129,7 @@ class Interception:
 
     def _prepare_child(self, _: Params, session: Session) -> None:
         self._listen(session)
+        session.post("Network.setBypassServiceWorker", _NO_SERVICE_WORKER)
         session.post("Fetch.enable", self._wanted)
 
     def _listen(self, session: Session) -> None:

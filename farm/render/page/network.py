@@ -10,7 +10,7 @@ from typing import Any
 import ada_url
 
 from farm.errors import InvalidRequest, Problem
-from farm.render.browser.devtools import CommandFailed, Params, TimedOut
+from farm.render.browser.devtools import CommandFailed, Params, TimedOut, Wait
 from farm.render.page import filters
 from farm.render.page.activity import DocumentGone
 from farm.render.page.blocking import Blocking
@@ -45,7 +45,12 @@ def prepare(work: Work) -> None:
         blocking = _blocking(work, own_url)
         work.facts["blockedRequests"] = blocking.blocked
         # First, so that nothing is made ready that is not sent.
-        intercepting.append(work.interception.add(blocking.handle, blocking.patterns, first=True))
+        if blocking.patterns:
+            intercepting.append(
+                work.interception.add(blocking.handle, blocking.patterns, first=True)
+            )
+        if (blocked := blocking.block_web_sockets()) is not None:
+            intercepting.append(blocked)
     for wait in intercepting:
         work.activity.bind(wait)
 
@@ -122,17 +127,24 @@ class _Password:
 def _set_cookies(work: Work, own_url: str | None) -> None:
     page = work.page
     page.is_altered = True
-    answers = [
+    begun = [
         page.session.begin("Network.setCookie", _as_param(cookie, own_url))
         for cookie in work.options.cookies
     ]
     problems = [
         Problem(f"options.cookies.{index}", _REFUSED_COOKIE)
-        for index, answer in enumerate(answers)
-        if not answer.wait()["success"]
+        for index, answer in enumerate(begun)
+        if not _is_set(answer)
     ]
     if problems:
         raise InvalidRequest(summary(problems), problems)
+
+
+def _is_set(answer: Wait) -> bool:
+    try:
+        return bool(answer.wait()["success"])
+    except CommandFailed:  # it does not say of what
+        return False
 
 
 def _as_param(cookie: Cookie, own_url: str | None) -> Params:
