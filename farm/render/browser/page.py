@@ -82,7 +82,8 @@ class Page:
         self.is_altered = False
         #: Called with each worker: its target's `TargetInfo`, and its session.
         self.on_worker: Callable[[Params, Session], None] = lambda _info, _session: None
-        #: Called with each frame of another process and each worker, before anything runs in it.
+        #: Called with each frame of another process and each worker (its target's `TargetInfo`, and
+        #: its session) before it begins to run.
         self.prepare_child: list[Callable[[Params, Session], None]] = []
         try:
             width, height = VIEWPORT

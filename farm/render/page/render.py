@@ -4,9 +4,10 @@ import time
 from dataclasses import dataclass
 
 from farm.render.browser.page import Page
-from farm.render.page import emulation, loading, waiting
+from farm.render.page import emulation, loading, network, waiting
 from farm.render.page.activity import Activity
 from farm.render.page.capture import capture, prepare
+from farm.render.page.interception import Interception
 from farm.render.page.outputs import Caps
 from farm.render.page.settling import HTML_QUIET_S, URL_QUIET_S, Patience, Settling
 from farm.render.page.work import Work
@@ -38,12 +39,15 @@ def render(
     emulation.prepare(page, request)
     activity = Activity(page)
     quiet_s = URL_QUIET_S if request.url is not None else HTML_QUIET_S
-    settling = Settling(page, activity, patience, quiet_s)
-    work = Work(page, request, caps, activity, settling)
+    interception = Interception(page)
+    settling = Settling(page, activity, interception, patience, quiet_s)
+    work = Work(page, request, caps, activity, interception, settling)
+    network.prepare(work)
     prepare(work)
     loading.load(work)
     loading_ms = clock.step(settling.loaded_at)
     waiting.wait(work)
+    network.hide_banners(work)
     loading.check_arrived(page, activity)
     settling_ms = clock.step(time.monotonic())
     captured = capture(work)

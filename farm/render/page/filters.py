@@ -1,0 +1,204 @@
+"""What others have listed: ads and trackers, the scripts of cookie banners, and the banners.
+
+The lists are data of others, and are read from where packages put them: EasyList and EasyPrivacy
+(https://easylist.to, CC BY-SA 3.0 or GPL 3) from Debian's `webext-ublock-origin-chromium`, read by
+Brave's engine; banners' selectors from DuckDuckGo's autoconsent (MPL 2.0), of which no script runs.
+"""
+
+import asyncio
+import json
+import re
+import threading
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from farm.render.browser.devtools import DevToolsError, Wait
+from farm.render.browser.page import Page
+
+#: Where Debian's releases put the lists.
+_FOLDERS = (
+    Path("/usr/share/chromium/extensions/ublock-origin/assets/thirdparties/easylist"),
+    Path("/usr/share/webext/ublock-origin/assets/thirdparties/easylist"),
+)
+_LISTS = ("easylist.txt", "easyprivacy.txt")
+#: What the lists call Chromium's types of requests; all else is `other`.
+_TYPES = {
+    "Document": "sub_frame",
+    "Fetch": "other",
+    "Font": "font",
+    "Image": "image",
+    "Media": "media",
+    "Ping": "ping",
+    "Script": "script",
+    "Stylesheet": "stylesheet",
+    "WebSocket": "websocket",
+    "XHR": "xmlhttprequest",
+}
+#: Of a page without an address: every request of it is to another site.
+_NOWHERE = "https://page.invalid/"
+
+#: How much of a URL is compared with the pattern of a rule.
+_MAX_MATCHED = 1_000
+#: Hosts that serve nothing but what asks for consent, and those below them.
+_CONSENT_HOSTS = frozenset(
+    {
+        "app.secureprivacy.ai",
+        "app.termly.io",
+        "app.usercentrics.eu",
+        "cc.cdn.civiccomputing.com",
+        "cdn.consentmanager.net",
+        "cdn.cookie-script.com",
+        "cdn.cookiehub.eu",
+        "cdn.cookielaw.org",
+        "cdn.ketchjs.com",
+        "cdn.privacy-mgmt.com",
+        "cdn-cookieyes.com",
+        "cmp.inmobi.com",
+        "cmp.osano.com",
+        "cmp.quantcast.com",
+        "consent.cookiebot.com",
+        "consent.cookiefirst.com",
+        "consent.trustarc.com",
+        "consent.truste.com",
+        "consentcdn.cookiebot.com",
+        "consent-pref.trustarc.com",
+        "cookie-cdn.cookiepro.com",
+        "cs.iubenda.com",
+        "delivery.consentmanager.net",
+        "fundingchoicesmessages.google.com",
+        "global.ketchcdn.com",
+        "mgr.consensu.org",
+        "policy.app.cookieinformation.com",
+        "privacy-proxy.usercentrics.eu",
+        "sdk.privacy-center.org",
+        "static.axept.io",
+        "transcend-cdn.com",
+        "web.cmp.usercentrics.eu",
+    }
+)
+
+
+#: Banners that autoconsent finds by scripts of its own.
+_MORE_BANNERS = (
+    "#cmpbox, #cmpbox2",
+    "#cookie-law-info-bar",
+    "#CybotCookiebotDialog, #CybotCookiebotDialogBodyUnderlay",
+    "#onetrust-consent-sdk, #onetrust-banner-sdk, .onetrust-pc-dark-filter",
+    "#truste-consent-track, .truste_overlay, .truste_box_overlay",
+    "#usercentrics-root, #usercentrics-cmp-ui",
+    ".klaro .cookie-notice, .klaro .cookie-modal",
+)
+
+
+class FiltersMissing(Exception):
+    """`str()` of it says which package there should be."""
+
+
+#: Whether a request is in a list, by its URL and its `Paused.kind`.
+Listed = Callable[[str, str], bool]
+
+
+def ads(page: Page, own_url: str | None) -> Listed:
+    """Of the lists of ads and trackers, as `own_url` would load them. Raises `FiltersMissing`.
+
+    To read the lists takes a second or two, once in a process: others go on meanwhile.
+    """
+    engine: Any = _in_thread(page, _ad_engine)
+    source = own_url or _NOWHERE
+
+    def is_ad(url: str, type_: str) -> bool:
+        return bool(engine.check_network_urls(url, source, _TYPES.get(type_, "other")).matched)
+
+    return is_ad
+
+
+def asks_for_consent(url: str, _: str) -> bool:
+    labels = (urlsplit(url).hostname or "").split(".")
+    return any(".".join(labels[place:]) in _CONSENT_HOSTS for place in range(len(labels)))
+
+
+_reading = threading.Lock()
+
+
+def _ad_engine() -> object:
+    with _reading:
+        return _read_ad_engine()
+
+
+@cache
+def _read_ad_engine() -> object:
+    import adblock  # 10 MB that few farms need
+
+    folder = next((each for each in _FOLDERS if (each / _LISTS[0]).exists()), None)
+    if folder is None:
+        raise FiltersMissing("Debian's webext-ublock-origin-chromium is not installed")
+    filters = adblock.FilterSet()
+    for name in _LISTS:
+        filters.add_filter_list((folder / name).read_text())
+    return adblock.Engine(filters)
+
+
+#: What there must be, of each list one, and what is to be hidden then. All of it are selectors.
+Rule = tuple[list[list[str]], list[str]]
+
+
+def banner_rules(url: str) -> list[Rule]:
+    """How the cookie banners of a page are found."""
+    return [
+        rule
+        for where, rule in _all_banner_rules()
+        if where is None or where.match(url, 0, _MAX_MATCHED)
+    ]
+
+
+@cache
+def _all_banner_rules() -> list[tuple[re.Pattern[str] | None, Rule]]:
+    """With patterns of the URLs that they are for, if not for all."""
+    text = files("duckduckgo_autoconsent").joinpath("autoconsent_rules.json").read_text("utf-8")
+    made = (_banner_rule(rule) for rule in json.loads(text))
+    more = [(None, ([[banner]], [banner])) for banner in _MORE_BANNERS]
+    return [*more, *(rule for rule in made if rule is not None)]
+
+
+def _banner_rule(rule: dict[str, Any]) -> tuple[re.Pattern[str] | None, Rule] | None:
+    where = rule.get("runContext") or {}
+    there = [_selectors(step) for step in rule["detectCmp"]]
+    hidden = list(rule.get("prehideSelectors") or ())
+    for step in () if hidden else rule["detectPopup"]:
+        hidden += _selectors(step) if "visible" in step else []
+    if not where.get("main", True) or not all(there) or not hidden:
+        return None
+    pattern = where.get("urlPattern")
+    return re.compile(pattern) if pattern else None, (there, hidden)
+
+
+def _selectors(step: dict[str, Any]) -> list[str]:
+    """Of which one must be there; none: the step asks for more than that."""
+    if step.get("negated"):
+        return []
+    if "any" in step:
+        each = [_selectors(part) for part in step["any"]]
+        return [selector for selectors in each for selector in selectors]
+    found = step.get("exists") or step.get("visible")
+    # Several lead into shadow trees and frames, one into the next: the first is in the page.
+    return [found] if isinstance(found, str) else list(found or ())[:1]
+
+
+def _in_thread(page: Page, function: Callable[[], object]) -> object:
+    """What it returns; other renders go on meanwhile. Raises what it does."""
+    loop = asyncio.get_running_loop()
+    wait: Wait = page.session.wait()
+    future = loop.run_in_executor(None, function)
+    future.add_done_callback(lambda _: wait.give())
+    try:
+        wait.wait()
+    except DevToolsError:
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        raise
+    finally:
+        page.session.drop(wait)
+    return future.result()

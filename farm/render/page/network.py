@@ -1,0 +1,164 @@
+"""What a page sends and loads, as its request says: cookies, headers, a password, what is blocked.
+
+Each is for the page's own origin, which is that of the URL that the request names, wherever it
+leads. Nothing of it is ever logged.
+"""
+
+from contextlib import suppress
+from typing import Any
+
+import ada_url
+
+from farm.errors import InvalidRequest, Problem
+from farm.render.browser.devtools import CommandFailed, Params, TimedOut, Wait
+from farm.render.page import filters
+from farm.render.page.activity import DocumentGone
+from farm.render.page.blocking import Blocking
+from farm.render.page.filters import FiltersMissing
+from farm.render.page.interception import Paused
+from farm.render.page.scripts import ScriptFailed, begin_call, begin_world, value_in, world_in
+from farm.render.page.work import Work
+from farm.request.network import Cookie, Credentials
+from farm.request.problems import summary
+
+#: What a page may take to have its banners hidden.
+_HIDING_S = 1.0
+_REFUSED_COOKIE = "Chromium refuses it for its host, or since it is secure and its url is not"
+
+
+def prepare(work: Work) -> None:
+    """Before anything is loaded. Raises `InvalidRequest` for a cookie that cannot be."""
+    options = work.options
+    own_url = work.request.page_url
+    if options.cookies:
+        _set_cookies(work, own_url)
+    intercepting = []
+    if own_url is not None and (options.headers or options.auth is not None):
+        origin = origin_of(own_url)
+        if options.headers:
+            headers = _Headers(origin, options.headers)
+            intercepting.append(work.interception.add(headers.set, _all_of(origin)))
+        if options.auth is not None:
+            password = _Password(origin, options.auth)
+            intercepting.append(work.interception.answer_auth(password.answer, _all_of(origin)))
+    if options.block.is_asked_for:
+        blocking = _blocking(work, own_url)
+        work.facts["blockedRequests"] = blocking.blocked
+        # First, so that nothing is made ready that is not sent.
+        if blocking.patterns:
+            intercepting.append(
+                work.interception.add(blocking.handle, blocking.patterns, first=True)
+            )
+        if (blocked := blocking.block_web_sockets()) is not None:
+            intercepting.append(blocked)
+    for wait in intercepting:
+        work.activity.bind(wait)
+
+
+def hide_banners(work: Work) -> None:
+    """When the page is ready to be captured."""
+    if not work.options.block.cookie_banners:
+        return
+    page, activity = work.page, work.activity
+    rules = filters.banner_rules(activity.document.url)
+    # A page that goes elsewhere, or gives no time, keeps its banner.
+    with suppress(DocumentGone, CommandFailed, TimedOut, ScriptFailed):
+        world = world_in(activity.bind(begin_world(page.session, page.id), _HIDING_S))
+        call = begin_call(page.session, world, "hideBanners", rules)
+        value_in(activity.bind(call, _HIDING_S))
+
+
+def _blocking(work: Work, own_url: str | None) -> Blocking:
+    try:
+        return Blocking(work.page, work.options.block, own_url)
+    except FiltersMissing as missing:
+        problems = [Problem("options.block.ads", f"cannot be done here: {missing}")]
+        raise InvalidRequest(summary(problems), problems) from None
+
+
+def origin_of(url: str) -> str:
+    """`https://example.com:8443`; what has no origin of its own is `null`."""
+    try:
+        return str(ada_url.URL(url).origin)
+    except ValueError:
+        return "null"
+
+
+def _all_of(origin: str) -> list[Params]:
+    return [{"urlPattern": f"{origin}/*"}]
+
+
+class _Headers:
+    def __init__(self, origin: str, headers: dict[str, str]) -> None:
+        self._origin = origin
+        self._headers = headers
+
+    def set(self, paused: Paused) -> None:
+        """If it goes to the page's own origin, and is not another site's script's.
+
+        Such a script reads an answer only if the page's own site lets it, which it would have to
+        ask for each of these headers.
+        """
+        by = paused.header("Origin")
+        if origin_of(paused.url) == self._origin and by in (None, self._origin):
+            paused.set_headers(self._headers)
+
+
+class _Password:
+    """It is given to the page's own origin, and to no proxy, until it has been refused."""
+
+    def __init__(self, origin: str, credentials: Credentials) -> None:
+        self._origin = origin
+        self._credentials = credentials
+        #: Requests that it was given to.
+        self._given: set[str] = set()
+        self._is_wrong = False
+
+    def answer(self, request: str, challenge: Params) -> tuple[str, str] | None:
+        if challenge.get("source") == "Proxy" or challenge["origin"] != self._origin:
+            return None
+        self._is_wrong |= request in self._given
+        if self._is_wrong:
+            return None
+        self._given.add(request)
+        return self._credentials.username, self._credentials.password
+
+
+def _set_cookies(work: Work, own_url: str | None) -> None:
+    page = work.page
+    page.is_altered = True
+    begun = [
+        page.session.begin("Network.setCookie", _as_param(cookie, own_url))
+        for cookie in work.options.cookies
+    ]
+    problems = [
+        Problem(f"options.cookies.{index}", _REFUSED_COOKIE)
+        for index, answer in enumerate(begun)
+        if not _is_set(answer)
+    ]
+    if problems:
+        raise InvalidRequest(summary(problems), problems)
+
+
+def _is_set(answer: Wait) -> bool:
+    try:
+        return bool(answer.wait()["success"])
+    except CommandFailed:  # it does not say of what
+        return False
+
+
+def _as_param(cookie: Cookie, own_url: str | None) -> Params:
+    where = {"domain": cookie.domain} if cookie.domain else {"url": cookie.url or own_url}
+    params: dict[str, Any] = {
+        "name": cookie.name,
+        "value": cookie.value,
+        "path": cookie.path,
+        "httpOnly": cookie.http_only,
+        "secure": cookie.secure,
+        **where,
+    }
+    if cookie.expires is not None:
+        params["expires"] = cookie.expires
+    if cookie.same_site is not None:
+        params["sameSite"] = cookie.same_site
+    return params

@@ -1,0 +1,246 @@
+"""What the page sends, and what it may load.
+
+Secrets are among these: no message tells a value, and none is in a `repr`.
+"""
+
+import re
+from typing import Any, Literal, Self
+
+from pydantic import ValidationInfo, field_validator, model_validator
+
+from farm.parsing import parse_url
+from farm.request.group import Group, option, problem
+
+MAX_HEADERS = 50
+MAX_COOKIES = 100
+MAX_PATTERNS = 100
+#: Of a header's or a cookie's name.
+_MAX_NAME = 256
+_MAX_HEADER_VALUE = 8_192
+#: Of all names and values together, in bytes: sites refuse more.
+_MAX_HEADERS_BYTES = 32_768
+#: Chromium takes no larger cookies, and no longer attributes.
+_MAX_COOKIE_BYTES = 4_096
+_MAX_ATTRIBUTE = 1_024
+#: The last second of the year 9999.
+_MAX_EXPIRES_S = 253_402_300_799
+
+#: RFC 9110, 5.6.2.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?|")
+#: What RFC 6265bis has no cookie consist of.
+_NOT_IN_COOKIE = re.compile(r"[\x00-\x1f\x7f;]")
+_DOMAIN = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE)
+#: Whoever makes the connection sets them (RFC 9110, 7.6.1 among others).
+_REFUSED_HEADERS = (
+    *("connection", "content-length", "cookie2", "expect", "host", "http2-settings", "keep-alive"),
+    *("te", "trailer", "transfer-encoding", "upgrade"),
+)
+
+Resource = Literal[
+    "image", "media", "font", "stylesheet", "script", "xhr", "fetch", "websocket", "other"
+]
+
+
+class Cookie(Group):
+    name: str = option(..., "Its name.", min_length=1, max_length=_MAX_NAME)
+    value: str = option(..., "Its value.", max_length=_MAX_COOKIE_BYTES, repr=False)
+    domain: str | None = option(
+        None, "The host it is for, and those below it.", max_length=_MAX_ATTRIBUTE
+    )
+    path: str = option("/", "The paths it is for begin so.", max_length=_MAX_ATTRIBUTE)
+    url: str | None = option(None, "An address whose host it is for; not together with `domain`.")
+    expires: float | None = option(
+        None,
+        "When it ends; without it, with the page.",
+        unit="seconds since 1970",
+        ge=0,
+        le=_MAX_EXPIRES_S,
+    )
+    http_only: bool = option(False, "Scripts cannot read it.")
+    secure: bool = option(False, "It is sent over TLS only.")
+    same_site: Literal["Strict", "Lax", "None"] | None = option(
+        None, "Whether other sites' pages send it; without it, as Chromium does by default."
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, name: str) -> str:
+        if _NOT_IN_COOKIE.search(name) or "=" in name or name != name.strip():
+            raise problem("must have no control character, semicolon, = or space around it")
+        return _in_utf8(name)
+
+    @field_validator("value")
+    @classmethod
+    def _value(cls, value: str) -> str:
+        if _NOT_IN_COOKIE.search(value) or value != value.strip():
+            raise problem("must have no control character, semicolon or space around it")
+        return _in_utf8(value)
+
+    @field_validator("domain")
+    @classmethod
+    def _domain(cls, domain: str) -> str:
+        if not _DOMAIN.fullmatch(domain):
+            raise problem("must be a host name")
+        return domain.lower()
+
+    @field_validator("path")
+    @classmethod
+    def _path(cls, path: str) -> str:
+        if not path.startswith("/") or _NOT_IN_COOKIE.search(path):
+            raise problem("must begin with / and have no control character or semicolon")
+        return _in_utf8(path)
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, url: str) -> str:
+        return parse_url(url)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.domain is not None and self.url is not None:
+            raise problem("has a domain and a url; give one of them")
+        if len(self.name.encode()) + len(self.value.encode()) > _MAX_COOKIE_BYTES:
+            raise problem(f"its name and value have more than {_MAX_COOKIE_BYTES:,} bytes")
+        if self.same_site == "None" and not self.secure:
+            raise problem("with sameSite None it must be secure")
+        prefix = self.name.lower()
+        if prefix.startswith(("__secure-", "__host-")) and not self.secure:
+            raise problem("by its name it must be secure")
+        if prefix.startswith("__host-") and (self.domain is not None or self.path != "/"):
+            raise problem("by its name it must have no domain, and the path /")
+        if self.secure and (self.url or "").startswith("http:"):
+            raise problem("a secure cookie is not for an http URL")
+        return self
+
+    @property
+    def is_pages_own(self) -> bool:
+        return self.domain is None and self.url is None
+
+
+class Credentials(Group):
+    """Of HTTP authentication."""
+
+    username: str = option(..., "The user's name.", max_length=_MAX_NAME, repr=False)
+    password: str = option(..., "The user's password.", max_length=_MAX_NAME, repr=False)
+
+    @field_validator("username", "password")
+    @classmethod
+    def _text(cls, text: str) -> str:
+        if any(character < " " or character == "\x7f" for character in text):
+            raise problem("must have no control character")
+        return _in_utf8(text)
+
+
+class Block(Group):
+    """What the page does not load; requests for it are not sent."""
+
+    resources: tuple[Resource, ...] = option((), "Kinds of requests.", max_length=20)
+    urls: tuple[str, ...] = option(
+        (),
+        "Patterns of whole URLs, in which `*` stands for any text.",
+        max_length=MAX_PATTERNS,
+    )
+    ads: bool = option(False, "Ads and trackers that EasyList and EasyPrivacy know.")
+    cookie_banners: bool = option(
+        False, "Banners that ask for consent: their scripts are not loaded, and they are hidden."
+    )
+
+    @field_validator("urls")
+    @classmethod
+    def _patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            if not 1 <= len(pattern) <= _MAX_ATTRIBUTE or not pattern.isprintable():
+                raise problem(f"each must be of 1 to {_MAX_ATTRIBUTE:,} printable characters")
+        return patterns
+
+    @property
+    def is_asked_for(self) -> bool:
+        return self != _NO_BLOCK
+
+
+_NO_BLOCK = Block.model_construct()
+
+
+class Network(Group):
+    headers: dict[str, str] = option(
+        {},
+        "Headers of every request to the page's own origin, and of no other.",
+        unit="names",
+        max_length=MAX_HEADERS,
+        repr=False,
+    )
+    cookies: tuple[Cookie, ...] = option(
+        (),
+        "Cookies that are there before the page is loaded; the page's own unless they say else.",
+        max_length=MAX_COOKIES,
+        repr=False,
+    )
+    auth: Credentials | None = option(
+        None, "For HTTP authentication of the page's own origin.", repr=False
+    )
+    block: Block = option(_NO_BLOCK, "What the page does not load.")
+
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
+        names = {name.lower() for name in headers}
+        if len(names) < len(headers):
+            raise problem("has a name twice; names are the same in upper and lower case")
+        for name, value in headers.items():
+            _check_header(name, value)
+        if sum(len(name) + len(value) for name, value in headers.items()) > _MAX_HEADERS_BYTES:
+            raise problem(f"has more than {_MAX_HEADERS_BYTES:,} characters")
+        return headers
+
+    @property
+    def needs_own_origin(self) -> str | None:
+        """The first option that is for the page's own origin, if one is asked for."""
+        if self.headers:
+            return "headers"
+        if self.auth is not None:
+            return "auth"
+        if any(cookie.is_pages_own for cookie in self.cookies):
+            return "cookies"
+        return None
+
+
+def check_own_origin(options: Network, info: ValidationInfo) -> None:
+    """Raises a problem where the page has no origin that `options` could be for.
+
+    `info.data`: the fields of the request's source that are valid.
+    """
+    source: dict[str, Any] = info.data
+    # One that is not valid is missing there, and is told of already.
+    has_origin = any(source.get(name, "") is not None for name in ("url", *_base_url(source)))
+    if (name := options.needs_own_origin) is not None and not has_origin:
+        what = "a cookie without domain and url needs" if name == "cookies" else f"{name} needs"
+        raise problem(f"{what} a page with an origin of its own: a url, or html with a baseUrl")
+
+
+def _base_url(source: dict[str, Any]) -> tuple[str, ...]:
+    return ("base_url",) if "base_url" in source else ()
+
+
+def _check_header(name: str, value: str) -> None:
+    if len(name) > _MAX_NAME or not _TOKEN.fullmatch(name):
+        raise problem(f"each name must be a token of HTTP of at most {_MAX_NAME} characters")
+    lower = name.lower()
+    if lower in _REFUSED_HEADERS or lower.startswith(("proxy-", "sec-")):
+        raise problem(f"{name} is set by the browser alone")
+    if lower == "cookie":
+        raise problem(f"{name} cannot be set here; use cookies")
+    if len(value) > _MAX_HEADER_VALUE or not _HEADER_VALUE.fullmatch(value):
+        raise problem(
+            f"the value of {name} must be of at most {_MAX_HEADER_VALUE:,} printable ASCII"
+            " characters, without space around it"
+        )
+
+
+def _in_utf8(text: str) -> str:
+    """JSON can spell half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise problem("must be valid Unicode") from None
+    return text
