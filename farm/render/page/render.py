@@ -8,6 +8,7 @@ from farm.render.browser.page import Page
 from farm.render.page import loading, waiting
 from farm.render.page.activity import Activity
 from farm.render.page.capture import capture
+from farm.render.page.interception import Interception
 from farm.render.page.outputs import Caps
 from farm.render.page.settling import HTML_QUIET_S, URL_QUIET_S, Patience, Settling
 from farm.render.page.work import Work
@@ -38,8 +39,9 @@ def render(
     clock = _Clock(time.monotonic())
     activity = Activity(page)
     quiet_s = URL_QUIET_S if request.url is not None else HTML_QUIET_S
-    settling = Settling(page, activity, patience, quiet_s)
-    work = Work(page, request, caps, activity, settling)
+    interception = Interception(page)
+    settling = Settling(page, activity, interception, patience, quiet_s)
+    work = Work(page, request, caps, activity, interception, settling)
     loading.load(work)
     loading_ms = clock.step(settling.loaded_at)
     waiting.wait(work)

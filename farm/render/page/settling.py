@@ -27,6 +27,7 @@ from farm.render.browser.devtools import (
 )
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity, DocumentGone
+from farm.render.page.interception import Interception, Paused
 from farm.render.page.scripts import begin_call, begin_world, never_ran, value_in, world_in
 
 #: For how long no request may have been under way: two frames, and for URLs longer, since a site's
@@ -63,9 +64,17 @@ class Patience:
 class Settling:
     """The waits of one render."""
 
-    def __init__(self, page: Page, activity: Activity, patience: Patience, quiet_s: float) -> None:
+    def __init__(
+        self,
+        page: Page,
+        activity: Activity,
+        interception: Interception,
+        patience: Patience,
+        quiet_s: float,
+    ) -> None:
         self._page = page
         self._activity = activity
+        self._interception = interception
         self._patience = patience
         self._quiet_s = quiet_s
         #: When all waiting ends (`monotonic`); known with the first `load`.
@@ -149,8 +158,9 @@ class Settling:
         self._note_unfinished()
         self._page.is_altered = True
         session = self._page.session
-        session.on("Fetch.requestPaused", self._refuse_navigation)
-        refusing = session.begin("Fetch.enable", {"patterns": [{"resourceType": "Document"}]})
+        refusing = self._interception.add(
+            _refuse_navigation, [{"resourceType": "Document"}], first=True
+        )
         session.post("Emulation.setScriptExecutionDisabled", {"value": True})
         activity, end = self._activity, time.monotonic() + _LAST_CALL_S
         # Its answer comes after the news of a navigation that has begun. A document that is stopped
@@ -161,11 +171,6 @@ class Settling:
         session.post("Page.stopLoading")
         end = time.monotonic() + _LAST_CALL_S
         activity.wait_until(lambda: activity.leaving_for is None, end)
-
-    def _refuse_navigation(self, params: Params) -> None:
-        answer = {"requestId": params["requestId"], "errorReason": "Aborted"}
-        with suppress(DevToolsError):
-            self._page.session.post("Fetch.failRequest", answer)
 
     def _note_unfinished(self) -> None:
         lacks_load = [] if self._activity.document.loaded else ["the load event"]
@@ -308,6 +313,11 @@ class Settling:
 
     def _value(self, call: Wait, timeout_s: float | None = None) -> Params | None:
         return value_in(self._activity.bind(call, timeout_s))
+
+
+def _refuse_navigation(paused: Paused) -> None:
+    if paused.kind == "Document":
+        paused.fail("Aborted")
 
 
 def _ids(tree: dict[str, Any]) -> list[str]:

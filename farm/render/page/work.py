@@ -5,6 +5,7 @@ from typing import Any
 
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity
+from farm.render.page.interception import Interception
 from farm.render.page.outputs import Caps
 from farm.render.page.settling import Settling
 from farm.request import RenderOptions, RenderRequest
@@ -16,6 +17,7 @@ class Work:
     request: RenderRequest
     caps: Caps
     activity: Activity
+    interception: Interception
     settling: Settling
     #: What the answer shall tell besides (`RenderResult.facts`).
     facts: dict[str, Any] = field(default_factory=dict)
