@@ -52,12 +52,12 @@ class Paused:
         self.headers = {**kept, **headers}
         self._has_changed = True
 
-    def fulfil(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Answer it here; nothing is sent."""
+    def fulfil(self, status: int, headers: Mapping[str, str], body: bytes | str) -> None:
+        """Answer it here; nothing is sent. `body`: its bytes, or these in base64 already."""
         answer = {
             "responseCode": status,
             "responseHeaders": _as_list(headers),
-            "body": base64.b64encode(body).decode("ascii"),
+            "body": body if isinstance(body, str) else base64.b64encode(body).decode("ascii"),
         }
         self._answer("Fetch.fulfillRequest", answer)
 
