@@ -21,6 +21,9 @@ from typing import Any
 from farm.render.browser.devtools import DevToolsError, Params, Session, Wait
 from farm.render.browser.page import Page
 
+#: What a page's service worker answers, Chromium does not pause.
+_NO_SERVICE_WORKER = {"bypass": True}
+
 
 class Paused:
     """One request that waits for an answer, which is given once."""
@@ -80,6 +83,9 @@ Handler = Callable[[Paused], None]
 #: The user name and password for an `authChallenge` of the request with that id; None: there are
 #: none, and the page is shown what the site answers without them.
 AuthHandler = Callable[[str, Params], tuple[str, str] | None]
+#: Requests that a page may have paused: more than any makes to be drawn. Each takes the browser's
+#: thread a moment, and one that fails at once can be made again without an end.
+_MAX_PAUSED = 20_000
 
 
 class Interception:
@@ -90,6 +96,7 @@ class Interception:
         self._handlers: list[Handler] = []
         self._patterns: list[Params] = []
         self._auth: AuthHandler | None = None
+        self._paused = 0
 
     def add(self, handler: Handler, patterns: Sequence[Params], first: bool = False) -> Wait:
         """Show requests to `handler`, before the others if it is to be the `first`.
@@ -117,6 +124,7 @@ class Interception:
             with suppress(DevToolsError):
                 self._prepare_child({}, child)
         self._listen(main)
+        main.post("Network.setBypassServiceWorker", _NO_SERVICE_WORKER)
         return main.begin("Fetch.enable", self._wanted)
 
     @property
@@ -125,6 +133,7 @@ class Interception:
 
     def _prepare_child(self, _: Params, session: Session) -> None:
         self._listen(session)
+        session.post("Network.setBypassServiceWorker", _NO_SERVICE_WORKER)
         session.post("Fetch.enable", self._wanted)
 
     def _listen(self, session: Session) -> None:
@@ -132,6 +141,9 @@ class Interception:
         session.on("Fetch.authRequired", partial(self._on_auth, session))
 
     def _on_paused(self, session: Session, params: Params) -> None:
+        self._paused += 1
+        if self._paused == _MAX_PAUSED:
+            self._page.kill()
         paused = Paused(session, params)
         for handler in self._handlers:
             handler(paused)

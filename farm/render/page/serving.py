@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import ada_url
 
-from farm.render.browser.devtools import Params, Session
+from farm.render.browser.devtools import Params
 from farm.render.browser.page import Page
 from farm.render.page.interception import Interception, Paused
 from farm.request import Asset, RenderRequest
@@ -23,6 +23,8 @@ from farm.request import Asset, RenderRequest
 #: page may do what pages of https may: `crypto.subtle`, say. And since it is not https, what it
 #: loads by plain http is not blocked as mixed content, as nothing is in HTML without an address.
 OWN_ADDRESS = "http://page.localhost/"
+#: Of one page, however often it asks for its files: each costs the browser's thread some time.
+_MAX_SERVED_BYTES = 512 << 20
 #: What Python does not know, or calls by an old name.
 _MORE_TYPES = {
     ".avif": "image/avif",
@@ -52,7 +54,9 @@ class Serving:
         self._page = page
         self._html = html
         self.address = request.base_url or OWN_ADDRESS
-        self._document, _, _ = self.address.partition("#")
+        #: The document's URL, once it has been asked for.
+        self._document: str | None = None
+        self._left = _MAX_SERVED_BYTES
         self._has_own_address = request.base_url is None
         self._files = {
             _key(ada_url.join_url(self.address, name)): (name, asset)
@@ -61,41 +65,41 @@ class Serving:
 
     def begin(self, interception: Interception) -> None:
         """From now on; to be called before the page goes to its address."""
-        # One of the site's would be asked in the place of the farm.
-        bypass = {"bypass": True}
-        self._page.session.post("Network.setBypassServiceWorker", bypass)
-
-        def prepare(info: Params, session: Session) -> None:
-            if info.get("type") == "iframe":
-                session.post("Network.setBypassServiceWorker", bypass)
-
-        self._page.prepare_child.append(prepare)
         interception.add(self._answer, self._patterns)
 
     @property
     def _patterns(self) -> list[Params]:
-        """Of the document, and of all that lies beside or below it."""
-        folder, _, _ = self._document.partition("?")[0].rpartition("/")
-        urls = [self._document, *([folder + "/"] if self._files else [])]
-        if self._has_own_address:
-            urls = [OWN_ADDRESS]
-        return [{"urlPattern": _escaped(url) + "*"} for url in urls]
+        """Of documents, and of what lies where files may be."""
+        documents: Params = {"resourceType": "Document"}
+        if not self._files:
+            return [documents]
+        folder, _, _ = self.address.partition("#")[0].partition("?")[0].rpartition("/")
+        return [documents, {"urlPattern": f"{_escaped(folder)}/*"}]
 
     def _answer(self, paused: Paused) -> None:
         is_read = paused.method in ("GET", "HEAD")
         if is_read and self._is_document(paused):
-            headers = {"Content-Type": "text/html; charset=utf-8"}
-            paused.fulfil(200, headers, self._html.encode())
+            self._fulfil(paused, "text/html; charset=utf-8", self._html.encode())
         elif is_read and (found := self._files.get(_key(paused.url))) is not None:
             name, asset = found
             body = asset.encode() if isinstance(asset, str) else asset.base64
-            paused.fulfil(200, {"Content-Type": content_type(name, asset)}, body)
+            self._fulfil(paused, content_type(name, asset), body)
         elif self._has_own_address and paused.url.startswith(OWN_ADDRESS):
             paused.fail("Failed")
 
     def _is_document(self, paused: Paused) -> bool:
-        is_own = paused.kind == "Document" and paused.frame == self._page.id
-        return is_own and paused.url == self._document
+        if paused.kind != "Document" or paused.frame != self._page.id:
+            return False
+        # The first is, however the browser writes its address.
+        self._document = self._document or paused.url
+        return paused.url == self._document
+
+    def _fulfil(self, paused: Paused, content_type: str, body: bytes | str) -> None:
+        self._left -= len(body)
+        if self._left < 0:
+            paused.fail("Failed")
+        else:
+            paused.fulfil(200, {"Content-Type": content_type}, body)
 
 
 def content_type(name: str, asset: str | Asset) -> str:

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from farm.errors import UrlRefused
+from farm.errors import PageCrashes, UrlRefused
 from farm.render import Engine
-from farm.render.page import loading
+from farm.render.page import interception, loading, serving
 from farm.render.page.serving import content_type
 from farm.request import HTML, Asset, RenderRequest, RenderResult
 from tests.support.images import BLUE, LIME, RED, colour, is_filled
@@ -230,6 +230,28 @@ def test_a_service_worker_of_the_site_is_not_asked(engine: Engine, site: Site) -
     wait = {"waitFor": 1000}
     assert holds(engine, script, assets={"a.txt": "mine"}, baseUrl=site.url, options=wait)
     assert ("/service-worker.js", "") in site.requests
+
+
+def test_a_page_that_never_stops_asking_is_ended(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interception, "_MAX_PAUSED", 50)
+    script = "for (;;) await fetch('nothing').catch(() => {})"
+    with pytest.raises(PageCrashes):
+        rendered(engine, html=page(script), assets={"a": "x"})
+
+
+def test_a_page_has_its_files_again_and_again_but_not_for_ever(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_MAX_SERVED_BYTES", 5_500)
+    script = """
+        let times = 0;
+        try { for (;;) { await fetch('a'); times++ } } catch { return times === 2 }
+    """
+    html = page(script).ljust(1_000)
+    result = rendered(engine, html=html, assets={"a": "x" * 2_000})
+    assert colour(result.data, 1200, 700) == LIME
 
 
 def test_a_large_file_arrives_whole(engine: Engine) -> None:
