@@ -12,9 +12,9 @@ from farm.errors import InvalidRequest, Problem
 #: Longer URLs are refused; browsers and servers in use agree on far less.
 MAX_URL_LENGTH = 8_192
 _WHITE_SPACE = " \t\r\n"
-#: A request has about ten values. Each takes a hundred times its bytes once it is parsed: 40 MB of
-#: unknown fields would take 5 GB and a minute.
-MAX_JSON_VALUES = 1_000
+#: Assets, cookies and blocked URLs together are some thousand values. Each takes a hundred times
+#: its bytes once it is parsed: 40 MB of unknown fields would take 5 GB and a minute.
+MAX_JSON_VALUES = 10_000
 #: A JSON string, also one that never ends; possessive, so that it never looks back.
 _JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pypdfium2
 
 from farm.render import Engine
-from farm.request import HTML_MARKDOWN_OR_URL, RenderRequest
+from farm.request import HTML_OR_URL, RenderRequest
 from farm.settings import Settings
 
 _HERE = Path(__file__).parent
@@ -91,7 +91,7 @@ _SOURCES: list[tuple[str, dict[str, Any], str]] = [
     (
         "assets",
         {
-            "html": "<body style='margin:20px;font:20px sans-serif'><img src=logo.svg width=120> Boats",
+            "html": "<body style='font: 20px sans-serif'><img src=logo.svg width=120> Boats",
             "assets": {"logo.svg": _LOGO},
         },
         "A page with a file of its own.",
@@ -128,7 +128,7 @@ def _show(
 ) -> None:
     options = {"width": 480, "height": 320, "format": "png"} | body.get("options", {})
     text = json.dumps(body | {"options": options}).encode()
-    result = engine.render(RenderRequest.parse(text, HTML_MARKDOWN_OR_URL, engine.limits))
+    result = engine.render(RenderRequest.parse(text, HTML_OR_URL, engine.limits))
     file = _HERE / f"{name}.{'png' if options['format'] == 'pdf' else result.format.name}"
     if options["format"] == "pdf":
         document = pypdfium2.PdfDocument(result.data)

@@ -30,6 +30,12 @@ class Failed(Exception):
 
 async def dial(policy: Policy, host: str, port: int, resolve: Resolve) -> Stream:
     """A connection to the host. `resolve` raises `Unknown`; this raises `Refused` or `Failed`."""
+    addresses = await check(policy, host, port, resolve)
+    return await _connect(addresses[:_MAX_TRIES], port)
+
+
+async def check(policy: Policy, host: str, port: int, resolve: Resolve) -> list[Address]:
+    """The host's addresses, which are all allowed. Raises what `dial` does; nothing is dialled."""
     by_name = policy.check_host(host, port)
     try:
         addresses = await resolve(host)
@@ -40,7 +46,7 @@ async def dial(policy: Policy, host: str, port: int, resolve: Resolve) -> Stream
         # This machine's public address leads to what its firewall hides from the Internet.
         if not named and _is_this_machine(address):
             raise Refused(NOT_PUBLIC)
-    return await _connect(addresses[:_MAX_TRIES], port)
+    return addresses
 
 
 def _is_this_machine(address: Address) -> bool:

@@ -52,6 +52,7 @@ class Port:
         #: A number for each render that it has had.
         self._account = 0
         self._was_used = False
+        self._verdicts: dict[str, Refusal | None] = {}
 
     @property
     def alive(self) -> bool:
@@ -78,6 +79,20 @@ class Port:
         self._process.hear()
         return self._was_used
 
+    def check(self, host: str, host_port: int) -> None:
+        """Have the policy's word on a host that nothing may ever be asked of: see `verdicts`."""
+        self._process.check_host(self._number, self._account, host, host_port)
+
+    @property
+    def verdicts(self) -> dict[str, Refusal | None]:
+        """By the hosts that `check` was called with, once their names have been looked up."""
+        self._process.hear()
+        return dict(self._verdicts)
+
+    def take_verdict(self, account: int, host: str, reason: str | None) -> None:
+        if account == self._account:
+            self._verdicts[host] = None if reason is None else Refusal(host, reason)
+
     def take_in(self, account: int, note: Note | None) -> None:
         """What its proxy tells. What it tells of an earlier render is no news."""
         if account != self._account:
@@ -93,6 +108,7 @@ class Port:
         """
         self._account += 1
         self._notes.clear()
+        self._verdicts.clear()
         self._was_used = False
         self._process.renew_port(self._number, self._account)
 
@@ -273,6 +289,10 @@ class _ProxyChild:
         if number in self._ports and self.alive:
             self._say(f"renew {number} {account}")
 
+    def check_host(self, number: int, account: int, host: str, host_port: int) -> None:
+        if number in self._ports and self.alive:
+            self._say(f"check {number} {account} {host} {host_port}")
+
     def _say(self, message: str) -> None:
         try:
             self._control.send(message.encode())
@@ -319,7 +339,14 @@ class _ProxyChild:
     def _take_in(self, message: dict[str, object]) -> None:
         if (port := self._ports.get(int(str(message.get("port", 0))))) is None:
             return
+        account = int(str(message["account"]))
+        if "checked" in message:
+            reason = message.get("reason")
+            port.take_verdict(
+                account, str(message["checked"]), None if reason is None else str(reason)
+            )
+            return
         note = None
         if "host" in message:
             note = Note(bool(message["refused"]), str(message["host"]), str(message["reason"]))
-        port.take_in(int(str(message["account"])), note)
+        port.take_in(account, note)

@@ -1,8 +1,9 @@
 """The egress proxy's process: `python -m farm.egress FD`, started by `farm.egress.Egress`.
 
 FD is a socket of whole messages. The first is a `Start`, then `open` with a listening socket,
-`renew` for each further render and `close`; back come `Note`s, the news that a port is used, and a
-beat each second. It ends when the other end is closed, and so with the farm.
+`renew` for each further render, `check` with a host and `close`; back come `Note`s, the news that a
+port is used, what the policy says of a host, and a beat each second. It ends when the other end is
+closed, and so with the farm.
 """
 
 import asyncio
@@ -16,10 +17,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
+from farm.egress.dial import Failed, check
 from farm.egress.peers import peer_uid
 from farm.egress.proxy import Listener, Note, Proxy, Rules
 from farm.egress.resolver import Resolver
 from farm.egress.turns import Turns
+from farm.policy import Refused
 
 MAX_MESSAGE_BYTES = 65_536
 BEAT_S = 1.0
@@ -78,8 +81,12 @@ class _ProxyServer:
                 self._loop.remove_reader(self._control)
                 self._ended.set_result(None)
                 return
-            command, number, *account = message.decode().split()
-            self._obey_one(command, int(number), sockets, *map(int, account))
+            command, number, *rest = message.decode().split()
+            if command == "check":
+                account, host, host_port = rest
+                self._do(self._check(int(number), int(account), host, int(host_port)))
+            else:
+                self._obey_one(command, int(number), sockets, *map(int, rest))
 
     def _obey_one(self, command: str, port: int, sockets: list[int], account: int = 0) -> None:
         if command == "open":
@@ -105,6 +112,16 @@ class _ProxyServer:
         proxy = Proxy(self._rules, listener, self._turns, self._resolver.resolve)
         served = self._ports[port] = _ServedPort(proxy, listening, account)
         self._do(proxy.serve(listening))
+
+    async def _check(self, port: int, account: int, host: str, host_port: int) -> None:
+        message: dict[str, object] = {"port": port, "account": account, "checked": host}
+        try:
+            await check(self._rules.policy, host, host_port, self._resolver.resolve)
+        except Refused as exc:
+            message["reason"] = str(exc)
+        except Failed:
+            pass  # nothing forbids it
+        await self._send(message)
 
     def _listener(self, port: int, account: Callable[[], int]) -> Listener:
         left = _MAX_NOTES

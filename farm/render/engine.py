@@ -19,6 +19,7 @@ from farm.errors import (
     FarmError,
     RenderTimeout,
 )
+from farm.markdown import Converter
 from farm.render.browser.chromium import find_chromium
 from farm.render.browser.kept import Keeping
 from farm.render.finishing import Finishing
@@ -82,6 +83,7 @@ class Engine(Renderer[Rendering]):
             self._pump,
         )
         self._finishing = Finishing(settings.max_output_bytes)
+        self._converter = Converter()
         self._closing = False
         self.limits = Limits(
             int(self._deadline_s * 1000),
@@ -136,7 +138,12 @@ class Engine(Renderer[Rendering]):
         """
         deadline_s = self._deadline_s if within_s is None else min(within_s, self._deadline_s)
         rendering = Rendering(request, request_id, caller, deadline_s)
-        self._outcomes.poison.check(request.html)
+        if request.markdown is not None:
+            html = self._converter.convert(request.markdown, rendering.left_s)
+            # From here on it is a page of HTML as any other.
+            changes = {"html": html, "markdown": None}
+            request = rendering.request = request.model_copy(update=changes)
+        self._outcomes.poison.check(request)
         self._slots.join(rendering, rendering.left_s)
         # After joining: `close` empties the line once, after it has set this.
         if self._closing:
@@ -189,6 +196,7 @@ class Engine(Renderer[Rendering]):
         self._closing = True
         self._outcomes.close()
         self._keeper.close()
+        self._converter.close()
         self._egress.close()
 
     def _make_host(self, is_alone: bool = False) -> Host:

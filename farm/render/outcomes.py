@@ -248,10 +248,9 @@ class Outcomes:
     def _blame(self, rendering: Rendering, host: Host, innocent: bool) -> FarmError:
         if innocent or not self._quarantine.has(host):
             return BrowserDied()
-        html = rendering.request.html
-        if html is None:  # what the URL leads to may change
+        if rendering.request.html is None:  # what the URL leads to may change
             return PageCrashes()
-        self.poison.add(html)
+        self.poison.add(rendering.request)
         log.warning("page refused from now on", request_id=rendering.request_id)
         return PageCrashes(poison.SENTENCE)
 

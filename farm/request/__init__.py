@@ -8,12 +8,13 @@ from farm.request.caching import Caching
 from farm.request.group import Limits
 from farm.request.request import OtherVersion, RenderOptions, RenderRequest
 from farm.request.result import CacheUse, RenderResult, Timings
-from farm.request.source import HTML, HTML_OR_URL, URL
+from farm.request.source import HTML, HTML_OR_URL, URL, Asset
 
 __all__ = [
     "HTML",
     "HTML_OR_URL",
     "URL",
+    "Asset",
     "CacheUse",
     "Caching",
     "Limits",

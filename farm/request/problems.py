@@ -12,11 +12,21 @@ from pydantic_core import ErrorDetails
 
 from farm.errors import Problem
 
-#: No page is named; the second where the request may name it in two ways.
+#: No page is named, where the request may name it in one way, in two, or in three. Markdown is only
+#: spoken of to those who have sent it.
 NO_HTML = Problem("html", "missing")
 NO_PAGE = Problem("html", "missing, and so is url")
 NO_URL = Problem("url", "missing")
+NO_CONTENT = Problem("markdown", "missing, and so is html")
+NO_SOURCE = Problem("markdown", "missing, and so are html and url")
 
+_MISSING = {
+    NO_HTML: "HTML content is required.",
+    NO_PAGE: "HTML content or a URL is required.",
+    NO_URL: "A URL is required.",
+    NO_CONTENT: "HTML or Markdown content is required.",
+    NO_SOURCE: "HTML or Markdown content, or a URL, is required.",
+}
 _WORDS = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
 _OUT_OF_BOUNDS = ("greater_than_equal", "less_than_equal", "literal_error")
 _TOO_LONG = ("string_too_long", "too_long", "string_too_short", "too_short")
@@ -143,12 +153,5 @@ def _bounds(metadata: list[Any]) -> str:
 def summary(problems: Iterable[Problem]) -> str:
     """One sentence for the answer: the first problem, and how many more there are."""
     first, *others = problems
-    if first == NO_HTML:
-        sentence = "HTML content is required."
-    elif first == NO_PAGE:
-        sentence = "HTML content or a URL is required."
-    elif first == NO_URL:
-        sentence = "A URL is required."
-    else:
-        sentence = f"{first.field}: {first.problem}."
+    sentence = _MISSING.get(first, f"{first.field}: {first.problem}.")
     return f"{sentence} {len(others)} more in details." if others else sentence

@@ -24,7 +24,7 @@ _DEFAULTS = RenderOptions.model_construct()
 
 
 class RenderRequest(Source):
-    """One render: HTML or a URL, and the options. Valid by construction."""
+    """One render: what the page is, and the options. Valid by construction."""
 
     options: RenderOptions = option(_DEFAULTS, "How to render it.")
     cache: Caching | None = option(
@@ -45,7 +45,7 @@ class RenderRequest(Source):
 
     @classmethod
     def parse(cls, body: bytes, sources: tuple[str, ...], limits: Limits) -> Self:
-        """The request in a JSON body whose page is named by one of `sources`, `html` and `url`.
+        """The request in a JSON body whose page is named by one of `sources`, as `HTML_OR_URL`.
 
         Raises `InvalidRequest` with every problem found, `InvalidUrl` where the URL is the only
         one, and `OutputTooLarge` where the image would have more pixels than allowed.

@@ -1,25 +1,104 @@
-"""What the page is: its HTML, or where it is."""
+"""What the page is: its HTML or Markdown, or where it is; its address, and the files it has."""
 
-from typing import Any
+import re
+from typing import Annotated, Any
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import AfterValidator, Discriminator, Tag, ValidationInfo, field_validator
 
 from farm.errors import Problem
 from farm.parsing import MAX_URL_LENGTH, parse_url
 from farm.request.group import Group, limits_of, option, problem
-from farm.request.problems import NO_HTML, NO_PAGE, NO_URL
+from farm.request.problems import NO_CONTENT, NO_HTML, NO_PAGE, NO_SOURCE, NO_URL
 
 #: The fields that may name a request's page.
-HTML = ("html",)
+HTML = ("html", "markdown")
 URL = ("url",)
-HTML_OR_URL = ("html", "url")
+HTML_OR_URL = ("html", "url", "markdown")
 #: What JSON Schema can say of what `parse_url` takes.
 URL_SCHEMA = {
     "format": "uri",
     "maxLength": MAX_URL_LENGTH,
     "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/\\?#\x00-\x20\x7f][^\\\x00-\x20\x7f]*$",
 }
-_MISSING = {HTML: NO_HTML, URL: NO_URL, HTML_OR_URL: NO_PAGE}
+#: What goes with a page that is sent, and with no other.
+_OF_CONTENT = ("baseUrl", "assets")
+_MAX_ASSETS = 256
+_MAX_NAME = 500
+_MAX_CONTENT_TYPE = 200
+#: Not in a relative path: what begins a query or a fragment, and control characters.
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f?#\\]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+#: https://mimesniff.spec.whatwg.org/#valid-mime-type, its parameters not as strictly.
+_CONTENT_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:\s*;[\x20-\x7e]*)?", re.ASCII)
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*", re.ASCII)
+#: So much is looked at in one go, since nothing else runs meanwhile. A multiple of four.
+_PIECE = 1 << 20
+
+
+def _relative(name: str) -> str:
+    # `%2e` is a dot to those who read URLs.
+    plain = re.sub("%2e", ".", name, flags=re.IGNORECASE)
+    is_relative = (
+        0 < len(name) <= _MAX_NAME
+        and not _NOT_IN_NAMES.search(name)
+        and not _SCHEME.match(name)
+        and not any(part in ("", ".", "..") for part in plain.split("/"))
+    )
+    if not is_relative:
+        raise problem(
+            f"its name must be a relative path of 1 to {_MAX_NAME} characters, such as css/a.css, "
+            "without . and .. as parts, backslash, query or fragment"
+        )
+    return _whole(name)
+
+
+def _whole(text: str) -> str:
+    # JSON can spell half of a surrogate pair; nothing behind this point could encode it.
+    try:
+        text.isascii() or text.encode()
+    except UnicodeEncodeError:
+        raise problem("must be valid Unicode: it has half of a surrogate pair") from None
+    return text
+
+
+def _base64(text: str) -> str:
+    """As it is, since the browser takes it like that; only line breaks are taken out."""
+    if "\n" in text or "\r" in text:
+        text = text.replace("\r", "").replace("\n", "")
+    end = len(text) - text[-2:].count("=")
+    pieces = range(0, end, _PIECE)
+    is_base64 = all(_BASE64.fullmatch(text, at, min(at + _PIECE, end)) for at in pieces)
+    if len(text) % 4 or not is_base64:
+        raise problem("must be base64 (A-Z a-z 0-9 + / and = at the end)")
+    return text
+
+
+class Asset(Group):
+    """A file that is no text, or whose type its name does not tell."""
+
+    base64: Annotated[str, AfterValidator(_base64)] = option(..., "The file's bytes, in base64.")
+    content_type: str | None = option(
+        None, "Its media type; else its name tells.", max_length=_MAX_CONTENT_TYPE
+    )
+
+    @field_validator("content_type")
+    @classmethod
+    def _media_type(cls, content_type: str) -> str:
+        if not _CONTENT_TYPE.fullmatch(content_type):
+            raise problem("must be a media type such as image/png")
+        return content_type
+
+
+def _kind(value: object) -> str:
+    return "[text]" if isinstance(value, str) else "[file]"
+
+
+#: Tags in brackets are in no error's path.
+_Asset = Annotated[
+    Annotated[str, AfterValidator(_whole), Tag("[text]")] | Annotated[Asset, Tag("[file]")],
+    Discriminator(_kind),
+]
+_Name = Annotated[str, AfterValidator(_relative)]
 
 
 class Source(Group):
@@ -32,37 +111,76 @@ class Source(Group):
         "unless `FARM_URL_CREDENTIALS` allows them.",
         schema=URL_SCHEMA,
     )
+    markdown: str | None = option(
+        None,
+        "The page as Markdown: CommonMark, and GitHub's tables, strikethrough, links, task lists, "
+        "footnotes and highlighted code; not together with `html` or `url`.",
+    )
+    base_url: str | None = option(
+        None,
+        "The address that a page of `html` or `markdown` has: relative links, cookies, `fetch` and "
+        "storage work as on that site. The page itself is not asked for there.",
+        schema=URL_SCHEMA,
+    )
+    assets: dict[_Name, _Asset] = option(
+        {},
+        "Files that the page refers to by a relative name (`logo.png`, `css/a.css`): text, or an "
+        "object with `base64` and `contentType`.",
+        max_length=_MAX_ASSETS,
+    )
 
-    @field_validator("html")
+    @field_validator("html", "markdown")
     @classmethod
-    def _whole_characters(cls, html: str) -> str:
-        # JSON can spell half of a surrogate pair; nothing behind this point could encode it.
-        try:
-            html.isascii() or html.encode()
-        except UnicodeEncodeError:
-            raise problem("must be valid Unicode: it has half of a surrogate pair") from None
-        return html
+    def _whole_characters(cls, text: str) -> str:
+        return _whole(text)
 
     @field_validator("url")
     @classmethod
     def _absolute_http(cls, url: str, info: ValidationInfo) -> str:
         return parse_url(url, credentials=limits_of(info).url_credentials)
 
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, url: str, info: ValidationInfo) -> str:
+        if info.data.get("url") is not None:
+            raise problem("not together with url")
+        # A page with a password in its address may not fetch what is relative to it.
+        return parse_url(url)
+
+    @field_validator("assets")
+    @classmethod
+    def _of_content(cls, assets: dict[str, str | Asset], info: ValidationInfo) -> Any:
+        if assets and info.data.get("url") is not None:
+            raise problem("not together with url")
+        return assets
+
 
 def check_source(fields: dict[str, Any], sources: tuple[str, ...]) -> list[Problem]:
     """Whether exactly one page is named, where it may be; what is wrong leaves `fields`."""
     problems = []
-    for name in set(HTML_OR_URL) - set(sources):
-        if name in fields:
-            problems.append(Problem(name, "unknown field"))
-            del fields[name]
+    unknown = set(HTML_OR_URL) - set(sources)
+    if sources == URL:
+        unknown |= set(_OF_CONTENT)
+    for name in sorted(unknown & set(fields)):
+        problems.append(Problem(name, "unknown field"))
+        del fields[name]
+    is_markdown = fields.get("markdown") is not None
     for name in sources:
         if fields.get(name) in (None, ""):
             fields.pop(name, None)
     given = [name for name in sources if name in fields]
     if not given:
-        problems.insert(0, _MISSING[sources])
-    if len(given) > 1:
-        problems.append(Problem("url", "not together with html"))
-        del fields["url"]
+        problems.insert(0, _missing(sources, is_markdown))
+    for name in given[1:]:
+        problems.append(Problem(name, f"not together with {given[0]}"))
+        del fields[name]
     return problems
+
+
+def _missing(sources: tuple[str, ...], is_markdown: bool) -> Problem:
+    """`is_markdown`: there is some, but it is empty."""
+    if "html" not in sources:
+        return NO_URL
+    if "url" not in sources:
+        return NO_CONTENT if is_markdown else NO_HTML
+    return NO_SOURCE if is_markdown else NO_PAGE

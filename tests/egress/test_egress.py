@@ -14,7 +14,7 @@ import requests
 
 from farm.egress import Egress, Port
 from farm.errors import BrowserUnavailable, FarmError, NavigationFailed, UrlRefused
-from farm.policy import Names, Policy
+from farm.policy import Names, Policy, Refusal
 from farm.render import Engine
 from tests.conftest import request_for
 from tests.support.farm_process import wait_until
@@ -58,6 +58,42 @@ def test_each_port_tells_of_its_own_render_only(proxy: Egress) -> None:
         get(first, "http://10.0.0.1/")
     assert second.notes == []
     assert len(first.notes) == 1
+
+
+def verdict(port: Port, host: str, host_port: int = 80) -> Refusal | None:
+    port.check(host, host_port)
+    wait_until(lambda: host in port.verdicts)
+    return port.verdicts[host]
+
+
+def test_a_port_tells_what_the_policy_says_of_a_host(proxy: Egress) -> None:
+    """Nobody listens there: nothing is asked of it."""
+    port = proxy.open()
+    assert verdict(port, "127.0.0.1", 1024) is None
+    assert verdict(port, "localhost", 8080) is None
+    assert verdict(port, "nowhere.invalid") is None
+    assert verdict(port, "10.0.0.1") == Refusal("10.0.0.1", "its address is not public")
+    refusal = verdict(port, "a.invalid", 22)
+    assert refusal is not None
+    assert "port" in refusal.reason
+    assert port.notes == []
+    assert not port.was_used
+
+
+def test_a_name_is_refused_for_its_address() -> None:
+    closed = Egress(Policy(), None, 64, 1_000_000)
+    closed.start()
+    refusal = verdict(closed.open(), "localhost")
+    closed.close()
+    assert refusal == Refusal("localhost", "its address is not public")
+
+
+def test_what_was_said_of_a_host_is_the_renders_own(proxy: Egress) -> None:
+    port = proxy.open()
+    assert verdict(port, "10.0.0.1") is not None
+    port.renew()
+    assert port.verdicts == {}
+    assert verdict(port, "10.0.0.1") is not None
 
 
 def test_a_closed_port_is_gone(proxy: Egress) -> None:

@@ -149,6 +149,12 @@ def test_a_body_of_very_many_values_is_refused_before_it_is_parsed(body: bytes) 
         parse(body)
 
 
+def test_a_body_may_have_some_thousand_values() -> None:
+    assert problems(b'{"html": "x", "options": {"list": [' + b'"",' * 9_000 + b'""]}}') == {
+        "options.list": "unknown field"
+    }
+
+
 def test_what_stands_in_a_string_is_no_value() -> None:
     html = '{[,]}\\"\n' * 10_000
     assert parse({"html": html}).html == html

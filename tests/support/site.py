@@ -12,6 +12,12 @@ RED = (
     b'<rect width="40" height="40" fill="red"/></svg>'
 )
 BLUE = RED.replace(b"red", b"blue")
+#: Answers everything itself, as soon as it can.
+SERVICE_WORKER = b"""
+    addEventListener('install', () => skipWaiting());
+    addEventListener('activate', (event) => event.waitUntil(clients.claim()));
+    addEventListener('fetch', (event) => event.respondWith(new Response('the worker says')));
+"""
 
 #: What pages must be allowed to reach, to reach a site: all of loopback, by FARM_EGRESS_ALLOW.
 SITES = "127.0.0.0/8"
@@ -71,6 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
             case "/worker.js":
                 script = f"fetch({json.dumps(to)}, {{mode: 'no-cors'}})"
                 self._send(200, "text/javascript", script.encode())
+            case "/service-worker.js":
+                self._send(200, "text/javascript", SERVICE_WORKER)
             case "/set-cookie":
                 self._page(b"<p>set", headers={"Set-Cookie": "seen=yes; Path=/"})
             case _ if path in self.site.pages:

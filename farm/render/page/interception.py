@@ -55,12 +55,12 @@ class Paused:
         self.headers = {**kept, **headers}
         self._has_changed = True
 
-    def fulfil(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Answer it here; nothing is sent."""
+    def fulfil(self, status: int, headers: Mapping[str, str], body: bytes | str) -> None:
+        """Answer it here; nothing is sent. `body`: its bytes, or these in base64 already."""
         answer = {
             "responseCode": status,
             "responseHeaders": _as_list(headers),
-            "body": base64.b64encode(body).decode("ascii"),
+            "body": body if isinstance(body, str) else base64.b64encode(body).decode("ascii"),
         }
         self._answer("Fetch.fulfillRequest", answer)
 
@@ -83,6 +83,9 @@ Handler = Callable[[Paused], None]
 #: The user name and password for an `authChallenge` of the request with that id; None: there are
 #: none, and the page is shown what the site answers without them.
 AuthHandler = Callable[[str, Params], tuple[str, str] | None]
+#: Requests that a page may have paused: more than any makes to be drawn. Each takes the browser's
+#: thread a moment, and one that fails at once can be made again without an end.
+_MAX_PAUSED = 20_000
 
 
 class Interception:
@@ -93,6 +96,7 @@ class Interception:
         self._handlers: list[Handler] = []
         self._patterns: list[Params] = []
         self._auth: AuthHandler | None = None
+        self._paused = 0
 
     def add(self, handler: Handler, patterns: Sequence[Params], first: bool = False) -> Wait:
         """Show requests to `handler`, before the others if it is to be the `first`.
@@ -137,6 +141,9 @@ class Interception:
         session.on("Fetch.authRequired", partial(self._on_auth, session))
 
     def _on_paused(self, session: Session, params: Params) -> None:
+        self._paused += 1
+        if self._paused == _MAX_PAUSED:
+            self._page.kill()
         paused = Paused(session, params)
         for handler in self._handlers:
             handler(paused)

@@ -1,23 +1,31 @@
 """Getting a page to where the request says: its HTML written, or its URL gone to.
 
+HTML that has an address of its own, or files, is gone to as well (`serving`).
+
 What could not be loaded is told in words: from what the egress proxy noted on the way, else from
 what Chromium says.
 """
 
 import math
 import re
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
 from farm.egress import Note
 from farm.errors import NavigationFailed, UrlRefused
+from farm.policy import Refusal
 from farm.render.browser.devtools import CommandFailed
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity
+from farm.render.page.serving import Serving
 from farm.render.page.work import Work
 
 #: Scripts, handlers in attributes, `loading=lazy`, and what is laid out only where it is seen.
 _LOADS_LATE = re.compile(r"<script|\son[a-z]+\s*=|lazy|content-visibility", re.IGNORECASE)
+#: How long the look-up of a name may take whose host nothing may be asked of.
+_VERDICT_S = 2.0
+_VERDICT_STEP_MS = 2
 #: Chromium's network errors (net/base/net_error_list.h) in words for the caller.
 _NET_ERRORS = {
     "ERR_NAME_NOT_RESOLVED": "its host name is not known",
@@ -61,9 +69,46 @@ def load(work: Work) -> None:
     if request.url is not None:
         go_to(work.page, work.activity, request.url)
         settling.settle()
+        return
+    html = clean(request.html or "")
+    if request.base_url is not None or request.assets:
+        _serve(work, html)
+        settling.settle()
     else:
-        html = clean(request.html or "")
         settling.write(html, may_load_late(html), may_have_workers(html))
+
+
+def _serve(work: Work, html: str) -> None:
+    """Until the page shows the HTML at its address. Raises `UrlRefused`."""
+    page, base_url = work.page, work.request.base_url
+    serving = Serving(page, work.request, html)
+    host = None
+    if base_url is not None:
+        host, port = _host_and_port(base_url)
+        page.port.check(host, port)
+    serving.begin(work.interception)
+    go_to(page, work.activity, serving.address)
+    if host is not None:
+        _await_verdict(page, host)
+
+
+def _await_verdict(page: Page, host: str) -> None:
+    """Nothing may be asked of the host, so nothing but this would refuse it.
+
+    A name that is not found in time is not refused: what the page asks of it is.
+    """
+    end = time.monotonic() + _VERDICT_S
+    while host not in (verdicts := page.port.verdicts):
+        if time.monotonic() > end:
+            return
+        page.wait(_VERDICT_STEP_MS)
+    if (refusal := verdicts[host]) is not None:
+        raise _refused(refusal)
+
+
+def _host_and_port(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def go_to(page: Page, activity: Activity, url: str) -> None:
@@ -96,13 +141,17 @@ def check_arrived(page: Page, activity: Activity) -> None:
         raise _why_not_loaded([], document.failure)
 
 
+def _refused(what: Note | Refusal) -> UrlRefused:
+    return UrlRefused(f"The farm's egress policy refuses {what.host}: {what.reason}.")
+
+
 def _why_not_loaded(
     notes: list[Note], error: str, is_download: bool = False
 ) -> UrlRefused | NavigationFailed:
     if notes:
         last = notes[-1]
         if last.refused:
-            return UrlRefused(f"The farm's egress policy refuses {last.host}: {last.reason}.")
+            return _refused(last)
         return NavigationFailed(f"The URL could not be loaded: {last.reason}.")
     if is_download:
         return NavigationFailed(

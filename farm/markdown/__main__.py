@@ -1,0 +1,3 @@
+from farm.markdown.process import main
+
+main()

@@ -1,0 +1,140 @@
+"""The farm's side of converting: a few processes that are kept, each killed if it takes too long.
+
+The parser and the highlighters are Python and regular expressions: in the farm's own process they
+would hold up its threads, the browser's among them, and nothing could end them.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+
+import structlog
+
+from farm.errors import Busy, InternalError, OutputTooLarge, RenderTimeout
+from farm.markdown.process import (
+    DOCUMENT,
+    HEAD,
+    MARKDOWN,
+    MAX_DOCUMENT_BYTES,
+    TOO_LARGE,
+    receive,
+    send,
+)
+
+log = structlog.get_logger()
+
+#: How long one document may take: enough for some megabytes.
+MAX_S = 10.0
+#: Documents that are converted at the same time.
+_MAX_PROCESSES = 2
+#: Of the farm's environment, what a process may have.
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME")
+
+
+class Converter:
+    """Thread-safe. Its processes are started when they are needed, and kept."""
+
+    def __init__(self, max_s: float = MAX_S) -> None:
+        self._max_s = max_s
+        self._turns = threading.BoundedSemaphore(_MAX_PROCESSES)
+        self._lock = threading.Lock()
+        self._idle: list[_Process] = []
+        self._closed = False
+
+    def convert(self, markdown: str, within_s: float) -> str:
+        """The HTML document, in so many seconds at the most.
+
+        Raises `Busy` where no process was free in that time, `RenderTimeout`, and `OutputTooLarge`.
+        """
+        end = time.monotonic() + within_s
+        if not self._turns.acquire(timeout=within_s):
+            raise Busy("Too much Markdown is being converted; try again in a moment.")
+        try:
+            process = self._take()
+            try:
+                document = process.convert(markdown, min(end, time.monotonic() + self._max_s))
+            except BaseException:
+                process.kill()
+                raise
+            self._put_back(process)
+            return document
+        finally:
+            self._turns.release()
+
+    def close(self) -> None:
+        """End the processes that do nothing; one that is at work ends with its work."""
+        with self._lock:
+            self._closed = True
+            while self._idle:
+                self._idle.pop().kill()
+
+    def _take(self) -> "_Process":
+        with self._lock:
+            while self._idle:
+                process = self._idle.pop()
+                if process.is_alive:
+                    return process
+                process.kill()
+        return _Process()
+
+    def _put_back(self, process: "_Process") -> None:
+        with self._lock:
+            if self._closed:
+                process.kill()
+            else:
+                self._idle.append(process)
+
+
+class _Process:
+    def __init__(self) -> None:
+        self._sock, theirs = socket.socketpair()
+        with theirs:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "farm.markdown", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            )
+
+    @property
+    def is_alive(self) -> bool:
+        return self._child.poll() is None
+
+    def convert(self, markdown: str, end: float) -> str:
+        try:
+            self._sock.settimeout(max(0.001, end - time.monotonic()))
+            send(self._sock, MARKDOWN, markdown.encode())
+            kind, length = HEAD.unpack(self._receive(HEAD.size, end))
+            data = self._receive(length, end)
+        except TimeoutError as exc:
+            raise RenderTimeout("The Markdown could not be converted in time.") from exc
+        except (OSError, EOFError) as exc:
+            log.error("markdown process died", exit=self._child.poll())
+            raise InternalError() from exc
+        if kind == TOO_LARGE:
+            raise OutputTooLarge(
+                f"The Markdown becomes more than {MAX_DOCUMENT_BYTES:,} bytes of HTML, or takes "
+                "too much memory."
+            )
+        if kind != DOCUMENT:
+            log.error("markdown not converted", cause=data.decode(errors="replace"))
+            raise InternalError()
+        return data.decode()
+
+    def _receive(self, count: int, end: float) -> bytearray:
+        come = bytearray()
+        while len(come) < count:
+            self._sock.settimeout(max(0.001, end - time.monotonic()))
+            come += receive(self._sock, min(count - len(come), 1 << 20))
+        return come
+
+    def kill(self) -> None:
+        self._sock.close()
+        self._child.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(2)

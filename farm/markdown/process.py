@@ -1,0 +1,77 @@
+"""The converting process: `python -m farm.markdown FD`, started by `farm.markdown.Converter`.
+
+FD is a socket. What comes and goes there is framed: a kind, a length, so many bytes of UTF-8. It
+ends when the other end is closed, and so with the farm.
+"""
+
+import os
+import resource
+import socket
+import struct
+import sys
+from contextlib import suppress
+
+#: Kinds of frames. What is to be converted, and what became of it: a document, or the reason why
+#: there is none.
+MARKDOWN, DOCUMENT, TOO_LARGE, FAILED = range(4)
+HEAD = struct.Struct("!BQ")
+#: As large as HTML that is sent may be. Many short uses of one long reference make any number of
+#: bytes of a few.
+MAX_DOCUMENT_BYTES = 52_428_800
+_MAX_MEMORY_BYTES = 2 << 30
+#: Of one document; the farm has given up long before. For the case that the farm is gone, and a
+#: regular expression of a highlighter never ends.
+_MAX_CPU_S = 60
+#: As Chromium's processes, and so behind the farm's own.
+_NICE = 5
+_PIECE_BYTES = 1 << 20
+
+
+def send(sock: socket.socket, kind: int, data: bytes) -> None:
+    sock.sendall(HEAD.pack(kind, len(data)))
+    sock.sendall(data)
+
+
+def receive(sock: socket.socket, most: int) -> bytearray:
+    """Exactly so many bytes. Raises `EOFError` at the end of the connection."""
+    come = bytearray()
+    while len(come) < most:
+        piece = sock.recv(min(most - len(come), _PIECE_BYTES))
+        if not piece:
+            raise EOFError
+        come += piece
+    return come
+
+
+def main() -> None:
+    sock = socket.socket(fileno=int(sys.argv[1]))
+    os.nice(_NICE)
+    with suppress(OSError, ValueError):  # the machine's own bound is lower
+        resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
+    # Slow to import, so here and once.
+    from farm.markdown.document import to_document
+
+    with suppress(OSError, EOFError):
+        while True:
+            _, length = HEAD.unpack(receive(sock, HEAD.size))
+            markdown = receive(sock, length).decode()
+            _allow_time()
+            kind, data = FAILED, b""
+            try:
+                data = to_document(markdown).encode()
+                kind = DOCUMENT
+                if len(data) > MAX_DOCUMENT_BYTES:
+                    kind, data = TOO_LARGE, b""
+            except MemoryError:
+                kind = TOO_LARGE
+            except Exception as exc:
+                data = repr(exc)[:1000].encode(errors="replace")
+            send(sock, kind, data)
+
+
+def _allow_time() -> None:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    used_s = int(usage.ru_utime + usage.ru_stime) + 1
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CPU, (used_s + _MAX_CPU_S, hard))
