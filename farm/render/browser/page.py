@@ -75,7 +75,8 @@ class Page:
         self._is_shell = is_shell
         #: Known for good once it is closed.
         self._died: bool | None = None
-        self._handlers: dict[str, Callable[[Params], None]] = {}
+        #: With the event of each.
+        self._handlers: list[tuple[str, Callable[[Params], None]]] = []
         self._dialogs = 0
         self._adopted = 0
         #: What its viewport is now.
@@ -182,10 +183,17 @@ class Page:
         )
 
     def on(self, event: str, handler: Callable[[Params], None]) -> None:
-        """Call the handler at each such event of the page, its frames and its workers."""
-        self._handlers[event] = handler
+        """Call the handler too at each such event of the page, its frames and its workers."""
+        self._handlers.append((event, handler))
         for session in self.sessions():
             session.on(event, handler)
+
+    def forget_handlers(self) -> None:
+        """Call none of the handlers more: those of the last render, if a page is used again."""
+        for event, handler in self._handlers:
+            for session in self.sessions():
+                session.off(event, handler)
+        self._handlers.clear()
 
     def check(self) -> None:
         """Raises `TargetGone` if the page is."""
@@ -259,7 +267,7 @@ class Page:
         if self._adopted == _MAX_CHILDREN:
             self._leave_children_alone()
         info, child = params["targetInfo"], parent.adopt(params["sessionId"])
-        for event, handler in self._handlers.items():
+        for event, handler in self._handlers:
             child.on(event, handler)
         with suppress(DevToolsError):
             if self._adopted < _MAX_CHILDREN and depth < _MAX_DEPTH:
