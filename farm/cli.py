@@ -12,7 +12,7 @@ import structlog
 import farm
 from farm import doctor as checks
 from farm import logs, supervisor
-from farm.errors import FarmError, InvalidRequest, StartError
+from farm.errors import FarmError, StartError, WithProblems
 from farm.jobs import broker
 from farm.jobs import dashboard as jobs_dashboard
 from farm.jobs.files import open_swept_storage
@@ -110,7 +110,7 @@ def render(
         data = _render(json.dumps(page).encode(), "url" if "url" in page else "html")
     except (FarmError, StartError) as exc:
         lines = [str(exc)]
-        if isinstance(exc, InvalidRequest):
+        if isinstance(exc, WithProblems):
             lines += [f"  {problem.field}: {problem.problem}" for problem in exc.problems]
         raise click.ClickException("\n".join(lines)) from exc
     try:

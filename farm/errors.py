@@ -20,6 +20,8 @@
     ├─ NavigationFailed      422 navigation_failed
     ├─ OutputTooLarge        422 output_too_large
     ├─ PageCrashes           422 page_crashes
+    ├─ PageFailed            422 page_failed
+    ├─ ScriptFailed          422 script_failed
     ├─ RateLimited           429 rate_limited         with Retry-After
     ├─ InternalError         500 internal_error
     ├─ Busy                  503 busy                 with Retry-After
@@ -64,14 +66,18 @@ class FarmError(Exception):
         super().__init__(sentence or self.sentence)
 
 
-class InvalidRequest(FarmError):
-    status = 400
-    code = "invalid_request"
-    sentence = "The request is not valid."
+class WithProblems(FarmError):
+    """One whose answer lists `problems` as its details."""
 
     def __init__(self, sentence: str | None = None, problems: Sequence[Problem] = ()) -> None:
         super().__init__(sentence)
         self.problems = tuple(problems)
+
+
+class InvalidRequest(WithProblems):
+    status = 400
+    code = "invalid_request"
+    sentence = "The request is not valid."
 
 
 class InvalidUrl(InvalidRequest):
@@ -178,6 +184,22 @@ class PageCrashes(FarmError):
         "The page crashed, closed itself, held too much memory or had too many workers before it "
         "was captured."
     )
+
+
+class PageFailed(WithProblems):
+    """What the request's `failOn` names has happened."""
+
+    status = 422
+    code = "page_failed"
+    sentence = "The page has failed, by what the request calls a failure."
+
+
+class ScriptFailed(FarmError):
+    """The request's own JavaScript threw; the sentence carries the page's message."""
+
+    status = 422
+    code = "script_failed"
+    sentence = "A script of the request's threw an error in the page."
 
 
 class RateLimited(FarmError):

@@ -41,7 +41,8 @@ class Group(BaseModel):
         """A field that is not asked for is left out; `null` is nothing of its own."""
         if value is None:
             raise PydanticCustomError("null", "must not be null")
-        return value
+        # A field that has several values is a tuple, and JSON has lists.
+        return tuple(value) if isinstance(value, list) else value
 
 
 def option(default: Any, text: str, *, unit: str | None = None, **constraints: Any) -> Any:

@@ -6,15 +6,17 @@ from pydantic import ValidationError
 
 from farm.errors import InvalidRequest, InvalidUrl
 from farm.parsing import parse_json_object
+from farm.request.actions import Actions
 from farm.request.caching import Caching
 from farm.request.capture import Capture
+from farm.request.failing import Failing
 from farm.request.group import Limits, option
 from farm.request.problems import as_problem, summary
 from farm.request.source import Source, check_source
 from farm.request.waiting import Waiting
 
 
-class RenderOptions(Waiting, Capture):
+class RenderOptions(Waiting, Capture, Actions, Failing):
     """How to render: every group's options, in one object."""
 
 

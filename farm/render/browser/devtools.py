@@ -180,6 +180,11 @@ class Session:
             child = self.children[session_id] = Session(self._switch, session_id)
         return child
 
+    def interrupt(self, error: DevToolsError) -> None:
+        """What waits here now gets the error; the session goes on."""
+        for wait in list(self._waits):
+            wait.fail(error)
+
     def end(self, error: DevToolsError | None = None) -> None:
         """What waits here, and below, is told."""
         self.ended = True

@@ -1,13 +1,14 @@
-"""One render, top to bottom: load, settle, wait, capture."""
+"""One render, top to bottom: load, settle, wait, act, capture."""
 
 import time
 from dataclasses import dataclass
 
 from farm.formats import FORMATS
 from farm.render.browser.page import Page
-from farm.render.page import loading, waiting
+from farm.render.page import actions, loading, waiting
 from farm.render.page.activity import Activity
 from farm.render.page.capture import capture
+from farm.render.page.failing import Failures
 from farm.render.page.outputs import Caps
 from farm.render.page.settling import HTML_QUIET_S, URL_QUIET_S, Patience, Settling
 from farm.render.page.work import Work
@@ -39,13 +40,20 @@ def render(
     activity = Activity(page)
     quiet_s = URL_QUIET_S if request.url is not None else HTML_QUIET_S
     settling = Settling(page, activity, patience, quiet_s)
-    work = Work(page, request, caps, activity, settling)
-    loading.load(work)
-    loading_ms = clock.step(settling.loaded_at)
-    waiting.wait(work)
-    loading.check_arrived(page, activity)
-    settling_ms = clock.step(time.monotonic())
-    base64 = capture(work)
+    failures = Failures(page, activity, request.options.fail_on)
+    work = Work(page, request, caps, activity, settling, failures)
+    waiting.prepare(work)
+    with waiting.in_time(work, patience):
+        loading.load(work)
+        failures.check_status()
+        waiting.wait(work)
+        actions.act(work)
+    failures.check()
+    with waiting.before_answer(work):
+        loading_ms = clock.step(settling.loaded_at)
+        loading.check_arrived(page, activity)
+        settling_ms = clock.step(time.monotonic())
+        base64 = capture(work)
     loading.check_arrived(page, activity)
     if settling.unfinished or activity.requests.are_too_many or activity.leaving_for is not None:
         page.is_altered = True

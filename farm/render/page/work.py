@@ -5,6 +5,7 @@ from typing import Any
 
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity
+from farm.render.page.failing import Failures
 from farm.render.page.outputs import Caps
 from farm.render.page.settling import Settling
 from farm.request import RenderOptions, RenderRequest
@@ -17,6 +18,11 @@ class Work:
     caps: Caps
     activity: Activity
     settling: Settling
+    failures: Failures
+    #: The option that is worked on now.
+    step: str = "waitUntil"
+    #: When its capture must be done if its time has passed (`monotonic`).
+    capture_until: float | None = None
     #: What the answer shall tell besides (`RenderResult.facts`).
     facts: dict[str, Any] = field(default_factory=dict)
 
