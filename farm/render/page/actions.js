@@ -21,19 +21,22 @@ async function (name, ...args) {
 
   const addSheet = (sheet) => document.adoptedStyleSheets.push(sheet);
 
-  // What scrolls the page: the document, its body, or the element that takes most of the viewport.
-  const scroller = () => {
+  const canScroll = (element) =>
+    element.scrollHeight > element.clientHeight + 1 &&
+    ['auto', 'scroll', 'overlay'].includes(getComputedStyle(element).overflowY);
+
+  const canRootScroll = (root) =>
+    root.scrollHeight > innerHeight + 1 &&
+    !['hidden', 'clip'].includes(getComputedStyle(document.documentElement).overflowY);
+
+  // What scrolls the page: what takes most of the viewport (the body, or another element), and the
+  // document itself.
+  const findScrollers = () => {
     const root = document.scrollingElement ?? document.documentElement;
-    const canScroll = (element) =>
-      element.scrollHeight > element.clientHeight + 1 &&
-      ['auto', 'scroll', 'overlay'].includes(getComputedStyle(element).overflowY);
-    const canRootScroll =
-      root.scrollHeight > innerHeight + 1 &&
-      !['hidden', 'clip'].includes(getComputedStyle(document.documentElement).overflowY);
-    if (canRootScroll) return root;
     let element = document.elementFromPoint(innerWidth / 2, innerHeight / 2);
-    for (; element; element = element.parentElement) if (canScroll(element)) return element;
-    return document.body && canScroll(document.body) ? document.body : root;
+    while (element && !(element !== root && canScroll(element))) element = element.parentElement;
+    const isLarge = element && element.clientWidth * element.clientHeight * 2 > innerWidth * innerHeight;
+    return [...(isLarge ? [element] : []), ...(root && canRootScroll(root) ? [root] : [])];
   };
 
   const scrollTo = (element, top) => element.scrollTo({ top, behavior: 'instant' });
@@ -77,17 +80,28 @@ async function (name, ...args) {
     },
 
     scrollTo: (target) => {
-      if (typeof target === 'number') scrollTo(scroller(), target);
-      else first(target)?.scrollIntoView({ block: 'start', behavior: 'instant' });
+      const start = { block: 'start', behavior: 'instant' };
+      if (typeof target === 'string') return first(target)?.scrollIntoView(start);
+      const depth = (element) => element.scrollHeight - element.clientHeight;
+      const [deepest] = findScrollers().sort((one, other) => depth(other) - depth(one));
+      if (deepest) scrollTo(deepest, target);
+    },
+
+    // How many there are; those below are counted from 0.
+    findScrollers: () => {
+      globalThis.scrollers = findScrollers();
+      return scrollers.length;
     },
 
     // Goes on by most of what is in view: what is cut at its edge is seen whole after it.
-    scrollOn: () => {
-      const element = scroller();
+    scrollOn: (number) => {
+      const element = globalThis.scrollers[number];
       const before = element.scrollTop;
       scrollTo(element, before + Math.max(1, element.clientHeight * 0.8));
       return { before, top: element.scrollTop, height: element.scrollHeight };
     },
+
+    scrollBack: (number, top) => scrollTo(globalThis.scrollers[number], top),
 
     // A rule holds for what the page adds later too. What is in a hidden element may be visible again.
     hide: (selectors) => {

@@ -116,24 +116,25 @@ def _scroll(work: Work) -> None:
 def _scroll_through(work: Work) -> None:
     """Down to the end of the page, which may come to be further down, and back to where it was."""
     end = time.monotonic() + _THROUGH_S
-    began_at: float | None = None
-    for _ in range(_MAX_STEPS):
-        at = call(work, "scrollOn")
-        if at is None or time.monotonic() > end:
-            break
-        began_at = at["before"] if began_at is None else began_at
-        if at["height"] > work.caps.max_page_height_px:
-            break
-        work.settling.draw()
-        if at["top"] <= at["before"] and not _grows(work, at["height"]):
-            break
-    call(work, "scrollTo", began_at or 0)
+    for number in range(call(work, "findScrollers") or 0):
+        began_at = 0
+        for step in range(_MAX_STEPS):
+            at = call(work, "scrollOn", number)
+            if at is None or time.monotonic() > end:
+                break
+            began_at = began_at if step else at["before"]
+            if at["height"] > work.caps.max_page_height_px:
+                break
+            work.settling.draw()
+            if at["top"] <= at["before"] and not _grows(work, number, at["height"]):
+                break
+        call(work, "scrollBack", number, began_at)
 
 
-def _grows(work: Work, height: float) -> bool:
-    """Whether the page has become longer, by what it has begun to load at its end."""
+def _grows(work: Work, number: int, height: float) -> bool:
+    """Whether it has become longer, by what the page has begun to load at its end."""
     until = time.monotonic() + _GROWS_S
     work.activity.wait_until(lambda: work.activity.quiet_in(0) == 0, until)
     work.settling.draw()
-    at = call(work, "scrollOn")
+    at = call(work, "scrollOn", number)
     return at is not None and (at["height"] > height or at["top"] > at["before"])
