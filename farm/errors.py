@@ -39,7 +39,7 @@ those are the exception's `__cause__`, which goes to the log.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 
@@ -72,6 +72,10 @@ class WithProblems(FarmError):
     def __init__(self, sentence: str | None = None, problems: Sequence[Problem] = ()) -> None:
         super().__init__(sentence)
         self.problems = tuple(problems)
+
+    @property
+    def details(self) -> list[dict[str, str]]:
+        return [asdict(problem) for problem in self.problems]
 
 
 class InvalidRequest(WithProblems):

@@ -114,7 +114,7 @@ def answer_error(
         log.error("request failed", route=req.path, exc_info=exc)
     body = error_body(error, req.context.id)
     if isinstance(error, WithProblems) and error.problems:
-        body["details"] = [{"field": p.field, "problem": p.problem} for p in error.problems]
+        body["details"] = error.details
     if isinstance(error, MethodNotAllowed):
         resp.set_header("Allow", ", ".join(error.allowed))
     if isinstance(error, RangeNotSatisfiable):

@@ -252,16 +252,18 @@ class Page:
         session.post("Page.setFontFamilies", {"fontFamilies": _FONT_FAMILIES})
         session.post("Emulation.setEmulatedMedia", {"media": "", "features": _MEDIA_FEATURES})
 
-    def _dismiss_dialog(self, _: Params) -> None:
+    def _dismiss_dialog(self, params: Params) -> None:
+        """A page may ask before it is left only once it was clicked; then it is left, as asked."""
         self._dialogs += 1
+        accept = params["type"] == "beforeunload"
         if self._dialogs > _MAX_QUICK_DIALOGS:
-            asyncio.get_running_loop().call_later(_SLOW_DIALOG_S, self._post_dismissal)
+            asyncio.get_running_loop().call_later(_SLOW_DIALOG_S, self._end_dialog, accept)
         else:
-            self._post_dismissal()
+            self._end_dialog(accept)
 
-    def _post_dismissal(self) -> None:
+    def _end_dialog(self, accept: bool) -> None:
         with suppress(DevToolsError):
-            self.session.post("Page.handleJavaScriptDialog", {"accept": False})
+            self.session.post("Page.handleJavaScriptDialog", {"accept": accept})
 
     def _follow_children(self, session: Session, depth: int = 1) -> None:
         """Frames that other processes draw, and workers, are attached to before they begin."""

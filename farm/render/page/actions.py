@@ -26,7 +26,6 @@ def act(work: Work) -> None:
     options = work.options
     if not is_asked(options):
         return
-    work.step = "styles"
     styled = _style(work)
     for number, text in enumerate(options.scripts):
         work.step = f"scripts.{number}"
@@ -40,7 +39,6 @@ def act(work: Work) -> None:
     if options.scroll is not None:
         work.step = "scroll"
         _scroll(work)
-    work.step = "hide"
     for _ in range(_MAX_DOCUMENTS):
         if work.activity.document is not styled:
             _style(work)
@@ -58,6 +56,7 @@ def is_asked(options: Actions) -> bool:
 def _style(work: Work) -> Document:
     """Returns the document that has the styles."""
     if work.options.styles:
+        work.step = "styles"
         call(work, "style", work.options.styles)
     return work.activity.document
 
@@ -65,9 +64,11 @@ def _style(work: Work) -> Document:
 def _mask(work: Work) -> Document:
     options = work.options
     if options.hide:
+        work.step = "hide"
         check_selectors(work, "hide", *options.hide)
         call(work, "hide", options.hide)
     if options.remove:
+        work.step = "remove"
         check_selectors(work, "remove", *options.remove)
         call(work, "remove", options.remove)
     return work.activity.document

@@ -119,6 +119,11 @@ def test_what_a_click_leads_to_is_captured_with_its_styles(engine: Engine, site:
     assert ("/next", "") in site.requests
 
 
+def test_a_page_that_asks_before_it_is_left_is_left(engine: Engine, site: Site) -> None:
+    html = f"<a href='{site.url}/'>next</a><script>onbeforeunload = () => 'stay'</script>"
+    assert corner(rendered(engine, html, click=["a"])) == LIME
+
+
 def test_what_a_click_begins_to_load_is_waited_for(engine: Engine, site: Site) -> None:
     site.pages["/page"] = (
         "<button id=b>b</button><script>b.onclick = async () => {"
