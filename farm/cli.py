@@ -14,7 +14,7 @@ import farm
 from farm import contract as request_docs
 from farm import doctor as checks
 from farm import logs, supervisor
-from farm.errors import FarmError, InvalidRequest, StartError
+from farm.errors import FarmError, StartError, WithProblems
 from farm.flags import GroupedCommand, fields_given, with_flags
 from farm.jobs import broker
 from farm.jobs import dashboard as jobs_dashboard
@@ -104,7 +104,7 @@ def render(context: click.Context, /, source: str, output: str, **given: Any) ->
         data = _render(json.dumps(page).encode(), "url" if "url" in page else "html")
     except (FarmError, StartError) as exc:
         lines = [str(exc)]
-        if isinstance(exc, InvalidRequest):
+        if isinstance(exc, WithProblems):
             lines += [f"  {problem.field}: {problem.problem}" for problem in exc.problems]
         raise click.ClickException("\n".join(lines)) from exc
     try:

@@ -21,6 +21,8 @@
     ├─ OutputTooLarge        422 output_too_large
     ├─ PageCrashes           422 page_crashes
     ├─ SelectorNotFound      422 selector_not_found
+    ├─ PageFailed            422 page_failed
+    ├─ ScriptFailed          422 script_failed
     ├─ RateLimited           429 rate_limited         with Retry-After
     ├─ InternalError         500 internal_error
     ├─ Busy                  503 busy                 with Retry-After
@@ -38,7 +40,7 @@ those are the exception's `__cause__`, which goes to the log.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 
@@ -65,14 +67,22 @@ class FarmError(Exception):
         super().__init__(sentence or self.sentence)
 
 
-class InvalidRequest(FarmError):
-    status = 400
-    code = "invalid_request"
-    sentence = "The request is not valid."
+class WithProblems(FarmError):
+    """One whose answer lists `problems` as its details."""
 
     def __init__(self, sentence: str | None = None, problems: Sequence[Problem] = ()) -> None:
         super().__init__(sentence)
         self.problems = tuple(problems)
+
+    @property
+    def details(self) -> list[dict[str, str]]:
+        return [asdict(problem) for problem in self.problems]
+
+
+class InvalidRequest(WithProblems):
+    status = 400
+    code = "invalid_request"
+    sentence = "The request is not valid."
 
 
 class InvalidUrl(InvalidRequest):
@@ -185,6 +195,22 @@ class SelectorNotFound(FarmError):
     status = 422
     code = "selector_not_found"
     sentence = "No element that matches the selector has had a box in time."
+
+
+class PageFailed(WithProblems):
+    """What the request's `failOn` names has happened."""
+
+    status = 422
+    code = "page_failed"
+    sentence = "The page has failed, by what the request calls a failure."
+
+
+class ScriptFailed(FarmError):
+    """The request's own JavaScript threw; the sentence carries the page's message."""
+
+    status = 422
+    code = "script_failed"
+    sentence = "A script of the request's threw an error in the page."
 
 
 class RateLimited(FarmError):

@@ -65,6 +65,7 @@ def is_right(result: RenderResult) -> bool:
     """Whether the next render would make the same file, for all that is known."""
     return (
         not result.unfinished
+        and "timedOut" not in result.facts
         and result.status < 400
         and all(refusal.reason in _LASTING for refusal in result.refusals)
     )

@@ -14,7 +14,7 @@ from dataclasses import replace
 import redis
 
 from farm.clock import timestamp
-from farm.errors import AlreadyFinished, FarmError, InternalError, NotFound
+from farm.errors import AlreadyFinished, FarmError, InternalError, NotFound, WithProblems
 from farm.job import Record, State
 from farm.jobs import broker
 from farm.request import RenderResult
@@ -100,6 +100,7 @@ class Records:
                 failed_at=timestamp(),
                 error=str(error),
                 code=error.code,
+                facts={"details": error.details} if isinstance(error, WithProblems) else None,
             )
 
         _, changed = self._advance(job_id, fail, _salvaged)

@@ -1,10 +1,12 @@
 """What a render is asked for, and what comes of it.
 
 `RenderRequest` is made of groups, one file each: `source` (what the page is), `waiting` (when it is
-captured), `capture` (what of it), `caching`. `group` says how an option is declared.
+captured), `capture` (what of it), `actions` (what is done to it before), `failing` (what is an
+error), `caching`. `group` says how an option is declared.
 """
 
 from farm.request.caching import Caching
+from farm.request.failing import FailOn, names_status
 from farm.request.group import Limits
 from farm.request.request import OtherVersion, RenderOptions, RenderRequest
 from farm.request.result import CacheUse, RenderResult, Timings
@@ -17,10 +19,12 @@ __all__ = [
     "Asset",
     "CacheUse",
     "Caching",
+    "FailOn",
     "Limits",
     "OtherVersion",
     "RenderOptions",
     "RenderRequest",
     "RenderResult",
     "Timings",
+    "names_status",
 ]

@@ -1,9 +1,9 @@
 """What is wrong with a request, in sentences made from the fields' own constraints."""
 
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel
@@ -28,6 +28,9 @@ _MISSING = {
     NO_SOURCE: "HTML or Markdown content, or a URL, is required.",
 }
 _WORDS = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
+_UNIONS = (UnionType, typing.Union)
+#: As pydantic names them where a value may be of several types.
+_BASES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _OUT_OF_BOUNDS = ("greater_than_equal", "less_than_equal", "literal_error")
 _TOO_LONG = ("string_too_long", "too_long", "string_too_short", "too_short")
 
@@ -40,7 +43,7 @@ def as_problem(model: type[BaseModel], error: ErrorDetails) -> Problem:
 
 def _is_choice(part: int | str) -> bool:
     """Whether pydantic names in it which of several types it tried."""
-    return isinstance(part, str) and ("[" in part or part in ("str", "int", "float", "bool"))
+    return isinstance(part, str) and ("[" in part or part in _BASES)
 
 
 def _text(model: type[BaseModel], error: ErrorDetails) -> str:
@@ -66,6 +69,8 @@ def _text(model: type[BaseModel], error: ErrorDetails) -> str:
             return "must be a number"
         case "bool_type":
             return "must be true or false"
+        case "string_unicode":
+            return "must be valid Unicode: it has half of a surrogate pair"
         case "string_type":
             return "must be a string"
         case "tuple_type" | "list_type":
@@ -81,6 +86,8 @@ def field_at(model: type[BaseModel], location: Iterable[int | str]) -> FieldInfo
     field: FieldInfo | None = None
     inside: type[BaseModel] | None = model
     for part in location:
+        if field is not None and (isinstance(part, int) or part in _BASES):
+            field = _narrowed(field, part) or field
         if not isinstance(part, str) or inside is None:
             continue
         by_alias = {each.alias or name: each for name, each in inside.model_fields.items()}
@@ -88,6 +95,37 @@ def field_at(model: type[BaseModel], location: Iterable[int | str]) -> FieldInfo
             field = by_alias[part]
             inside = _model_in(field.annotation)
     return field
+
+
+def _narrowed(field: FieldInfo, part: int | str) -> FieldInfo | None:
+    """What a field is at one of its items, or where it is a text or a number of several types."""
+    for annotation in _choices(field.annotation):
+        inner, *_ = get_args(annotation) or (annotation,)
+        if isinstance(part, int) and get_origin(annotation) in (tuple, list):
+            return FieldInfo.from_annotation(inner)
+        if isinstance(part, str) and _base(annotation) is _BASES[part]:
+            return FieldInfo.from_annotation(annotation)
+    return None
+
+
+def _choices(annotation: Any) -> Iterator[Any]:
+    """Each of the types that one of several may be."""
+    if get_origin(annotation) is Annotated and get_origin(_base(annotation)) in _UNIONS:
+        annotation = _base(annotation)
+    if get_origin(annotation) in _UNIONS:
+        for part in get_args(annotation):
+            yield from _choices(part)
+    else:
+        yield annotation
+
+
+def _base(annotation: Any) -> Any:
+    """Without its bounds; of a literal, the type of its values."""
+    if get_origin(annotation) is Annotated:
+        return _base(get_args(annotation)[0])
+    if get_origin(annotation) is Literal:
+        return type(get_args(annotation)[0])
+    return annotation
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -116,18 +154,23 @@ def _one_of(literal: Any) -> str:
 
 
 def word_of(field: FieldInfo) -> str:
-    annotation = plain_type(field)
+    annotations = [each for each in _choices(field.annotation) if each is not NoneType]
+    return " or ".join(dict.fromkeys(map(_word, annotations)))
+
+
+def _word(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
-        return kind_of(field)
+        values = ", ".join(map(str, get_args(annotation)))
+        return f"one of {values}" if len(get_args(annotation)) > 1 else f'"{values}"'
     if get_origin(annotation) in (tuple, list):
         return "a list"
-    return _WORDS.get(annotation, "an object")
+    return _WORDS.get(_base(annotation), "an object")
 
 
 def plain_type(field: FieldInfo) -> Any:
     """The field's type, without the None of one that may be left out."""
     annotation = field.annotation
-    if get_origin(annotation) in (UnionType, typing.Union):
+    if get_origin(annotation) in _UNIONS:
         others = [part for part in get_args(annotation) if part is not NoneType]
         if len(others) == 1:
             return others[0]

@@ -6,9 +6,11 @@ from pydantic import ValidationError, ValidationInfo, field_validator
 
 from farm.errors import InvalidRequest, InvalidUrl
 from farm.parsing import parse_json_object
+from farm.request.actions import Actions
 from farm.request.caching import Caching
 from farm.request.capture import Capture
 from farm.request.emulation import Emulation
+from farm.request.failing import Failing
 from farm.request.group import Limits, option
 from farm.request.network import Network, check_own_origin
 from farm.request.problems import as_problem, summary
@@ -16,7 +18,7 @@ from farm.request.source import Source, check_source
 from farm.request.waiting import Waiting
 
 
-class RenderOptions(Waiting, Capture, Emulation, Network):
+class RenderOptions(Waiting, Capture, Emulation, Network, Actions, Failing):
     """How to render: every group's options, in one object."""
 
 

@@ -1,16 +1,71 @@
 """When the page is captured."""
 
-from pydantic import ValidationInfo, field_validator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Tag, ValidationInfo, field_validator, model_validator
 
 from farm.request.group import Group, limits_of, option, problem
+from farm.request.texts import Selector, Text
+
+
+class SelectorWait(Group):
+    selector: Selector = option(..., "CSS's; its first match counts.")
+    state: Literal["attached", "visible", "hidden"] = option(
+        "visible",
+        "`attached`: it is there; `visible`: it has a box and is not hidden; `hidden`: it is not "
+        "visible, or not there.",
+    )
+
+
+def _kind(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "str"
+    return "[object]" if isinstance(value, dict | SelectorWait) else None
+
+
+_StringOrObject = Discriminator(
+    _kind, custom_error_type="problem", custom_error_message="must be a string or an object"
+)
 
 
 class Waiting(Group):
+    wait_until: Literal["settled", "load", "domcontentloaded", "networkidle"] = option(
+        "settled",
+        "`settled`: loaded, with its fonts and images, and nothing it has asked for is under way; "
+        "`networkidle`: settled, and no request under way for 500 ms.",
+    )
+    wait_for_selector: (
+        Annotated[
+            Annotated[Selector, Tag("str")] | Annotated[SelectorWait, Tag("[object]")],
+            _StringOrObject,
+        ]
+        | None
+    ) = option(
+        None,
+        "An element of the main document to be waited for: a CSS selector, or "
+        "`{selector, state}` with the state `attached`, `visible` or `hidden`.",
+    )
+    wait_for_function: Text | None = option(
+        None,
+        "A JavaScript expression or function of the page to be waited for: until what it gives, "
+        "promises awaited, is truthy.",
+    )
     wait_for: int = option(
         0,
-        "Waited after the page has settled; counts towards the deadline, which is its longest.",
+        "Waited after all of that; counts towards the deadline, which is its longest.",
         unit="milliseconds",
         schema={"minimum": 0},
+    )
+    timeout: int | None = option(
+        None,
+        "For loading, waiting and what is done to the page together; the deadline, unless given.",
+        unit="milliseconds",
+        schema={"minimum": 1},
+    )
+    on_timeout: Literal["fail", "capture"] = option(
+        "fail",
+        "`capture`: what is there when the time has passed is captured, and `data.timedOut` names "
+        "what was waited for.",
     )
 
     @field_validator("wait_for")
@@ -20,3 +75,24 @@ class Waiting(Group):
         if not 0 <= wait_ms <= longest_ms:
             raise problem(f"must be an integer from 0 to {longest_ms} (milliseconds)")
         return wait_ms
+
+    @field_validator("timeout")
+    @classmethod
+    def _at_most_deadline(cls, timeout_ms: int, info: ValidationInfo) -> int:
+        longest_ms = limits_of(info).deadline_ms
+        if not 1 <= timeout_ms <= longest_ms:
+            raise problem(f"must be an integer from 1 to {longest_ms} (milliseconds)")
+        return timeout_ms
+
+    @model_validator(mode="after")
+    def _time_to_wait(self) -> Self:
+        if self.timeout is not None and self.wait_for >= self.timeout:
+            raise problem("waitFor must be shorter than timeout")
+        return self
+
+    @property
+    def selector_wait(self) -> SelectorWait | None:
+        """`wait_for_selector` in its long form."""
+        if isinstance(self.wait_for_selector, str):
+            return SelectorWait.model_validate({"selector": self.wait_for_selector})
+        return self.wait_for_selector

@@ -19,6 +19,7 @@ from farm.errors import (
     RateLimited,
     Unauthorized,
     Unavailable,
+    WithProblems,
 )
 from farm.job import JobQueue
 from farm.rates import RateLimiter
@@ -128,8 +129,8 @@ def answer_error(
     if isinstance(error, InternalError) and not isinstance(exc, FarmError):
         log.error("request failed", route=req.path, exc_info=exc)
     body = error_body(error, req.context.id)
-    if isinstance(error, InvalidRequest) and error.problems:
-        body["details"] = [{"field": p.field, "problem": p.problem} for p in error.problems]
+    if isinstance(error, WithProblems) and error.problems:
+        body["details"] = error.details
     if isinstance(error, MethodNotAllowed):
         resp.set_header("Allow", ", ".join(error.allowed))
     if isinstance(error, RangeNotSatisfiable):

@@ -14,6 +14,8 @@ from farm.errors import (
     AlreadyFinished,
     InternalError,
     NotFound,
+    PageFailed,
+    Problem,
     QueueUnavailable,
     RenderTimeout,
 )
@@ -91,6 +93,12 @@ def test_a_record_that_is_none_can_only_fail(
         records.start(job_id)
     assert records.fail(job_id, RenderTimeout())
     assert records.read(job_id).status is State.FAILED
+
+
+def test_a_failure_of_the_page_says_all_that_failed(records: Records, job_id: str) -> None:
+    records.fail(job_id, PageFailed(None, [Problem("options.failOn.status", "it was 404")]))
+    details = [{"field": "options.failOn.status", "problem": "it was 404"}]
+    assert records.read(job_id).public()["details"] == details
 
 
 def test_a_failure_says_why(records: Records, job_id: str) -> None:

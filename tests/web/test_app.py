@@ -121,6 +121,17 @@ def test_every_problem_of_a_request_is_listed(client: Client) -> None:
     ]
 
 
+def test_every_failure_of_a_page_is_listed(client: Client) -> None:
+    options = {"failOn": {"pageError": True, "missingSelector": True}, "click": ["#none"]}
+    body = {"html": "<script>none.such</script>", "options": options}
+    answer = assert_is_error(client.simulate_post("/render", json=body), 422, "page_failed")
+    assert [each["field"] for each in answer["details"]] == [
+        "options.failOn.pageError",
+        "options.failOn.missingSelector",
+    ]
+    assert answer["error"].endswith(" 1 more in details.")
+
+
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "data:text/html,x", "example.com", "http://"]
 )

@@ -100,7 +100,7 @@ class Session:
     def __init__(self, switch: Switch, session_id: str) -> None:
         self._switch = switch
         self._id = session_id
-        self._handlers: dict[str, Callable[[Params], None]] = {}
+        self._handlers: dict[str, list[Callable[[Params], None]]] = {}
         #: With the command whose answer each waits for.
         self._waits: dict[Wait, int | None] = {}
         #: Sessions of targets that were attached to by way of this one, by their ids.
@@ -154,8 +154,20 @@ class Session:
             self.drop(wait)
 
     def on(self, event: str, handler: Callable[[Params], None]) -> None:
-        """Call the handler with the parameters of each such event, in a callback of the loop."""
-        self._handlers[event] = handler
+        """Call the handler with the parameters of each such event, in a callback of the loop.
+
+        Handlers of one event are called in the order in which they came; one that is there already
+        is not added again.
+        """
+        handlers = self._handlers.setdefault(event, [])
+        if handler not in handlers:
+            handlers.append(handler)
+
+    def off(self, event: str, handler: Callable[[Params], None]) -> None:
+        """Call the handler no more."""
+        handlers = self._handlers.get(event, [])
+        if handler in handlers:
+            handlers.remove(handler)
 
     def attach(self, target_id: str) -> "Session":
         """To a target, by its id; for the browser's session."""
@@ -167,6 +179,11 @@ class Session:
         if (child := self.children.get(session_id)) is None:
             child = self.children[session_id] = Session(self._switch, session_id)
         return child
+
+    def interrupt(self, error: DevToolsError) -> None:
+        """What waits here now gets the error; the session goes on."""
+        for wait in list(self._waits):
+            wait.fail(error)
 
     def end(self, error: DevToolsError | None = None) -> None:
         """What waits here, and below, is told."""
@@ -205,8 +222,9 @@ class Session:
             case "Target.detachedFromTarget":
                 if (child := self.children.pop(params["sessionId"], None)) is not None:
                     child.end()
-            case _ if (handler := self._handlers.get(method)) is not None:
-                handler(params)
+            case _:
+                for handler in tuple(self._handlers.get(method, ())):
+                    handler(params)
 
 
 def attach_to_browser(switch: Switch) -> Session:

@@ -69,7 +69,8 @@ class Page:
         self._is_shell = is_shell
         #: Known for good once it is closed.
         self._died: bool | None = None
-        self._handlers: dict[str, Callable[[Params], None]] = {}
+        #: With the event of each.
+        self._handlers: list[tuple[str, Callable[[Params], None]]] = []
         self._dialogs = 0
         self._adopted = 0
         #: What its viewport is now, and how many device pixels a CSS pixel of it is.
@@ -194,10 +195,17 @@ class Page:
         self._browser.post("Browser.grantPermissions", params)
 
     def on(self, event: str, handler: Callable[[Params], None]) -> None:
-        """Call the handler at each such event of the page, its frames and its workers."""
-        self._handlers[event] = handler
+        """Call the handler too at each such event of the page, its frames and its workers."""
+        self._handlers.append((event, handler))
         for session in self.sessions():
             session.on(event, handler)
+
+    def forget_handlers(self) -> None:
+        """Call none of the handlers more: those of the last render, if a page is used again."""
+        for event, handler in self._handlers:
+            for session in self.sessions():
+                session.off(event, handler)
+        self._handlers.clear()
 
     def check(self) -> None:
         """Raises `TargetGone` if the page is."""
@@ -214,6 +222,11 @@ class Page:
     def sessions(self) -> list[Session]:
         """Its own, and those of frames and workers that have one."""
         return [self.session, *_descendants(self.session)]
+
+    def interrupt(self, error: DevToolsError) -> None:
+        """What waits for the page now, its frames or its workers gets the error."""
+        for session in self.sessions():
+            session.interrupt(error)
 
     def close(self) -> None:
         self._died = self.died
@@ -247,16 +260,18 @@ class Page:
         session.post("Page.setFontFamilies", {"fontFamilies": _FONT_FAMILIES})
         session.post("Emulation.setEmulatedMedia", self._looks.medium)
 
-    def _dismiss_dialog(self, _: Params) -> None:
+    def _dismiss_dialog(self, params: Params) -> None:
+        """A page may ask before it is left only once it was clicked; then it is left, as asked."""
         self._dialogs += 1
+        accept = params["type"] == "beforeunload"
         if self._dialogs > _MAX_QUICK_DIALOGS:
-            asyncio.get_running_loop().call_later(_SLOW_DIALOG_S, self._post_dismissal)
+            asyncio.get_running_loop().call_later(_SLOW_DIALOG_S, self._end_dialog, accept)
         else:
-            self._post_dismissal()
+            self._end_dialog(accept)
 
-    def _post_dismissal(self) -> None:
+    def _end_dialog(self, accept: bool) -> None:
         with suppress(DevToolsError):
-            self.session.post("Page.handleJavaScriptDialog", {"accept": False})
+            self.session.post("Page.handleJavaScriptDialog", {"accept": accept})
 
     def _follow_children(self, session: Session, depth: int = 1) -> None:
         """Frames that other processes draw, and workers, are attached to before they begin."""
@@ -270,7 +285,7 @@ class Page:
         if self._adopted == _MAX_CHILDREN:
             self._leave_children_alone()
         info, child = params["targetInfo"], parent.adopt(params["sessionId"])
-        for event, handler in self._handlers.items():
+        for event, handler in self._handlers:
             child.on(event, handler)
         with suppress(DevToolsError):
             if self._adopted < _MAX_CHILDREN and depth < _MAX_DEPTH:

@@ -10,7 +10,7 @@ _STEP_S = 0.5
 class Watch:
     """What a page does between two renders: nothing, but for the navigation to its new document.
 
-    Its handlers stay until the next render's take their place.
+    Its handlers take the place of the last render's, and the next render's take theirs.
     """
 
     def __init__(self, page: Page) -> None:
@@ -20,6 +20,7 @@ class Watch:
         self._has_arrived = False
         self._strayed = False
         self._stopped = page.session.wait()
+        page.forget_handlers()
         page.on("Page.frameRequestedNavigation", self._on_departure)
         page.on("Page.frameScheduledNavigation", self._on_departure)
         page.on("Page.frameStartedNavigating", self._on_started)

@@ -112,6 +112,7 @@ class Activity:
             "Network.loadingFinished": self._on_finished,
             "Network.loadingFailed": self._on_failed,
         }
+        self.page.forget_handlers()
         for event, handler in handlers.items():
             self.page.on(event, handler)
         self.page.on_worker = self._on_worker
@@ -205,10 +206,15 @@ class Activity:
         self.requests.begin_worker(info["url"], session)
         if len(self.requests.workers) > _MAX_WORKERS:
             self.page.kill()
-        session.on("Network.requestWillBeSent", partial(self._on_request, worker=session))
+        session.on("Network.requestWillBeSent", partial(self._on_worker_request, session))
         session.on("Inspector.workerScriptLoaded", lambda _: self._on_worker_ran(session))
         session.on_end = partial(self._on_worker_gone, session)
         self._notify()
+
+    def _on_worker_request(self, session: Session, params: Params) -> None:
+        """Called after `_on_request`, which does not know whose it is."""
+        if (request := self.requests.find(params["requestId"])) is not None:
+            request.worker = session
 
     def _on_worker_ran(self, session: Session) -> None:
         self.requests.note_worker_ran(session)
@@ -296,10 +302,10 @@ class Activity:
         if self._departure is departure:
             self._fail_bound()
 
-    def _on_request(self, params: Params, worker: Session | None = None) -> None:
+    def _on_request(self, params: Params) -> None:
         if self.requests.are_too_many:
             return
-        self.requests.begin(params, worker)
+        self.requests.begin(params)
         if self.requests.are_too_many:
             self._stop_counting()
         self._notify()

@@ -16,7 +16,7 @@ from farm.render.page.activity import DocumentGone
 from farm.render.page.blocking import Blocking
 from farm.render.page.filters import FiltersMissing
 from farm.render.page.interception import Paused
-from farm.render.page.scripts import ScriptFailed, begin_call, begin_world, value_in, world_in
+from farm.render.page.scripts import FunctionFailed, begin_call, begin_world, value_in, world_in
 from farm.render.page.work import Work
 from farm.request.network import Cookie, Credentials
 from farm.request.problems import summary
@@ -62,7 +62,7 @@ def hide_banners(work: Work) -> None:
     page, activity = work.page, work.activity
     rules = filters.banner_rules(activity.document.url)
     # A page that goes elsewhere, or gives no time, keeps its banner.
-    with suppress(DocumentGone, CommandFailed, TimedOut, ScriptFailed):
+    with suppress(DocumentGone, CommandFailed, TimedOut, FunctionFailed):
         world = world_in(activity.bind(begin_world(page.session, page.id), _HIDING_S))
         call = begin_call(page.session, world, "hideBanners", rules)
         value_in(activity.bind(call, _HIDING_S))

@@ -1,12 +1,13 @@
-"""One render, top to bottom: load, settle, wait, capture."""
+"""One render, top to bottom: load, settle, wait, act, capture."""
 
 import time
 from dataclasses import dataclass
 
 from farm.render.browser.page import Page
-from farm.render.page import emulation, loading, network, waiting
+from farm.render.page import actions, emulation, loading, network, waiting
 from farm.render.page.activity import Activity
 from farm.render.page.capture import capture, prepare
+from farm.render.page.failing import Failures
 from farm.render.page.interception import Interception
 from farm.render.page.outputs import Caps
 from farm.render.page.settling import HTML_QUIET_S, URL_QUIET_S, Patience, Settling
@@ -41,16 +42,23 @@ def render(
     quiet_s = URL_QUIET_S if request.url is not None else HTML_QUIET_S
     interception = Interception(page)
     settling = Settling(page, activity, interception, patience, quiet_s)
-    work = Work(page, request, caps, activity, interception, settling)
+    failures = Failures(page, activity, request.options.fail_on)
+    work = Work(page, request, caps, activity, interception, settling, failures)
     network.prepare(work)
     prepare(work)
-    loading.load(work)
-    loading_ms = clock.step(settling.loaded_at)
-    waiting.wait(work)
-    network.hide_banners(work)
-    loading.check_arrived(page, activity)
-    settling_ms = clock.step(time.monotonic())
-    captured = capture(work)
+    waiting.prepare(work)
+    with waiting.in_time(work, patience):
+        loading.load(work)
+        failures.check_status()
+        waiting.wait(work)
+        network.hide_banners(work)
+        actions.act(work)
+    failures.check()
+    with waiting.before_answer(work):
+        loading_ms = clock.step(settling.loaded_at)
+        loading.check_arrived(page, activity)
+        settling_ms = clock.step(time.monotonic())
+        captured = capture(work)
     loading.check_arrived(page, activity)
     if settling.unfinished or activity.requests.are_too_many or activity.leaving_for is not None:
         page.is_altered = True

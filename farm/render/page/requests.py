@@ -34,7 +34,7 @@ class Request:
     #: The document's that made it; none: a worker's, or a worker's script.
     loader: str
     #: The worker that made it, if one did.
-    worker: Session | None
+    worker: Session | None = None
     #: When its answer began (`time.monotonic()`).
     answered: float | None = None
 
@@ -108,10 +108,10 @@ class Requests:
         """By its id, while it is under way."""
         return self._under_way.get(name)
 
-    def begin(self, params: Params, worker: Session | None = None) -> None:
-        """`params` of `Network.requestWillBeSent`; of a worker's session, if one makes it."""
+    def begin(self, params: Params) -> None:
+        """`params` of `Network.requestWillBeSent`."""
         url, kind = params["request"]["url"], params.get("type", "Other")
-        request = Request(url, kind, params.get("frameId", ""), params["loaderId"], worker)
+        request = Request(url, kind, params.get("frameId", ""), params["loaderId"])
         if kind in _NOT_WAITED_FOR or (url.startswith("data:") and request.loader):
             return
         self.begun += 1

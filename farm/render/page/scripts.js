@@ -2,11 +2,7 @@
 // globals does not reach them. `scripts.py` sends this file with each call; `name` is one of `farm`.
 async function (name, ...args) {
   // Where a document may not run scripts (a sandbox), timers and frame callbacks never come.
-  const canWait = () => {
-    const probe = document.createElement('div');
-    probe.innerHTML = '<noscript><b></b></noscript>';
-    return probe.firstChild.firstElementChild === null;
-  };
+  const canWait = () => !matchMedia('(scripting: none)').matches;
 
   // The text cursor blinks; it is hidden as Playwright's own screenshots do it. Each frame hides its
   // own: the focus may be in one of another site.

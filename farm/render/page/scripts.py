@@ -5,15 +5,22 @@ from pathlib import Path
 from farm.render.browser.devtools import CommandFailed, DevToolsError, Params, Session, Wait
 from farm.render.browser.page import WORLD
 
-_LINES = Path(__file__).with_suffix(".js").read_text().splitlines()
-#: A function of the name of another one and its arguments. It is sent with each call: without its
-#: comments.
-_FUNCTION = "\n".join(line for line in _LINES if not line.lstrip().startswith("//"))
+
+def function_in(name: str) -> str:
+    """The function that is all of a file here, without its comments, as it is sent with each call.
+
+    Its arguments are the name of one of those in it, and what that one takes.
+    """
+    lines = Path(__file__).with_name(name).read_text().splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("//"))
+
+
+_FUNCTION = function_in("scripts.js")
 #: What Chromium says of a call into a world that was gone before it.
 _NEVER_RAN = "Cannot find context"
 
 
-class ScriptFailed(DevToolsError):
+class FunctionFailed(DevToolsError):
     """A function of the farm's threw; the message is its exception's."""
 
 
@@ -28,16 +35,22 @@ def world_in(answer: Params) -> int:
 
 
 def begin_call(
-    session: Session, world: int, name: str, *arguments: object, by_value: bool = True
+    session: Session,
+    world: int,
+    name: str,
+    *arguments: object,
+    by_value: bool = True,
+    function: str | None = None,
 ) -> Wait:
-    """Call a function of `scripts.js` there; `value_in` reads the answer.
+    """Call a function of `scripts.js` there, or of another `function_in` a file.
 
-    Not `by_value`: what it returns stays in the page, and the answer has a handle of it.
+    `value_in` reads the answer. Not `by_value`: what it returns stays in the page, and the answer
+    has a handle of it.
     """
     return session.begin(
         "Runtime.callFunctionOn",
         {
-            "functionDeclaration": _FUNCTION,
+            "functionDeclaration": function or _FUNCTION,
             "arguments": [{"value": argument} for argument in (name, *arguments)],
             "executionContextId": world,
             "awaitPromise": True,
@@ -47,9 +60,9 @@ def begin_call(
 
 
 def value_in(answer: Params) -> Params | None:
-    """What a function returned. Raises `ScriptFailed`."""
+    """What a function returned. Raises `FunctionFailed`."""
     if (exception := answer.get("exceptionDetails")) is not None:
-        raise ScriptFailed(exception.get("exception", {}).get("description", exception["text"]))
+        raise FunctionFailed(exception.get("exception", {}).get("description", exception["text"]))
     value: Params | None = answer["result"].get("value")
     return value
 

@@ -59,6 +59,8 @@ class Patience:
     settle_max_s: float
     #: When the capture must begin if the render is to be done by its deadline (`monotonic`).
     latest: float
+    #: When the render must be done (`monotonic`).
+    deadline: float = math.inf
 
 
 class Settling:
@@ -72,6 +74,9 @@ class Settling:
         patience: Patience,
         quiet_s: float,
     ) -> None:
+        #: When a page counts as ready: `settled`, or with nothing more awaited after its document
+        #: has come so far, `load` or `domcontentloaded`.
+        self.until = "settled"
         self._page = page
         self._activity = activity
         self._interception = interception
@@ -146,6 +151,40 @@ class Settling:
         if self._is_over:
             self._note_unfinished()
 
+    def wait_until_idle(self, idle_s: float) -> None:
+        """Wait on until no request has been under way for so long, and settle what comes of any.
+
+        Not longer than for a page to settle: one that never rests is taken as it is.
+        """
+        activity = self._activity
+        since = time.monotonic()
+        while not self._is_over:
+            left = max(since + idle_s - time.monotonic(), activity.quiet_in(idle_s))
+            if left <= 0:
+                return
+            before = activity.document, activity.requests.ended
+            activity.wait_for_change(min(left, self._limit - time.monotonic()))
+            if (activity.document, activity.requests.ended) != before:
+                self.settle()
+                since = time.monotonic()
+        self._note_unfinished()
+
+    def draw(self) -> None:
+        """Wait until what the page shows now is drawn, with its fonts and images in view."""
+        with suppress(DocumentGone, TimedOut, CommandFailed):
+            session = self._page.session
+            begun_world = begin_world(session, self._page.id)
+            world = world_in(self._activity.bind(begun_world, _LAST_CALL_S))
+            self._value(begin_call(session, world, "settle", True), _LAST_CALL_S)
+
+    def give_up(self) -> None:
+        """The request's own time has passed: take the page as ready as it is."""
+        self._limit = time.monotonic()
+        self.loaded_at = min(self.loaded_at, self._limit)
+        self._note_unfinished()
+        if self._activity.leaving_for is not None:
+            self.hold()
+
     def settle_again(self) -> None:
         """The page went elsewhere while it was captured: wait for what it shows now.
 
@@ -196,16 +235,17 @@ class Settling:
             is_stuck_at = min(
                 activity.requests.last_progress + self._patience.settle_max_s, self._patience.latest
             )
-            may_be_stuck = not document.loaded and (document.parsed or activity.is_leaving)
+            has_come = document.parsed if self.until == "domcontentloaded" else document.loaded
+            may_be_stuck = not has_come and (document.parsed or activity.is_leaving)
             is_stuck = may_be_stuck and now >= is_stuck_at
-            if (document.loaded or is_stuck) and self._limit == math.inf:
+            if (has_come or is_stuck) and self._limit == math.inf:
                 self.loaded_at = min(now, self.loaded_at)
                 self._limit = min(now + self._patience.settle_max_s, self._patience.latest)
                 if is_stuck:
                     self._limit = now
-            if is_stuck or (document.loaded and (self._is_over or not activity.leaving_for)):
+            if is_stuck or (has_come and (self._is_over or not activity.leaving_for)):
                 return
-            until = self._limit if document.loaded else math.inf
+            until = self._limit if has_come else math.inf
             if may_be_stuck:
                 until = min(until, is_stuck_at)
             activity.wait_for_change(until - now)
@@ -216,7 +256,7 @@ class Settling:
         document = activity.document
         begun_world = begin_world(self._page.session, self._page.id)
         world = world_in(activity.bind(begun_world, self._patience.settle_max_s))
-        if self._is_over:
+        if self._is_over or self.until != "settled":
             self._hide_cursor(world)
             return True
         before = activity.requests.progress

@@ -1,10 +1,139 @@
-"""Waiting for what the request names, once the page has settled."""
+"""Waiting for what the request names, once the page has settled, and for no longer than it says."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from farm.errors import RenderTimeout
+from farm.render.page.calling import call, check_selectors, is_truthy
+from farm.render.page.settling import Patience
+from farm.render.page.time_limit import TimeLimit, TimeUp
 from farm.render.page.work import Work
+from farm.request import RenderOptions
+
+#: No request may have been under way for so long (`networkidle`), as Playwright has it.
+_IDLE_S = 0.5
+#: What is kept of the time for the capture: a fifth, and not more than this.
+_CAPTURE_S = 2.0
+_CAPTURE_SHARE = 0.2
+#: How much of that is kept for the answer that there is no picture.
+_ANSWER_SHARE = 0.1
+#: How often the page is looked at, at first and later.
+_FIRST_LOOK_S = 0.02
+_LOOK_S = 0.1
+
+
+def has_time_limit(options: RenderOptions) -> bool:
+    """Whether the request says how long it waits, or may wait for what never comes."""
+    return bool(
+        options.timeout is not None
+        or options.on_timeout == "capture"
+        or options.wait_for_selector
+        or options.wait_for_function
+        or options.scripts
+        or options.click
+    )
+
+
+@contextmanager
+def in_time(work: Work, patience: Patience) -> Iterator[None]:
+    """For all that comes before the capture. Raises `RenderTimeout`, unless it is captured then."""
+    options = work.options
+    if not has_time_limit(options):
+        yield
+        return
+    now = time.monotonic()
+    end = patience.deadline
+    if options.timeout is not None:
+        end = min(end, now + options.timeout / 1000)
+    kept_s = min(_CAPTURE_S, _CAPTURE_SHARE * (end - now))
+    answered = end - _ANSWER_SHARE * kept_s
+    if options.on_timeout == "capture":
+        until = min(end - kept_s, patience.latest)
+    else:
+        until = answered if end == patience.deadline else end
+    try:
+        with TimeLimit(work.page, until):
+            yield
+    except TimeUp as exc:
+        work.failures.check()
+        if options.on_timeout == "fail":
+            raise RenderTimeout(
+                f"The page did not finish in time: {work.step} was still waited for."
+            ) from exc
+        work.page.is_altered = True
+        work.facts["timedOut"] = work.step
+        work.capture_until = answered
+
+
+@contextmanager
+def before_answer(work: Work) -> Iterator[None]:
+    """For the capture of a page whose time has passed: it may be too busy for one."""
+    if work.capture_until is None:
+        yield
+        return
+    try:
+        with TimeLimit(work.page, work.capture_until):
+            if work.request.url is not None and not work.activity.document.loader:
+                raise RenderTimeout("Nothing of the page came in time, so there is no picture.")
+            work.settling.give_up()
+            yield
+    except TimeUp as exc:
+        raise RenderTimeout(
+            f"The page did not finish in time ({work.step} was still waited for), and it was too "
+            "busy to be captured as it was."
+        ) from exc
+
+
+def prepare(work: Work) -> None:
+    if work.options.wait_until in ("load", "domcontentloaded"):
+        work.settling.until = work.options.wait_until
 
 
 def wait(work: Work) -> None:
-    if work.options.wait_for:
-        work.page.wait(work.options.wait_for)
+    """Raises `ScriptFailed`, and `InvalidRequest` where the selector is none."""
+    options = work.options
+    if options.wait_until == "networkidle":
+        work.settling.wait_until_idle(_IDLE_S)
+    if options.wait_for_selector is not None:
+        work.step = "waitForSelector"
+        _wait_for_selector(work)
+    if options.wait_for_function is not None:
+        work.step = "waitForFunction"
+        _wait_for_function(work, options.wait_for_function)
+    if options.wait_for:
+        work.step = "waitFor"
+        work.page.wait(options.wait_for)
+    if work.step != "waitUntil":
         # What the page did meanwhile may have brought images, fonts and frames.
         work.settling.resume()
+
+
+def _wait_for_selector(work: Work) -> None:
+    wanted = work.options.selector_wait
+    assert wanted is not None
+    is_long = wanted is work.options.wait_for_selector
+    field = "waitForSelector.selector" if is_long else "waitForSelector"
+    check_selectors(work, field, wanted.selector, listed=False)
+    for pause_s in _pauses():
+        if call(work, "has", wanted.selector, wanted.state):
+            return
+        work.page.session.sleep(pause_s)
+
+
+def _wait_for_function(work: Work, text: str) -> None:
+    for pause_s in _pauses():
+        answer = is_truthy(work, text, "waitForFunction")
+        if answer:
+            return
+        if answer is None:
+            work.settling.settle()
+        else:
+            work.page.session.sleep(pause_s)
+
+
+def _pauses() -> Iterator[float]:
+    pause_s = _FIRST_LOOK_S
+    while True:
+        yield pause_s
+        pause_s = min(_LOOK_S, pause_s * 1.5)

@@ -6,6 +6,7 @@ from typing import Any
 from farm.render.browser.devtools import Params
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity
+from farm.render.page.failing import Failures
 from farm.render.page.interception import Interception
 from farm.render.page.outputs import Caps
 from farm.render.page.scripts import begin_call, begin_world, value_in, world_in
@@ -21,6 +22,11 @@ class Work:
     activity: Activity
     interception: Interception
     settling: Settling
+    failures: Failures
+    #: The option that is worked on now.
+    step: str = "waitUntil"
+    #: When its capture must be done if its time has passed (`monotonic`).
+    capture_until: float | None = None
     #: What the answer shall tell besides (`RenderResult.facts`).
     facts: dict[str, Any] = field(default_factory=dict)
 

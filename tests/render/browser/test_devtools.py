@@ -115,3 +115,26 @@ def test_a_page_that_is_gone_is_told_at_once(runner: Runner) -> None:
 
     with pytest.raises(TargetGone):
         runner(ask_twice)
+
+
+class _Switch:
+    """Takes a session that is not spoken with."""
+
+    ended = False
+
+    def open(self, _id: str, _hear: object) -> None: ...
+
+
+def test_an_event_has_several_handlers_each_called_once_and_not_after_it_was_taken_off() -> None:
+    session = Session(_Switch(), "page")  # type: ignore[arg-type]
+    first: list[dict[str, object]] = []
+    second: list[dict[str, object]] = []
+    first_handler, second_handler = first.append, second.append
+    session.on("Page.event", first_handler)
+    session.on("Page.event", second_handler)
+    session.on("Page.event", first_handler)
+    session._hear("Page.event", {"n": 1})
+    assert first == second == [{"n": 1}]
+    session.off("Page.event", first_handler)
+    session._hear("Page.event", {"n": 2})
+    assert (len(first), len(second)) == (1, 2)

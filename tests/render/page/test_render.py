@@ -77,6 +77,13 @@ def test_a_page_cannot_disturb_the_farms_own_scripts(engine: Engine) -> None:
     assert is_filled(engine.render(request_for(engine, html)).data, LIME)
 
 
+def test_a_page_may_take_no_text_for_html(engine: Engine) -> None:
+    policy = "require-trusted-types-for 'script'; trusted-types 'none'"
+    html = f'<meta http-equiv=Content-Security-Policy content="{policy}">'
+    html += "<style>html { background: lime }</style>"
+    assert is_filled(engine.render(request_for(engine, html)).data, LIME)
+
+
 def test_wait_for_is_for_what_the_page_does_later(engine: Engine) -> None:
     html = page("<script>setTimeout(() => document.body.style.background = 'lime', 200)</script>")
     assert not is_filled(engine.render(request_for(engine, html)).data, LIME)

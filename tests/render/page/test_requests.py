@@ -80,7 +80,10 @@ def test_a_worker_is_waited_for_until_its_script_has_run(
 
 def test_with_a_worker_end_its_requests_and_no_others(requests: Requests, worker: Session) -> None:
     requests.begin_worker("blob:x", worker)
-    requests.begin(begun("1", url="http://of-the-worker/", loaderId=""), worker)
+    requests.begin(begun("1", url="http://of-the-worker/", loaderId=""))
+    request = requests.find("1")
+    assert request is not None
+    request.worker = worker
     requests.begin(begun("2", url="http://of-the-page/"))
     requests.end_worker(worker)
     assert requests.waited_for == ["http://of-the-page/"]

@@ -1,0 +1,127 @@
+// What is done to a page for its request. They run in an isolated world of the main document, as
+// those of `scripts.js` do, and each comes to its end at once. A document's own methods are called by
+// its prototype: an element named as one of them would be found in its place.
+async function (name, ...args) {
+  const all = (selector) => [...Document.prototype.querySelectorAll.call(document, selector)];
+  const first = (selector) => Document.prototype.querySelector.call(document, selector);
+
+  const isSelector = (selector) => {
+    try {
+      document.createDocumentFragment().querySelector(selector);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  const isVisible = (element) => {
+    const box = element.getBoundingClientRect();
+    return box.width > 0 && box.height > 0 && getComputedStyle(element).visibility === 'visible';
+  };
+
+  const addSheet = (sheet) => document.adoptedStyleSheets.push(sheet);
+
+  const canScroll = (element) =>
+    element.scrollHeight > element.clientHeight + 1 &&
+    ['auto', 'scroll', 'overlay'].includes(getComputedStyle(element).overflowY);
+
+  const canRootScroll = (root) =>
+    root.scrollHeight > innerHeight + 1 &&
+    !['hidden', 'clip'].includes(getComputedStyle(document.documentElement).overflowY);
+
+  // What scrolls the page: what takes most of the viewport (the body, or another element), and the
+  // document itself.
+  const findScrollers = () => {
+    const root = document.scrollingElement ?? document.documentElement;
+    let element = document.elementFromPoint(innerWidth / 2, innerHeight / 2);
+    while (element && !(element !== root && canScroll(element))) element = element.parentElement;
+    const isLarge = element && element.clientWidth * element.clientHeight * 2 > innerWidth * innerHeight;
+    return [...(isLarge ? [element] : []), ...(root && canRootScroll(root) ? [root] : [])];
+  };
+
+  const scrollTo = (element, top) => element.scrollTo({ top, behavior: 'instant' });
+
+  const farm = {
+    // Which of the selectors is none; -1: each is one.
+    wrong: (selectors) => selectors.findIndex((selector) => !isSelector(selector)),
+
+    has: (selector, state) => {
+      const element = first(selector);
+      if (state === 'attached') return element !== null;
+      return (element !== null && isVisible(element)) === (state === 'visible');
+    },
+
+    // Sheets that are made by a script are not subject to the page's policy, and take no @import.
+    style: (texts) => {
+      for (const text of texts) {
+        if (/@import/i.test(text)) {
+          const element = document.createElement('style');
+          element.textContent = text;
+          (document.head ?? document.documentElement)?.append(element);
+        } else {
+          const sheet = new CSSStyleSheet();
+          sheet.replaceSync(text);
+          addSheet(sheet);
+        }
+      }
+    },
+
+    // Where to click the first match; null: there is nothing to be clicked.
+    point: (selector) => {
+      const element = first(selector);
+      if (element === null || !isVisible(element)) return null;
+      const center = { block: 'center', inline: 'center', behavior: 'instant' };
+      Element.prototype.scrollIntoView.call(element, center);
+      const box = [...element.getClientRects()].find(({ width, height }) => width > 0 && height > 0);
+      if (box === undefined) return null;
+      const [left, right] = [Math.max(box.left, 0), Math.min(box.right, innerWidth)];
+      const [top, bottom] = [Math.max(box.top, 0), Math.min(box.bottom, innerHeight)];
+      return left < right && top < bottom ? { x: (left + right) / 2, y: (top + bottom) / 2 } : null;
+    },
+
+    scrollTo: (target) => {
+      const start = { block: 'start', behavior: 'instant' };
+      if (typeof target === 'string') return first(target)?.scrollIntoView(start);
+      const depth = (element) => element.scrollHeight - element.clientHeight;
+      const [deepest] = findScrollers().sort((one, other) => depth(other) - depth(one));
+      if (deepest) scrollTo(deepest, target);
+    },
+
+    // How many there are; those below are counted from 0.
+    findScrollers: () => {
+      globalThis.scrollers = findScrollers();
+      return scrollers.length;
+    },
+
+    // Goes on by most of what is in view: what is cut at its edge is seen whole after it.
+    scrollOn: (number) => {
+      const element = globalThis.scrollers[number];
+      const before = element.scrollTop;
+      scrollTo(element, before + Math.max(1, element.clientHeight * 0.8));
+      return { before, top: element.scrollTop, height: element.scrollHeight };
+    },
+
+    scrollBack: (number, top) => scrollTo(globalThis.scrollers[number], top),
+
+    // A rule holds for what the page adds later too. What is in a hidden element may be visible again.
+    hide: (selectors) => {
+      const sheet = new CSSStyleSheet();
+      for (const selector of selectors) {
+        const add = (text) => {
+          const rule = sheet.cssRules[sheet.insertRule('*{visibility:hidden!important}')];
+          rule.selectorText = 'none-such';
+          rule.selectorText = text;
+          return rule;
+        };
+        const rule = add(selector);
+        add(`:is(${rule.selectorText}) *`);
+      }
+      addSheet(sheet);
+    },
+
+    remove: (selectors) => {
+      for (const element of selectors.flatMap(all)) Element.prototype.remove.call(element);
+    },
+  };
+  return farm[name](...args) ?? null;
+}

@@ -1,0 +1,127 @@
+"""Calling into the document that a page shows, wherever it goes meanwhile.
+
+The farm's own functions (`actions.js`) run in its isolated world. What the request brings of its
+own runs in the page's main world, with the page's rights and no others.
+"""
+
+import math
+from typing import Any
+
+from farm.errors import InvalidRequest, Problem, ScriptFailed
+from farm.render.browser.devtools import CommandFailed, Params
+from farm.render.page.activity import DocumentGone
+from farm.render.page.messages import message_of
+from farm.render.page.scripts import (
+    FunctionFailed,
+    begin_call,
+    begin_world,
+    function_in,
+    value_in,
+    world_in,
+)
+from farm.render.page.work import Work
+
+_ACTIONS = function_in("actions.js")
+_TRUTHY = function_in("truthy.js")
+#: How long the event that explains a failed command may take, and how often one may fail though the
+#: page stays.
+_NEWS_S = 0.1
+_MAX_FAILURES = 3
+#: Says of a promise that nothing can fulfil any more.
+_NEVER_SETTLES = "Promise was collected"
+
+
+def call(work: Work, name: str, *arguments: object) -> Any:
+    """What a function of `actions.js` returns in the document that the page shows then.
+
+    None too where the page keeps it from being called.
+    """
+    activity, session = work.activity, work.page.session
+    failures = 0
+    while failures < _MAX_FAILURES:
+        document = activity.document
+        try:
+            world = world_in(activity.bind(begin_world(session, work.page.id)))
+            called = begin_call(session, world, name, *arguments, function=_ACTIONS)
+            return value_in(activity.bind(called))
+        except DocumentGone:
+            pass
+        except FunctionFailed:
+            return None
+        except CommandFailed:
+            if not activity.wait_until_gone(document, _NEWS_S):
+                failures += 1
+        work.settling.settle()
+    return None
+
+
+def check_selectors(work: Work, field: str, *selectors: str, listed: bool = True) -> None:
+    """Raises `InvalidRequest` if one of a field's is no selector, which only the page knows."""
+    wrong = call(work, "wrong", selectors)
+    if wrong is not None and wrong >= 0:
+        place = f"options.{field}.{wrong}" if listed else f"options.{field}"
+        problem = Problem(place, "must be a CSS selector")
+        raise InvalidRequest(f"{problem.field}: {problem.problem}.", [problem])
+
+
+def run_script(work: Work, text: str, name: str) -> None:
+    """Run a script of the request's until what it ends with, if that is a promise, is fulfilled.
+
+    `name`: the request's for it. It may have the page go elsewhere, which ends it. Raises
+    `ScriptFailed`.
+    """
+    params = {"expression": text, "awaitPromise": True, "replMode": True, "silent": True}
+    answer = _answer(work, "Runtime.evaluate", params)
+    # A script may await in itself; so what it ends with is not awaited by the same command.
+    if answer is not None and answer["result"].get("subtype") == "promise":
+        promise = {"promiseObjectId": answer["result"]["objectId"]}
+        answer = _answer(work, "Runtime.awaitPromise", promise)
+    if answer is not None:
+        _check(answer, name)
+
+
+def is_truthy(work: Work, text: str, name: str) -> bool | None:
+    """Whether an expression of the request's, or what a function of it returns, is truthy.
+
+    None: the page goes elsewhere. Raises `ScriptFailed`.
+    """
+    # Only an expression can be a function without a name. It is compiled here, and called below.
+    expression = text.strip().rstrip(";")
+    params = {"expression": f"async () => (\n{expression}\n)", "silent": True}
+    compiled = _answer(work, "Runtime.evaluate", params)
+    if compiled is None:
+        return None
+    _check(compiled, name)
+    params = {
+        "functionDeclaration": _TRUTHY,
+        "objectId": compiled["result"]["objectId"],
+        "awaitPromise": True,
+        "returnByValue": True,
+        "silent": True,
+    }
+    answer = _answer(work, "Runtime.callFunctionOn", params)
+    if answer is None:
+        return None
+    _check(answer, name)
+    return bool(answer["result"].get("value"))
+
+
+def _answer(work: Work, method: str, params: Params) -> Params | None:
+    """None: the page goes elsewhere. Waits as long as a promise does that nothing fulfils."""
+    activity = work.activity
+    document = activity.document
+    try:
+        return activity.bind(work.page.session.begin(method, params))
+    except DocumentGone:
+        return None
+    except CommandFailed as failure:
+        if _NEVER_SETTLES in str(failure):
+            activity.wait_until(lambda: document.is_gone, math.inf)
+        else:
+            activity.wait_until_gone(document, _NEWS_S)
+        return None
+
+
+def _check(answer: Params, name: str) -> None:
+    if (details := answer.get("exceptionDetails")) is not None:
+        raise ScriptFailed(f"{name} threw an error in the page: {message_of(details)}")
