@@ -19,6 +19,7 @@ from farm.errors import (
     FarmError,
     RenderTimeout,
 )
+from farm.render import finishing_pdf
 from farm.render.browser.chromium import find_chromium
 from farm.render.browser.kept import Keeping
 from farm.render.keeping.host import Counts, Host
@@ -75,6 +76,7 @@ class Engine(Renderer[Rendering]):
             lambda: self._make_host(is_alone=True),
             self._pump,
         )
+        self._max_output_bytes = settings.max_output_bytes
         self._closing = False
         self.limits = Limits(
             int(self._deadline_s * 1000),
@@ -140,10 +142,11 @@ class Engine(Renderer[Rendering]):
 
     def wait(self, rendering: Rendering) -> RenderResult:
         try:
-            return rendering.answer.result(rendering.left_s)
+            result = rendering.answer.result(rendering.left_s)
         except FutureTimeout:
             self._outcomes.give_up(rendering, self._why_late(rendering))
-            return rendering.answer.result()
+            result = rendering.answer.result()
+        return finishing_pdf.finish(result, rendering.request.options, self._max_output_bytes)
 
     def cancel(self, rendering: Rendering) -> None:
         """End it now, from any thread; nothing of it runs on."""

@@ -5,7 +5,7 @@ A page is used for one render, or for one after the other, each in a new documen
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from farm.egress import Port
@@ -168,7 +168,9 @@ class Page:
 
     def _hold_size(self) -> None:
         """Keep the viewport's size, whatever scripts make of the window's."""
-        width, height = self.size
+        self._set_metrics(*self.size)
+
+    def _set_metrics(self, width: int, height: int) -> None:
         self.session.post(
             "Emulation.setDeviceMetricsOverride",
             {
@@ -180,6 +182,18 @@ class Page:
                 "mobile": False,
             },
         )
+
+    @contextmanager
+    def printed(self) -> Iterator[Callable[[int, int], None]]:
+        """Lay it out as print does, in a viewport whose size the function sets."""
+        medium = {"media": "print", "features": _MEDIA_FEATURES}
+        self.session.post("Emulation.setEmulatedMedia", medium)
+        try:
+            yield self._set_metrics
+        finally:
+            with suppress(DevToolsError):
+                self.session.post("Emulation.setEmulatedMedia", {**medium, "media": ""})
+                self._hold_size()
 
     def on(self, event: str, handler: Callable[[Params], None]) -> None:
         """Call the handler at each such event of the page, its frames and its workers."""

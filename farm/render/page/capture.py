@@ -1,8 +1,9 @@
 """Taking the file of a page that is ready, again where the page went elsewhere meanwhile."""
 
 from farm.render.browser.devtools import CommandFailed, Params
+from farm.render.page import pdf
 from farm.render.page.activity import DocumentGone
-from farm.render.page.outputs import OUTPUTS
+from farm.render.page.outputs import OUTPUTS, Send
 from farm.render.page.work import Work
 
 #: A capture that fails though the page stays is tried again: Chromium is about to show another
@@ -16,11 +17,11 @@ _MAX_FAILURES = 6
 def capture(work: Work) -> str:
     """The file as base64, of one document.
 
-    Raises `OutputTooLarge`, and `CommandFailed` where the browser cannot capture the page.
+    Raises `OutputTooLarge`, `InvalidRequest` for pages that the document has not, and
+    `CommandFailed` where the browser cannot capture the page.
     """
 
     activity = work.activity
-    output = OUTPUTS[work.options.format]
 
     def send(method: str, params: Params) -> Params:
         return activity.bind(work.page.session.begin(method, params))
@@ -29,7 +30,7 @@ def capture(work: Work) -> str:
     while True:
         document = activity.document
         try:
-            data = output.capture(send, work.options, work.caps)
+            data = _take(work, send)
             if not document.is_gone:
                 return data
         except DocumentGone:
@@ -42,3 +43,9 @@ def capture(work: Work) -> str:
                 if failures >= _HELD_AFTER:
                     work.settling.hold()
         work.settling.settle_again()
+
+
+def _take(work: Work, send: Send) -> str:
+    if work.options.format == "pdf":
+        return pdf.take(work, send)
+    return OUTPUTS[work.options.format].capture(send, work.options, work.caps)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from farm.formats import FORMATS
 from farm.render.browser.page import Page
-from farm.render.page import loading, waiting
+from farm.render.page import loading, templates, waiting
 from farm.render.page.activity import Activity
 from farm.render.page.capture import capture
 from farm.render.page.outputs import Caps
@@ -40,6 +40,7 @@ def render(
     quiet_s = URL_QUIET_S if request.url is not None else HTML_QUIET_S
     settling = Settling(page, activity, patience, quiet_s)
     work = Work(page, request, caps, activity, settling)
+    templates.prepare(work)
     loading.load(work)
     loading_ms = clock.step(settling.loaded_at)
     waiting.wait(work)
