@@ -1,4 +1,4 @@
-"""The formats that a render can have, as data; `farm.render.page.outputs` makes them."""
+"""The formats that a render can have, as data."""
 
 from dataclasses import dataclass
 

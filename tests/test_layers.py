@@ -67,6 +67,7 @@ LIBRARIES = {
     "prometheus_client": {"metrics"},
     "gunicorn": {"web"},
     "pyvips": {"render"},
+    "pikepdf": {"render"},
 }
 
 

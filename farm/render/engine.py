@@ -27,7 +27,7 @@ from farm.render.keeping.host import Counts, Host
 from farm.render.keeping.keeper import START_TIMEOUT_S, Keeper
 from farm.render.keeping.ladder import leave_process
 from farm.render.outcomes import STOPPING, Outcomes
-from farm.render.page.outputs import Caps
+from farm.render.page.caps import Caps
 from farm.render.rendering import Rendering
 from farm.render.slots import Slots
 from farm.renderer import EngineStatus, RenderCancelled, Renderer

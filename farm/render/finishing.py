@@ -1,4 +1,4 @@
-"""What is done to a picture once it has left the browser: joined, made smaller, encoded.
+"""What is done to a file once it has left the browser: pictures joined, made smaller, encoded.
 
 libvips does it in threads of its own, while the request's thread waits. It reads and writes as the
 pixels come, so that a picture that is only joined is never held as a whole.
@@ -15,8 +15,9 @@ import structlog
 
 from farm.errors import InternalError, OutputTooLarge, RenderTimeout
 from farm.logs import first_line
+from farm.render import finishing_pdf
+from farm.render.page.caps import check_bytes
 from farm.render.page.captured import Tiles
-from farm.render.page.outputs import check_bytes
 from farm.request import RenderOptions, RenderResult
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Finishing:
 
         Raises `OutputTooLarge` and `RenderTimeout`.
         """
+        if options.pdf is not None:
+            return finishing_pdf.finish(result, options, self._max_output_bytes)
         if not result.tiles:
             return result
         began = time.monotonic()

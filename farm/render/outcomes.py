@@ -32,7 +32,7 @@ from farm.render.keeping.ladder import Ladder
 from farm.render.keeping.poison import Poison
 from farm.render.keeping.quarantine import Quarantine
 from farm.render.page import render as page_render
-from farm.render.page.outputs import Caps
+from farm.render.page.caps import Caps
 from farm.render.page.settling import Patience
 from farm.render.rendering import Rendering, State
 from farm.render.slots import SHARE_S, Slots

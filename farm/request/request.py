@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from pydantic import ValidationError, ValidationInfo, field_validator
+from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
 from farm.errors import InvalidRequest, InvalidUrl
 from farm.parsing import parse_json_object
@@ -11,15 +11,22 @@ from farm.request.caching import Caching
 from farm.request.capture import Capture
 from farm.request.emulation import Emulation
 from farm.request.failing import Failing
-from farm.request.group import Limits, option
+from farm.request.group import Limits, option, problem
 from farm.request.network import Network, check_own_origin
+from farm.request.pdf import Pdf
 from farm.request.problems import as_problem, summary
 from farm.request.source import Source, check_source
 from farm.request.waiting import Waiting
 
 
-class RenderOptions(Waiting, Capture, Emulation, Network, Actions, Failing):
+class RenderOptions(Waiting, Capture, Emulation, Network, Actions, Failing, Pdf):
     """How to render: every group's options, in one object."""
+
+    @model_validator(mode="after")
+    def _pdf_of_a_pdf(self) -> Self:
+        if self.pdf is not None and self.format != "pdf":
+            raise problem(f"pdf is for the format pdf, not for {self.format}")
+        return self
 
 
 _DEFAULTS = RenderOptions.model_construct()

@@ -5,7 +5,7 @@ A page is used for one render, or for one after the other, each in a new documen
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from farm.egress import Port
@@ -175,7 +175,10 @@ class Page:
 
     def _hold_size(self) -> None:
         """Keep the viewport's size, whatever scripts make of the window's."""
-        metrics = self._looks.metrics(*self.size, self.scale)
+        self._set_metrics(*self.size)
+
+    def _set_metrics(self, width: int, height: int) -> None:
+        metrics = self._looks.metrics(width, height, self.scale)
         self.session.post("Emulation.setDeviceMetricsOverride", metrics)
 
     def change_looks(self, looks: Looks) -> Wait:
@@ -193,6 +196,18 @@ class Page:
         self.is_altered = True
         params = {"permissions": [permission], "browserContextId": self._context.id}
         self._browser.post("Browser.grantPermissions", params)
+
+    @contextmanager
+    def printed(self) -> Iterator[Callable[[int, int], None]]:
+        """Lay it out as print does, in a viewport whose size the function sets."""
+        medium = self._looks.medium
+        self.session.post("Emulation.setEmulatedMedia", {**medium, "media": "print"})
+        try:
+            yield self._set_metrics
+        finally:
+            with suppress(DevToolsError):
+                self.session.post("Emulation.setEmulatedMedia", medium)
+                self._hold_size()
 
     def on(self, event: str, handler: Callable[[Params], None]) -> None:
         """Call the handler too at each such event of the page, its frames and its workers."""

@@ -34,6 +34,8 @@ _MAX_WORKERS = max(32, 2 * (os.cpu_count() or 1))
 _SUSPENDED_S = 1.0
 #: Chromium may not begin a navigation that a script asked for, and not tell.
 _MAY_NOT_BEGIN_S = 1.0
+#: Chromium's names for fonts and style sheets.
+_OF_THE_LOOKS = frozenset({"Font", "Stylesheet"})
 
 
 class DocumentGone(DevToolsError):
@@ -55,6 +57,8 @@ class Document:
     has_body: bool = False
     #: Chromium's name for why its answer broke off.
     failure: str | None = None
+    #: The requests for its fonts and style sheets that were answered: their ids, by their URLs.
+    looks: dict[str, str] = field(default_factory=dict)
     #: The page shows another one now.
     is_gone: bool = False
     #: It is Chromium's own page about what could not be loaded from `url`.
@@ -314,6 +318,8 @@ class Activity:
         if (request := self.requests.find(params["requestId"])) is None:
             return
         self.requests.note_answer(request)
+        if request.kind in _OF_THE_LOOKS and request.loader == self.document.loader:
+            self.document.looks[request.url] = params["requestId"]
         if request.frame == self.page.id and params["requestId"] == request.loader:
             self._answers[request.loader] = _Answer(params["response"]["status"])
             if self.document.loader == request.loader:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from farm.render.browser.devtools import CommandFailed, Params
-from farm.render.page import documents, emulation, pictures
+from farm.render.page import documents, emulation, pdf, pictures
 from farm.render.page.activity import DocumentGone
+from farm.render.page.caps import Send
 from farm.render.page.captured import Captured
-from farm.render.page.outputs import OUTPUTS, Send
 from farm.render.page.work import Work
 
 #: A capture that fails though the page stays is tried again: Chromium is about to show another
@@ -26,8 +26,8 @@ def prepare(work: Work) -> None:
 def capture(work: Work) -> Captured:
     """The file, of one document.
 
-    Raises `OutputTooLarge`, `SelectorNotFound`, `InvalidRequest` for a selector that is none, and
-    `CommandFailed` where the browser cannot capture the page.
+    Raises `OutputTooLarge`, `SelectorNotFound`, `InvalidRequest` for a selector that is none or for
+    pages that the document has not, and `CommandFailed` where the browser cannot capture the page.
     """
 
     activity = work.activity
@@ -60,10 +60,6 @@ def _taker(work: Work) -> Callable[[Work, Send], Captured]:
     format_ = work.options.file_format
     if format_.is_picture:
         return pictures.take
-    return {"html": documents.take_html, "mhtml": documents.take_mhtml}.get(format_.name, _print)
-
-
-def _print(work: Work, send: Send) -> Captured:
-    options = work.options
-    content = OUTPUTS[options.format].capture(send, options, work.caps)
-    return Captured(content, options.width, options.height)
+    return {"pdf": pdf.take, "html": documents.take_html, "mhtml": documents.take_mhtml}[
+        format_.name
+    ]

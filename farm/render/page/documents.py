@@ -1,7 +1,7 @@
 """Capturing the document itself: its HTML, or one file with all that it has loaded."""
 
+from farm.render.page.caps import Send, check_bytes
 from farm.render.page.captured import Captured
-from farm.render.page.outputs import Send, check_bytes
 from farm.render.page.work import Work
 
 

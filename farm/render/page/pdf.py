@@ -1,38 +1,122 @@
-"""Counting the pages of the PDFs that Chromium writes.
+"""Printing a page: Chromium's `Page.printToPDF`, and what it may not cost.
 
-No string of the document can be taken for a page: the way goes from the trailer over the table of
-objects to the root of the page tree. Source: ISO 32000-1, 7.5 and 7.7.3.
+Source: https://chromedevtools.github.io/devtools-protocol/tot/Page/#method-printToPDF
 """
 
-import re
+import base64
+from typing import Any
 
-_TRAILER = re.compile(rb"trailer\s*<<[^>]*?/Root (\d+) 0 R[^>]*>>\s*startxref\s+(\d+)\s+%%EOF\s*$")
-#: The trailer is at the end, and as short as this.
-_TRAILER_BYTES = 1024
-_TABLE = re.compile(rb"xref\s+0 \d+\s+")
-#: `0000014743 00000 n `, and a line feed.
-_ENTRY_BYTES = 20
+from farm.errors import InvalidRequest, OutputTooLarge, Problem
+from farm.render.browser.devtools import CommandFailed, Params
+from farm.render.page import templates
+from farm.render.page.caps import Caps, Send, check_bytes
+from farm.render.page.captured import Captured
+from farm.render.page.page_count import page_count
+from farm.render.page.single_page import SinglePage
+from farm.render.page.work import Work
+from farm.request.pdf import DEFAULTS, PdfOptions
 
-
-def page_count(pdf: bytes) -> int:
-    """Raises `ValueError` for what is no PDF of Chromium's."""
-    trailer = _TRAILER.search(pdf[-_TRAILER_BYTES:])
-    table = _TABLE.match(pdf, int(trailer[2])) if trailer else None
-    if trailer is None or table is None:
-        raise ValueError("not a PDF as Chromium writes them")
-    catalog = _object(pdf, table.end(), int(trailer[1]))
-    root = _object(pdf, table.end(), _number(rb"/Pages (\d+) 0 R", catalog))
-    return _number(rb"/Count (\d+)", root)
-
-
-def _object(pdf: bytes, table: int, number: int) -> bytes:
-    entry = table + number * _ENTRY_BYTES
-    start = int(pdf[entry : entry + 10])
-    return pdf[start : pdf.index(b"endobj", start)]
+#: A document that seems to have this many times the pages that a PDF may have is not printed:
+#: Chromium lays all of it out, however few pages are wanted.
+_MAX_LAID_OUT = 10
+#: What Chromium says of a range that begins after the last page.
+_NO_SUCH_PAGE = "Page range exceeds page count"
 
 
-def _number(pattern: bytes, text: bytes) -> int:
-    match = re.search(pattern, text)
-    if match is None:
-        raise ValueError("not a PDF as Chromium writes them")
-    return int(match[1])
+def take(work: Work, send: Send) -> Captured:
+    """The PDF; its pages are counted in `work.facts`.
+
+    Raises `OutputTooLarge`, `InvalidRequest` for pages that the document has not, and
+    `DevToolsError`.
+    """
+    asked = work.options.pdf or DEFAULTS
+    content = send("Page.getLayoutMetrics", {})["cssContentSize"]
+    _check_height(content["height"], work.caps)
+    if work.options.pdf is not None:
+        _check_paper(asked, content, work.caps)
+    # One page more than allowed is enough to know.
+    ranges = {"pageRanges": _ranges(asked, work.caps.max_pdf_pages + 1)}
+    params = parameters(asked) | templates.parameters(work, send, asked)
+    if asked.single_page:
+        with SinglePage(work, send, asked) as of_one_page:
+            data = _print(send, params | of_one_page | ranges)
+    else:
+        data = _print(send, params | ranges)
+    check_bytes(len(data) * 3 // 4, work.caps.max_output_bytes)
+    pages = page_count(base64.b64decode(data))
+    if pages > work.caps.max_pdf_pages:
+        raise OutputTooLarge(
+            f"The PDF would have more than {work.caps.max_pdf_pages:,} pages, the most it may."
+        )
+    if asked.single_page and pages > 1:
+        raise OutputTooLarge("The content does not fit onto one page; leave singlePage out.")
+    work.facts["pages"] = pages
+    return Captured(data, work.options.width, work.options.height)
+
+
+def parameters(asked: PdfOptions) -> Params:
+    """Of `Page.printToPDF`; what has Chromium's own default is left out."""
+    width, height = asked.paper_in
+    params: dict[str, Any] = {
+        "printBackground": asked.background,
+        "preferCSSPageSize": asked.prefer_css_page_size,
+        "paperWidth": width,
+        "paperHeight": height,
+    }
+    margins = asked.margins
+    for side in ("top", "bottom", "left", "right"):
+        # An integer where there is none.
+        params[f"margin{side.capitalize()}"] = margins[side] / 96 if margins[side] else 0
+    # Chromium's own defaults, which are not sent.
+    others = {
+        "landscape": (asked.landscape, False),
+        "scale": (asked.scale, 1),
+        "generateDocumentOutline": (asked.outline, False),
+        "generateTaggedPDF": (asked.tagged, True),
+    }
+    return params | {name: value for name, (value, default) in others.items() if value != default}
+
+
+def _print(send: Send, params: Params) -> str:
+    try:
+        data: str = send("Page.printToPDF", params)["data"]
+    except CommandFailed as exc:
+        if _NO_SUCH_PAGE not in str(exc):
+            raise
+        problem = Problem("options.pdf.pages", "the document has fewer pages")
+        raise InvalidRequest(f"{problem.field}: {problem.problem}.", [problem]) from exc
+    return data
+
+
+def _check_height(height: float, caps: Caps) -> None:
+    if height > caps.max_page_height_px:
+        raise OutputTooLarge(
+            f"The page is {height:,} pixels high; one that is printed may have at most "
+            f"{caps.max_page_height_px:,}."
+        )
+
+
+def _check_paper(asked: PdfOptions, content: Params, caps: Caps) -> None:
+    """Before it is printed: whether the document would be cut into far too many pages.
+
+    Its area is what it has on the screen, since what becomes narrower becomes higher.
+    """
+    width, height = asked.content_px
+    area = content["width"] * content["height"] * asked.scale**2
+    most = caps.max_pdf_pages * _MAX_LAID_OUT
+    if area > width * height * most:
+        raise OutputTooLarge(
+            f"The document would have more than {most:,} pages of that paper and scale."
+        )
+
+
+def _ranges(asked: PdfOptions, most: int) -> str:
+    """The pages that are wanted, `most` of them at the most."""
+    chosen: list[str] = []
+    left = most
+    for first, last in asked.ranges or [(1, most)]:
+        if left > 0:
+            last = min(last, first + left - 1)
+            left -= last - first + 1
+            chosen.append(f"{first}-{last}")
+    return ",".join(chosen)

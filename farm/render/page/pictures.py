@@ -11,8 +11,8 @@ from typing import Any
 
 from farm.render.browser.devtools import Params
 from farm.render.page import regions
+from farm.render.page.caps import Send, check_bytes
 from farm.render.page.captured import Captured
-from farm.render.page.outputs import Send, check_bytes
 from farm.render.page.sides import sides_of
 from farm.render.page.tiles import Region, cut
 from farm.render.page.work import Work

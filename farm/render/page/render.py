@@ -4,12 +4,12 @@ import time
 from dataclasses import dataclass
 
 from farm.render.browser.page import Page
-from farm.render.page import actions, emulation, loading, network, waiting
+from farm.render.page import actions, emulation, loading, network, templates, waiting
 from farm.render.page.activity import Activity
+from farm.render.page.caps import Caps
 from farm.render.page.capture import capture, prepare
 from farm.render.page.failing import Failures
 from farm.render.page.interception import Interception
-from farm.render.page.outputs import Caps
 from farm.render.page.settling import HTML_QUIET_S, URL_QUIET_S, Patience, Settling
 from farm.render.page.work import Work
 from farm.request import RenderRequest, RenderResult, Timings
@@ -46,6 +46,7 @@ def render(
     work = Work(page, request, caps, activity, interception, settling, failures)
     network.prepare(work)
     prepare(work)
+    templates.prepare(work)
     waiting.prepare(work)
     with waiting.in_time(work, patience):
         loading.load(work)

@@ -3,7 +3,7 @@
 import pytest
 
 from farm.render import Engine
-from farm.render.page.pdf import page_count
+from farm.render.page.page_count import page_count
 from tests.conftest import request_for
 
 PAGE = "<p style='break-after: page'>page"

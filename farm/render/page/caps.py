@@ -1,0 +1,28 @@
+"""What a file may not be larger than."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from farm.errors import OutputTooLarge
+
+#: Sends a DevTools command to the page; returns its answer.
+Send = Callable[[str, dict[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Caps:
+    """The height is that of a document to be printed, or to be a picture as a whole."""
+
+    max_output_bytes: int
+    max_pdf_pages: int
+    max_page_height_px: int
+    max_pixels: int
+
+
+def check_bytes(size: int, max_output_bytes: int) -> None:
+    """Raises `OutputTooLarge` if a file has too many bytes."""
+    if size > max_output_bytes:
+        raise OutputTooLarge(
+            f"The file would have more than {max_output_bytes:,} bytes, the most it may."
+        )

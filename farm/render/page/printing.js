@@ -1,0 +1,124 @@
+// What a PDF needs of a document. Runs in the farm's isolated world; `printing.py` sends this file
+// with each call; `name` is one of `farm`.
+async function (name, ...args) {
+  // More are not looked at: they would take too long.
+  const MAX_ELEMENTS = 20_000;
+  const HEIGHTS = ['height', 'min-height', 'max-height'];
+
+  const heightsOf = (element) => {
+    const style = getComputedStyle(element);
+    return HEIGHTS.map((name) => style.getPropertyValue(name));
+  };
+
+  // Elements of the page can stand in the place of what `document` has itself: that is taken from
+  // where no page can change it.
+  const own = (name, type = Document) => Object.getOwnPropertyDescriptor(type.prototype, name);
+  const get = (name, type) => own(name, type).get.call(document);
+  const find = (selector) => own('querySelectorAll').value.call(document, selector);
+  const adopt = (sheets) => own('adoptedStyleSheets').set.call(document, sheets);
+
+  const elements = () => [...find('*')].slice(0, MAX_ELEMENTS);
+
+  const facesIn = (rules, base) =>
+    [...rules].flatMap((rule) => {
+      if (rule instanceof CSSFontFaceRule) return [faceOf(rule.style, base)];
+      // What is imported is a sheet of its own.
+      return rule.cssRules && !rule.styleSheet ? facesIn(rule.cssRules, base) : [];
+    });
+
+  const DESCRIPTORS = ['font-style', 'font-weight', 'font-stretch', 'unicode-range', 'size-adjust'];
+  const faceOf = (style, base) => {
+    const urls = [...style.getPropertyValue('src').matchAll(/url\("((?:[^"\\]|\\.)*)"\)/g)];
+    const css = DESCRIPTORS.map((name) => [name, style.getPropertyValue(name)]);
+    return {
+      family: style.getPropertyValue('font-family'),
+      css: css.filter(([, value]) => value).map(([name, value]) => `${name}: ${value};`).join(' '),
+      urls: urls.flatMap(([, url]) => URL.parse(url, base)?.href ?? []),
+    };
+  };
+
+  // Sheets of other sites cannot be read.
+  const rulesOf = (sheet) => {
+    try {
+      return sheet.cssRules;
+    } catch {
+      return null;
+    }
+  };
+
+  const importsOf = (sheet) =>
+    [...(rulesOf(sheet) ?? [])].flatMap(({ styleSheet }) =>
+      styleSheet ? [styleSheet, ...importsOf(styleSheet)] : [],
+    );
+
+  const farm = {
+    // The `@font-face` rules of the sheets that can be read, where those sheets are, and the fonts
+    // of the text.
+    fontFaces: () => {
+      const linked = [...get('styleSheets')].flatMap((sheet) => [sheet, ...importsOf(sheet)]);
+      const sheets = [...linked, ...get('adoptedStyleSheets')].filter(rulesOf);
+      const body = find('body')[0] ?? get('documentElement');
+      return {
+        faces: sheets.flatMap((sheet) => facesIn(rulesOf(sheet), sheet.href ?? get('baseURI', Node))),
+        read: sheets.flatMap((sheet) => sheet.href ?? []),
+        families: getComputedStyle(body).fontFamily,
+      };
+    },
+
+    // The same of a sheet's text.
+    fontFacesIn: (text, base) => {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(text);
+      return { faces: facesIn(sheet.cssRules, base) };
+    },
+
+    // A header can have no font but those that its process has loaded from the very same URL. They
+    // are kept until the document goes. Its CSP may forbid some.
+    loadFonts: async (urls) => {
+      const faces = urls.map((url) => new FontFace('farm', `url(${JSON.stringify(url)})`));
+      globalThis.farmFonts = faces;
+      await Promise.allSettled(faces.map((face) => face.load()));
+    },
+
+    // Nothing ends a page before its content does, and the CSS gives it no margins but these.
+    joinPages: (margins) => {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(`
+        @page { margin: ${margins.map((px) => `${Number(px)}px`).join(' ')} !important; }
+        *, ::before, ::after {
+          break-before: auto !important; break-after: auto !important; page: auto !important;
+        }`);
+      adopt([...get('adoptedStyleSheets'), sheet]);
+      globalThis.farmPrinting = { sheet, heights: [], styles: [] };
+    },
+
+    noteHeights: () => {
+      const noted = elements().map((element) => [element, heightsOf(element)]);
+      globalThis.farmPrinting.heights = noted;
+    },
+
+    // What has another height since the viewport has, gets the one back that was noted.
+    freezeHeights: () => {
+      const { heights, styles } = globalThis.farmPrinting;
+      const changed = heights.map(([element, before]) => [element, before, heightsOf(element)]);
+      for (const [element, before, now] of changed) {
+        const names = HEIGHTS.filter((_, index) => before[index] !== now[index]);
+        if (!names.length || !element.style) continue;
+        styles.push([element, element.getAttribute('style')]);
+        for (const name of names)
+          element.style.setProperty(name, before[HEIGHTS.indexOf(name)], 'important');
+      }
+    },
+
+    undo: () => {
+      const { sheet, styles } = globalThis.farmPrinting ?? { styles: [] };
+      adopt([...get('adoptedStyleSheets')].filter((each) => each !== sheet));
+      for (const [element, style] of styles) {
+        if (style === null) element.removeAttribute('style');
+        else element.setAttribute('style', style);
+      }
+      delete globalThis.farmPrinting;
+    },
+  };
+  return farm[name](...args);
+}

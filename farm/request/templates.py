@@ -1,0 +1,67 @@
+"""What the header and the footer of a PDF may be.
+
+Chromium draws them in documents of their own, which can load nothing, and run no scripts. A picture
+by its URL is not seen there, and a style sheet by its URL takes the page's process down: so both
+are refused here, where the caller can be told of it.
+"""
+
+import re
+from html.parser import HTMLParser
+
+from farm.request.group import problem
+
+#: Attributes whose URLs are loaded. Links (`a href`) are not.
+_LOADED = {"src", "srcset", "poster", "background", "data", "href", "xlink:href"}
+_LINKS = {"a", "area"}
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))", re.DOTALL)
+_LOADS = re.compile(r"""@import|url\(\s*["']?\s*(?!["'\s]|data:|\#)""", re.IGNORECASE)
+_MAX_CODE_POINT = 0x10FFFF
+
+
+def check_template(html: str) -> str:
+    """The same. Raises a problem for what would have to be loaded."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    if reader.loads:
+        raise problem(
+            f"must have nothing that is loaded ({reader.loads}): images and fonts can be data: URLs"
+        )
+    return html
+
+
+class _Reader(HTMLParser):
+    """Reads HTML about as a browser does; `loads` is the first thing that would be loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("link", "script", "base", "iframe", "object", "embed"):
+            self._found(tag)
+        for name, value in attrs:
+            is_url = name in _LOADED and not (name == "href" and tag in _LINKS)
+            if is_url and not (value or "#").strip().lower().startswith(("data:", "#")):
+                self._found(f"{tag} {name}")
+            elif not is_url:
+                self._check_css(value or "")
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "style" or "@" in data:
+            self._check_css(data)
+
+    def _check_css(self, text: str) -> None:
+        if match := _LOADS.search(_ESCAPE.sub(_unescaped, _COMMENT.sub("", text))):
+            self._found(match[0].rstrip("( \"'"))
+
+    def _found(self, what: str) -> None:
+        self.loads = self.loads or what
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return match[2]
+    code = int(match[1], 16)
+    return chr(code) if code <= _MAX_CODE_POINT else "\ufffd"
