@@ -39,6 +39,7 @@ ALLOWED = {
         "renderer",
         "formats",
         "logs",
+        "parsing",
         "processes",
         "egress",
         "render",

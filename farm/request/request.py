@@ -25,6 +25,7 @@ class RenderRequest(Source):
     """One render: HTML or a URL, and the options. Valid by construction."""
 
     options: RenderOptions = option(_DEFAULTS, "How to render it.")
+    report: bool = option(False, "Whether JSON answers tell what the page did, lacked and took.")
     cache: Caching | None = option(None, "Whether it may be a file that was rendered before.")
 
     @classmethod

@@ -1,11 +1,11 @@
-"""One render, top to bottom: load, settle, wait, capture."""
+"""One render, top to bottom: load, settle, wait, capture, tell."""
 
 import time
 from dataclasses import dataclass
 
 from farm.formats import FORMATS
 from farm.render.browser.page import Page
-from farm.render.page import loading, waiting
+from farm.render.page import facts, loading, report, waiting
 from farm.render.page.activity import Activity
 from farm.render.page.capture import capture
 from farm.render.page.outputs import Caps
@@ -40,6 +40,7 @@ def render(
     quiet_s = URL_QUIET_S if request.url is not None else HTML_QUIET_S
     settling = Settling(page, activity, patience, quiet_s)
     work = Work(page, request, caps, activity, settling)
+    reported = report.begin(work)
     loading.load(work)
     loading_ms = clock.step(settling.loaded_at)
     waiting.wait(work)
@@ -47,6 +48,11 @@ def render(
     settling_ms = clock.step(time.monotonic())
     base64 = capture(work)
     loading.check_arrived(page, activity)
+    timings = Timings(waiting_ms, loading_ms, settling_ms, clock.step(time.monotonic()))
+    status = activity.document.status
+    facts.tell(work)
+    if reported is not None:
+        reported.finish(timings, patience)
     if settling.unfinished or activity.requests.are_too_many or activity.leaving_for is not None:
         page.is_altered = True
     return RenderResult(
@@ -54,9 +60,9 @@ def render(
         format=FORMATS[request.options.format],
         width=request.options.width,
         height=request.options.height,
-        timings=Timings(waiting_ms, loading_ms, settling_ms, clock.step(time.monotonic())),
+        timings=timings,
         refusals=tuple(page.port.refusals),
         unfinished=settling.unfinished,
-        status=activity.document.status,
+        status=status,
         facts=work.facts,
     )

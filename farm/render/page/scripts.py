@@ -5,10 +5,17 @@ from pathlib import Path
 from farm.render.browser.devtools import CommandFailed, DevToolsError, Params, Session, Wait
 from farm.render.browser.page import WORLD
 
-_LINES = Path(__file__).with_suffix(".js").read_text().splitlines()
-#: A function of the name of another one and its arguments. It is sent with each call: without its
-#: comments.
-_FUNCTION = "\n".join(line for line in _LINES if not line.lstrip().startswith("//"))
+
+def function_in(name: str) -> str:
+    """The function that is all of a file here, without its comments, as it is sent with each call.
+
+    Its arguments are the name of one of those in it, and what that one takes.
+    """
+    lines = Path(__file__).with_name(name).read_text().splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("//"))
+
+
+_FUNCTION = function_in("scripts.js")
 #: What Chromium says of a call into a world that was gone before it.
 _NEVER_RAN = "Cannot find context"
 
@@ -27,16 +34,26 @@ def world_in(answer: Params) -> int:
     return world
 
 
-def begin_call(session: Session, world: int, name: str, *arguments: object) -> Wait:
-    """Call a function of `scripts.js` there; `value_in` reads the answer."""
+def begin_call(
+    session: Session,
+    world: int,
+    name: str,
+    *arguments: object,
+    function: str | None = None,
+    by_value: bool = True,
+) -> Wait:
+    """Call a function of `scripts.js` there, or of another `function_in` a file.
+
+    `value_in` reads the answer. `by_value` false: it returns an object, which stays in the page.
+    """
     return session.begin(
         "Runtime.callFunctionOn",
         {
-            "functionDeclaration": _FUNCTION,
+            "functionDeclaration": function or _FUNCTION,
             "arguments": [{"value": argument} for argument in (name, *arguments)],
             "executionContextId": world,
             "awaitPromise": True,
-            "returnByValue": True,
+            "returnByValue": by_value,
         },
     )
 
