@@ -71,6 +71,8 @@ class _Handler(BaseHTTPRequestHandler):
             case "/worker.js":
                 script = f"fetch({json.dumps(to)}, {{mode: 'no-cors'}})"
                 self._send(200, "text/javascript", script.encode())
+            case "/no-store.css":
+                self._send(200, "text/css", b"p { color: red }", {"Cache-Control": "no-store"})
             case "/set-cookie":
                 self._page(b"<p>set", headers={"Set-Cookie": "seen=yes; Path=/"})
             case _ if path in self.site.pages:

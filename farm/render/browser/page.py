@@ -87,9 +87,6 @@ class Page:
         self.is_altered = False
         #: Called with each worker: its target's `TargetInfo`, and its session.
         self.on_worker: Callable[[Params, Session], None] = lambda _info, _session: None
-        #: Called with each frame of another process and each worker (its target's `TargetInfo`, and
-        #: its session) before it begins to run.
-        self.prepare_child: list[Callable[[Params, Session], None]] = []
         try:
             width, height = VIEWPORT
             place = {"browserContextId": context.id, "width": width, "height": height}
@@ -281,8 +278,6 @@ class Page:
             else:
                 self.on_worker(info, child)
             child.post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
-            for prepare in self.prepare_child:
-                prepare(info, child)
             child.post("Runtime.runIfWaitingForDebugger")
 
 

@@ -1,14 +1,19 @@
 """What a page says in its console, and the errors that it does not catch, for a report.
 
+Chromium keeps the last of both for each document, a thousand messages or ten megabytes, and tells
+them to whoever begins to listen. So they are asked for once the picture has been taken: a page that
+says very much costs nobody anything until then, and little afterwards.
+
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Runtime/ and …/tot/Log/
 """
 
 import json
 import re
+import time
 from contextlib import suppress
 from typing import Any
 
-from farm.render.browser.devtools import DevToolsError, Params, Session
+from farm.render.browser.devtools import DevToolsError, Params
 from farm.render.browser.page import Page
 from farm.render.page.traffic import told_url
 
@@ -17,34 +22,35 @@ MAX_TOLD = 50
 _MAX_TEXT = 500
 #: How much of a text is looked at to find what must not be told of it.
 _LONGEST_TEXT = 2_000
-#: A page that says more than this is not listened to any more: it would take the browser's thread.
-_MAX_HEARD = 1_000
-_MAX_HEARD_CHARACTERS = 1_000_000
 _LOGINS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s'\"<>\\]*@")
 
 
 class Console:
-    """Of one page, from before its render's first command; its frames' and workers' too."""
+    """Of the document that a page shows, its frames and its workers."""
 
     def __init__(self, page: Page) -> None:
-        self._page = page
         self.messages: list[dict[str, Any]] = []
         self.message_count = 0
         self.errors: list[dict[str, Any]] = []
         self.error_count = 0
-        self._heard_characters = 0
-        self._listens = True
-        # No new document undoes what is begun here.
-        page.is_altered = True
+        self._page = page
         page.on("Runtime.consoleAPICalled", self._on_call)
         page.on("Log.entryAdded", self._on_entry)
         page.on("Runtime.exceptionThrown", self._on_exception)
-        page.prepare_child.append(self._listen)
-        self._listen({}, page.session)
 
-    def _listen(self, _: Params, session: Session) -> None:
-        session.post("Runtime.enable")
-        session.post("Log.enable")
+    def listen(self, until: float) -> None:
+        """Hear what was said so far, as far as it is told by `until` (`monotonic`)."""
+        # No new document undoes what is begun here.
+        self._page.is_altered = True
+        begun = []
+        for session in self._page.sessions():
+            with suppress(DevToolsError):
+                begun += [session.begin("Runtime.enable"), session.begin("Log.enable")]
+                session.post("Runtime.disable")
+                session.post("Log.disable")
+        for wait in begun:
+            with suppress(DevToolsError):  # a frame or a worker that is busy, or has gone
+                wait.wait(max(0.001, until - time.monotonic()))
 
     def _on_call(self, params: Params) -> None:
         parts = [_as_text(argument) for argument in params["args"]]
@@ -58,7 +64,6 @@ class Console:
 
     def _say(self, level: str, text: str, place: Params) -> None:
         self.message_count += 1
-        self._note_heard(text)
         if len(self.messages) < MAX_TOLD:
             self.messages.append({"level": level, "text": _cut(text), **_place(place)})
 
@@ -67,20 +72,8 @@ class Console:
         thrown = details.get("exception", {})
         text = thrown.get("description") or f"{details['text']} {_as_text(thrown)}".strip()
         self.error_count += 1
-        self._note_heard(text)
         if len(self.errors) < MAX_TOLD:
             self.errors.append({"text": _cut(text), **_place(details)})
-
-    def _note_heard(self, text: str) -> None:
-        self._heard_characters += len(text)
-        is_many = self.message_count + self.error_count > _MAX_HEARD
-        if self._listens and (is_many or self._heard_characters > _MAX_HEARD_CHARACTERS):
-            self._listens = False
-            self._page.prepare_child.remove(self._listen)
-            for session in self._page.sessions():
-                with suppress(DevToolsError):
-                    session.post("Runtime.disable")
-                    session.post("Log.disable")
 
 
 def _as_text(value: Params) -> str:

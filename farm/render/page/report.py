@@ -1,7 +1,7 @@
 """What `report: true` adds to an answer: what the page did, what it lacked, and what it took.
 
-`begin` listens from before the page loads; `finish` is called once the picture has been taken, and
-looks for fonts as long as there is time. A report is bounded in bytes, since the cache and a job's
+`begin` notes what the page loads from then on; `finish` is called once the picture has been taken,
+and looks at the page as long as there is time. A report is bounded in bytes, since the cache and a job's
 record keep it: lists that are too long are cut at their ends, and `omitted` says how much is
 missing of which.
 """
@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from farm.policy import Refusal
 from farm.render.browser.devtools import DevToolsError
 from farm.render.page import typefaces
 from farm.render.page.console import Console
@@ -23,8 +22,8 @@ from farm.request import Timings
 
 #: As JSON in ASCII, which is how it is kept and sent.
 MAX_BYTES = 60_000
-#: What looking for fonts may take.
-_FONTS_S = 1.0
+#: What looking at the page may take, once the picture has been taken.
+_LOOKING_S = 2.0
 _MAX_REFUSALS = 50
 
 
@@ -38,56 +37,45 @@ class Report:
 
     def finish(self, timings: Timings, patience: Patience) -> None:
         """Tell all of it."""
-        now = time.monotonic()
+        began = time.monotonic()
         # The answer has time left to be sent in.
-        until = min(now + _FONTS_S, now + (patience.deadline - now) / 2)
+        until = min(began + _LOOKING_S, began + (patience.deadline - began) / 2)
+        self.console.listen(began + (until - began) / 2)
+        report, counts = self._heard()
         try:
             found = typefaces.find(self.work, until)
         except DevToolsError:  # the picture is there, whatever became of the page
             found = Typefaces(is_whole=False)
-        spent_ms = (time.monotonic() - now) * 1000
-        notes = self.work.page.port.notes
-        self.traffic.explain(notes)
-        refusals = list(dict.fromkeys(Refusal(n.host, n.reason) for n in notes if n.refused))
-        self.work.facts["report"] = self._told(timings, spent_ms, found, refusals)
+        spent_ms = (time.monotonic() - began) * 1000
+        told = {"timings": _told_timings(timings, spent_ms), **report, **_told_typefaces(found)}
+        self.work.facts["report"] = within_bounds(told, counts)
 
-    def _told(
-        self, timings: Timings, spent_ms: float, found: Typefaces, refusals: list[Refusal]
-    ) -> dict[str, Any]:
+    def _heard(self) -> tuple[dict[str, Any], dict[str, int]]:
+        """What the page was heard to do until now; and how many there were, of the lists in it."""
         traffic, console = self.traffic, self.console
-        refused = [{"host": r.host, "reason": r.reason} for r in refusals[:_MAX_REFUSALS]]
-        report: dict[str, Any] = {
-            "timings": {
-                "wait": round(timings.waiting_ms, 1),
-                "load": round(timings.loading_ms, 1),
-                "settle": round(timings.settling_ms, 1),
-                "capture": round(timings.capturing_ms, 1),
-                "report": round(spent_ms, 1),
-            },
+        notes = self.work.page.port.notes
+        traffic.explain(notes)
+        refused = dict.fromkeys((note.host, note.reason) for note in notes if note.refused)
+        told = [{"host": host, "reason": reason} for host, reason in refused][:_MAX_REFUSALS]
+        report = {
             "requests": {
                 "count": traffic.count,
                 "bytes": traffic.bytes,
                 "slowest": traffic.slowest,
-                "failed": traffic.failed,
+                "failed": list(traffic.failed),
             },
-            "redirects": traffic.redirects,
-            "console": console.messages,
-            "pageErrors": console.errors,
-            "blocked": [*refused, *traffic.blocked],
-            "missingGlyphs": [
-                {"character": text, "codePoints": _code_points(text)} for text in found.missing
-            ],
-            "fonts": found.fonts,
+            "redirects": list(traffic.redirects),
+            "console": list(console.messages),
+            "pageErrors": list(console.errors),
+            "blocked": [*told, *traffic.blocked],
         }
-        if not found.is_whole:
-            report["fontsAreIncomplete"] = True
         counts = {
             "requests.failed": traffic.failed_count,
             "console": console.message_count,
             "pageErrors": console.error_count,
-            "blocked": len(refusals) + traffic.blocked_count,
+            "blocked": len(refused) + traffic.blocked_count,
         }
-        return within_bounds(report, counts)
+        return report, counts
 
 
 def begin(work: Work) -> Report | None:
@@ -116,6 +104,24 @@ def within_bounds(report: dict[str, Any], counts: dict[str, int]) -> dict[str, A
     omitted = {name: counts[name] - len(items) for name, items in lists.items()}
     omitted = {name: count for name, count in omitted.items() if count}
     return report | {"omitted": omitted} if omitted else report
+
+
+def _told_timings(timings: Timings, fonts_ms: float) -> dict[str, float]:
+    """Milliseconds, by the names of `Server-Timing`."""
+    spent = {
+        "wait": timings.waiting_ms,
+        "load": timings.loading_ms,
+        "settle": timings.settling_ms,
+        "capture": timings.capturing_ms,
+        "report": fonts_ms,
+    }
+    return {name: round(spent_ms, 1) for name, spent_ms in spent.items()}
+
+
+def _told_typefaces(found: Typefaces) -> dict[str, Any]:
+    missing = [{"character": text, "codePoints": _code_points(text)} for text in found.missing]
+    told: dict[str, Any] = {"missingGlyphs": missing, "fonts": found.fonts}
+    return told if found.is_whole else told | {"fontsAreIncomplete": True}
 
 
 def _size(value: object) -> int:

@@ -74,14 +74,15 @@ class Traffic:
         return [told for _, _, told in sorted(self._slowest, reverse=True)]
 
     def explain(self, notes: Iterable[Note]) -> None:
-        """Say of what failed what the egress proxy noted of its host, which knows more."""
+        """Say of what had no answer what the egress proxy noted of its host, which knows more."""
         reasons = {
             note.host.lower(): ("the egress policy refuses it: " * note.refused) + note.reason
             for note in notes
         }
         for told in self.failed:
             host = (urlsplit(told["url"]).hostname or "").lower()
-            told["reason"] = reasons.get(host, told["reason"])
+            if "status" not in told:
+                told["reason"] = reasons.get(host, told["reason"])
 
     def _on_request(self, params: Params) -> None:
         name, url = params["requestId"], params["request"]["url"]
@@ -145,7 +146,9 @@ class Traffic:
     def _fail(self, request: _Open, reason: str) -> None:
         self.failed_count += 1
         if len(self.failed) < _MAX_FAILED:
-            self.failed.append({"url": request.url, "type": request.kind, "reason": reason})
+            told = {"url": request.url, "type": request.kind, "reason": reason}
+            status = {} if request.status is None else {"status": request.status}
+            self.failed.append(told | status)
 
 
 def _reason(params: Params) -> str:

@@ -13,6 +13,7 @@ async function (name, ...args) {
   const createElement = own(Document, 'createElementNS');
   const isVisible = own(Element, 'checkVisibility');
   const shadowRootOf = own(Element, 'shadowRoot');
+  const boxOf = own(Element, 'getBoundingClientRect');
   const attachShadow = own(Element, 'attachShadow');
   const parentOf = own(Node, 'parentNode');
   const append = own(Node, 'appendChild');
@@ -22,7 +23,7 @@ async function (name, ...args) {
     'font-family', 'font-size', 'font-style', 'font-weight', 'font-stretch', 'font-variant',
     'text-transform', '-webkit-locale',
   ];
-  const MAX_MS = 200;
+  const MAX_MS = 400;
   const MAX_STYLES = 100;
   const MAX_CLUSTERS = 1000;
   const MAX_TEXT = 20_000;
@@ -89,10 +90,10 @@ async function (name, ...args) {
   // em. As the first of a text's fonts it is the one whose glyph for what is missing is taken, so a
   // character that no font has makes the text very wide.
   const NOTDEF =
-    'd09GMgABAAAAAAD0AAoAAAAAAjQAAACsAAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAABmAAUAoBLAE2AiQDBgsGAAQgBSgHIBuj' +
-    'AQCehbHzolAuBSNd90srRTzYj+lL0vIA0KOfm+5NOLLAasqiUOp3wQPMl+ZBgqzXN8Ds/XRyfMCLX+TiftIobIElgYdsb6LR' +
-    '2Ko+iqBDkujAJWktTFqYWAIA7IFCYUsJbCkjXOhYQ0pojdYEpsAWIMy1mSdAwmrvfASCz39cHpR7+Dr+NgeAkiB4VfDjBBAA' +
-    'gPgIBBJAAgAg7SjRGQoD+uEpDVy58erBtWIAAA==';
+    'd09GMgABAAAAAAEEAAoAAAAAAlgAAAC9AAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAABmAAUAooPAE2AiQDBgsGAAQgBSgHIBuz' +
+    'AQCeh7EzYoQSp6RvrV6Kh/qx9nb3FDHpGq2RbwjNqmgjVTolkgv8+oJMX/b6eoCBmhw/YOBhgBagHkjCcfPfAo9hK4dTnK6q' +
+    'z1FXh0uiQ1dBW2HUwsgCAGAHFAobSmBDGcOZjhWkhNZoTWACbADCTPtjnAAJOkj0MAB0QIiqiHG1kxMkhOVnRZ/zB+UBvg6/' +
+    'fztw4gQlQfCSfB7x8e9EAMAfn0EglQBJIEhbSnSGwgD78ZQGrt168+hGAQA=';
   const MISSING_PX = 2000;
   // Controls, spaces and what has no glyph of its own; of a combining mark, there is one.
   const INVISIBLE = /^[\p{Cc}\p{Cf}\p{Z}\p{Cs}\p{Default_Ignorable_Code_Point}]*$/u;
@@ -148,6 +149,8 @@ async function (name, ...args) {
         shadow.appendChild(span);
       }
       append(rootOf(document), host);
+      // Laid out at once: Chromium tells of what has been.
+      boxOf(host);
       return host;
     },
   };

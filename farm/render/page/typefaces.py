@@ -8,10 +8,21 @@ Source: https://chromedevtools.github.io/devtools-protocol/tot/CSS/
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from farm.render.browser.devtools import BrowserGone, DevToolsError, Params, Session, TargetGone
+from farm.render.browser.devtools import (
+    BrowserGone,
+    CommandFailed,
+    DevToolsError,
+    Params,
+    Session,
+    TargetGone,
+    TimedOut,
+    Wait,
+)
 from farm.render.page.activity import DocumentGone
 from farm.render.page.scripts import begin_call, begin_world, function_in, value_in, world_in
 from farm.render.page.settling import frame_ids
@@ -36,7 +47,7 @@ class Typefaces:
 
 
 def find(work: Work, until: float) -> Typefaces:
-    """`until`: when it must have ended (`monotonic`). Raises `TargetGone` or `BrowserGone`."""
+    """By `until` (`monotonic`). Raises `DocumentGone` or `BrowserGone`."""
     return _Search(work, until).found
 
 
@@ -44,6 +55,7 @@ class _Search:
     def __init__(self, work: Work, until: float) -> None:
         self._work = work
         self._until = until
+        self._enabled: set[Session] = set()
         self.found = Typefaces()
         missing: dict[str, None] = {}
         fonts: dict[tuple[str, str, bool], None] = {}
@@ -52,12 +64,8 @@ class _Search:
                 world = world_in(self._answer(begin_world(session, frame)))
                 missing |= dict.fromkeys(self._missing(session, world))
                 fonts |= dict.fromkeys(self._fonts(session, world))
-            except (BrowserGone, TargetGone) as exc:
-                if session is work.page.session or isinstance(exc, BrowserGone):
-                    raise
-            except DocumentGone:
-                self.found.is_whole = False
-                break
+            except (DocumentGone, BrowserGone):
+                raise
             except DevToolsError:  # it is gone, busy, or has disturbed the function
                 self.found.is_whole = False
         self.found.is_whole &= len(missing) <= MAX_MISSING and len(fonts) <= MAX_FONTS
@@ -73,9 +81,10 @@ class _Search:
         for session in self._work.page.sessions():
             try:
                 tree = self._answer(session.begin("Page.getFrameTree"))["frameTree"]
-            except (DocumentGone, BrowserGone):
-                raise
-            except DevToolsError:  # a worker has none
+            except CommandFailed:  # a worker has none
+                continue
+            except (TargetGone, TimedOut):
+                self.found.is_whole = False
                 continue
             for frame in frame_ids(tree):
                 if count == _MAX_FRAMES:
@@ -96,8 +105,7 @@ class _Search:
         call = begin_call(session, world, "sample", function=_FUNCTION, by_value=False)
         answer = self._answer(call)
         value_in(answer)
-        session.post("DOM.enable")
-        session.post("DOM.getDocument", {"depth": 0})
+        self._enable(session)
         element = {"objectId": answer["result"]["objectId"]}
         node = {"nodeId": self._answer(session.begin("DOM.requestNode", element))["nodeId"]}
         used = self._answer(session.begin("CSS.getPlatformFontsForNode", node))["fonts"]
@@ -110,6 +118,26 @@ class _Search:
             for font in used
         ]
 
-    def _answer(self, begun: Any) -> Params:
+    def _enable(self, session: Session) -> None:
+        """Have Chromium tell of fonts, which it does once it has tried to load the page's style sheets
+        anew. Their sites are not to hear of it: no request leaves the page any more.
+        """
+        if session in self._enabled:
+            return
+        self._enabled.add(session)
+        session.on("Fetch.requestPaused", partial(_refuse, session))
+        session.post("Fetch.enable")
+        session.post("DOM.enable")
+        session.post("DOM.getDocument", {"depth": 0})
+        self._answer(session.begin("CSS.enable"))
+
+    def _answer(self, begun: Wait) -> Params:
         left_s = max(0.001, self._until - time.monotonic())
-        return self._work.activity.bind(begun, left_s)
+        answer: Params = self._work.activity.bind(begun, left_s)
+        return answer
+
+
+def _refuse(session: Session, params: Params) -> None:
+    answer = {"requestId": params["requestId"], "errorReason": "BlockedByClient"}
+    with suppress(DevToolsError):
+        session.post("Fetch.failRequest", answer)

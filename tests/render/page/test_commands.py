@@ -1,6 +1,6 @@
-"""What a plain render costs: every DevTools command of it. An option that is not asked for adds none."""
+"""What a plain render costs: all its DevTools commands. Options not asked for add none."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,11 +8,10 @@ import pytest
 from farm.render import Engine
 from farm.render.browser.contexts import FreshContexts
 from farm.render.browser.pipe import Switch
+from farm.settings import Settings
 from tests.conftest import request_for
 from tests.support.farm_process import wait_until
-from tests.support.site import Site
-
-MakeEngine = Callable[..., Engine]
+from tests.support.site import SITES, Site
 
 
 @pytest.fixture
@@ -30,13 +29,22 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return sent
 
 
+@pytest.fixture(scope="module")
+def with_spare() -> Iterator[Engine]:
+    engine = Engine(Settings(egress_allow=SITES, spare_contexts=1))
+    engine.start()
+    engine.wait_started()
+    yield engine
+    engine.close()
+
+
 @pytest.fixture
-def engine_with_a_spare(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> Engine:
+def engine_with_a_spare(with_spare: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """Whose spare is used by the next render, and not made up for."""
-    engine = make_engine(spare_contexts=1)
-    wait_until(lambda: engine.status.spares == 1)
+    with_spare.render(request_for(with_spare, "x"))
+    wait_until(lambda: with_spare.status.spares == 1 and with_spare.status.rendering == 0)
     monkeypatch.setattr(FreshContexts, "refill", lambda _: None)
-    return engine
+    return with_spare
 
 
 def rendered(engine: Engine, commands: list[str], **request: Any) -> list[str]:
@@ -49,7 +57,9 @@ def rendered(engine: Engine, commands: list[str], **request: Any) -> list[str]:
 CAPTURE = ["Page.captureScreenshot", "Target.disposeBrowserContext"]
 
 
-def test_a_plain_render_is_two_commands(engine_with_a_spare: Engine, commands: list[str]) -> None:
+def test_a_plain_render_is_written_and_captured(
+    engine_with_a_spare: Engine, commands: list[str]
+) -> None:
     sent = rendered(engine_with_a_spare, commands, html="<title>Hi</title><h1>Hi</h1>")
     assert sent == ["Runtime.callFunctionOn write", *CAPTURE]
 
