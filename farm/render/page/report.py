@@ -1,9 +1,9 @@
 """What `report: true` adds to an answer: what the page did, what it lacked, and what it took.
 
 `begin` notes what the page loads from then on; `finish` is called once the picture has been taken,
-and looks at the page as long as there is time. A report is bounded in bytes, since the cache and a job's
-record keep it: lists that are too long are cut at their ends, and `omitted` says how much is
-missing of which.
+and looks at the page as long as there is time. A report is bounded in bytes, since the cache and a
+job's record keep it: lists that are too long are cut at their ends, and `omitted` says how many of
+which are missing.
 """
 
 import json

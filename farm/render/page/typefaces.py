@@ -119,8 +119,9 @@ class _Search:
         ]
 
     def _enable(self, session: Session) -> None:
-        """Have Chromium tell of fonts, which it does once it has tried to load the page's style sheets
-        anew. Their sites are not to hear of it: no request leaves the page any more.
+        """Chromium tells of fonts once it has tried to load the page's style sheets anew.
+
+        Their sites are not to hear of that: no request leaves the page any more.
         """
         if session in self._enabled:
             return

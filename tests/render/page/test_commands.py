@@ -3,30 +3,51 @@
 from collections.abc import Iterator
 from typing import Any
 
+import greenlet
 import pytest
 
 from farm.render import Engine
-from farm.render.browser.contexts import FreshContexts
 from farm.render.browser.pipe import Switch
+from farm.render.page import render as page_render
+from farm.request import RenderResult
 from farm.settings import Settings
 from tests.conftest import request_for
 from tests.support.farm_process import wait_until
 from tests.support.site import SITES, Site
 
 
+class Commands:
+    """What is sent, by the greenlet that sends it: each render has one, and others ping."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._sent: list[tuple[greenlet.greenlet, str]] = []
+        self._render: greenlet.greenlet | None = None
+        send, render = Switch.send, page_render.render
+
+        def record(switch: Switch, method: str, params: Any, *rest: Any, **more: Any) -> int:
+            arguments = params.get("arguments")
+            name = f"{method} {arguments[0]['value']}" if arguments else method
+            self._sent.append((greenlet.getcurrent(), name))
+            return send(switch, method, params, *rest, **more)
+
+        def note_render(*arguments: Any) -> RenderResult:
+            self._render = greenlet.getcurrent()
+            return render(*arguments)
+
+        monkeypatch.setattr(Switch, "send", record)
+        monkeypatch.setattr(page_render, "render", note_render)
+
+    def of_render(self, engine: Engine, **request: Any) -> list[str]:
+        """Of one render, in order; a call of the farm's functions with the name of the function."""
+        self._sent.clear()
+        engine.render(request_for(engine, **request))
+        wait_until(lambda: engine.status.rendering == 0)
+        return [name for sender, name in self._sent if sender is self._render]
+
+
 @pytest.fixture
-def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the farm sends from now on; the name of a function of the farm's beside its call."""
-    sent: list[str] = []
-    send = Switch.send
-
-    def record(switch: Switch, method: str, params: dict[str, Any], *rest: Any, **more: Any) -> int:
-        arguments = params.get("arguments")
-        sent.append(f"{method} {arguments[0]['value']}" if arguments else method)
-        return send(switch, method, params, *rest, **more)
-
-    monkeypatch.setattr(Switch, "send", record)
-    return sent
+def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
+    return Commands(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -39,35 +60,25 @@ def with_spare() -> Iterator[Engine]:
 
 
 @pytest.fixture
-def engine_with_a_spare(with_spare: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """Whose spare is used by the next render, and not made up for."""
-    with_spare.render(request_for(with_spare, "x"))
+def engine_with_a_spare(with_spare: Engine) -> Engine:
     wait_until(lambda: with_spare.status.spares == 1 and with_spare.status.rendering == 0)
-    monkeypatch.setattr(FreshContexts, "refill", lambda _: None)
     return with_spare
-
-
-def rendered(engine: Engine, commands: list[str], **request: Any) -> list[str]:
-    commands.clear()
-    engine.render(request_for(engine, **request))
-    wait_until(lambda: engine.status.rendering == 0)
-    return list(commands)
 
 
 CAPTURE = ["Page.captureScreenshot", "Target.disposeBrowserContext"]
 
 
 def test_a_plain_render_is_written_and_captured(
-    engine_with_a_spare: Engine, commands: list[str]
+    engine_with_a_spare: Engine, commands: Commands
 ) -> None:
-    sent = rendered(engine_with_a_spare, commands, html="<title>Hi</title><h1>Hi</h1>")
+    sent = commands.of_render(engine_with_a_spare, html="<title>Hi</title><h1>Hi</h1>")
     assert sent == ["Runtime.callFunctionOn write", *CAPTURE]
 
 
 def test_a_pdf_needs_the_height_of_the_page_first(
-    engine_with_a_spare: Engine, commands: list[str]
+    engine_with_a_spare: Engine, commands: Commands
 ) -> None:
-    sent = rendered(engine_with_a_spare, commands, html="<h1>Hi</h1>", format="pdf")
+    sent = commands.of_render(engine_with_a_spare, html="<h1>Hi</h1>", format="pdf")
     assert sent == [
         "Runtime.callFunctionOn write",
         "Page.getLayoutMetrics",
@@ -76,8 +87,8 @@ def test_a_pdf_needs_the_height_of_the_page_first(
     ]
 
 
-def test_another_viewport_is_three_more(engine_with_a_spare: Engine, commands: list[str]) -> None:
-    sent = rendered(engine_with_a_spare, commands, html="<h1>Hi</h1>", width=300, height=200)
+def test_another_viewport_is_three_more(engine_with_a_spare: Engine, commands: Commands) -> None:
+    sent = commands.of_render(engine_with_a_spare, html="<h1>Hi</h1>", width=300, height=200)
     assert sent == [
         "Browser.getWindowForTarget",
         "Browser.setWindowBounds",
@@ -88,9 +99,9 @@ def test_another_viewport_is_three_more(engine_with_a_spare: Engine, commands: l
 
 
 def test_a_url_is_gone_to_and_settled(
-    engine_with_a_spare: Engine, commands: list[str], site: Site
+    engine_with_a_spare: Engine, commands: Commands, site: Site
 ) -> None:
-    sent = rendered(engine_with_a_spare, commands, url=site.url + "/")
+    sent = commands.of_render(engine_with_a_spare, url=site.url + "/")
     assert sent == [
         "Page.navigate",
         "Page.createIsolatedWorld",
@@ -102,7 +113,7 @@ def test_a_url_is_gone_to_and_settled(
 
 @pytest.mark.parametrize("options", [{"waitFor": 0}, {"format": "png"}, {"width": 1280}])
 def test_what_equals_the_default_costs_nothing(
-    engine_with_a_spare: Engine, commands: list[str], options: dict[str, Any]
+    engine_with_a_spare: Engine, commands: Commands, options: dict[str, Any]
 ) -> None:
-    sent = rendered(engine_with_a_spare, commands, html="<h1>Hi</h1>", **options)
+    sent = commands.of_render(engine_with_a_spare, html="<h1>Hi</h1>", **options)
     assert sent == ["Runtime.callFunctionOn write", *CAPTURE]
