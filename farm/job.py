@@ -69,15 +69,21 @@ class Record:
         return json.dumps(_as_json(self))
 
     def public(self) -> dict[str, Any]:
-        """The record as the API answers it."""
-        record = _as_json(replace(self, idempotency=None, owner=None, facts=None))
-        return record | (self.facts or {})
+        """The record as the API answers it; no fact takes the place of what it says itself."""
+        own = _as_json(replace(self, idempotency=None, owner=None, facts=None))
+        facts = {_FACT_NAMES.get(name, name): fact for name, fact in (self.facts or {}).items()}
+        return own | {name: fact for name, fact in facts.items() if name not in _OWN_NAMES}
 
 
 def _as_json(record: Record) -> dict[str, Any]:
     values = asdict(record)
     return {to_camel(name): value for name, value in values.items() if value is not None}
 
+
+#: What a record's own fields are called in answers, whether they are set or not.
+_OWN_NAMES = frozenset(to_camel(field.name) for field in fields(Record))
+#: What facts are called in a job's answer, where `status` is the job's own.
+_FACT_NAMES = {"status": "httpStatus"}
 
 #: What names in the storage begin with.
 INPUTS = "inputs/"

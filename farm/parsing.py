@@ -18,6 +18,9 @@ MAX_JSON_VALUES = 10_000
 #: A JSON string, also one that never ends; possessive, so that it never looks back.
 _JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
+#: What comes before the host of a URL, up to the last @ there.
+_LOGIN = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\\]*@")
+
 
 def parse_json_object(body: bytes) -> dict[str, Any]:
     """A JSON object, read strictly: UTF-8, no duplicate names, no NaN. Raises `InvalidRequest`."""
@@ -85,6 +88,11 @@ def without_secrets(url: str) -> str:
     scheme, _, rest = url.partition("?")[0].partition("#")[0].partition("://")
     authority, slash, path = rest.partition("/")
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def without_login(url: str) -> str:
+    """Any URL, of whatever kind, without the user name and the password that it may carry."""
+    return _LOGIN.sub(r"\1", url)
 
 
 def _bad_url() -> PydanticCustomError:

@@ -40,6 +40,7 @@ ALLOWED = {
         "renderer",
         "formats",
         "logs",
+        "parsing",
         "processes",
         "egress",
         "render",

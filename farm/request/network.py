@@ -212,14 +212,10 @@ def check_own_origin(options: Network, info: ValidationInfo) -> None:
     """
     source: dict[str, Any] = info.data
     # One that is not valid is missing there, and is told of already.
-    has_origin = any(source.get(name, "") is not None for name in ("url", *_base_url(source)))
+    has_origin = any(source.get(name, "") is not None for name in ("url", "base_url"))
     if (name := options.needs_own_origin) is not None and not has_origin:
         what = "a cookie without domain and url needs" if name == "cookies" else f"{name} needs"
         raise problem(f"{what} a page with an origin of its own: a url, or html with a baseUrl")
-
-
-def _base_url(source: dict[str, Any]) -> tuple[str, ...]:
-    return ("base_url",) if "base_url" in source else ()
 
 
 def _check_header(name: str, value: str) -> None:

@@ -36,6 +36,7 @@ class RenderRequest(Source):
     """One render: what the page is, and the options. Valid by construction."""
 
     options: RenderOptions = option(_DEFAULTS, "How to render it.")
+    report: bool = option(False, "Whether JSON answers tell what the page did, lacked and took.")
     cache: Caching | None = option(
         None,
         "Whether it may be a file that was rendered before; left out, `FARM_CACHE_TTL_S` says so.",
@@ -44,7 +45,7 @@ class RenderRequest(Source):
     @property
     def page_url(self) -> str | None:
         """The address that the page has; None if it has none."""
-        return self.url
+        return self.url or self.base_url
 
     @field_validator("options")
     @classmethod

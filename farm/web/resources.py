@@ -136,7 +136,8 @@ def _answer(
             resp.set_header("X-Unfinished", str(len(result.unfinished)))
         resp.data = result.data
         return
-    data: dict[str, Any] = {
+    # Facts take the place of nothing that is said anyway.
+    data: dict[str, Any] = dict(result.facts) | {
         "imageBase64": result.base64,
         "contentType": result.format.media_type,
         "size": result.size,
@@ -151,7 +152,6 @@ def _answer(
         data["blocked"] = result.blocked
     if result.unfinished:
         data["unfinished"] = result.left_out
-    data |= result.facts
     resp.content_type = falcon.MEDIA_JSON
     resp.data = json.dumps({"success": True, "data": data}).encode()
 

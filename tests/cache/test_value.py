@@ -39,6 +39,17 @@ def test_refusals_are_told_of_a_kept_file_too() -> None:
     assert stored.refusals == RESULT.refusals
 
 
+def test_facts_are_told_of_a_kept_file_too() -> None:
+    facts = {
+        "status": 200,
+        "title": "\ud83d\n",
+        "report": {"console": [{"text": "\u00e9" * 9_000}]},
+    }
+    stored = decode(KEY, encode(KEY, replace(RESULT, facts=facts), TAG, 60_000), 1, FORMATS)
+    assert stored is not None
+    assert stored.result(CacheUse("hit", TAG)).facts == facts
+
+
 @given(st.integers(0, len(VALUE) - 1))
 def test_a_value_that_was_cut_is_not_believed(length: int) -> None:
     assert decode(KEY, VALUE[:length], 1, FORMATS) is None

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import redis
@@ -55,6 +56,24 @@ def test_a_record_is_json_as_the_contract_writes_it(records: Records, job_id: st
     assert answer["downloadUrl"] == f"/download/{job_id}"
     assert (answer["size"], answer["format"]) == (4, "png")
     assert (answer["width"], answer["height"]) == (40, 30)
+
+
+def test_facts_are_told_and_none_takes_the_place_of_what_the_record_says(
+    records: Records, job_id: str
+) -> None:
+    records.start(job_id)
+    told = {"status": 404, "finalUrl": "http://a.example/", "title": "x", "report": {"fonts": []}}
+    clashing = {"error": "x", "createdAt": "x", "size": 1, "owner": "x", "downloadUrl": "x"}
+    records.complete(job_id, replace(RESULT, facts=told | clashing))
+    record = records.read(job_id)
+    without = replace(record, facts=None).public()
+    assert record.public() == without | {
+        "httpStatus": 404,
+        "finalUrl": "http://a.example/",
+        "title": "x",
+        "report": {"fonts": []},
+    }
+    assert without["status"] == "completed"
 
 
 def test_a_record_of_a_newer_version_can_be_read(

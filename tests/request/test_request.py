@@ -284,6 +284,13 @@ def test_only_what_is_asked_for_is_written() -> None:
     assert request.to_json() == request.identity() == written
 
 
+def test_a_report_is_asked_for_in_the_stored_request_too_and_another_request() -> None:
+    request = parse({"html": "x", "report": True})
+    assert RenderRequest.from_json(request.to_json(), LIMITS).report
+    assert request.identity() != parse({"html": "x", "report": False}).identity()
+    assert problems({"html": "x", "report": 1}) == {"report": "must be true or false"}
+
+
 def test_a_request_keeps_what_it_says_of_the_cache() -> None:
     request = parse({"html": "x", "cache": {"ttl": 5}})
     assert RenderRequest.from_json(request.to_json(), LIMITS) == request

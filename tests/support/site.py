@@ -79,6 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, "text/javascript", script.encode())
             case "/service-worker.js":
                 self._send(200, "text/javascript", SERVICE_WORKER)
+            case "/no-store.css":
+                self._send(200, "text/css", b"p { color: red }", {"Cache-Control": "no-store"})
             case "/set-cookie":
                 self._page(b"<p>set", headers={"Set-Cookie": "seen=yes; Path=/"})
             case _ if path in self.site.pages:

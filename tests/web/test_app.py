@@ -71,10 +71,26 @@ def test_html_is_answered_as_json(
     uuid.UUID(data["requestId"], version=4)
 
 
-def test_a_url_is_answered_with_the_url(client: Client, site: Site) -> None:
-    result = client.simulate_post("/render-url", json={"url": site.url})
+def test_a_url_is_answered_with_the_url_and_where_it_led(client: Client, site: Site) -> None:
+    url = site.url + "/redirect?to=/missing"
+    result = client.simulate_post("/render-url", json={"url": url})
     assert result.status_code == 200
-    assert result.json["data"]["url"] == site.url + "/"
+    data = result.json["data"]
+    assert (data["url"], data["finalUrl"], data["status"]) == (url, site.url + "/missing", 404)
+
+
+def test_a_report_is_told_in_json_with_the_timings_of_the_header(client: Client) -> None:
+    result = client.simulate_post("/render", json={"html": "<p>x", "report": True})
+    timings = dict(result.json["data"]["report"]["timings"])
+    assert timings.pop("report") >= 0
+    durations = re.findall(r"(\w+);dur=(\d+\.\d)", result.headers["Server-Timing"])
+    assert {name: float(duration) for name, duration in durations} == timings
+
+
+def test_a_file_itself_comes_without_its_report(client: Client) -> None:
+    body = {"html": GREEN, "report": True}
+    result = client.simulate_post("/render", json=body, headers={"Accept": "image/png"})
+    assert is_filled(result.content, LIME)
 
 
 def test_the_file_itself_is_answered_to_those_who_accept_it(client: Client) -> None:

@@ -53,10 +53,15 @@ def test_the_first_is_a_miss_and_the_second_a_hit_with_its_age(
         assert first.headers[name] == second.headers[name]
 
 
-def test_json_answers_have_request_ids_of_their_own(make_client: Callable[..., Client]) -> None:
+@pytest.mark.parametrize("report", [False, True])
+def test_json_answers_have_request_ids_of_their_own(
+    make_client: Callable[..., Client], report: bool
+) -> None:
     client = make_client()
-    first, second = (client.simulate_post("/render", json=BODY) for _ in range(2))
+    body = BODY | {"html": "<title>x</title>y", "report": report}
+    first, second = (client.simulate_post("/render", json=body) for _ in range(2))
     assert outcome(second) == "hit"
+    assert ("report" in second.json["data"]) is report
     assert "ETag" not in second.headers
     one, other = (dict(each.json["data"]) for each in (first, second))
     assert one.pop("requestId") != other.pop("requestId")

@@ -49,6 +49,8 @@ class Document:
     loader: str = ""
     url: str = ""
     status: int = 200
+    #: As far as it is told; empty where there is none, or the document gave no answer.
+    title: str = ""
     #: Its HTML has been read to its end.
     parsed: bool = False
     #: Its `load` event has fired, or its loading was stopped before.
@@ -237,7 +239,7 @@ class Activity:
             self.document.is_gone = True
             self.document = Document(
                 loader,
-                failed or frame["url"],
+                failed or frame["url"] + frame.get("urlFragment", ""),
                 answer.status,
                 has_body=answer.has_body,
                 is_error_page=failed is not None,

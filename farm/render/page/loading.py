@@ -157,8 +157,13 @@ def _why_not_loaded(
         return NavigationFailed(
             "The URL could not be loaded: its answer is a download, not a page."
         )
-    error = error.removeprefix("net::")
-    reason = _NET_ERRORS.get(error)
-    if reason is None and error.startswith(("ERR_CERT_", "ERR_SSL_")):
-        reason = "its TLS certificate or handshake is not valid"
+    reason = reason_of(error)
     return NavigationFailed(f"The URL could not be loaded: {reason}." if reason else None)
+
+
+def reason_of(error: str) -> str | None:
+    """One of Chromium's network errors (`net::ERR_FAILED`) in words; None: there are none."""
+    error = error.removeprefix("net::")
+    if error.startswith(("ERR_CERT_", "ERR_SSL_")):
+        return "its TLS certificate or handshake is not valid"
+    return _NET_ERRORS.get(error)

@@ -1,10 +1,19 @@
-"""One render, top to bottom: load, settle, wait, act, capture."""
+"""One render, top to bottom: load, settle, wait, act, capture, tell."""
 
 import time
 from dataclasses import dataclass
 
 from farm.render.browser.page import Page
-from farm.render.page import actions, emulation, loading, network, templates, waiting
+from farm.render.page import (
+    actions,
+    emulation,
+    facts,
+    loading,
+    network,
+    report,
+    templates,
+    waiting,
+)
 from farm.render.page.activity import Activity
 from farm.render.page.caps import Caps
 from farm.render.page.capture import capture, prepare
@@ -44,6 +53,7 @@ def render(
     settling = Settling(page, activity, interception, patience, quiet_s)
     failures = Failures(page, activity, request.options.fail_on)
     work = Work(page, request, caps, activity, interception, settling, failures)
+    reported = report.begin(work)
     network.prepare(work)
     prepare(work)
     templates.prepare(work)
@@ -61,6 +71,11 @@ def render(
         settling_ms = clock.step(time.monotonic())
         captured = capture(work)
     loading.check_arrived(page, activity)
+    timings = Timings(waiting_ms, loading_ms, settling_ms, clock.step(time.monotonic()))
+    status = activity.document.status
+    facts.tell(work)
+    if reported is not None:
+        reported.finish(timings, patience)
     if settling.unfinished or activity.requests.are_too_many or activity.leaving_for is not None:
         page.is_altered = True
     return RenderResult(
@@ -69,9 +84,9 @@ def render(
         format=request.options.file_format,
         width=captured.width,
         height=captured.height,
-        timings=Timings(waiting_ms, loading_ms, settling_ms, clock.step(time.monotonic())),
+        timings=timings,
         refusals=tuple(page.port.refusals),
         unfinished=settling.unfinished,
-        status=activity.document.status,
+        status=status,
         facts=work.facts,
     )

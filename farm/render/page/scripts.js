@@ -65,6 +65,10 @@ async function (name, ...args) {
     for (const event of ['transitionrun', 'animationstart'])
       root.addEventListener(event, () => finishAnimations(root));
   };
+  // As much of the title as answers tell, without halves of characters. An element of the page's can
+  // stand in the place of `document.title` itself.
+  const titleOf = Object.getOwnPropertyDescriptor(Document.prototype, 'title').get;
+  const title = () => titleOf.call(document).slice(0, 300).replace(/\p{Cs}/gu, '');
 
   // Fonts are there, and images in view are decoded. The layout is asked for first, since only a
   // layout tells the document which fonts it needs.
@@ -82,7 +86,7 @@ async function (name, ...args) {
       if (awaitFrames) await new Promise((done) => setTimeout(done));
       hideCursor();
     }
-    return { frames: window.length, waits };
+    return { frames: window.length, waits, title: title() };
   };
 
   const farm = {
@@ -126,7 +130,10 @@ async function (name, ...args) {
     },
 
     // Nothing here waits: for pages that give no time.
-    hideCursor: async () => hideCursor(),
+    hideCursor: async () => {
+      hideCursor();
+      return { title: title() };
+    },
 
     // How large the document is, and where it is scrolled to.
     pageSize: async () => {

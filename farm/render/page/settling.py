@@ -114,6 +114,8 @@ class Settling:
         except CommandFailed as failure:
             if never_ran(failure):
                 raise
+        if found is not None:
+            document.title = found["title"]
         if found is not None and not document.loaded:
             # It says that it is complete. The event comes now, unless the page has stopped itself.
             end = time.monotonic() + _LOAD_EVENT_S
@@ -271,6 +273,7 @@ class Settling:
             self._hide_cursor(world)
             return True
         assert found is not None
+        document.title = found["title"]
         if not found["waits"]:
             self._page.wait(_TWO_FRAMES_MS)
         if found["frames"]:
@@ -330,7 +333,7 @@ class Settling:
             (session, frame)
             for session, answer in zip(sessions, trees, strict=True)
             if answer is not None  # a worker has none
-            for frame in _ids(answer["frameTree"])
+            for frame in frame_ids(answer["frameTree"])
             if frame != but
         ]
         worlds = self._answers([self._begin(begin_world, *each) for each in frames], limit)
@@ -370,8 +373,11 @@ class Settling:
         return answers
 
     def _hide_cursor(self, world: int) -> None:
+        document = self._activity.document
         with suppress(TimedOut):
-            self._value(begin_call(self._page.session, world, "hideCursor"), _LAST_CALL_S)
+            call = begin_call(self._page.session, world, "hideCursor")
+            if (found := self._value(call, _LAST_CALL_S)) is not None:
+                document.title = found["title"]
 
     def _value(self, call: Wait, timeout_s: float | None = None) -> Params | None:
         return value_in(self._activity.bind(call, timeout_s))
@@ -382,6 +388,7 @@ def _refuse_navigation(paused: Paused) -> None:
         paused.fail("Aborted")
 
 
-def _ids(tree: dict[str, Any]) -> list[str]:
-    children = [frame for child in tree.get("childFrames", ()) for frame in _ids(child)]
+def frame_ids(tree: dict[str, Any]) -> list[str]:
+    """Those of a `FrameTree`, its own first."""
+    children = [frame for child in tree.get("childFrames", ()) for frame in frame_ids(child)]
     return [tree["frame"]["id"], *children]

@@ -1,0 +1,99 @@
+"""What a page says in its console, and the errors that it does not catch, for a report.
+
+Chromium keeps the last of both for each document, a thousand messages or ten megabytes, and tells
+them to whoever begins to listen. So they are asked for once the picture has been taken: a page that
+says very much costs nobody anything until then, and little afterwards.
+
+Source: https://chromedevtools.github.io/devtools-protocol/tot/Runtime/ and …/tot/Log/
+"""
+
+import json
+import re
+import time
+from contextlib import suppress
+from typing import Any
+
+from farm.render.browser.devtools import DevToolsError, Params
+from farm.render.browser.page import Page
+from farm.render.page.traffic import told_url
+
+#: How many of each are told, and how much of a text.
+MAX_TOLD = 50
+_MAX_TEXT = 500
+#: How much of a text is looked at to find what must not be told of it.
+_LONGEST_TEXT = 2_000
+_LOGINS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s'\"<>\\]*@")
+
+
+class Console:
+    """Of the document that a page shows, its frames and its workers."""
+
+    def __init__(self, page: Page) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.message_count = 0
+        self.errors: list[dict[str, Any]] = []
+        self.error_count = 0
+        self._page = page
+        page.on("Runtime.consoleAPICalled", self._on_call)
+        page.on("Log.entryAdded", self._on_entry)
+        page.on("Runtime.exceptionThrown", self._on_exception)
+
+    def listen(self, until: float) -> None:
+        """Hear what was said so far, as far as it is told by `until` (`monotonic`)."""
+        # No new document undoes what is begun here.
+        self._page.is_altered = True
+        begun = []
+        for session in self._page.sessions():
+            with suppress(DevToolsError):
+                begun += [session.begin("Runtime.enable"), session.begin("Log.enable")]
+                session.post("Runtime.disable")
+                session.post("Log.disable")
+        for wait in begun:
+            with suppress(DevToolsError):  # a frame or a worker that is busy, or has gone
+                wait.wait(max(0.001, until - time.monotonic()))
+
+    def _on_call(self, params: Params) -> None:
+        parts = [_as_text(argument) for argument in params["args"]]
+        frames = params.get("stackTrace", {}).get("callFrames") or [{}]
+        self._say(params["type"], " ".join(parts), frames[0])
+
+    def _on_entry(self, params: Params) -> None:
+        entry = params["entry"]
+        if entry["source"] != "network":  # failed requests are told as such
+            self._say(entry["level"], entry["text"], entry)
+
+    def _say(self, level: str, text: str, place: Params) -> None:
+        self.message_count += 1
+        if len(self.messages) < MAX_TOLD:
+            self.messages.append({"level": level, "text": _cut(text), **_place(place)})
+
+    def _on_exception(self, params: Params) -> None:
+        details = params["exceptionDetails"]
+        thrown = details.get("exception", {})
+        text = thrown.get("description") or f"{details['text']} {_as_text(thrown)}".strip()
+        self.error_count += 1
+        if len(self.errors) < MAX_TOLD:
+            self.errors.append({"text": _cut(text), **_place(details)})
+
+
+def _as_text(value: Params) -> str:
+    """A `Runtime.RemoteObject`, as consoles show it."""
+    if "value" in value:
+        known = value["value"]
+        return known if isinstance(known, str) else json.dumps(known)
+    kind: str = value.get("type", "")
+    text: str = value.get("unserializableValue") or value.get("description") or kind
+    return text
+
+
+def _cut(text: str) -> str:
+    told = _LOGINS.sub(r"\1", text[:_LONGEST_TEXT])[:_MAX_TEXT]
+    return told.encode(errors="replace").decode()  # halves of characters
+
+
+def _place(place: Params) -> dict[str, Any]:
+    """Where it was said, if that is a file: its URL, and its line, counted from 1."""
+    url = place.get("url", "")
+    if not url.startswith(("http://", "https://")):
+        return {}
+    return {"url": told_url(url), "line": place.get("lineNumber", 0) + 1}

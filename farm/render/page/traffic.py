@@ -1,0 +1,163 @@
+"""What a page asked the network for, as a report tells it: how much, what was slow, what failed.
+
+Only what goes over the network counts: neither `data:` and `blob:` nor WebSockets.
+
+Source: https://chromedevtools.github.io/devtools-protocol/tot/Network/
+"""
+
+import heapq
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from farm.egress import Note
+from farm.parsing import without_login
+from farm.render.browser.devtools import Params
+from farm.render.browser.page import Page
+from farm.render.page.loading import reason_of
+
+#: How much is told of a URL, and how much is looked at to find what must not be told of it.
+MAX_URL = 300
+_LONGEST_URL = 4_096
+_MAX_SLOWEST = 20
+_MAX_FAILED = 50
+_MAX_BLOCKED = 50
+_MAX_REDIRECTS = 20
+#: How many may be under way at the same time; of more, only the number is known.
+_MAX_OPEN = 10_000
+#: What Chromium says of a request that was blocked by a DevTools command.
+_BLOCKED_BY_FARM = "inspector"
+
+
+def told_url(url: str) -> str:
+    return without_login(url[:_LONGEST_URL])[:MAX_URL]
+
+
+@dataclass
+class _Open:
+    url: str
+    kind: str
+    #: Of Chromium's clock, in seconds.
+    began: float
+    status: int | None = None
+
+
+@dataclass
+class Traffic:
+    """Of one page, from before its render's first command."""
+
+    page: Page
+    count: int = 0
+    bytes: int = 0
+    failed_count: int = 0
+    blocked_count: int = 0
+    failed: list[dict[str, Any]] = field(default_factory=list)
+    #: What the caller wanted to be blocked.
+    blocked: list[dict[str, Any]] = field(default_factory=list)
+    #: Of the document: those that led from one URL to the next, wherever the page went.
+    redirects: list[dict[str, Any]] = field(default_factory=list)
+    _slowest: list[tuple[float, int, dict[str, Any]]] = field(default_factory=list)
+    _open: dict[str, _Open] = field(default_factory=dict)
+    _number: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.page.on("Network.requestWillBeSent", self._on_request)
+        self.page.on("Network.responseReceived", self._on_response)
+        self.page.on("Network.loadingFinished", self._on_finished)
+        self.page.on("Network.loadingFailed", self._on_failed)
+
+    @property
+    def slowest(self) -> list[dict[str, Any]]:
+        """The slowest first."""
+        return [told for _, _, told in sorted(self._slowest, reverse=True)]
+
+    def explain(self, notes: Iterable[Note]) -> None:
+        """Say of what had no answer what the egress proxy noted of its host, which knows more."""
+        reasons = {
+            note.host.lower(): ("the egress policy refuses it: " * note.refused) + note.reason
+            for note in notes
+        }
+        for told in self.failed:
+            host = (urlsplit(told["url"]).hostname or "").lower()
+            if "status" not in told:
+                told["reason"] = reasons.get(host, told["reason"])
+
+    def _on_request(self, params: Params) -> None:
+        name, url = params["requestId"], params["request"]["url"]
+        if not url.startswith(("http://", "https://")):
+            return
+        if (answer := params.get("redirectResponse")) is not None:
+            self._redirect(params, answer)
+        elif name in self._open:  # told by two processes
+            return
+        self.count += 1
+        if len(self._open) < _MAX_OPEN:
+            kind = params.get("type", "Other").lower()
+            self._open[name] = _Open(told_url(url), kind, params["timestamp"])
+
+    def _redirect(self, params: Params, answer: Params) -> None:
+        if (request := self._open.pop(params["requestId"], None)) is None:
+            return
+        request.status = answer["status"]
+        is_document = params.get("type") == "Document" and params.get("frameId") == self.page.id
+        if is_document and len(self.redirects) < _MAX_REDIRECTS:
+            self.redirects.append({"url": request.url, "status": answer["status"]})
+        self._end(request, params["timestamp"], answer.get("encodedDataLength", 0))
+
+    def _on_response(self, params: Params) -> None:
+        if (request := self._open.get(params["requestId"])) is not None:
+            request.status = params["response"]["status"]
+
+    def _on_finished(self, params: Params) -> None:
+        if (request := self._open.pop(params["requestId"], None)) is not None:
+            self._end(request, params["timestamp"], params["encodedDataLength"])
+            if request.status is not None and request.status >= 400:
+                self._fail(request, f"its answer has the status {request.status}")
+
+    def _on_failed(self, params: Params) -> None:
+        if (request := self._open.pop(params["requestId"], None)) is None:
+            return
+        self._end(request, params["timestamp"], 0)
+        if params.get("blockedReason") == _BLOCKED_BY_FARM:
+            self.blocked_count += 1
+            if len(self.blocked) < _MAX_BLOCKED:
+                self.blocked.append({"url": request.url, "reason": "the request blocks it"})
+        else:
+            self._fail(request, _reason(params))
+
+    def _end(self, request: _Open, now: float, size: float) -> None:
+        spent_ms = max(0.0, (now - request.began) * 1000)
+        self.bytes += int(size)
+        told = {
+            "url": request.url,
+            "status": request.status,
+            "type": request.kind,
+            "ms": round(spent_ms, 1),
+            "bytes": int(size),
+        }
+        told = {name: value for name, value in told.items() if value is not None}
+        # The number: of two that took as long, dictionaries could not be compared.
+        heapq.heappush(self._slowest, (spent_ms, next(self._number), told))
+        if len(self._slowest) > _MAX_SLOWEST:
+            heapq.heappop(self._slowest)
+
+    def _fail(self, request: _Open, reason: str) -> None:
+        self.failed_count += 1
+        if len(self.failed) < _MAX_FAILED:
+            told = {"url": request.url, "type": request.kind, "reason": reason}
+            status = {} if request.status is None else {"status": request.status}
+            self.failed.append(told | status)
+
+
+def _reason(params: Params) -> str:
+    """Of `Network.loadingFailed`, in words."""
+    if (cause := params.get("blockedReason")) is not None:
+        return f"the browser blocks it: {cause}"
+    if (cors := params.get("corsErrorStatus")) is not None:
+        return f"its site does not allow it to the page's: {cors['corsError']}"
+    if params.get("canceled"):
+        return "the page gave it up"
+    error: str = params["errorText"]
+    return reason_of(error) or error

@@ -1,0 +1,144 @@
+"""Which fonts a page was drawn with, and which of its characters none of them has, for a report.
+
+Asked once the picture has been taken, of the document and its frames (`typefaces.js`), and only as
+long as there is time: what a page does not tell is left out.
+
+Source: https://chromedevtools.github.io/devtools-protocol/tot/CSS/
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from farm.render.browser.devtools import (
+    BrowserGone,
+    CommandFailed,
+    DevToolsError,
+    Params,
+    Session,
+    TargetGone,
+    TimedOut,
+    Wait,
+)
+from farm.render.page.activity import DocumentGone
+from farm.render.page.scripts import begin_call, begin_world, function_in, value_in, world_in
+from farm.render.page.settling import frame_ids
+from farm.render.page.work import Work
+
+_FUNCTION = function_in("typefaces.js")
+#: More characters that are missing tell nothing more.
+MAX_MISSING = 100
+MAX_FONTS = 50
+_MAX_NAME = 100
+#: How many frames are looked at, the page's own document among them.
+_MAX_FRAMES = 20
+
+
+@dataclass
+class Typefaces:
+    """What was found; `is_whole`: all of it was, in the time that there was."""
+
+    missing: list[str] = field(default_factory=list)
+    fonts: list[dict[str, Any]] = field(default_factory=list)
+    is_whole: bool = True
+
+
+def find(work: Work, until: float) -> Typefaces:
+    """By `until` (`monotonic`). Raises `DocumentGone` or `BrowserGone`."""
+    return _Search(work, until).found
+
+
+class _Search:
+    def __init__(self, work: Work, until: float) -> None:
+        self._work = work
+        self._until = until
+        self._enabled: set[Session] = set()
+        self.found = Typefaces()
+        missing: dict[str, None] = {}
+        fonts: dict[tuple[str, str, bool], None] = {}
+        for session, frame in self._frames():
+            try:
+                world = world_in(self._answer(begin_world(session, frame)))
+                missing |= dict.fromkeys(self._missing(session, world))
+                fonts |= dict.fromkeys(self._fonts(session, world))
+            except (DocumentGone, BrowserGone):
+                raise
+            except DevToolsError:  # it is gone, busy, or has disturbed the function
+                self.found.is_whole = False
+        self.found.is_whole &= len(missing) <= MAX_MISSING and len(fonts) <= MAX_FONTS
+        self.found.missing = list(missing)[:MAX_MISSING]
+        self.found.fonts = [
+            {"family": family, "name": name, "isWebFont": is_web}
+            for family, name, is_web in sorted(fonts)[:MAX_FONTS]
+        ]
+
+    def _frames(self) -> Iterator[tuple[Session, str]]:
+        """The page's own document first."""
+        count = 0
+        for session in self._work.page.sessions():
+            try:
+                tree = self._answer(session.begin("Page.getFrameTree"))["frameTree"]
+            except CommandFailed:  # a worker has none
+                continue
+            except (TargetGone, TimedOut):
+                self.found.is_whole = False
+                continue
+            for frame in frame_ids(tree):
+                if count == _MAX_FRAMES:
+                    self.found.is_whole = False
+                    return
+                count += 1
+                yield session, frame
+
+    def _missing(self, session: Session, world: int) -> list[str]:
+        call = begin_call(session, world, "missing", MAX_MISSING, function=_FUNCTION)
+        found = value_in(self._answer(call))
+        assert found is not None
+        self.found.is_whole &= found["isWhole"]
+        characters: list[str] = found["characters"]
+        return characters
+
+    def _fonts(self, session: Session, world: int) -> list[tuple[str, str, bool]]:
+        call = begin_call(session, world, "sample", function=_FUNCTION, by_value=False)
+        answer = self._answer(call)
+        value_in(answer)
+        self._enable(session)
+        element = {"objectId": answer["result"]["objectId"]}
+        node = {"nodeId": self._answer(session.begin("DOM.requestNode", element))["nodeId"]}
+        used = self._answer(session.begin("CSS.getPlatformFontsForNode", node))["fonts"]
+        return [
+            (
+                font["familyName"][:_MAX_NAME],
+                font.get("postScriptName", "")[:_MAX_NAME],
+                font["isCustomFont"],
+            )
+            for font in used
+        ]
+
+    def _enable(self, session: Session) -> None:
+        """Chromium tells of fonts once it has tried to load the page's style sheets anew.
+
+        Their sites are not to hear of that: no request leaves the page any more.
+        """
+        if session in self._enabled:
+            return
+        self._enabled.add(session)
+        session.on("Fetch.requestPaused", partial(_refuse, session))
+        session.post("Fetch.enable")
+        session.post("DOM.enable")
+        session.post("DOM.getDocument", {"depth": 0})
+        self._answer(session.begin("CSS.enable"))
+
+    def _answer(self, begun: Wait) -> Params:
+        left_s = max(0.001, self._until - time.monotonic())
+        answer: Params = self._work.activity.bind(begun, left_s)
+        return answer
+
+
+def _refuse(session: Session, params: Params) -> None:
+    answer = {"requestId": params["requestId"], "errorReason": "BlockedByClient"}
+    with suppress(DevToolsError):
+        session.post("Fetch.failRequest", answer)
