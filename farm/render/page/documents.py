@@ -2,7 +2,10 @@
 
 from farm.render.page.caps import Send, check_bytes
 from farm.render.page.captured import Captured
+from farm.render.page.scripts import function_in
 from farm.render.page.work import Work
+
+_FUNCTION = function_in("documents.js")
 
 
 def take_html(work: Work, send: Send) -> Captured:
@@ -11,7 +14,7 @@ def take_html(work: Work, send: Send) -> Captured:
     Raises `OutputTooLarge`, and `DevToolsError`.
     """
     most = work.caps.max_output_bytes
-    found = work.call("html", most)
+    found = work.call("html", most, function=_FUNCTION)
     assert found is not None
     if found["html"] is None:
         # A character has a byte at least.
@@ -28,7 +31,7 @@ def take_mhtml(work: Work, send: Send) -> Captured:
     Source: https://chromedevtools.github.io/devtools-protocol/tot/Page/#method-captureSnapshot
     Raises `OutputTooLarge`, and `DevToolsError`.
     """
-    work.call("showCursor")
+    work.call("showCursor", function=_FUNCTION)
     data: str = send("Page.captureSnapshot", {"format": "mhtml"})["data"]
     check_bytes(len(data), work.caps.max_output_bytes)
     return Captured(data.encode(), work.options.width, work.options.height)

@@ -16,13 +16,21 @@ from farm.render.page.activity import DocumentGone
 from farm.render.page.blocking import Blocking
 from farm.render.page.filters import FiltersMissing
 from farm.render.page.interception import Paused
-from farm.render.page.scripts import FunctionFailed, begin_call, begin_world, value_in, world_in
+from farm.render.page.scripts import (
+    FunctionFailed,
+    begin_call,
+    begin_world,
+    function_in,
+    value_in,
+    world_in,
+)
 from farm.render.page.work import Work
 from farm.request.network import Cookie, Credentials
 from farm.request.problems import summary
 
 #: What a page may take to have its banners hidden.
 _HIDING_S = 1.0
+_HIDE_BANNERS = function_in("banners.js")
 _REFUSED_COOKIE = "Chromium refuses it for its host, or since it is secure and its url is not"
 
 
@@ -64,7 +72,7 @@ def hide_banners(work: Work) -> None:
     # A page that goes elsewhere, or gives no time, keeps its banner.
     with suppress(DocumentGone, CommandFailed, TimedOut, FunctionFailed):
         world = world_in(activity.bind(begin_world(page.session, page.id), _HIDING_S))
-        call = begin_call(page.session, world, "hideBanners", rules)
+        call = begin_call(page.session, world, "hideBanners", rules, function=_HIDE_BANNERS)
         value_in(activity.bind(call, _HIDING_S))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from farm.errors import InvalidRequest, OutputTooLarge, Problem, SelectorNotFound
 from farm.render.browser.devtools import CommandFailed, Params
-from farm.render.page.scripts import begin_call, begin_world, world_in
+from farm.render.page.scripts import begin_call, begin_world, function_in, world_in
 from farm.render.page.tiles import Region
 from farm.render.page.work import Work
 
@@ -18,6 +18,7 @@ from farm.render.page.work import Work
 _LOOK_EVERY_MS = 50
 #: What Playwright takes for no part of a pixel.
 _NEXT_TO_NOTHING = 1e-3
+_FUNCTION = function_in("regions.js")
 _NO_SELECTOR = Problem("options.selector", "must be a CSS selector")
 
 
@@ -76,7 +77,7 @@ def _page(work: Work) -> Found:
 
 def _element(work: Work, selector: str) -> Found:
     before = _wait_for_box(work, selector)
-    if _scroll_to(work, selector) and work.call("boxOf", selector) != before:
+    if _scroll_to(work, selector) and work.call("boxOf", selector, function=_FUNCTION) != before:
         # What has come into view may begin to load.
         work.settling.resume()
     box = _wait_for_box(work, selector)
@@ -91,7 +92,7 @@ def _element(work: Work, selector: str) -> Found:
 def _wait_for_box(work: Work, selector: str) -> Params:
     """The border box of the first element that matches, once it has one."""
     while True:
-        box = work.call("boxOf", selector)
+        box = work.call("boxOf", selector, function=_FUNCTION)
         if box is None:
             raise InvalidRequest(f"{_NO_SELECTOR.field}: {_NO_SELECTOR.problem}.", [_NO_SELECTOR])
         if box.get("width") and box.get("height"):
@@ -105,7 +106,9 @@ def _scroll_to(work: Work, selector: str) -> bool:
     """Bring the element into view, as Playwright does; False if it is not there any more."""
     session, bind = work.page.session, work.activity.bind
     world = world_in(bind(begin_world(session, work.page.id)))
-    found = bind(begin_call(session, world, "elementOf", selector, by_value=False))
+    found = bind(
+        begin_call(session, world, "elementOf", selector, by_value=False, function=_FUNCTION)
+    )
     element = found["result"].get("objectId")
     if element is None:
         return False
@@ -117,7 +120,7 @@ def _scroll_to(work: Work, selector: str) -> bool:
 
 
 def _size(work: Work) -> Params:
-    size = work.call("pageSize")
+    size = work.call("pageSize", function=_FUNCTION)
     assert size is not None
     return size
 

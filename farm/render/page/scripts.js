@@ -19,15 +19,6 @@ async function (name, ...args) {
     }
   };
 
-  const showCursor = () => {
-    for (const [element, { before, after }] of globalThis.hidden ?? []) {
-      if (element.getAttribute('style') !== after) element.style.removeProperty('caret-color');
-      else if (before === null) element.removeAttribute('style');
-      else element.setAttribute('style', before);
-    }
-    globalThis.hidden?.clear();
-  };
-
   const isInView = (element) => {
     const box = element.getBoundingClientRect();
     return box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
@@ -40,31 +31,6 @@ async function (name, ...args) {
       new Promise((done) => setTimeout(done, window === top ? 2000 : 200)),
     ]);
 
-  // The document and the shadow trees in it that can be entered.
-  const roots = (root) => [
-    root,
-    ...[...root.querySelectorAll('*')].flatMap((element) => (element.shadowRoot ? roots(element.shadowRoot) : [])),
-  ];
-
-  // As Playwright's screenshots have them: those with an end are there, others have not begun.
-  const finishAnimations = (root) => {
-    for (const animation of root.getAnimations()) {
-      if (!animation.effect || animation.playbackRate === 0) continue;
-      try {
-        if (Number.isFinite(animation.effect.getComputedTiming().endTime)) animation.finish();
-        else animation.cancel();
-      } catch {
-        // One that has no end to go to at its rate stays as it is.
-      }
-    }
-  };
-
-  // Also those that begin when others have ended.
-  const keepFinished = (root) => {
-    finishAnimations(root);
-    for (const event of ['transitionrun', 'animationstart'])
-      root.addEventListener(event, () => finishAnimations(root));
-  };
   // As much of the title as answers tell, without halves of characters. An element of the page's can
   // stand in the place of `document.title` itself.
   const titleOf = Object.getOwnPropertyDescriptor(Document.prototype, 'title').get;
@@ -108,73 +74,11 @@ async function (name, ...args) {
       return { ...(await settle(awaitFrames)), ms: performance.now() - written };
     },
 
-    // `rules`: pairs of what there must be, of each list one, and what is to be hidden then. What
-    // locks the page's scrolling while a banner shows is undone.
-    hideBanners: async (rules) => {
-      const all = (selector) => {
-        try {
-          return [...document.querySelectorAll(selector)];
-        } catch {
-          return [];
-        }
-      };
-      const roots = [document.documentElement, document.body];
-      const banners = rules
-        .filter(([there]) => there.every((choices) => choices.some((each) => all(each).length)))
-        .flatMap(([, hidden]) => hidden.flatMap(all))
-        .filter((element) => !roots.includes(element));
-      for (const banner of banners) banner.style.setProperty('display', 'none', 'important');
-      for (const root of banners.length ? roots : [])
-        if (getComputedStyle(root).overflowY === 'hidden')
-          root.style.setProperty('overflow', 'visible', 'important');
-    },
-
     // Nothing here waits: for pages that give no time.
     hideCursor: async () => {
       hideCursor();
       return { title: title() };
     },
-
-    // How large the document is, and where it is scrolled to.
-    pageSize: async () => {
-      const roots = [document.documentElement, document.body].filter((root) => root);
-      const largest = (...names) =>
-        Math.max(0, ...roots.flatMap((root) => names.map((name) => root[name] ?? 0)));
-      return {
-        width: largest('scrollWidth', 'offsetWidth', 'clientWidth'),
-        height: largest('scrollHeight', 'offsetHeight', 'clientHeight'),
-        scrollX,
-        scrollY,
-      };
-    },
-
-    // The border box of the first match, in the viewport; null: that is no selector.
-    boxOf: async (selector) => {
-      let element;
-      try {
-        element = document.querySelector(selector);
-      } catch {
-        return null;
-      }
-      if (element === null) return {};
-      const { x, y, width, height } = element.getBoundingClientRect();
-      return { x, y, width, height, scrollX, scrollY };
-    },
-
-    elementOf: async (selector) => document.querySelector(selector),
-
-    // The document as it is now, without what the farm did to it; null: it is longer than that.
-    html: async (maxLength) => {
-      showCursor();
-      const doctype = document.doctype;
-      const html =
-        (doctype ? new XMLSerializer().serializeToString(doctype) : '') +
-        (document.documentElement?.outerHTML ?? '');
-      return { html: html.length > maxLength ? null : html };
-    },
-
-    showCursor: async () => showCursor(),
-    finishAnimations: async () => roots(document).forEach(keepFinished),
   };
   return farm[name](...args);
 }

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from farm.render.browser.devtools import (
@@ -28,7 +29,14 @@ from farm.render.browser.devtools import (
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity, DocumentGone
 from farm.render.page.interception import Interception, Paused
-from farm.render.page.scripts import begin_call, begin_world, never_ran, value_in, world_in
+from farm.render.page.scripts import (
+    begin_call,
+    begin_world,
+    function_in,
+    never_ran,
+    value_in,
+    world_in,
+)
 
 #: For how long no request may have been under way: two frames, and for URLs longer, since a site's
 #: scripts begin to load what they show once they have run for a moment.
@@ -48,6 +56,7 @@ _TWO_FRAMES_MS = 50
 _LOAD_EVENT_S = 0.2
 #: How long the event that explains a failed command may take.
 _NEWS_S = 0.1
+_ANIMATIONS = function_in("animations.js")
 
 
 @dataclass(frozen=True)
@@ -315,10 +324,15 @@ class Settling:
 
     def finish_animations(self) -> None:
         """In all frames. Raises `TargetGone` if the page is gone, `DocumentGone` if it leaves."""
-        self._call_in_frames("finishAnimations")
+        self._call_in_frames("finishAnimations", function=_ANIMATIONS)
 
     def _call_in_frames(
-        self, name: str, *arguments: object, but: str | None = None, limit: float = math.inf
+        self,
+        name: str,
+        *arguments: object,
+        but: str | None = None,
+        limit: float = math.inf,
+        function: str | None = None,
     ) -> None:
         """Call a function of the farm's in all frames `but` one, in all at the same time.
 
@@ -337,9 +351,10 @@ class Settling:
             if frame != but
         ]
         worlds = self._answers([self._begin(begin_world, *each) for each in frames], limit)
+        call = partial(begin_call, function=function)
         self._answers(
             [
-                self._begin(begin_call, session, world_in(world), name, *arguments)
+                self._begin(call, session, world_in(world), name, *arguments)
                 for (session, _), world in zip(frames, worlds, strict=True)
                 if world is not None
             ],

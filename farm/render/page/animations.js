@@ -1,0 +1,33 @@
+// Animations at their end: for `emulation.py`.
+async function (name, ...args) {
+  // The document and the shadow trees in it that can be entered.
+  const roots = (root) => [
+    root,
+    ...[...root.querySelectorAll('*')].flatMap((element) => (element.shadowRoot ? roots(element.shadowRoot) : [])),
+  ];
+
+  // As Playwright's screenshots have them: those with an end are there, others have not begun.
+  const finishAnimations = (root) => {
+    for (const animation of root.getAnimations()) {
+      if (!animation.effect || animation.playbackRate === 0) continue;
+      try {
+        if (Number.isFinite(animation.effect.getComputedTiming().endTime)) animation.finish();
+        else animation.cancel();
+      } catch {
+        // One that has no end to go to at its rate stays as it is.
+      }
+    }
+  };
+
+  // Also those that begin when others have ended.
+  const keepFinished = (root) => {
+    finishAnimations(root);
+    for (const event of ['transitionrun', 'animationstart'])
+      root.addEventListener(event, () => finishAnimations(root));
+  };
+
+  const farm = {
+    finishAnimations: async () => roots(document).forEach(keepFinished),
+  };
+  return farm[name](...args);
+}

@@ -1,0 +1,33 @@
+// Where things are in a page: for `regions.py`.
+async function (name, ...args) {
+  const farm = {
+    // How large the document is, and where it is scrolled to.
+    pageSize: async () => {
+      const roots = [document.documentElement, document.body].filter((root) => root);
+      const largest = (...names) =>
+        Math.max(0, ...roots.flatMap((root) => names.map((name) => root[name] ?? 0)));
+      return {
+        width: largest('scrollWidth', 'offsetWidth', 'clientWidth'),
+        height: largest('scrollHeight', 'offsetHeight', 'clientHeight'),
+        scrollX,
+        scrollY,
+      };
+    },
+
+    // The border box of the first match, in the viewport; null: that is no selector.
+    boxOf: async (selector) => {
+      let element;
+      try {
+        element = document.querySelector(selector);
+      } catch {
+        return null;
+      }
+      if (element === null) return {};
+      const { x, y, width, height } = element.getBoundingClientRect();
+      return { x, y, width, height, scrollX, scrollY };
+    },
+
+    elementOf: async (selector) => document.querySelector(selector),
+  };
+  return farm[name](...args);
+}
