@@ -28,6 +28,7 @@ ALLOWED = {
     "flags": {"request"},
     "logs": {"settings"},
     "clock": set(),
+    "markdown": {"errors", "markdown"},
     "parsing": {"errors"},
     "request": {"errors", "formats", "parsing", "policy", "settings", "request"},
     "renderer": {"request"},
@@ -40,7 +41,9 @@ ALLOWED = {
         "renderer",
         "formats",
         "logs",
+        "markdown",
         "parsing",
+        "policy",
         "processes",
         "egress",
         "render",
@@ -69,6 +72,9 @@ LIBRARIES = {
     "gunicorn": {"web"},
     "pyvips": {"render"},
     "pikepdf": {"render"},
+    "adblock": {"render"},
+    "markdown_it": {"markdown"},
+    "pygments": {"markdown"},
 }
 
 
