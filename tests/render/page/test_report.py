@@ -223,7 +223,7 @@ def test_frames_of_other_sites_and_shadow_trees_are_looked_at(engine: Engine) ->
 
 
 NAMED = (
-    "<form name=fonts><input name=shadowRoot><input name=checkVisibility></form>"
+    "<form name=fonts>x<input name=shadowRoot><input name=checkVisibility></form>"
     "<form name=documentElement></form><img name=createTreeWalker>"
 )
 
