@@ -76,14 +76,15 @@ class _Search:
         ]
 
     def _frames(self) -> Iterator[tuple[Session, str]]:
-        """The page's own document first."""
+        """The page's own document first, then those that other processes draw."""
         count = 0
+        workers = self._work.activity.requests.workers
         for session in self._work.page.sessions():
+            if session in workers:  # it has none, and may be busy for good
+                continue
             try:
                 tree = self._answer(session.begin("Page.getFrameTree"))["frameTree"]
-            except CommandFailed:  # a worker has none
-                continue
-            except (TargetGone, TimedOut):
+            except (CommandFailed, TargetGone, TimedOut):  # it is gone, or busy
                 self.found.is_whole = False
                 continue
             for frame in frame_ids(tree):
