@@ -16,6 +16,8 @@ async function (name, ...args) {
     'text-transform', '-webkit-locale',
   ];
   const MAX_MS = 400;
+  // The time may stand still (`deterministic`).
+  const MAX_NODES = 50_000;
   const MAX_STYLES = 100;
   const MAX_CLUSTERS = 1000;
   const MAX_TEXT = 20_000;
@@ -27,6 +29,7 @@ async function (name, ...args) {
     const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
     const styles = new Map();
     let isWhole = true;
+    let nodes = 0;
 
     const add = (element, text, pseudo) => {
       const style = getComputedStyle(element, pseudo);
@@ -60,7 +63,7 @@ async function (name, ...args) {
     const walk = (root) => {
       const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
       while (walker.nextNode()) {
-        if (performance.now() > end) return void (isWhole = false);
+        if (++nodes > MAX_NODES || performance.now() > end) return void (isWhole = false);
         const node = walker.currentNode;
         if (node instanceof Element) {
           addElement(node);
