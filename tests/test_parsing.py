@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from farm.parsing import MAX_URL_LENGTH, parse_url, without_secrets
+from farm.parsing import MAX_URL_LENGTH, parse_url, without_login, without_secrets
 
 ANY_TEXT = st.text(max_size=60)
 NOTATIONS = ["2130706433", "017700000001", "0x7f000001", "0X7F.0.0.1", "0x7f.1", "127.1", "127.0.1"]
@@ -125,3 +125,20 @@ def test_what_is_secret_in_a_url_can_be_left_out() -> None:
 )
 def test_spaces_are_escaped_and_cut_off_as_a_browser_does(url: str, loaded: str) -> None:
     assert parse_url(url) == loaded
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://ada:secret@a.example/b?c=d@e#f@g", "http://a.example/b?c=d@e#f@g"),
+        ("https://ada@a.example", "https://a.example"),
+        ("http://a:b@c@a.example/", "http://a.example/"),
+        ("wss://a:b@a.example/", "wss://a.example/"),
+        ("http://a.example/x@y", "http://a.example/x@y"),
+        ("http://a.example?x@y", "http://a.example?x@y"),
+        ("data:text/html,http://a:b@c/", "data:text/html,http://a:b@c/"),
+        ("about:blank", "about:blank"),
+    ],
+)
+def test_the_login_alone_can_be_left_out_of_any_url(url: str, told: str) -> None:
+    assert without_login(url) == told

@@ -166,7 +166,8 @@ class Outcomes:
             raise BrowserUnavailable()
         options = rendering.request.options
         waiting_ms = (time.monotonic() - rendering.arrived) * 1000
-        patience = Patience(self._settle_max_s, self._latest(rendering), rendering.deadline)
+        latest, deadline = self._latest(rendering), rendering.deadline
+        patience = Patience(self._settle_max_s, latest, deadline=deadline)
         with pages.page(options.width, options.height, rendering.caller) as page:
             rendering.page = page
             rendering.tries += 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import falcon
 import falcon.inspect
+import falcon.testing
 import pytest
 import redis
 import schemathesis
@@ -38,6 +39,7 @@ from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
 from tests.conftest import MakeApp, request_for
+from tests.support.site import Site
 from tests.web.test_job_resources import complete
 
 DOCUMENT: dict[str, Any] = json.loads(
@@ -127,6 +129,20 @@ def test_whatever_is_asked_the_answer_is_as_documented(
             response_schema_conformance,
         ],
     )
+
+
+def test_a_report_is_as_documented(client: falcon.testing.TestClient, site: Site) -> None:
+    """Of a page that has something for each of its lists."""
+    site.pages = {
+        "/start": "<title>x</title><p>\u0378<img src=/none.svg><img src=http://10.9.8.7/>"
+        "<script>console.log(1); console.warn(2); throw Error(3)</script>"
+    }
+    body = {"url": f"{site.url}/redirect?to=/start", "report": True}
+    case = SCHEMA["/render-url"]["POST"].Case(body=body, media_type="application/json")
+    response = case.call_and_validate(app=client.app, checks=[response_schema_conformance])
+    report = json.loads(response.content)["data"]["report"]
+    assert all(report["requests"].values())
+    assert [name for name, value in report.items() if not value] == []
 
 
 def no_defect(ctx: CheckContext, response: Response, case: schemathesis.Case) -> None:

@@ -15,7 +15,7 @@ async function (name, ...args) {
   };
 
   const isVisible = (element) => {
-    const box = element.getBoundingClientRect();
+    const box = Element.prototype.getBoundingClientRect.call(element);
     return box.width > 0 && box.height > 0 && getComputedStyle(element).visibility === 'visible';
   };
 
@@ -81,7 +81,11 @@ async function (name, ...args) {
 
     scrollTo: (target) => {
       const start = { block: 'start', behavior: 'instant' };
-      if (typeof target === 'string') return first(target)?.scrollIntoView(start);
+      if (typeof target === 'string') {
+        const element = first(target);
+        if (element) Element.prototype.scrollIntoView.call(element, start);
+        return;
+      }
       const depth = (element) => element.scrollHeight - element.clientHeight;
       const [deepest] = findScrollers().sort((one, other) => depth(other) - depth(one));
       if (deepest) scrollTo(deepest, target);

@@ -1,9 +1,14 @@
 // Animations at their end: for `emulation.py`.
 async function (name, ...args) {
+  const shadowOf = Object.getOwnPropertyDescriptor(Element.prototype, 'shadowRoot').get;
   // The document and the shadow trees in it that can be entered.
   const roots = (root) => [
     root,
-    ...[...root.querySelectorAll('*')].flatMap((element) => (element.shadowRoot ? roots(element.shadowRoot) : [])),
+    // Not by the element's own property: a form's fields stand in its place.
+    ...[...root.querySelectorAll('*')].flatMap((element) => {
+      const shadow = shadowOf.call(element);
+      return shadow ? roots(shadow) : [];
+    }),
   ];
 
   // As Playwright's screenshots have them: those with an end are there, others have not begun.

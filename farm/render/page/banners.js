@@ -1,5 +1,10 @@
 // What asks for consent out of the way: for `network.py`.
 async function (name, ...args) {
+  // A form's fields stand in the place of its own properties.
+  const htmlStyle = Object.getOwnPropertyDescriptor(HTMLElement.prototype, 'style').get;
+  const styleOf = (element) =>
+    element instanceof HTMLElement ? htmlStyle.call(element) : element.style;
+
   const farm = {
     // `rules`: pairs of what there must be, of each list one, and what is to be hidden then. What
     // locks the page's scrolling while a banner shows is undone.
@@ -16,10 +21,10 @@ async function (name, ...args) {
         .filter(([there]) => there.every((choices) => choices.some((each) => all(each).length)))
         .flatMap(([, hidden]) => hidden.flatMap(all))
         .filter((element) => !roots.includes(element));
-      for (const banner of banners) banner.style.setProperty('display', 'none', 'important');
+      for (const banner of banners) styleOf(banner)?.setProperty('display', 'none', 'important');
       for (const root of banners.length ? roots : [])
         if (getComputedStyle(root).overflowY === 'hidden')
-          root.style.setProperty('overflow', 'visible', 'important');
+          styleOf(root)?.setProperty('overflow', 'visible', 'important');
     },
   };
   return farm[name](...args);

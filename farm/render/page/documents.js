@@ -1,10 +1,16 @@
 // The document itself as the file: for `documents.py`.
 async function (name, ...args) {
+  // Not by the element's own properties: a form's fields stand in their place.
+  const { getAttribute, removeAttribute, setAttribute } = Element.prototype;
+  const styleOf = Object.getOwnPropertyDescriptor(HTMLElement.prototype, 'style').get;
+
   const showCursor = () => {
     for (const [element, { before, after }] of globalThis.hidden ?? []) {
-      if (element.getAttribute('style') !== after) element.style.removeProperty('caret-color');
-      else if (before === null) element.removeAttribute('style');
-      else element.setAttribute('style', before);
+      if (getAttribute.call(element, 'style') !== after) {
+        const style = element instanceof HTMLElement ? styleOf.call(element) : element.style;
+        style.removeProperty('caret-color');
+      } else if (before === null) removeAttribute.call(element, 'style');
+      else setAttribute.call(element, 'style', before);
     }
     globalThis.hidden?.clear();
   };

@@ -96,6 +96,7 @@ class Interception:
         self._handlers: list[Handler] = []
         self._patterns: list[Params] = []
         self._auth: AuthHandler | None = None
+        self._listening: set[Session] = set()
         self._paused = 0
 
     def add(self, handler: Handler, patterns: Sequence[Params], first: bool = False) -> Wait:
@@ -137,6 +138,9 @@ class Interception:
         session.post("Fetch.enable", self._wanted)
 
     def _listen(self, session: Session) -> None:
+        if session in self._listening:
+            return
+        self._listening.add(session)
         session.on("Fetch.requestPaused", partial(self._on_paused, session))
         session.on("Fetch.authRequired", partial(self._on_auth, session))
 

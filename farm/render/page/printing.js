@@ -51,6 +51,12 @@ async function (name, ...args) {
       styleSheet ? [styleSheet, ...importsOf(styleSheet)] : [],
     );
 
+  // Not by the element's own properties: a form's fields stand in their place.
+  const { getAttribute, removeAttribute, setAttribute } = Element.prototype;
+  const htmlStyle = Object.getOwnPropertyDescriptor(HTMLElement.prototype, 'style').get;
+  const styleOf = (element) =>
+    element instanceof HTMLElement ? htmlStyle.call(element) : element.style;
+
   const farm = {
     // The `@font-face` rules of the sheets that can be read, where those sheets are, and the fonts
     // of the text.
@@ -103,10 +109,11 @@ async function (name, ...args) {
       const changed = heights.map(([element, before]) => [element, before, heightsOf(element)]);
       for (const [element, before, now] of changed) {
         const names = HEIGHTS.filter((_, index) => before[index] !== now[index]);
-        if (!names.length || !element.style) continue;
-        styles.push([element, element.getAttribute('style')]);
+        const style = styleOf(element);
+        if (!names.length || !style) continue;
+        styles.push([element, getAttribute.call(element, 'style')]);
         for (const name of names)
-          element.style.setProperty(name, before[HEIGHTS.indexOf(name)], 'important');
+          style.setProperty(name, before[HEIGHTS.indexOf(name)], 'important');
       }
     },
 
@@ -114,8 +121,8 @@ async function (name, ...args) {
       const { sheet, styles } = globalThis.farmPrinting ?? { styles: [] };
       adopt([...get('adoptedStyleSheets')].filter((each) => each !== sheet));
       for (const [element, style] of styles) {
-        if (style === null) element.removeAttribute('style');
-        else element.setAttribute('style', style);
+        if (style === null) removeAttribute.call(element, 'style');
+        else setAttribute.call(element, 'style', style);
       }
       delete globalThis.farmPrinting;
     },

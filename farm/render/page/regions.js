@@ -23,7 +23,7 @@ async function (name, ...args) {
         return null;
       }
       if (element === null) return {};
-      const { x, y, width, height } = element.getBoundingClientRect();
+      const { x, y, width, height } = Element.prototype.getBoundingClientRect.call(element);
       return { x, y, width, height, scrollX, scrollY };
     },
 

@@ -4,15 +4,23 @@ async function (name, ...args) {
   // Where a document may not run scripts (a sandbox), timers and frame callbacks never come.
   const canWait = () => !matchMedia('(scripting: none)').matches;
 
+  // A field of a form's that is named `style` stands in the place of the form's own, also in this
+  // world.
+  const formStyle = Object.getOwnPropertyDescriptor(HTMLElement.prototype, 'style').get;
+  const styleOf = (element) =>
+    element instanceof HTMLFormElement ? formStyle.call(element) : element.style;
+  const attribute = (element) => Element.prototype.getAttribute.call(element, 'style');
+
   // The text cursor blinks; it is hidden as Playwright's own screenshots do it. Each frame hides its
   // own: the focus may be in one of another site.
   const hideCursor = () => {
     for (let root = document; root?.activeElement; root = root.activeElement.shadowRoot) {
       const active = root.activeElement;
-      if (!active.style || (active === document.body && !active.isContentEditable)) continue;
-      const before = active.getAttribute('style');
-      active.style.setProperty('caret-color', 'transparent', 'important');
-      const after = active.getAttribute('style');
+      const style = styleOf(active);
+      if (!style || (active === document.body && !active.isContentEditable)) continue;
+      const before = attribute(active);
+      style.setProperty('caret-color', 'transparent', 'important');
+      const after = attribute(active);
       // The world is the document's for as long as it lives.
       globalThis.hidden ??= new Map();
       if (before !== after) globalThis.hidden.set(active, { before, after });
@@ -31,10 +39,8 @@ async function (name, ...args) {
       new Promise((done) => setTimeout(done, window === top ? 2000 : 200)),
     ]);
 
-  // As much of the title as answers tell, without halves of characters. An element of the page's can
-  // stand in the place of `document.title` itself.
-  const titleOf = Object.getOwnPropertyDescriptor(Document.prototype, 'title').get;
-  const title = () => titleOf.call(document).slice(0, 300).replace(/\p{Cs}/gu, '');
+  // As much of it as answers tell, without halves of characters.
+  const title = () => document.title.slice(0, 300).replace(/\p{Cs}/gu, '');
 
   // Fonts are there, and images in view are decoded. The layout is asked for first, since only a
   // layout tells the document which fonts it needs.

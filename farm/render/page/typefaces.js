@@ -1,22 +1,14 @@
 // What a report tells of the fonts of a document. Runs in the farm's isolated world, once the
 // picture has been taken; `typefaces.py` sends this file with each call; `name` is one of `farm`.
 async function (name, ...args) {
-  // Elements of the page can stand in the place of what `document`, or a form, has itself: that is
-  // taken from where no page can change it.
+  // Fields of a form stand in the place of what a form has itself, also in this world. So what is
+  // asked of any element is taken from where no page can change it.
   const own = (type, name) => {
     const property = Object.getOwnPropertyDescriptor(type.prototype, name);
     return (object, ...args) => (property.get ?? property.value).call(object, ...args);
   };
-  const fontsOf = own(Document, 'fonts');
-  const rootOf = own(Document, 'documentElement');
-  const createTreeWalker = own(Document, 'createTreeWalker');
-  const createElement = own(Document, 'createElementNS');
   const isVisible = own(Element, 'checkVisibility');
   const shadowRootOf = own(Element, 'shadowRoot');
-  const boxOf = own(Element, 'getBoundingClientRect');
-  const attachShadow = own(Element, 'attachShadow');
-  const parentOf = own(Node, 'parentNode');
-  const append = own(Node, 'appendChild');
 
   // What decides about the font of a character.
   const PROPERTIES = [
@@ -24,6 +16,8 @@ async function (name, ...args) {
     'text-transform', '-webkit-locale',
   ];
   const MAX_MS = 400;
+  // The time may stand still (`deterministic`).
+  const MAX_NODES = 50_000;
   const MAX_STYLES = 100;
   const MAX_CLUSTERS = 1000;
   const MAX_TEXT = 20_000;
@@ -35,6 +29,7 @@ async function (name, ...args) {
     const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
     const styles = new Map();
     let isWhole = true;
+    let nodes = 0;
 
     const add = (element, text, pseudo) => {
       const style = getComputedStyle(element, pseudo);
@@ -66,16 +61,16 @@ async function (name, ...args) {
     };
 
     const walk = (root) => {
-      const walker = createTreeWalker(document, root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+      const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
       while (walker.nextNode()) {
-        if (performance.now() > end) return void (isWhole = false);
+        if (++nodes > MAX_NODES || performance.now() > end) return void (isWhole = false);
         const node = walker.currentNode;
         if (node instanceof Element) {
           addElement(node);
           const shadow = shadowRootOf(node);
           if (shadow) walk(shadow);
         } else if (/\S/.test(node.data)) {
-          const parent = parentOf(node);
+          const parent = node.parentNode;
           const element = parent instanceof ShadowRoot ? parent.host : parent;
           if (isVisible(element, { visibilityProperty: true })) add(element, node.data);
         }
@@ -102,7 +97,7 @@ async function (name, ...args) {
     const end = performance.now() + MAX_MS;
     const bytes = Uint8Array.from(atob(NOTDEF), (byte) => byte.charCodeAt(0));
     const face = new FontFace('farm notdef', bytes);
-    fontsOf(document).add(face);
+    document.fonts.add(face);
     const context = new OffscreenCanvas(1, 1).getContext('2d');
     const isMissing = (text) => context.measureText(text).width > MISSING_PX;
     const found = new Set();
@@ -121,7 +116,7 @@ async function (name, ...args) {
         for (const character of lone.length ? lone : [cluster]) found.add(character);
       }
     }
-    fontsOf(document).delete(face);
+    document.fonts.delete(face);
     return { characters: [...found].map((text) => text.toWellFormed()), isWhole };
   };
 
@@ -137,20 +132,20 @@ async function (name, ...args) {
     // Chromium tells the fonts of no more than an element's children and theirs. In a shadow tree,
     // where no style of the page reaches it.
     sample: async () => {
-      const make = (name) => createElement(document, 'http://www.w3.org/1999/xhtml', name);
+      const make = (name) => document.createElementNS('http://www.w3.org/1999/xhtml', name);
       const host = make('div');
       host.style.cssText = 'all: initial !important; position: fixed !important;';
       host.style.setProperty('visibility', 'hidden', 'important');
-      const shadow = attachShadow(host, { mode: 'closed' });
+      const shadow = host.attachShadow({ mode: 'closed' });
       for (const { values, clusters } of collect().styles) {
         const span = make('span');
         PROPERTIES.forEach((name, index) => span.style.setProperty(name, values[index]));
         span.textContent = [...clusters].join(' ');
-        shadow.appendChild(span);
+        shadow.append(span);
       }
-      append(rootOf(document), host);
+      document.documentElement.append(host);
       // Laid out at once: Chromium tells of what has been.
-      boxOf(host);
+      host.getBoundingClientRect();
       return host;
     },
   };

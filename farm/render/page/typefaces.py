@@ -8,9 +8,7 @@ Source: https://chromedevtools.github.io/devtools-protocol/tot/CSS/
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from farm.render.browser.devtools import (
@@ -24,6 +22,7 @@ from farm.render.browser.devtools import (
     Wait,
 )
 from farm.render.page.activity import DocumentGone
+from farm.render.page.interception import Paused
 from farm.render.page.scripts import begin_call, begin_world, function_in, value_in, world_in
 from farm.render.page.settling import frame_ids
 from farm.render.page.work import Work
@@ -76,14 +75,15 @@ class _Search:
         ]
 
     def _frames(self) -> Iterator[tuple[Session, str]]:
-        """The page's own document first."""
+        """The page's own document first, then those that other processes draw."""
         count = 0
+        workers = self._work.activity.requests.workers
         for session in self._work.page.sessions():
+            if session in workers:  # it has none, and may be busy for good
+                continue
             try:
                 tree = self._answer(session.begin("Page.getFrameTree"))["frameTree"]
-            except CommandFailed:  # a worker has none
-                continue
-            except (TargetGone, TimedOut):
+            except (CommandFailed, TargetGone, TimedOut):  # it is gone, or busy
                 self.found.is_whole = False
                 continue
             for frame in frame_ids(tree):
@@ -125,9 +125,9 @@ class _Search:
         """
         if session in self._enabled:
             return
+        if not self._enabled:  # for the page's frames too
+            self._work.interception.add(_refuse, [{"urlPattern": "*"}], first=True)
         self._enabled.add(session)
-        session.on("Fetch.requestPaused", partial(_refuse, session))
-        session.post("Fetch.enable")
         session.post("DOM.enable")
         session.post("DOM.getDocument", {"depth": 0})
         self._answer(session.begin("CSS.enable"))
@@ -138,7 +138,5 @@ class _Search:
         return answer
 
 
-def _refuse(session: Session, params: Params) -> None:
-    answer = {"requestId": params["requestId"], "errorReason": "BlockedByClient"}
-    with suppress(DevToolsError):
-        session.post("Fetch.failRequest", answer)
+def _refuse(paused: Paused) -> None:
+    paused.fail()

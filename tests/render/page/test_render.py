@@ -84,6 +84,14 @@ def test_a_page_may_take_no_text_for_html(engine: Engine) -> None:
     assert is_filled(engine.render(request_for(engine, html)).data, LIME)
 
 
+def test_a_forms_fields_cannot_disturb_them_either(engine: Engine) -> None:
+    html = page(
+        "<form tabindex=0 style=outline:0><input name=style type=hidden></form><script>"
+        "document.forms[0].focus(); document.body.style.background = 'lime'</script>"
+    )
+    assert is_filled(engine.render(request_for(engine, html)).data, LIME)
+
+
 def test_wait_for_is_for_what_the_page_does_later(engine: Engine) -> None:
     html = page("<script>setTimeout(() => document.body.style.background = 'lime', 200)</script>")
     assert not is_filled(engine.render(request_for(engine, html)).data, LIME)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from farm.render.page.report import MAX_BYTES, within_bounds
 from farm.request import HTML_OR_URL, RenderRequest
 from tests import field
 from tests.conftest import request_for
+from tests.support.farm_process import wait_until
 from tests.support.site import Site, running_site
 
 #: Its only glyph is the X.
 BLOCK_FONT = (Path(field.__file__).parent / "block.ttf").read_bytes()
+
+#: What differs between two PDFs of one page.
+_DATES = re.compile(rb"/(CreationDate|ModDate) \(D:[^)]*\)")
 
 
 def report_of(engine: Engine, **body: Any) -> dict[str, Any]:
@@ -32,6 +37,18 @@ def script(text: str) -> str:
 
 def test_without_being_asked_for_there_is_none(engine: Engine) -> None:
     assert "report" not in engine.render(request_for(engine, script("console.log(1)"))).facts
+
+
+@pytest.mark.parametrize("format_", ["png", "pdf"])
+def test_the_picture_is_the_same(engine: Engine, format_: str) -> None:
+    html = "<title>x</title><h1>Hi \u0378</h1><input autofocus><script>console.log(1)</script>"
+    fields = {"html": html, "options": {"format": format_}}
+    asked, plain = (
+        RenderRequest.from_fields(fields | {"report": report}, HTML_OR_URL, engine.limits)
+        for report in (True, False)
+    )
+    pictures = [_DATES.sub(b"", engine.render(request).data) for request in (asked, plain)]
+    assert pictures[0] == pictures[1]
 
 
 def test_a_page_that_does_nothing_has_a_report_of_nothing(engine: Engine) -> None:
@@ -223,7 +240,7 @@ def test_frames_of_other_sites_and_shadow_trees_are_looked_at(engine: Engine) ->
 
 
 NAMED = (
-    "<form name=fonts><input name=shadowRoot><input name=checkVisibility></form>"
+    "<form name=fonts>x<input name=shadowRoot><input name=checkVisibility></form>"
     "<form name=documentElement></form><img name=createTreeWalker>"
 )
 
@@ -252,11 +269,24 @@ def test_a_page_that_hangs_once_it_is_looked_at_has_its_picture(engine: Engine) 
     assert report["fontsAreIncomplete"]
 
 
+def test_a_worker_that_never_rests_holds_no_fonts_back(engine: Engine) -> None:
+    html = script("new Worker(URL.createObjectURL(new Blob(['for (;;);'])))") + "<p>x"
+    report = report_of(engine, html=html)
+    assert report["fonts"]
+    assert "fontsAreIncomplete" not in report
+
+
 def test_very_many_characters_are_told_of_in_part(engine: Engine) -> None:
     text = "".join(map(chr, range(0xE000, 0xF000)))
     report = report_of(engine, html=f"<meta charset=utf-8>{text}")
     assert len(report["missingGlyphs"]) == 100
     assert report["fontsAreIncomplete"]
+
+
+def test_a_context_that_was_looked_at_is_not_used_again(kept_engine: Engine) -> None:
+    before = kept_engine.status.context_ends.get("remains", 0)
+    report_of(kept_engine, html="<p>x")
+    wait_until(lambda: kept_engine.status.context_ends.get("remains", 0) == before + 1)
 
 
 # ---- Bounds
