@@ -24,6 +24,8 @@ async function (name, ...args) {
       }
       if (element === null) return {};
       const { x, y, width, height } = Element.prototype.getBoundingClientRect.call(element);
+      // A transform can make it infinite.
+      if (![x, y, width, height].every(Number.isFinite)) return {};
       return { x, y, width, height, scrollX, scrollY };
     },
 

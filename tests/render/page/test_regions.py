@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,16 @@ def test_an_element_that_is_too_large_is_refused_before_it_is_drawn(
         rendered(engine, html, selector="#e")
 
 
+@pytest.mark.parametrize("style", ["width:0.01px;height:0.01px", "width:1px;height:1px;scale:1e38"])
+def test_an_element_of_an_odd_size_is_no_defect(
+    make_engine: Callable[..., Engine], style: str
+) -> None:
+    engine = make_engine(render_deadline_s=2)
+    html = f"<!doctype html><body style='margin:0'><div id=e style='{style}'>"
+    with suppress(OutputTooLarge, SelectorNotFound):
+        rendered(engine, html, selector="#e")
+
+
 # ---- fullPage
 
 PAGES = {
@@ -319,3 +330,9 @@ def test_the_next_render_in_the_same_context_is_as_ever(kept_engine: Engine) -> 
     for options in ({"fullPage": True}, {"clip": CLIPS[3]}, {"selector": "p:nth-child(20)"}):
         rendered(kept_engine, PAGES["fixed"], **options)
         assert rendered(kept_engine, PAGES["fixed"]).data == plain
+
+
+def test_a_document_without_a_root_is_as_large_as_the_viewport(engine: Engine) -> None:
+    html = "<script>document.documentElement.remove()</script>"
+    result = rendered(engine, html, width=300, height=200, fullPage=True)
+    assert (result.width, result.height) == (300, 200)
