@@ -72,6 +72,7 @@ class Engine(Renderer[Rendering]):
             self._egress,
             Caps(settings.max_output_bytes, settings.max_pdf_pages, settings.max_page_height_px),
             settings.settle_max_s,
+            settings.deterministic_epoch,
             lambda: self._make_host(is_alone=True),
             self._pump,
         )

@@ -8,6 +8,7 @@ from farm.render.browser.page import Page
 from farm.render.page import emulation, loading, waiting
 from farm.render.page.activity import Activity
 from farm.render.page.capture import capture
+from farm.render.page.deterministic import stop_clock
 from farm.render.page.outputs import Caps
 from farm.render.page.settling import HTML_QUIET_S, URL_QUIET_S, Patience, Settling
 from farm.render.page.work import Work
@@ -37,12 +38,15 @@ def render(
     """
     clock = _Clock(time.monotonic())
     emulation.prepare(page, request)
+    virtual_clock = stop_clock(page, request, patience.epoch_s)
     activity = Activity(page)
     quiet_s = URL_QUIET_S if request.url is not None else HTML_QUIET_S
     settling = Settling(page, activity, patience, quiet_s)
+    settling.clock = virtual_clock
     work = Work(page, request, caps, activity, settling)
     loading.load(work)
     loading_ms = clock.step(settling.loaded_at)
+    settling.run_clock()
     waiting.wait(work)
     loading.check_arrived(page, activity)
     settling_ms = clock.step(time.monotonic())
