@@ -25,6 +25,8 @@ _BUDGET_MS = 2000
 _NETWORK_MS = 500
 #: After so many tasks without a timer the clock goes on: a page may hand itself messages for ever.
 _MOST_TASKS = 100_000
+#: What a clock that nothing stops may take.
+_LAST_S = 1.0
 _POLICY = "Emulation.setVirtualTimePolicy"
 
 
@@ -53,23 +55,34 @@ class VirtualClock:
         """The document is there: let the clock go on to the moment of the capture."""
         if self._over is not None:
             return
-        over = self._over = self._session.wait()
+        self._over = self._session.wait()
+        self._go_on("pauseIfNetworkFetchesPending", self._over)
+
+    def wait(self, until: float) -> bool:
+        """Until that moment has come; False if requests have stopped the clock until `until`
+        (`monotonic`). Then it goes on without them: a page whose clock stands may not be drawn.
+        """
+        assert self._over is not None
+        in_time = self._wait_for(self._over, until - time.monotonic())
+        if not in_time:
+            over = self._session.wait()
+            self._go_on("advance", over)
+            self._wait_for(over, _LAST_S)
+        return in_time
+
+    def _go_on(self, policy: str, over: Wait) -> None:
         self._session.on("Emulation.virtualTimeBudgetExpired", lambda _: over.give())
         budget_ms = self._budget_ms + _NETWORK_MS
         budget = {"budget": budget_ms, "maxVirtualTimeTaskStarvationCount": _MOST_TASKS}
-        policy = {"policy": "pauseIfNetworkFetchesPending", **budget}
-        self._session.post(_POLICY, policy)
+        self._session.post(_POLICY, {"policy": policy, **budget})
 
-    def wait(self, until: float) -> bool:
-        """Until that moment has come; False if it has not by `until` (`monotonic`)."""
-        assert self._over is not None
+    def _wait_for(self, over: Wait, timeout_s: float) -> bool:
         try:
-            self._over.wait(max(0.001, until - time.monotonic()))
+            over.wait(max(0.001, timeout_s))
         except TimedOut:
-            self._session.post(_POLICY, {"policy": "pause"})
             return False
         finally:
-            self._session.drop(self._over)
+            self._session.drop(over)
         return True
 
 
