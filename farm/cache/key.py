@@ -18,6 +18,8 @@ _SETTINGS = (
     "egress_max_connections",
     "egress_max_bytes",
     "settle_max_s",
+    "deterministic_epoch",
+    "max_pixels",
     "max_output_bytes",
     "max_pdf_pages",
     "max_page_height_px",

@@ -79,6 +79,7 @@ class Engine(Renderer[Rendering]):
                 settings.max_pixels,
             ),
             settings.settle_max_s,
+            settings.deterministic_epoch,
             lambda: self._make_host(is_alone=True),
             self._pump,
         )

@@ -63,16 +63,18 @@ class Outcomes:
         egress: Egress,
         caps: Caps,
         settle_max_s: float,
+        epoch_s: float,
         make_host: Callable[[], Host],
         pump: Callable[[], None],
     ) -> None:
         """`make_host` makes a browser for one page at a time; `pump` is called whenever a slot or a
-        place in the line has become free.
+        place in the line has become free. `epoch_s`: see `Patience`.
         """
         self._slots = slots
         self._egress = egress
         self._caps = caps
         self._settle_max_s = settle_max_s
+        self._epoch_s = epoch_s
         self._pump = pump
         self._closing = False
         self._quarantine = Quarantine(make_host, self.dropped)
@@ -167,7 +169,7 @@ class Outcomes:
         options = rendering.request.options
         waiting_ms = (time.monotonic() - rendering.arrived) * 1000
         latest, deadline = self._latest(rendering), rendering.deadline
-        patience = Patience(self._settle_max_s, latest, deadline=deadline)
+        patience = Patience(self._settle_max_s, latest, deadline, self._epoch_s)
         with pages.page(options.width, options.height, rendering.caller) as page:
             rendering.page = page
             rendering.tries += 1

@@ -91,6 +91,16 @@ class Emulation(Group):
         "as if they had not begun.",
     )
 
+    deterministic: bool = option(
+        False,
+        "The same bytes each time: the clock begins at a fixed moment and goes by what the page "
+        "waits for, random numbers are always the same, animations are finished.",
+    )
+
+    @property
+    def finishes_animations(self) -> bool:
+        return self.animations == "finish" or self.deterministic
+
     @model_validator(mode="before")
     @classmethod
     def _options_of_device(cls, fields: Any) -> Any:

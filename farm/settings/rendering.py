@@ -31,6 +31,12 @@ class Rendering(Group):
         description="Seconds after its `load` event in which a page may end what it has begun to "
         "load; then it is captured as it is, and the answer says what it lacks.",
     )
+    deterministic_epoch: float = Field(
+        1_735_689_600,
+        ge=0,
+        le=4_102_444_800,
+        description="Where the clock of a `deterministic` render begins, in seconds since 1970.",
+    )
     max_pixels: int = Field(
         67_108_864,
         ge=1,

@@ -24,6 +24,15 @@ async function (name, ...args) {
     }
   };
 
+  // SVG's own go by the screen's real frames.
+  const stopSvg = (root) => {
+    for (const svg of root.querySelectorAll('svg')) {
+      if (svg.ownerSVGElement) continue;
+      svg.pauseAnimations();
+      svg.setCurrentTime(0);
+    }
+  };
+
   // Also those that begin when others have ended.
   const keepFinished = (root) => {
     finishAnimations(root);
@@ -32,7 +41,13 @@ async function (name, ...args) {
   };
 
   const farm = {
-    finishAnimations: async () => roots(document).forEach(keepFinished),
+    // `hasTimers`: the page's clock goes.
+    finishAnimations: async (hasTimers) => {
+      for (const root of roots(document)) {
+        keepFinished(root);
+        if (!hasTimers) stopSvg(root);
+      }
+    },
   };
   return farm[name](...args);
 }

@@ -1,6 +1,15 @@
-// Run in each document and worker of a deterministic render, before anything of the page. What it
-// takes the place of is random, or tells of the screen's real frames: the clock itself is virtual.
-(() => {
+// Run in each document and worker of a deterministic render, before anything of the page. `end`: when
+// the page is captured, in milliseconds since 1970; no timer that is due later runs.
+//
+// Chromium's virtual clock goes by what the page waits for, and by 10 ms for answers of the network:
+// how often depends on which of them come together. The clock that the page sees goes by its timers
+// alone: when one runs, it is the moment for which it was set.
+(function (end) {
+  const replace = (owner, name, value) =>
+    Object.defineProperty(owner, name, { value, writable: true, configurable: true });
+
+  // ---- Chance
+
   // The generator known as mulberry32.
   let state = 0x5eed;
   const random = () => {
@@ -9,9 +18,6 @@
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return (mixed ^ (mixed >>> 14)) >>> 0;
   };
-  const replace = (owner, name, made) =>
-    Object.defineProperty(owner, name, { value: made, writable: true, configurable: true });
-
   replace(Math, 'random', () => random() / 2 ** 32);
   const fill = crypto.getRandomValues.bind(crypto);
   replace(crypto, 'getRandomValues', (array) => {
@@ -25,12 +31,44 @@
     replace(crypto, 'randomUUID', () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(12)}`);
   }
 
-  // A frame each 60th of a second of virtual time.
-  const { setTimeout, clearTimeout, performance } = self;
+  // ---- The clock
+
+  const RealDate = Date;
+  // A frame begins where the timer that made it was due.
+  const origin = Math.floor(RealDate.now() / 100) * 100;
+  let clock = origin;
+  const { setTimeout, setInterval, clearTimeout } = self;
+  const milliseconds = (delay) => Math.max(1, Math.floor(Number(delay)) || 0);
+  const run = (due, callback, args) => {
+    if (due > end) return;
+    clock = Math.max(clock, due);
+    callback.apply(self, args);
+  };
+  replace(self, 'setTimeout', (callback, delay, ...args) => {
+    if (typeof callback !== 'function') return setTimeout(callback, delay);
+    const due = clock + milliseconds(delay);
+    return setTimeout(() => run(due, callback, args), delay);
+  });
+  replace(self, 'setInterval', (callback, delay, ...args) => {
+    if (typeof callback !== 'function') return setInterval(callback, delay);
+    let due = clock;
+    return setInterval(() => run((due += milliseconds(delay)), callback, args), delay);
+  });
+  // A frame each 60th of a second.
   replace(self, 'requestAnimationFrame', (callback) => {
-    const now = performance.now();
-    const next = (Math.floor((now * 60) / 1000) + 1) * (1000 / 60);
-    return setTimeout(() => callback(performance.now()), next - now);
+    const since = clock - origin;
+    const next = Math.ceil(((Math.floor((since * 60) / 1000) + 1) * 1000) / 60);
+    return setTimeout(() => run(origin + next, callback, [next]), next - since);
   });
   replace(self, 'cancelAnimationFrame', (handle) => clearTimeout(handle));
-})();
+
+  replace(RealDate, 'now', () => clock);
+  const PageDate = new Proxy(RealDate, {
+    apply: () => new RealDate(clock).toString(),
+    construct: (target, args, made) => Reflect.construct(target, args.length ? args : [clock], made),
+  });
+  replace(RealDate.prototype, 'constructor', PageDate);
+  replace(self, 'Date', PageDate);
+  replace(Performance.prototype, 'now', () => clock - origin);
+  replace(Performance.prototype, 'timeOrigin', origin);
+})

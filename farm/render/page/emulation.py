@@ -60,7 +60,7 @@ def prepare(page: Page, request: RenderRequest) -> None:
 
 def finish_animations(work: Work) -> None:
     """Right before a capture. Raises `DocumentGone` where the page leaves."""
-    if work.options.animations == "finish":
+    if work.options.finishes_animations:
         work.settling.finish_animations()
 
 

@@ -17,6 +17,7 @@ from farm.render.page import (
 from farm.render.page.activity import Activity
 from farm.render.page.caps import Caps
 from farm.render.page.capture import capture, prepare
+from farm.render.page.deterministic import stop_clock
 from farm.render.page.failing import Failures
 from farm.render.page.interception import Interception
 from farm.render.page.settling import HTML_QUIET_S, URL_QUIET_S, Patience, Settling
@@ -47,10 +48,12 @@ def render(
     """
     clock = _Clock(time.monotonic())
     emulation.prepare(page, request)
+    virtual_clock = stop_clock(page, request, patience.epoch_s)
     activity = Activity(page)
     quiet_s = URL_QUIET_S if request.url is not None else HTML_QUIET_S
     interception = Interception(page)
     settling = Settling(page, activity, interception, patience, quiet_s)
+    settling.clock = virtual_clock
     failures = Failures(page, activity, request.options.fail_on)
     work = Work(page, request, caps, activity, interception, settling, failures)
     reported = report.begin(work)
@@ -61,6 +64,7 @@ def render(
     with waiting.in_time(work, patience):
         loading.load(work)
         failures.check_status()
+        settling.run_clock()
         waiting.wait(work)
         network.hide_banners(work)
         actions.act(work)

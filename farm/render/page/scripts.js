@@ -44,40 +44,43 @@ async function (name, ...args) {
 
   // Fonts are there, and images in view are decoded. The layout is asked for first, since only a
   // layout tells the document which fonts it needs.
-  const settle = async (awaitFrames) => {
+  // `hasTimers`: the page's clock goes.
+  const settle = async (awaitFrames, hasTimers) => {
     hideCursor();
-    const waits = canWait();
-    if (waits) {
+    const runs = canWait();
+    if (runs) {
       document.documentElement?.getBoundingClientRect();
       await document.fonts?.ready;
       const images = [...(document.images ?? [])].filter((image) => image.complete && isInView(image));
       await Promise.all(images.map((image) => image.decode().catch(() => {})));
-      // `autofocus` is heeded with the next frame, and printing draws none.
-      if (awaitFrames || document.querySelector('[autofocus]')) await drawn();
-      // Frames are drawn before messages that have come are delivered.
-      if (awaitFrames) await new Promise((done) => setTimeout(done));
+      if (hasTimers) {
+        // `autofocus` is heeded with the next frame, and printing draws none.
+        if (awaitFrames || document.querySelector('[autofocus]')) await drawn();
+        // Frames are drawn before messages that have come are delivered.
+        if (awaitFrames) await new Promise((done) => setTimeout(done));
+      }
       hideCursor();
     }
-    return { frames: window.length, waits, title: title() };
+    return { frames: window.length, waits: runs && hasTimers, title: title() };
   };
 
   const farm = {
     settle,
 
     // Makes `html` the document. What then still loads is waited for by the events that it causes.
-    write: async (html, awaitFrames) => {
+    write: async (html, awaitFrames, hasTimers) => {
       document.open();
       document.write(html);
       document.close();
-      // Where it may not run scripts, only its events tell more.
-      if (!canWait()) return null;
+      // Where no timers come, only its events tell more.
+      if (!hasTimers || !canWait()) return null;
       if (document.readyState !== 'complete') return null;
       // The load event comes after this turn.
       await new Promise((done) => setTimeout(done));
       const written = performance.now();
       document.documentElement?.getBoundingClientRect();
       if (document.fonts?.status === 'loading') return null;
-      return { ...(await settle(awaitFrames)), ms: performance.now() - written };
+      return { ...(await settle(awaitFrames, hasTimers)), ms: performance.now() - written };
     },
 
     // Nothing here waits: for pages that give no time.

@@ -28,6 +28,7 @@ from farm.render.browser.devtools import (
 )
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity, DocumentGone
+from farm.render.page.deterministic import VirtualClock
 from farm.render.page.interception import Interception, Paused
 from farm.render.page.scripts import (
     begin_call,
@@ -70,6 +71,8 @@ class Patience:
     latest: float
     #: When the render must be done (`monotonic`).
     deadline: float = math.inf
+    #: Where the clock of a deterministic render begins, in seconds since 1970.
+    epoch_s: float = 0
 
 
 class Settling:
@@ -97,6 +100,8 @@ class Settling:
         self.loaded_at = math.inf
         #: `Requests.progress` when workers were last waited for.
         self._caught_up: tuple[int, int] | None = None
+        #: The page's, if it is not the real one: then timers may not come when they should.
+        self.clock: VirtualClock | None = None
         #: What the page still waited for when it was taken as ready: URLs, or words.
         self.unfinished: tuple[str, ...] = ()
 
@@ -114,9 +119,8 @@ class Settling:
         document = self._activity.document
         found = None
         try:
-            call = begin_call(
-                self._page.session, self._page.first_world, "write", html, may_load_late
-            )
+            arguments = (html, may_load_late, self.clock is None)
+            call = begin_call(self._page.session, self._page.first_world, "write", *arguments)
             found = self._value(call)
         except DocumentGone:
             pass
@@ -146,6 +150,8 @@ class Settling:
     def settle(self) -> None:
         """Wait until the page is ready, wherever it goes meanwhile."""
         activity = self._activity
+        if self.clock is not None:
+            self.clock.start()
         is_ready = has_gone = False
         while not is_ready:
             self._wait_for_load()
@@ -186,7 +192,8 @@ class Settling:
             session = self._page.session
             begun_world = begin_world(session, self._page.id)
             world = world_in(self._activity.bind(begun_world, _LAST_CALL_S))
-            self._value(begin_call(session, world, "settle", True), _LAST_CALL_S)
+            arguments = (True, self.clock is None)
+            self._value(begin_call(session, world, "settle", *arguments), _LAST_CALL_S)
 
     def give_up(self) -> None:
         """The request's own time has passed: take the page as ready as it is."""
@@ -195,6 +202,15 @@ class Settling:
         self._note_unfinished()
         if self._activity.leaving_for is not None:
             self.hold()
+
+    def run_clock(self) -> None:
+        """A virtual clock goes on to where the page is captured: wait for what comes of it."""
+        if self.clock is None:
+            return
+        now = time.monotonic()
+        if not self.clock.wait(min(now + self._patience.settle_max_s, self._patience.latest)):
+            self.unfinished = (*self.unfinished, "its clock")
+        self.resume()
 
     def settle_again(self) -> None:
         """The page went elsewhere while it was captured: wait for what it shows now.
@@ -271,7 +287,8 @@ class Settling:
             self._hide_cursor(world)
             return True
         before = activity.requests.progress
-        call = begin_call(self._page.session, world, "settle", activity.requests.begun > 0)
+        arguments = (activity.requests.begun > 0, self.clock is None)
+        call = begin_call(self._page.session, world, "settle", *arguments)
         while (left := activity.quiet_in(self._quiet_s)) and not self._is_over:
             activity.wait_for_change(min(left, self._limit - time.monotonic()))
             if document.is_gone:
@@ -308,7 +325,8 @@ class Settling:
         if self._is_over or not workers or self._caught_up == now:
             return False
         self._caught_up = now
-        turn = {"expression": _TWO_FRAMES, "awaitPromise": True}
+        expression = _TWO_FRAMES if self.clock is None else "0"
+        turn = {"expression": expression, "awaitPromise": True}
         self._answers(
             [self._begin(worker.begin, "Runtime.evaluate", turn) for worker in workers],
             self._limit,
@@ -320,11 +338,12 @@ class Settling:
         """Settle every frame but the main one: another process may draw it, and a capture does not
         wait for that.
         """
-        self._call_in_frames("settle", True, but=self._page.id, limit=self._limit)
+        arguments = (True, self.clock is None)
+        self._call_in_frames("settle", *arguments, but=self._page.id, limit=self._limit)
 
     def finish_animations(self) -> None:
         """In all frames. Raises `TargetGone` if the page is gone, `DocumentGone` if it leaves."""
-        self._call_in_frames("finishAnimations", function=_ANIMATIONS)
+        self._call_in_frames("finishAnimations", self.clock is None, function=_ANIMATIONS)
 
     def _call_in_frames(
         self,

@@ -1,0 +1,94 @@
+"""A render whose bytes depend on its input alone: the page's clock is virtual, and chance is not.
+
+The clock stands until the document is there. Then it goes on by what the page waits for, in no
+time, to always the same moment; requests that are under way stop it. `deterministic.js` takes the
+place of what is random.
+
+Source: https://chromedevtools.github.io/devtools-protocol/tot/Emulation/#method-setVirtualTimePolicy
+"""
+
+import time
+from functools import partial
+from pathlib import Path
+
+from farm.render.browser.devtools import Params, Session, TimedOut, Wait
+from farm.render.browser.page import Page
+from farm.render.browser.renewal import begin_new_document
+from farm.request import RenderRequest
+
+#: A function of the moment of the capture.
+_FUNCTION = Path(__file__).with_suffix(".js").read_text()
+#: Virtual milliseconds from the loading of a page to its capture, beside `waitFor`: most of what
+#: counts up or moves in is there by then.
+_BUDGET_MS = 2000
+#: What answers of the network may add to Chromium's clock before timers come too late for them.
+_NETWORK_MS = 500
+#: After so many tasks without a timer the clock goes on: a page may hand itself messages for ever.
+_MOST_TASKS = 100_000
+#: What a clock that nothing stops may take.
+_LAST_S = 1.0
+_POLICY = "Emulation.setVirtualTimePolicy"
+
+
+def stop_clock(page: Page, request: RenderRequest, epoch_s: float) -> "VirtualClock | None":
+    """Before the page loads anything, where that is asked for."""
+    return VirtualClock(page, request, epoch_s) if request.options.deterministic else None
+
+
+class VirtualClock:
+    """Of one page, from before it loads anything: its clock stands."""
+
+    def __init__(self, page: Page, request: RenderRequest, epoch_s: float) -> None:
+        self._session = session = page.session
+        self._budget_ms = _BUDGET_MS + request.options.wait_for
+        script = f"({_FUNCTION})({epoch_s * 1000 + self._budget_ms:.0f})"
+        page.is_altered = True
+        page.prepare_child.append(partial(_prepare_child, script))
+        session.post("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        session.send(_POLICY, {"policy": "pause", "initialVirtualTime": epoch_s})
+        if request.html is not None:
+            watch, _ = begin_new_document(page, None)
+            watch.wait_until_loaded(None)
+        self._over: Wait | None = None
+
+    def start(self) -> None:
+        """The document is there: let the clock go on to the moment of the capture."""
+        if self._over is not None:
+            return
+        self._over = self._session.wait()
+        self._go_on("pauseIfNetworkFetchesPending", self._over)
+
+    def wait(self, until: float) -> bool:
+        """Until that moment has come; False if requests have stopped the clock until `until`
+        (`monotonic`). Then it goes on without them: a page whose clock stands may not be drawn.
+        """
+        assert self._over is not None
+        in_time = self._wait_for(self._over, until - time.monotonic())
+        if not in_time:
+            over = self._session.wait()
+            self._go_on("advance", over)
+            self._wait_for(over, _LAST_S)
+        return in_time
+
+    def _go_on(self, policy: str, over: Wait) -> None:
+        self._session.on("Emulation.virtualTimeBudgetExpired", lambda _: over.give())
+        budget_ms = self._budget_ms + _NETWORK_MS
+        budget = {"budget": budget_ms, "maxVirtualTimeTaskStarvationCount": _MOST_TASKS}
+        self._session.post(_POLICY, {"policy": policy, **budget})
+
+    def _wait_for(self, over: Wait, timeout_s: float) -> bool:
+        try:
+            over.wait(max(0.001, timeout_s))
+        except TimedOut:
+            return False
+        finally:
+            self._session.drop(over)
+        return True
+
+
+def _prepare_child(script: str, info: Params, child: Session) -> None:
+    if info["type"] == "iframe":
+        params = {"source": script, "runImmediately": True}
+        child.post("Page.addScriptToEvaluateOnNewDocument", params)
+    else:
+        child.post("Runtime.evaluate", {"expression": script})
