@@ -31,12 +31,14 @@ class RenderRequest(Source):
     @property
     def page_url(self) -> str | None:
         """The address that the page has; None if it has none."""
-        return self.url
+        return self.url or getattr(self, "base_url", None)
 
     @field_validator("options")
     @classmethod
     def _have_an_origin(cls, options: RenderOptions, info: ValidationInfo) -> RenderOptions:
-        check_own_origin(options, info)
+        # One that is not valid is missing in `data`, and is told of already.
+        names = {"url", "base_url"} & set(cls.model_fields)
+        check_own_origin(options, [info.data.get(name, "") for name in names])
         return options
 
     @classmethod
