@@ -115,7 +115,8 @@ class _Password:
         self._is_wrong = False
 
     def answer(self, request: str, challenge: Params) -> tuple[str, str] | None:
-        if challenge.get("source") == "Proxy" or challenge["origin"] != self._origin:
+        is_own = origin_of(challenge["origin"]) == self._origin
+        if challenge.get("source") == "Proxy" or not is_own:
             return None
         self._is_wrong |= request in self._given
         if self._is_wrong:
