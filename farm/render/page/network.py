@@ -4,25 +4,19 @@ Each is for the page's own origin, which is that of the URL that the request nam
 leads. Nothing of it is ever logged.
 """
 
-from contextlib import suppress
 from typing import Any
 
 import ada_url
 
 from farm.errors import InvalidRequest, Problem
-from farm.render.browser.devtools import CommandFailed, Params, TimedOut, Wait
-from farm.render.page import filters
-from farm.render.page.activity import DocumentGone
+from farm.render.browser.devtools import CommandFailed, Params, Wait
 from farm.render.page.blocking import Blocking
 from farm.render.page.filters import FiltersMissing
 from farm.render.page.interception import Paused
-from farm.render.page.scripts import ScriptFailed, begin_call, begin_world, value_in, world_in
 from farm.render.page.work import Work
 from farm.request.network import Cookie, Credentials
 from farm.request.problems import summary
 
-#: What a page may take to have its banners hidden.
-_HIDING_S = 1.0
 _REFUSED_COOKIE = "Chromium refuses it for its host, or since it is secure and its url is not"
 
 
@@ -53,19 +47,6 @@ def prepare(work: Work) -> None:
             intercepting.append(blocked)
     for wait in intercepting:
         work.activity.bind(wait)
-
-
-def hide_banners(work: Work) -> None:
-    """When the page is ready to be captured."""
-    if not work.options.block.cookie_banners:
-        return
-    page, activity = work.page, work.activity
-    rules = filters.banner_rules(activity.document.url)
-    # A page that goes elsewhere, or gives no time, keeps its banner.
-    with suppress(DocumentGone, CommandFailed, TimedOut, ScriptFailed):
-        world = world_in(activity.bind(begin_world(page.session, page.id), _HIDING_S))
-        call = begin_call(page.session, world, "hideBanners", rules)
-        value_in(activity.bind(call, _HIDING_S))
 
 
 def _blocking(work: Work, own_url: str | None) -> Blocking:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from farm.formats import FORMATS
 from farm.render.browser.page import Page
-from farm.render.page import loading, network, waiting
+from farm.render.page import banners, loading, network, waiting
 from farm.render.page.activity import Activity
 from farm.render.page.capture import capture
 from farm.render.page.interception import Interception
@@ -46,7 +46,7 @@ def render(
     loading.load(work)
     loading_ms = clock.step(settling.loaded_at)
     waiting.wait(work)
-    network.hide_banners(work)
+    banners.hide(work)
     loading.check_arrived(page, activity)
     settling_ms = clock.step(time.monotonic())
     base64 = capture(work)

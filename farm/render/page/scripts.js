@@ -66,27 +66,6 @@ async function (name, ...args) {
       return { ...(await settle(awaitFrames)), ms: performance.now() - written };
     },
 
-    // `rules`: pairs of what there must be, of each list one, and what is to be hidden then. What
-    // locks the page's scrolling while a banner shows is undone.
-    hideBanners: async (rules) => {
-      const all = (selector) => {
-        try {
-          return [...document.querySelectorAll(selector)];
-        } catch {
-          return [];
-        }
-      };
-      const roots = [document.documentElement, document.body];
-      const banners = rules
-        .filter(([there]) => there.every((choices) => choices.some((each) => all(each).length)))
-        .flatMap(([, hidden]) => hidden.flatMap(all))
-        .filter((element) => !roots.includes(element));
-      for (const banner of banners) banner.style.setProperty('display', 'none', 'important');
-      for (const root of banners.length ? roots : [])
-        if (getComputedStyle(root).overflowY === 'hidden')
-          root.style.setProperty('overflow', 'visible', 'important');
-    },
-
     // Nothing here waits: for pages that give no time.
     hideCursor: async () => hideCursor(),
   };

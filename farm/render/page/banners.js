@@ -1,0 +1,20 @@
+// Runs in the farm's own world of the page. `rules`: pairs of what there must be, of each list one,
+// and what is to be hidden then. What locks the page's scrolling while a banner shows is undone.
+function (rules) {
+  const all = (selector) => {
+    try {
+      return [...document.querySelectorAll(selector)];
+    } catch {
+      return [];
+    }
+  };
+  const roots = [document.documentElement, document.body].filter((root) => root);
+  const banners = rules
+    .filter(([there]) => there.every((choices) => choices.some((each) => all(each).length)))
+    .flatMap(([, hidden]) => hidden.flatMap(all))
+    .filter((element) => !roots.includes(element));
+  for (const banner of banners) banner.style?.setProperty('display', 'none', 'important');
+  for (const root of banners.length ? roots : [])
+    if (getComputedStyle(root).overflowY === 'hidden')
+      root.style.setProperty('overflow', 'visible', 'important');
+}
