@@ -28,12 +28,14 @@ LABEL org.opencontainers.image.title="Render Farm" \
       org.opencontainers.image.description="Turns HTML and URLs into PNG, JPEG, WebP and PDF." \
       org.opencontainers.image.licenses="MIT"
 
-# Fonts as in conf/setup; libatomic1 is for the Node of Playwright's driver.
+# Fonts as in conf/setup; libatomic1 is for the Node of Playwright's driver; of the uBlock Origin
+# extension only the lists of ads are read.
 # hadolint ignore=DL3008
 RUN apt-get update && \
     apt-get install -y --no-install-recommends \
         ca-certificates chromium-headless-shell fontconfig fonts-liberation fonts-noto-cjk \
-        fonts-noto-color-emoji fonts-noto-core libatomic1 python3 tini && \
+        fonts-noto-color-emoji fonts-noto-core libatomic1 python3 tini \
+        webext-ublock-origin-chromium && \
     rm -rf /var/lib/apt/lists/*
 
 # Not root, so neither is Chromium. The number is fixed for whoever mounts files or names it in a

@@ -4,9 +4,10 @@ Secrets are among these: no message tells a value, and none is in a `repr`.
 """
 
 import re
-from typing import Any, Literal, Self
+from collections.abc import Iterable
+from typing import Literal, Self
 
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from farm.parsing import parse_url
 from farm.request.group import Group, option, problem
@@ -205,17 +206,12 @@ class Network(Group):
         return None
 
 
-def check_own_origin(options: Network, info: ValidationInfo) -> None:
-    """Raises a problem where the page has no origin that `options` could be for.
-
-    `info.data`: the fields of the request's source that are valid.
-    """
-    source: dict[str, Any] = info.data
-    # One that is not valid is missing there, and is told of already.
-    has_origin = any(source.get(name, "") is not None for name in ("url", "base_url"))
-    if (name := options.needs_own_origin) is not None and not has_origin:
-        what = "a cookie without domain and url needs" if name == "cookies" else f"{name} needs"
-        raise problem(f"{what} a page with an origin of its own: a url, or html with a baseUrl")
+def check_own_origin(options: Network, addresses: Iterable[str | None]) -> None:
+    """Raises a problem where the page has none of the `addresses` that `options` could be for."""
+    if (name := options.needs_own_origin) is None or any(each is not None for each in addresses):
+        return
+    what = "a cookie without domain and url needs" if name == "cookies" else f"{name} needs"
+    raise problem(f"{what} a page with an origin of its own: a url, or html with a baseUrl")
 
 
 def _check_header(name: str, value: str) -> None:

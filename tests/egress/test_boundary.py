@@ -28,6 +28,14 @@ WAIT_MS = 500
 #: At the same time: they mostly wait.
 PAGES = 16
 
+#: All that has requests paused or sent otherwise; the first for pages with an origin of their own.
+OF_URLS = {
+    "headers": {"X-Token": "secret"},
+    "cookies": [{"name": "a", "value": "1"}],
+    "auth": {"username": "u", "password": "p"},
+}
+OF_ALL = {"block": {"urls": ["*/nothing"], "cookieBanners": True}}
+
 Hits = dict[str, dict[str, int]]
 
 
@@ -58,8 +66,11 @@ def pages_of(vector: str, canaries: list[Canary], site_url: str) -> list[str]:
     return ["".join(tries)]
 
 
-def hits_of(engine: Engine) -> Hits:
-    """Every vector tried by pages of a site, and as HTML: hits by vector and kind of address."""
+def hits_of(engine: Engine, has_options: bool = False) -> Hits:
+    """Every vector tried by pages of a site, and as HTML: hits by vector and kind of address.
+
+    `has_options`: with every option of what a page sends and loads.
+    """
     aviary = Aviary()
     pages: dict[str, str] = {}
     with addresses() as hosts, running_site(SITE, pages) as site:
@@ -75,7 +86,7 @@ def hits_of(engine: Engine) -> Hits:
                 sources += [{"url": site.url + path.replace("()", "%28%29")}, {"html": html}]
         pages |= {path.replace("()", "%28%29"): html for path, html in pages.items()}
         with ThreadPoolExecutor(PAGES) as pool:
-            list(pool.map(lambda source: attempt(engine, source), sources))
+            list(pool.map(lambda source: attempt(engine, source, has_options), sources))
         found = {
             vector: {kind: canary.hits for kind, canary in its.items()}
             for vector, its in canaries.items()
@@ -84,8 +95,11 @@ def hits_of(engine: Engine) -> Hits:
     return found
 
 
-def attempt(engine: Engine, source: dict[str, str]) -> None:
-    body = {**source, "options": {"width": 200, "height": 200, "waitFor": WAIT_MS}}
+def attempt(engine: Engine, source: dict[str, str], has_options: bool) -> None:
+    options: dict[str, object] = {"width": 200, "height": 200, "waitFor": WAIT_MS}
+    if has_options:
+        options |= OF_ALL | (OF_URLS if "url" in source else {})
+    body = {**source, "options": options}
     request = RenderRequest.parse(json.dumps(body).encode(), HTML_OR_URL, engine.limits)
     try:
         engine.render(request)
@@ -105,9 +119,10 @@ def engine_with(boundary: bool) -> Iterator[Engine]:
         yield engine
 
 
-def test_no_page_reaches_what_it_may_not() -> None:
+@pytest.mark.parametrize("has_options", [False, True])
+def test_no_page_reaches_what_it_may_not(has_options: bool) -> None:
     with engine_with(boundary=True) as engine:
-        found = hits_of(engine)
+        found = hits_of(engine, has_options)
     assert {vector: hits for vector, hits in found.items() if any(hits.values())} == {}
 
 

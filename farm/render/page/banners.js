@@ -1,31 +1,24 @@
-// What asks for consent out of the way: for `network.py`.
-async function (name, ...args) {
+// Runs in the farm's own world of the page. `rules`: pairs of what there must be, of each list one,
+// and what is to be hidden then. What locks the page's scrolling while a banner shows is undone.
+function (rules) {
   // A form's fields stand in the place of its own properties.
   const htmlStyle = Object.getOwnPropertyDescriptor(HTMLElement.prototype, 'style').get;
   const styleOf = (element) =>
     element instanceof HTMLElement ? htmlStyle.call(element) : element.style;
-
-  const farm = {
-    // `rules`: pairs of what there must be, of each list one, and what is to be hidden then. What
-    // locks the page's scrolling while a banner shows is undone.
-    hideBanners: async (rules) => {
-      const all = (selector) => {
-        try {
-          return [...document.querySelectorAll(selector)];
-        } catch {
-          return [];
-        }
-      };
-      const roots = [document.documentElement, document.body];
-      const banners = rules
-        .filter(([there]) => there.every((choices) => choices.some((each) => all(each).length)))
-        .flatMap(([, hidden]) => hidden.flatMap(all))
-        .filter((element) => !roots.includes(element));
-      for (const banner of banners) styleOf(banner)?.setProperty('display', 'none', 'important');
-      for (const root of banners.length ? roots : [])
-        if (getComputedStyle(root).overflowY === 'hidden')
-          styleOf(root)?.setProperty('overflow', 'visible', 'important');
-    },
+  const all = (selector) => {
+    try {
+      return [...document.querySelectorAll(selector)];
+    } catch {
+      return [];
+    }
   };
-  return farm[name](...args);
+  const roots = [document.documentElement, document.body].filter((root) => root);
+  const banners = rules
+    .filter(([there]) => there.every((choices) => choices.some((each) => all(each).length)))
+    .flatMap(([, hidden]) => hidden.flatMap(all))
+    .filter((element) => !roots.includes(element));
+  for (const banner of banners) styleOf(banner)?.setProperty('display', 'none', 'important');
+  for (const root of banners.length ? roots : [])
+    if (getComputedStyle(root).overflowY === 'hidden')
+      styleOf(root)?.setProperty('overflow', 'visible', 'important');
 }

@@ -1,17 +1,13 @@
-"""What others have listed: ads and trackers, the scripts of cookie banners, and the banners.
+"""What is listed: ads and trackers, and the hosts of scripts that ask for consent.
 
-The lists are data of others, and are read from where packages put them: EasyList and EasyPrivacy
-(https://easylist.to, CC BY-SA 3.0 or GPL 3) from Debian's `webext-ublock-origin-chromium`, read by
-Brave's engine; banners' selectors from DuckDuckGo's autoconsent (MPL 2.0), of which no script runs.
+Ads and trackers are those of EasyList and EasyPrivacy (https://easylist.to, CC BY-SA 3.0 or GPL 3),
+which Debian's `webext-ublock-origin-chromium` brings; Brave's engine reads them.
 """
 
 import asyncio
-import json
-import re
 import threading
 from collections.abc import Callable
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,8 +37,6 @@ _TYPES = {
 #: Of a page without an address: every request of it is to another site.
 _NOWHERE = "https://page.invalid/"
 
-#: How much of a URL is compared with the pattern of a rule.
-_MAX_MATCHED = 1_000
 #: Hosts that serve nothing but what asks for consent, and those below them.
 _CONSENT_HOSTS = frozenset(
     {
@@ -79,18 +73,6 @@ _CONSENT_HOSTS = frozenset(
         "transcend-cdn.com",
         "web.cmp.usercentrics.eu",
     }
-)
-
-
-#: Banners that autoconsent finds by scripts of its own.
-_MORE_BANNERS = (
-    "#cmpbox, #cmpbox2",
-    "#cookie-law-info-bar",
-    "#CybotCookiebotDialog, #CybotCookiebotDialogBodyUnderlay",
-    "#onetrust-consent-sdk, #onetrust-banner-sdk, .onetrust-pc-dark-filter",
-    "#truste-consent-track, .truste_overlay, .truste_box_overlay",
-    "#usercentrics-root, #usercentrics-cmp-ui",
-    ".klaro .cookie-notice, .klaro .cookie-modal",
 )
 
 
@@ -140,52 +122,6 @@ def _read_ad_engine() -> object:
     for name in _LISTS:
         filters.add_filter_list((folder / name).read_text())
     return adblock.Engine(filters)
-
-
-#: What there must be, of each list one, and what is to be hidden then. All of it are selectors.
-Rule = tuple[list[list[str]], list[str]]
-
-
-def banner_rules(url: str) -> list[Rule]:
-    """How the cookie banners of a page are found."""
-    return [
-        rule
-        for where, rule in _all_banner_rules()
-        if where is None or where.match(url, 0, _MAX_MATCHED)
-    ]
-
-
-@cache
-def _all_banner_rules() -> list[tuple[re.Pattern[str] | None, Rule]]:
-    """With patterns of the URLs that they are for, if not for all."""
-    text = files("duckduckgo_autoconsent").joinpath("autoconsent_rules.json").read_text("utf-8")
-    made = (_banner_rule(rule) for rule in json.loads(text))
-    more = [(None, ([[banner]], [banner])) for banner in _MORE_BANNERS]
-    return [*more, *(rule for rule in made if rule is not None)]
-
-
-def _banner_rule(rule: dict[str, Any]) -> tuple[re.Pattern[str] | None, Rule] | None:
-    where = rule.get("runContext") or {}
-    there = [_selectors(step) for step in rule["detectCmp"]]
-    hidden = list(rule.get("prehideSelectors") or ())
-    for step in () if hidden else rule["detectPopup"]:
-        hidden += _selectors(step) if "visible" in step else []
-    if not where.get("main", True) or not all(there) or not hidden:
-        return None
-    pattern = where.get("urlPattern")
-    return re.compile(pattern) if pattern else None, (there, hidden)
-
-
-def _selectors(step: dict[str, Any]) -> list[str]:
-    """Of which one must be there; none: the step asks for more than that."""
-    if step.get("negated"):
-        return []
-    if "any" in step:
-        each = [_selectors(part) for part in step["any"]]
-        return [selector for selectors in each for selector in selectors]
-    found = step.get("exists") or step.get("visible")
-    # Several lead into shadow trees and frames, one into the next: the first is in the page.
-    return [found] if isinstance(found, str) else list(found or ())[:1]
 
 
 def _in_thread(page: Page, function: Callable[[], object]) -> object:

@@ -21,6 +21,8 @@ from typing import Any
 from farm.render.browser.devtools import DevToolsError, Params, Session, Wait
 from farm.render.browser.page import Page
 
+#: More requests than any page makes to be drawn. To answer more would take the browser's thread.
+_MAX_PAUSED = 10_000
 #: What a page's service worker answers, Chromium does not pause.
 _NO_SERVICE_WORKER = {"bypass": True}
 
@@ -37,7 +39,7 @@ class Paused:
         #: Chromium's `Network.ResourceType`: `Document`, `Image`, `Fetch`, …
         self.kind: str = params["resourceType"]
         #: Of the frame that it is for; a worker's is its page's.
-        self.frame: str = params["frameId"]
+        self.frame: str = params.get("frameId", "")
         #: As far as they are known before the network adds its own; without cookies.
         self.headers: dict[str, str] = dict(params["request"]["headers"])
         self._has_changed = False
@@ -133,6 +135,8 @@ class Interception:
         return {"patterns": self._patterns, "handleAuthRequests": self._auth is not None}
 
     def _prepare_child(self, _: Params, session: Session) -> None:
+        # Chromium 156 shows all requests to the page's own session, before a child's session could
+        # be told; others have shown a frame's to the frame's. None is shown to both.
         self._listen(session)
         session.post("Network.setBypassServiceWorker", _NO_SERVICE_WORKER)
         session.post("Fetch.enable", self._wanted)
@@ -146,8 +150,9 @@ class Interception:
 
     def _on_paused(self, session: Session, params: Params) -> None:
         self._paused += 1
-        if self._paused == _MAX_PAUSED:
+        if self._paused > _MAX_PAUSED:
             self._page.kill()
+            return
         paused = Paused(session, params)
         for handler in self._handlers:
             handler(paused)

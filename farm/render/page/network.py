@@ -4,33 +4,19 @@ Each is for the page's own origin, which is that of the URL that the request nam
 leads. Nothing of it is ever logged.
 """
 
-from contextlib import suppress
 from typing import Any
 
 import ada_url
 
 from farm.errors import InvalidRequest, Problem
-from farm.render.browser.devtools import CommandFailed, Params, TimedOut, Wait
-from farm.render.page import filters
-from farm.render.page.activity import DocumentGone
+from farm.render.browser.devtools import CommandFailed, Params, Wait
 from farm.render.page.blocking import Blocking
 from farm.render.page.filters import FiltersMissing
 from farm.render.page.interception import Paused
-from farm.render.page.scripts import (
-    FunctionFailed,
-    begin_call,
-    begin_world,
-    function_in,
-    value_in,
-    world_in,
-)
 from farm.render.page.work import Work
 from farm.request.network import Cookie, Credentials
 from farm.request.problems import summary
 
-#: What a page may take to have its banners hidden.
-_HIDING_S = 1.0
-_HIDE_BANNERS = function_in("banners.js")
 _REFUSED_COOKIE = "Chromium refuses it for its host, or since it is secure and its url is not"
 
 
@@ -61,19 +47,6 @@ def prepare(work: Work) -> None:
             intercepting.append(blocked)
     for wait in intercepting:
         work.activity.bind(wait)
-
-
-def hide_banners(work: Work) -> None:
-    """When the page is ready to be captured."""
-    if not work.options.block.cookie_banners:
-        return
-    page, activity = work.page, work.activity
-    rules = filters.banner_rules(activity.document.url)
-    # A page that goes elsewhere, or gives no time, keeps its banner.
-    with suppress(DocumentGone, CommandFailed, TimedOut, FunctionFailed):
-        world = world_in(activity.bind(begin_world(page.session, page.id), _HIDING_S))
-        call = begin_call(page.session, world, "hideBanners", rules, function=_HIDE_BANNERS)
-        value_in(activity.bind(call, _HIDING_S))
 
 
 def _blocking(work: Work, own_url: str | None) -> Blocking:
@@ -123,7 +96,8 @@ class _Password:
         self._is_wrong = False
 
     def answer(self, request: str, challenge: Params) -> tuple[str, str] | None:
-        if challenge.get("source") == "Proxy" or challenge["origin"] != self._origin:
+        is_own = origin_of(challenge["origin"]) == self._origin
+        if challenge.get("source") == "Proxy" or not is_own:
             return None
         self._is_wrong |= request in self._given
         if self._is_wrong:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from farm.render.browser.page import Page
 from farm.render.page import (
     actions,
+    banners,
     emulation,
     facts,
     loading,
@@ -66,7 +67,7 @@ def render(
         failures.check_status()
         settling.run_clock()
         waiting.wait(work)
-        network.hide_banners(work)
+        banners.hide(work)
         actions.act(work)
     failures.check()
     with waiting.before_answer(work):

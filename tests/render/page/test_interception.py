@@ -5,10 +5,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from farm.errors import UrlRefused
+from farm.errors import PageCrashes, UrlRefused
 from farm.render import Engine
 from farm.render.browser.devtools import Session
-from farm.render.page import network
+from farm.render.page import interception, network
 from farm.render.page.interception import Handler, Interception, Paused
 from farm.render.page.settling import Settling
 from farm.render.page.work import Work
@@ -164,6 +164,15 @@ def test_requests_are_paused_from_the_first_of_a_frame_on(
         assert [site.paths() for site in sites] == [["/f"]] * 6
     assert set(own.paths()) == {"/", "/w.js"}
     assert result.facts["blockedRequests"]["count"] == 2 * 6 + 5
+
+
+def test_a_page_that_makes_far_too_many_requests_is_ended(
+    engine: Engine, own: RecordingSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interception, "_MAX_PAUSED", 100)
+    own.pages = {"/": "<script>for (let n = 0; n < 200; n++) fetch('/' + n)</script>"}
+    with pytest.raises(PageCrashes):
+        engine.render(request_for(engine, url=own.url + "/", block={"urls": [own.url + "/*"]}))
 
 
 def test_interception_that_is_not_used_alters_nothing() -> None:

@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from farm.errors import InvalidRequest
+from farm.errors import InvalidRequest, NavigationFailed
 from farm.render import Engine
 from tests.conftest import request_for
 from tests.support.images import LIME, colour
@@ -254,3 +254,16 @@ def test_no_render_has_what_another_was_given(kept_engine: Engine, own: Recordin
     (sent,) = own.sent
     assert SECRET not in str(sent.headers)
     assert sent.headers["Authorization"] is None
+
+
+def test_no_error_and_no_log_tells_a_secret(
+    engine: Engine, other: RecordingSite, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = {"headers": HEADERS, "auth": {"username": "u", "password": SECRET}}
+    cookies = [{"name": "token", "value": SECRET}]
+    url = redirect(other, "http://127.0.0.1:1025/")
+    with pytest.raises(NavigationFailed) as caught:
+        engine.render(request_for(engine, url=url, cookies=cookies, **given))
+    assert other.sent[0].headers["X-Secret"] == SECRET
+    logged = capfd.readouterr()
+    assert SECRET not in str(caught.value) + logged.out + logged.err
