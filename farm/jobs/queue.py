@@ -198,5 +198,7 @@ class _Claim:
 def _description(request: RenderRequest) -> str:
     """What the dashboard calls the job. A URL's query or password may be nobody's business."""
     options = request.options
-    page = "HTML" if request.url is None else without_secrets(request.url)
+    page = "HTML" if request.markdown is None else "Markdown"
+    if request.url is not None:
+        page = without_secrets(request.url)
     return f"{page} → {options.format} {options.width} × {options.height}"

@@ -18,9 +18,10 @@ from farm.errors import Busy, InternalError, OutputTooLarge, RenderTimeout
 from farm.markdown.process import (
     DOCUMENT,
     HEAD,
-    MARKDOWN,
     MAX_DOCUMENT_BYTES,
     TOO_LARGE,
+    WITH_MARGINS,
+    WITHOUT_MARGINS,
     receive,
     send,
 )
@@ -45,9 +46,10 @@ class Converter:
         self._idle: list[_Process] = []
         self._closed = False
 
-    def convert(self, markdown: str, within_s: float) -> str:
+    def convert(self, markdown: str, within_s: float, has_margins: bool = True) -> str:
         """The HTML document, in so many seconds at the most.
 
+        `has_margins`: on paper it has margins of its own, which win over those that are asked for.
         Raises `Busy` where no process was free in that time, `RenderTimeout`, and `OutputTooLarge`.
         """
         end = time.monotonic() + within_s
@@ -56,7 +58,8 @@ class Converter:
         try:
             process = self._take()
             try:
-                document = process.convert(markdown, min(end, time.monotonic() + self._max_s))
+                until = min(end, time.monotonic() + self._max_s)
+                document = process.convert(markdown, until, has_margins)
             except BaseException:
                 process.kill()
                 raise
@@ -105,10 +108,11 @@ class _Process:
     def is_alive(self) -> bool:
         return self._child.poll() is None
 
-    def convert(self, markdown: str, end: float) -> str:
+    def convert(self, markdown: str, end: float, has_margins: bool) -> str:
+        asked = WITH_MARGINS if has_margins else WITHOUT_MARGINS
         try:
             self._sock.settimeout(max(0.001, end - time.monotonic()))
-            send(self._sock, MARKDOWN, markdown.encode())
+            send(self._sock, asked, markdown.encode())
             kind, length = HEAD.unpack(self._receive(HEAD.size, end))
             data = self._receive(length, end)
         except TimeoutError as exc:

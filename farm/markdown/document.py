@@ -32,12 +32,14 @@ _MAX_TITLE = 300
 _NOT_IN_SLUGS = re.compile(r"[^\w\- ]")
 #: After `www.`: https://github.github.com/gfm/#extended-www-autolink
 _HOST_AND_PATH = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:[/?#][^\s<]*[^\s<?!.,:*_~'\")\]])?/?")
-_STYLES = Path(__file__).with_suffix(".css")
 
 
-def to_document(markdown: str) -> str:
-    """The whole HTML document; its title is the text of the first heading."""
-    return _Conversion().document(markdown)
+def to_document(markdown: str, has_margins: bool = True) -> str:
+    """The whole HTML document; its title is the text of the first heading.
+
+    `has_margins`: on paper it has margins of its own, which win over those that are asked for.
+    """
+    return _Conversion().document(markdown, has_margins)
 
 
 class _Conversion:
@@ -59,14 +61,14 @@ class _Conversion:
         linkify.set({"fuzzy_link": False})
         linkify.add("www.", {"validate": _HOST_AND_PATH, "normalize": _add_scheme})
 
-    def document(self, markdown: str) -> str:
+    def document(self, markdown: str, has_margins: bool) -> str:
         tokens = self._parser.parse(markdown.removeprefix("\ufeff"))
         headings = _headings(tokens)
         _give_ids(headings)
         title = f"<title>{html.escape(headings[0][1])}</title>\n" if headings else ""
         return (
             '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
-            f"{title}<style>\n{_styles()}</style>\n</head>\n<body>\n<main>\n"
+            f"{title}<style>\n{_styles(has_margins)}</style>\n</head>\n<body>\n<main>\n"
             f"{self._parser.renderer.render(tokens, self._parser.options, {})}"
             "</main>\n</body>\n</html>\n"
         )
@@ -85,8 +87,10 @@ class _Conversion:
 
 
 @cache
-def _styles() -> str:
-    return _STYLES.read_text()
+def _styles(has_margins: bool) -> str:
+    here = Path(__file__).parent
+    names = ["document.css", *(["paper.css"] if has_margins else [])]
+    return "".join((here / name).read_text() for name in names)
 
 
 def _headings(tokens: Sequence[Token]) -> list[tuple[Token, str]]:

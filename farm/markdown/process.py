@@ -11,9 +11,9 @@ import struct
 import sys
 from contextlib import suppress
 
-#: Kinds of frames. What is to be converted, and what became of it: a document, or the reason why
-#: there is none.
-MARKDOWN, DOCUMENT, TOO_LARGE, FAILED = range(4)
+#: Kinds of frames. What is to be converted, to a document with or without margins on paper, and
+#: what became of it: the document, or the reason why there is none.
+WITH_MARGINS, WITHOUT_MARGINS, DOCUMENT, TOO_LARGE, FAILED = range(5)
 HEAD = struct.Struct("!BQ")
 #: As large as HTML that is sent may be. Many short uses of one long reference make any number of
 #: bytes of a few.
@@ -53,12 +53,12 @@ def main() -> None:
 
     with suppress(OSError, EOFError):
         while True:
-            _, length = HEAD.unpack(receive(sock, HEAD.size))
+            asked, length = HEAD.unpack(receive(sock, HEAD.size))
             markdown = receive(sock, length).decode()
             _allow_time()
             kind, data = FAILED, b""
             try:
-                data = to_document(markdown).encode()
+                data = to_document(markdown, asked == WITH_MARGINS).encode()
                 kind = DOCUMENT
                 if len(data) > MAX_DOCUMENT_BYTES:
                     kind, data = TOO_LARGE, b""

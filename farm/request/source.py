@@ -152,7 +152,8 @@ class Source(Group):
     def _of_content(cls, assets: dict[str, str | Asset], info: ValidationInfo) -> Any:
         if assets and info.data.get("url") is not None:
             raise problem("not together with url")
-        return assets
+        # The same request is the same text, in whatever order its files were written.
+        return dict(sorted(assets.items()))
 
 
 def check_source(fields: dict[str, Any], sources: tuple[str, ...]) -> list[Problem]:

@@ -23,11 +23,20 @@ OPTIONS = st.fixed_dictionaries(
         "waitFor": st.integers(0, 30_000),
     },
 )
-BODIES = st.fixed_dictionaries(
-    {"html": st.text(min_size=1).filter(str.isprintable)}, optional={"options": OPTIONS}
-) | st.fixed_dictionaries(
-    {"url": st.sampled_from(["http://a.example/", "http://a.example/b", "https://a.example/"])},
-    optional={"options": OPTIONS},
+ADDRESSES = st.sampled_from(["http://a.example/", "http://a.example/b"])
+TEXT = st.text(min_size=1).filter(str.isprintable)
+ASSETS = st.dictionaries(
+    st.sampled_from(["a", "b", "c/d"]),
+    st.text().filter(str.isprintable) | st.fixed_dictionaries({"base64": st.just("AAAA")}),
+)
+CONTENT = {"options": OPTIONS, "baseUrl": ADDRESSES, "assets": ASSETS}
+BODIES = (
+    st.fixed_dictionaries({"html": TEXT}, optional=CONTENT)
+    | st.fixed_dictionaries({"markdown": TEXT}, optional=CONTENT)
+    | st.fixed_dictionaries(
+        {"url": st.sampled_from(["http://a.example/", "http://a.example/b", "https://a.example/"])},
+        optional={"options": OPTIONS},
+    )
 )
 CALLERS = st.none() | st.sampled_from(["", "a", "b", "null", "None"])
 
@@ -50,6 +59,8 @@ def shuffled(body: dict[str, Any], data: st.DataObject) -> dict[str, Any]:
     mixed = {name: body[name] for name in names}
     if options is not None:
         mixed["options"] = {n: options[n] for n in data.draw(st.permutations(list(options)))}
+    if (assets := body.get("assets")) is not None:
+        mixed["assets"] = {name: assets[name] for name in data.draw(st.permutations(list(assets)))}
     return mixed
 
 

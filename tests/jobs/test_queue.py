@@ -290,6 +290,7 @@ def test_what_cannot_be_stored_is_not_queued(redis_client: redis.Redis, tmp_path
     ("body", "description"),
     [
         ('{"html": "x"}', "HTML → png 1280 × 720"),
+        ('{"markdown": "x"}', "Markdown → png 1280 × 720"),
         (
             '{"url": "https://e.org/a?key=secret#b", "options": {"format": "pdf"}}',
             "https://e.org/a → pdf 1280 × 720",

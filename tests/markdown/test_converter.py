@@ -39,6 +39,11 @@ def test_a_process_is_started_once_and_ends_with_the_converter() -> None:
     assert not process.is_running()
 
 
+def test_margins_that_are_asked_for_are_not_overruled(converting: Converter) -> None:
+    assert "@page" in converting.convert("a", 30)
+    assert "@page" not in converting.convert("a", 30, has_margins=False)
+
+
 def test_what_takes_too_long_is_ended_and_the_next_is_converted() -> None:
     made = Converter(max_s=1)
     with pytest.raises(RenderTimeout):
@@ -62,7 +67,7 @@ def test_who_finds_no_process_free_in_time_is_told_so(
     class Slow:
         is_alive = True
 
-        def convert(self, markdown: str, end: float) -> str:
+        def convert(self, markdown: str, end: float, has_margins: bool) -> str:
             begun.wait()
             release.wait(30)
             return markdown
