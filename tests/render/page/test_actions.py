@@ -149,12 +149,6 @@ def test_no_click_is_an_error(engine: Engine, body: str) -> None:
     assert rendered(engine, body, click=["#b"]).size
 
 
-def test_a_page_that_was_clicked_is_used_for_no_other_render(kept_engine: Engine) -> None:
-    html = "<style>body:hover { background: red }</style><body style='height:90px'><b id=b>b</b>"
-    assert corner(rendered(kept_engine, html, click=["#b"])) == RED
-    assert corner(rendered(kept_engine, html)) == WHITE
-
-
 def test_a_page_is_scrolled_to_an_element_or_an_offset(engine: Engine) -> None:
     html = (
         "<html style='scroll-behavior:smooth'><body style='margin:0'><div style='height:1000px'>"

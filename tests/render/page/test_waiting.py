@@ -9,7 +9,7 @@ from farm.errors import InvalidRequest, RenderTimeout, ScriptFailed
 from farm.render import Engine
 from farm.request import RenderResult
 from tests.conftest import request_for
-from tests.support.images import LIME, RED, colour
+from tests.support.images import LIME, colour
 from tests.support.site import Site
 
 LATER = "setTimeout(() => { document.body.style.background = 'lime'; %s }, 300)"
@@ -217,11 +217,3 @@ def test_a_page_that_is_never_idle_is_captured_as_one_that_never_settles(
     site.pages["/page"] = page("setInterval(() => fetch('/red.svg'), 100)")
     request = request_for(engine, url=site.url + "/page", waitUntil="networkidle")
     assert engine.render(request).size
-
-
-def test_a_kept_page_is_as_new_after_its_time_has_passed(kept_engine: Engine) -> None:
-    html = page("", "<style>body { background: red }</style>")
-    for _ in range(2):
-        options = {"timeout": 1500, "onTimeout": "capture", "waitForSelector": "#never"}
-        assert colour(rendered(kept_engine, html, **options).data, 9, 9) == RED
-    assert rendered(kept_engine, html).facts.get("timedOut") is None
