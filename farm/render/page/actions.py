@@ -76,7 +76,7 @@ def _mask(work: Work) -> Document:
 
 def _run(work: Work, text: str) -> None:
     document = work.activity.document
-    run_script(work, text, work.step)
+    run_script(work, text)
     if document.is_gone or work.activity.leaving_for is not None:
         work.settling.resume()
 

@@ -168,8 +168,13 @@ class Settling:
         self._limit = time.monotonic()
         self.loaded_at = min(self.loaded_at, self._limit)
         self._note_unfinished()
-        if self._activity.leaving_for is not None:
-            self.hold()
+        activity = self._activity
+        if activity.leaving_for is not None:
+            # A page that is about to be another one answers no commands.
+            self._page.session.post("Page.stopLoading")
+            activity.wait_until(
+                lambda: activity.leaving_for is None, time.monotonic() + _LAST_CALL_S
+            )
 
     def settle_again(self) -> None:
         """The page went elsewhere while it was captured: wait for what it shows now.

@@ -114,7 +114,8 @@ def test_no_policy_of_the_pages_keeps_a_function_from_it(engine: Engine) -> None
         ("Promise.reject('a text')", "a text"),
         ("not JavaScript", "SyntaxError"),
         ("() => { throw new Error('x'.repeat(10_000)) }", "Error: x{493}$"),
-        ("() => { throw {toString() { throw 1 }} }", "Object"),
+        ("() => { throw {toString() { throw 1 }} }", "an object"),
+        ("() => { throw 'x'.repeat(50_000_000) }", ": x{500}$"),
     ],
 )
 def test_a_function_that_throws_is_an_error_with_the_pages_message(
