@@ -217,6 +217,11 @@ class Settling:
         self.unfinished = tuple(dict.fromkeys(found))
 
     @property
+    def left_s(self) -> float:
+        """Seconds until the capture must begin if the render is to be done by its deadline."""
+        return self._patience.latest - time.monotonic()
+
+    @property
     def _is_over(self) -> bool:
         """Whether the page has been waited for long enough."""
         return time.monotonic() >= self._limit

@@ -170,6 +170,13 @@ def test_a_page_that_loads_for_ever_is_captured(engine: Engine, site: Site, path
         engine.render(request_for(engine, url=site.url + path, timeout=300))
 
 
+def test_a_page_that_is_about_to_leave_is_captured_as_it_is(engine: Engine, site: Site) -> None:
+    html = f"<body style='background:lime'><script>location = '{site.url}/slow'</script>"
+    result = rendered(engine, html, timeout=2000, onTimeout="capture")
+    assert result.facts["timedOut"] == "waitUntil"
+    assert is_lime(result)
+
+
 def test_of_a_page_that_never_comes_there_is_no_picture(engine: Engine, site: Site) -> None:
     request = request_for(engine, url=site.url + "/slow", timeout=1500, onTimeout="capture")
     with pytest.raises(RenderTimeout, match="Nothing of the page came in time"):
