@@ -12,9 +12,11 @@ from farm.render.page.calling import call, check_selectors, run_script
 from farm.render.page.work import Work
 from farm.request.actions import Actions
 
-#: Scrolling through a page ends after so many steps or so long, however far it goes on.
+#: Scrolling through a page ends after so many steps, so long, or so much of the time that is left,
+#: however far it goes on.
 _MAX_STEPS = 200
 _THROUGH_S = 10.0
+_THROUGH_SHARE = 0.5
 #: How long the end of a page may take to become longer, by what comes when it is seen.
 _GROWS_S = 1.0
 #: How often what is to be seen of the page is changed anew, since it has gone elsewhere.
@@ -76,7 +78,7 @@ def _mask(work: Work) -> Document:
 
 def _run(work: Work, text: str) -> None:
     document = work.activity.document
-    run_script(work, text, work.step)
+    run_script(work, text)
     if document.is_gone or work.activity.leaving_for is not None:
         work.settling.resume()
 
@@ -116,7 +118,7 @@ def _scroll(work: Work) -> None:
 
 def _scroll_through(work: Work) -> None:
     """Down to the end of the page, which may come to be further down, and back to where it was."""
-    end = time.monotonic() + _THROUGH_S
+    end = time.monotonic() + min(_THROUGH_S, _THROUGH_SHARE * work.settling.left_s)
     for number in range(call(work, "findScrollers") or 0):
         began_at = 0
         for step in range(_MAX_STEPS):

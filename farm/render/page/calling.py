@@ -10,7 +10,7 @@ from typing import Any
 from farm.errors import InvalidRequest, Problem, ScriptFailed
 from farm.render.browser.devtools import CommandFailed, Params
 from farm.render.page.activity import DocumentGone
-from farm.render.page.messages import message_of
+from farm.render.page.messages import MAX_MESSAGE, message_of
 from farm.render.page.scripts import (
     FunctionFailed,
     begin_call,
@@ -22,7 +22,7 @@ from farm.render.page.scripts import (
 from farm.render.page.work import Work
 
 _ACTIONS = function_in("actions.js")
-_TRUTHY = function_in("truthy.js")
+_CALLER = function_in("caller.js")
 #: How long the event that explains a failed command may take, and how often one may fail though the
 #: page stays.
 _NEWS_S = 0.1
@@ -64,37 +64,32 @@ def check_selectors(work: Work, field: str, *selectors: str, listed: bool = True
         raise InvalidRequest(f"{problem.field}: {problem.problem}.", [problem])
 
 
-def run_script(work: Work, text: str, name: str) -> None:
-    """Run a script of the request's until what it ends with, if that is a promise, is fulfilled.
+def run_script(work: Work, text: str) -> None:
+    """Run a script of the request's until what it awaits or ends with has come.
 
-    `name`: the request's for it. It may have the page go elsewhere, which ends it. Raises
-    `ScriptFailed`.
+    It may have the page go elsewhere, which ends it. Raises `ScriptFailed`.
     """
-    params = {"expression": text, "awaitPromise": True, "replMode": True, "silent": True}
-    answer = _answer(work, "Runtime.evaluate", params)
-    # A script may await in itself; so what it ends with is not awaited by the same command.
-    if answer is not None and answer["result"].get("subtype") == "promise":
-        promise = {"promiseObjectId": answer["result"]["objectId"]}
-        answer = _answer(work, "Runtime.awaitPromise", promise)
-    if answer is not None:
-        _check(answer, name)
+    _run(work, "run", text)
 
 
-def is_truthy(work: Work, text: str, name: str) -> bool | None:
+def is_truthy(work: Work, text: str) -> bool | None:
     """Whether an expression of the request's, or what a function of it returns, is truthy.
 
     None: the page goes elsewhere. Raises `ScriptFailed`.
     """
-    # Only an expression can be a function without a name. It is compiled here, and called below.
-    expression = text.strip().rstrip(";")
-    params = {"expression": f"async () => (\n{expression}\n)", "silent": True}
-    compiled = _answer(work, "Runtime.evaluate", params)
-    if compiled is None:
+    answer = _run(work, "isTruthy", text)
+    return bool(answer.get("value")) if answer is not None else None
+
+
+def _run(work: Work, name: str, text: str) -> Params | None:
+    """Call a function of `caller.js`. None: the page goes elsewhere."""
+    window = _answer(work, "Runtime.evaluate", {"expression": "this", "silent": True})
+    if window is None or "objectId" not in window["result"]:
         return None
-    _check(compiled, name)
     params = {
-        "functionDeclaration": _TRUTHY,
-        "objectId": compiled["result"]["objectId"],
+        "functionDeclaration": _CALLER,
+        "arguments": [{"value": name}, {"value": text}],
+        "objectId": window["result"]["objectId"],
         "awaitPromise": True,
         "returnByValue": True,
         "silent": True,
@@ -102,8 +97,13 @@ def is_truthy(work: Work, text: str, name: str) -> bool | None:
     answer = _answer(work, "Runtime.callFunctionOn", params)
     if answer is None:
         return None
-    _check(answer, name)
-    return bool(answer["result"].get("value"))
+    found: Params = answer["result"].get("value") or {}
+    if "exceptionDetails" in answer:
+        found = {"error": message_of(answer["exceptionDetails"])}
+    if "error" in found:
+        message = str(found["error"])[:MAX_MESSAGE]
+        raise ScriptFailed(f"{work.step} threw an error in the page: {message}")
+    return found
 
 
 def _answer(work: Work, method: str, params: Params) -> Params | None:
@@ -120,8 +120,3 @@ def _answer(work: Work, method: str, params: Params) -> Params | None:
         else:
             activity.wait_until_gone(document, _NEWS_S)
         return None
-
-
-def _check(answer: Params, name: str) -> None:
-    if (details := answer.get("exceptionDetails")) is not None:
-        raise ScriptFailed(f"{name} threw an error in the page: {message_of(details)}")

@@ -2,7 +2,7 @@
 
 from farm.render.browser.devtools import Params
 
-_MAX_MESSAGE = 500
+MAX_MESSAGE = 500
 
 
 def message_of(details: Params) -> str:
@@ -13,4 +13,4 @@ def message_of(details: Params) -> str:
         text = str(thrown["value"]) if "value" in thrown else details["text"]
     if thrown.get("subtype") == "error":
         text = text.split("\n    at ")[0]
-    return str(text)[:_MAX_MESSAGE]
+    return str(text)[:MAX_MESSAGE]

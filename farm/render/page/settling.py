@@ -200,8 +200,13 @@ class Settling:
         self._limit = time.monotonic()
         self.loaded_at = min(self.loaded_at, self._limit)
         self._note_unfinished()
-        if self._activity.leaving_for is not None:
-            self.hold()
+        activity = self._activity
+        if activity.leaving_for is not None:
+            # A page that is about to be another one answers no commands.
+            self._page.session.post("Page.stopLoading")
+            activity.wait_until(
+                lambda: activity.leaving_for is None, time.monotonic() + _LAST_CALL_S
+            )
 
     def run_clock(self) -> None:
         """A virtual clock goes on to where the page is captured: wait for what comes of it."""
@@ -247,6 +252,11 @@ class Settling:
         lacks_load = [] if self._activity.document.loaded else ["the load event"]
         found = [*self.unfinished, *lacks_load, *self._activity.under_way]
         self.unfinished = tuple(dict.fromkeys(found))
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the capture must begin if the render is to be done by its deadline."""
+        return self._patience.latest - time.monotonic()
 
     @property
     def _is_over(self) -> bool:

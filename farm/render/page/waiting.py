@@ -123,7 +123,7 @@ def _wait_for_selector(work: Work) -> None:
 
 def _wait_for_function(work: Work, text: str) -> None:
     for pause_s in _pauses():
-        answer = is_truthy(work, text, "waitForFunction")
+        answer = is_truthy(work, text)
         if answer:
             return
         if answer is None:

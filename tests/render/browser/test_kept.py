@@ -201,6 +201,45 @@ def test_a_context_in_which_something_stays_is_not_used_again(
     assert opened(found).size == (1280, 720)
 
 
+LEAVES_NOTHING = {
+    "styles": ["body { color: red }"],
+    "scripts": ["let left = 1; var more = 1; window.left2 = 1"],
+    "scroll": "through",
+    "hide": ["b"],
+    "remove": ["b"],
+    "waitForFunction": "document.body",
+    "waitForSelector": "b",
+    "waitUntil": "networkidle",
+    "timeout": 20_000,
+    "failOn": {"status": [404], "resourceStatus": [404], "resourceError": True},
+}
+LEAVES_MORE = {
+    "click": {"click": ["b"]},
+    "pageError": {"failOn": {"pageError": True}},
+    "onTimeout": {"onTimeout": "capture", "timeout": 1_000, "waitForSelector": "#never"},
+}
+
+
+def test_of_most_that_is_done_to_a_page_nothing_is_left(kept_engine: Engine) -> None:
+    ends = kept_engine.status.context_ends
+    is_not_left = "typeof left === 'undefined' && typeof more === 'undefined' && !window.left2"
+    for _ in range(2):
+        html = "<b>b</b><p style='height:2000px'>"
+        render(kept_engine, html, caller="same", **LEAVES_NOTHING)
+        found = render(kept_engine, shows_if(is_not_left), caller="same", failOn={"status": [404]})
+        assert is_filled(found, LIME)
+    assert kept_engine.status.context_ends == ends
+
+
+@pytest.mark.parametrize("what", LEAVES_MORE)
+def test_a_context_with_which_more_was_done_is_not_used_again(
+    kept_engine: Engine, what: str
+) -> None:
+    before = kept_engine.status.context_ends.get("remains", 0)
+    render(kept_engine, "<b>b</b>", caller="same", **LEAVES_MORE[what])
+    assert kept_engine.status.context_ends["remains"] == before + 1
+
+
 def test_a_page_that_is_slow_to_go_holds_up_no_other(
     make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

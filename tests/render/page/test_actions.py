@@ -20,6 +20,9 @@ WHITE = (255, 255, 255)
 LIMIT = "document.body.style.background = 'lime'"
 
 
+AFTER = "const after = (ms) => new Promise((done) => setTimeout(done, ms))"
+
+
 def page(body: str) -> str:
     return f"<!doctype html>{STRICT}<body>{body}"
 
@@ -50,6 +53,11 @@ def test_styles_may_import_others(engine: Engine) -> None:
         LIMIT,
         f"(async () => {{ await new Promise((done) => setTimeout(done, 200)); {LIMIT} }})()",
         f"await new Promise((done) => setTimeout(done, 200)); {LIMIT}",
+        f"{AFTER}; await (async () => after(200))(); {LIMIT}",
+        f"{AFTER}; (async () => {{ await after(200); {LIMIT} }})()",
+        f"(async () => {{ await (new Promise((done) => setTimeout(done, 200))); {LIMIT} }})();",
+        f"if (true) {{ {LIMIT} }}",
+        f"function paint() {{ {LIMIT} }}\npaint()",
         f"// a comment\nlet twice = 1; {LIMIT} // and another",
     ],
 )
@@ -59,7 +67,11 @@ def test_scripts_are_run_and_awaited_whatever_the_page_allows(engine: Engine, sc
 
 def test_scripts_run_in_order_in_the_pages_own_world(engine: Engine) -> None:
     html = "<script>var pages = 'li'</script><p>x"
-    scripts = ["var mine = pages + 'me'", "document.body.style.background = mine"]
+    scripts = [
+        "var mine = pages + 'me'",
+        "async function paint() { await 1; document.body.style.background = mine }",
+        "await paint()",
+    ]
     assert corner(rendered(engine, html, scripts=scripts)) == LIME
 
 
@@ -147,12 +159,6 @@ def test_what_a_click_begins_to_load_is_waited_for(engine: Engine, site: Site) -
 )
 def test_no_click_is_an_error(engine: Engine, body: str) -> None:
     assert rendered(engine, body, click=["#b"]).size
-
-
-def test_a_page_that_was_clicked_is_used_for_no_other_render(kept_engine: Engine) -> None:
-    html = "<style>body:hover { background: red }</style><body style='height:90px'><b id=b>b</b>"
-    assert corner(rendered(kept_engine, html, click=["#b"])) == RED
-    assert corner(rendered(kept_engine, html)) == WHITE
 
 
 def test_a_page_is_scrolled_to_an_element_or_an_offset(engine: Engine) -> None:

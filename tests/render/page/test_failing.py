@@ -148,12 +148,3 @@ def test_nothing_to_be_clicked_may_be_a_failure(engine: Engine, site: Site) -> N
             "options.failOn.missingSelector", "options.click.1 matched nothing to be clicked: #none"
         ),
     )
-
-
-def test_a_kept_page_tells_no_render_of_the_last_ones_errors(kept_engine: Engine) -> None:
-    html = "<script>setTimeout(() => { throw Error('late') }, 100)</script>"
-    for _ in range(3):
-        fail_on = {"pageError": True}
-        with pytest.raises(PageFailed):
-            kept_engine.render(request_for(kept_engine, html, failOn=fail_on, waitFor=300))
-        assert kept_engine.render(request_for(kept_engine, "<p>x", failOn=fail_on)).size

@@ -9,7 +9,7 @@ from farm.errors import InvalidRequest, RenderTimeout, ScriptFailed
 from farm.render import Engine
 from farm.request import RenderResult
 from tests.conftest import request_for
-from tests.support.images import LIME, RED, colour
+from tests.support.images import LIME, colour
 from tests.support.site import Site
 
 LATER = "setTimeout(() => { document.body.style.background = 'lime'; %s }, 300)"
@@ -114,7 +114,8 @@ def test_no_policy_of_the_pages_keeps_a_function_from_it(engine: Engine) -> None
         ("Promise.reject('a text')", "a text"),
         ("not JavaScript", "SyntaxError"),
         ("() => { throw new Error('x'.repeat(10_000)) }", "Error: x{493}$"),
-        ("() => { throw {toString() { throw 1 }} }", "Object"),
+        ("() => { throw {toString() { throw 1 }} }", "an object"),
+        ("() => { throw 'x'.repeat(50_000_000) }", ": x{500}$"),
     ],
 )
 def test_a_function_that_throws_is_an_error_with_the_pages_message(
@@ -169,6 +170,13 @@ def test_a_page_that_loads_for_ever_is_captured(engine: Engine, site: Site, path
         engine.render(request_for(engine, url=site.url + path, timeout=300))
 
 
+def test_a_page_that_is_about_to_leave_is_captured_as_it_is(engine: Engine, site: Site) -> None:
+    html = f"<body style='background:lime'><script>location = '{site.url}/slow'</script>"
+    result = rendered(engine, html, timeout=2000, onTimeout="capture")
+    assert result.facts["timedOut"] == "waitUntil"
+    assert is_lime(result)
+
+
 def test_of_a_page_that_never_comes_there_is_no_picture(engine: Engine, site: Site) -> None:
     request = request_for(engine, url=site.url + "/slow", timeout=1500, onTimeout="capture")
     with pytest.raises(RenderTimeout, match="Nothing of the page came in time"):
@@ -217,11 +225,3 @@ def test_a_page_that_is_never_idle_is_captured_as_one_that_never_settles(
     site.pages["/page"] = page("setInterval(() => fetch('/red.svg'), 100)")
     request = request_for(engine, url=site.url + "/page", waitUntil="networkidle")
     assert engine.render(request).size
-
-
-def test_a_kept_page_is_as_new_after_its_time_has_passed(kept_engine: Engine) -> None:
-    html = page("", "<style>body { background: red }</style>")
-    for _ in range(2):
-        options = {"timeout": 1500, "onTimeout": "capture", "waitForSelector": "#never"}
-        assert colour(rendered(kept_engine, html, **options).data, 9, 9) == RED
-    assert rendered(kept_engine, html).facts.get("timedOut") is None
