@@ -1,5 +1,5 @@
-// What a PDF needs of a document. Runs in the farm's isolated world; `printing.py` sends this file
-// with each call; `name` is one of `farm`.
+// What a PDF needs of a document. Runs in the farm's isolated world; `templates.py` and
+// `single_page.py` send this file with each call; `name` is one of `farm`.
 async function (name, ...args) {
   // More are not looked at: they would take too long.
   const MAX_ELEMENTS = 20_000;
@@ -18,6 +18,11 @@ async function (name, ...args) {
   const adopt = (sheets) => own('adoptedStyleSheets').set.call(document, sheets);
 
   const elements = () => [...find('*')].slice(0, MAX_ELEMENTS);
+
+  const styleOf = (element) => {
+    const type = [HTMLElement, SVGElement, MathMLElement].find((each) => element instanceof each);
+    return type && own('style', type).get.call(element);
+  };
 
   const facesIn = (rules, base) =>
     [...rules].flatMap((rule) => {
@@ -84,7 +89,7 @@ async function (name, ...args) {
     joinPages: (margins) => {
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(`
-        @page { margin: ${margins.map((px) => `${Number(px)}px`).join(' ')} !important; }
+        @page { size: auto !important; margin: ${margins.map((px) => `${Number(px)}px`).join(' ')} !important; }
         *, ::before, ::after {
           break-before: auto !important; break-after: auto !important; page: auto !important;
         }`);
@@ -102,21 +107,20 @@ async function (name, ...args) {
       const { heights, styles } = globalThis.farmPrinting;
       const changed = heights.map(([element, before]) => [element, before, heightsOf(element)]);
       for (const [element, before, now] of changed) {
-        const names = HEIGHTS.filter((_, index) => before[index] !== now[index]);
-        if (!names.length || !element.style) continue;
-        styles.push([element, element.getAttribute('style')]);
-        for (const name of names)
-          element.style.setProperty(name, before[HEIGHTS.indexOf(name)], 'important');
+        const style = styleOf(element);
+        HEIGHTS.forEach((name, index) => {
+          if (!style || before[index] === now[index]) return;
+          styles.push([style, name, style.getPropertyValue(name), style.getPropertyPriority(name)]);
+          style.setProperty(name, before[index], 'important');
+        });
       }
     },
 
     undo: () => {
       const { sheet, styles } = globalThis.farmPrinting ?? { styles: [] };
       adopt([...get('adoptedStyleSheets')].filter((each) => each !== sheet));
-      for (const [element, style] of styles) {
-        if (style === null) element.removeAttribute('style');
-        else element.setAttribute('style', style);
-      }
+      for (const [style, name, value, priority] of styles.reverse())
+        style.setProperty(name, value, priority);
       delete globalThis.farmPrinting;
     },
   };
