@@ -22,7 +22,7 @@ from bench import devtools
 from bench.answers import Answers
 from bench.workloads import SIZE, WORKLOADS, Workload
 from farm.render.browser.chromium import find_chromium
-from farm.render.page.outputs import OUTPUTS
+from farm.render.page.pictures import encoding
 from farm.request import RenderOptions
 from farm.settings import Settings
 
@@ -86,7 +86,8 @@ def raw(browser: devtools.Browser) -> Render:
                 await call(SETTLE)
             else:
                 await call(WRITE_AND_SETTLE, work.html)
-            return base64.b64decode((await send(*OUTPUTS["png"].command(RenderOptions.model_construct())))["data"])
+            options = encoding(RenderOptions.model_construct())
+            return base64.b64decode((await send("Page.captureScreenshot", options))["data"])
         finally:
             # Nobody waits for it: closing is not part of the answer.
             browser.send("Target.disposeBrowserContext", {"browserContextId": context})

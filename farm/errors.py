@@ -20,6 +20,7 @@
     ├─ NavigationFailed      422 navigation_failed
     ├─ OutputTooLarge        422 output_too_large
     ├─ PageCrashes           422 page_crashes
+    ├─ SelectorNotFound      422 selector_not_found
     ├─ RateLimited           429 rate_limited         with Retry-After
     ├─ InternalError         500 internal_error
     ├─ Busy                  503 busy                 with Retry-After
@@ -178,6 +179,12 @@ class PageCrashes(FarmError):
         "The page crashed, closed itself, held too much memory or had too many workers before it "
         "was captured."
     )
+
+
+class SelectorNotFound(FarmError):
+    status = 422
+    code = "selector_not_found"
+    sentence = "No element that matches the selector has had a box in time."
 
 
 class RateLimited(FarmError):

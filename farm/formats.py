@@ -12,15 +12,24 @@ class Format:
     media_type: str
     #: Other names that a request may use.
     aliases: tuple[str, ...] = ()
+    #: The longest side that such a file can have.
     max_side_px: int = MAX_SIDE_PX
+    is_picture: bool = True
+    #: What it has unless another one is asked for, 1 … 100; None: there is none to choose.
+    quality: int | None = None
+    has_alpha: bool = True
 
 
 _FORMATS = (
-    Format("png", "image/png"),
-    Format("jpeg", "image/jpeg", ("jpg",)),
-    # A WebP file has 14 bits for a side (https://developers.google.com/speed/webp/faq).
-    Format("webp", "image/webp", max_side_px=16_383),
-    Format("pdf", "application/pdf"),
+    # 31 bits for a side (PNG, 11.2.2), 16 (JPEG, B.2.2) and 14
+    # (https://developers.google.com/speed/webp/faq).
+    Format("png", "image/png", max_side_px=(1 << 31) - 1),
+    Format("jpeg", "image/jpeg", ("jpg",), (1 << 16) - 1, quality=80, has_alpha=False),
+    Format("webp", "image/webp", max_side_px=(1 << 14) - 1, quality=100),
+    Format("avif", "image/avif", quality=60),
+    Format("pdf", "application/pdf", is_picture=False),
+    Format("html", "text/html; charset=utf-8", is_picture=False),
+    Format("mhtml", "multipart/related", is_picture=False),
 )
 #: By their names.
 FORMATS = {format_.name: format_ for format_ in _FORMATS}

@@ -143,8 +143,8 @@ class Settings(BaseSettings):
     max_page_height_px: int = Field(
         2_000_000,
         ge=1,
-        description="CSS pixels that a document may be high if it is to be a PDF; told before it "
-        "is printed.",
+        description="CSS pixels that a document may be high if it is to be a PDF or a `fullPage` "
+        "picture; told before it is made.",
     )
     egress: Literal["public", "none"] = Field(
         "public",

@@ -65,6 +65,7 @@ LIBRARIES = {
     "limits": {"rates"},
     "prometheus_client": {"metrics"},
     "gunicorn": {"web"},
+    "pyvips": {"render"},
     "pikepdf": {"render"},
 }
 

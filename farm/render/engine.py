@@ -19,9 +19,9 @@ from farm.errors import (
     FarmError,
     RenderTimeout,
 )
-from farm.render import finishing_pdf
 from farm.render.browser.chromium import find_chromium
 from farm.render.browser.kept import Keeping
+from farm.render.finishing import Finishing
 from farm.render.keeping.host import Counts, Host
 from farm.render.keeping.keeper import START_TIMEOUT_S, Keeper
 from farm.render.keeping.ladder import leave_process
@@ -71,12 +71,17 @@ class Engine(Renderer[Rendering]):
         self._outcomes = Outcomes(
             self._slots,
             self._egress,
-            Caps(settings.max_output_bytes, settings.max_pdf_pages, settings.max_page_height_px),
+            Caps(
+                settings.max_output_bytes,
+                settings.max_pdf_pages,
+                settings.max_page_height_px,
+                settings.max_pixels,
+            ),
             settings.settle_max_s,
             lambda: self._make_host(is_alone=True),
             self._pump,
         )
-        self._max_output_bytes = settings.max_output_bytes
+        self._finishing = Finishing(settings.max_output_bytes)
         self._closing = False
         self.limits = Limits(
             int(self._deadline_s * 1000),
@@ -146,7 +151,7 @@ class Engine(Renderer[Rendering]):
         except FutureTimeout:
             self._outcomes.give_up(rendering, self._why_late(rendering))
             result = rendering.answer.result()
-        return finishing_pdf.finish(result, rendering.request.options, self._max_output_bytes)
+        return self._finishing.finish(result, rendering.request.options, rendering.left_s)
 
     def cancel(self, rendering: Rendering) -> None:
         """End it now, from any thread; nothing of it runs on."""

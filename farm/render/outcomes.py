@@ -24,7 +24,6 @@ from farm.errors import (
     NoPort,
     PageCrashes,
 )
-from farm.formats import FORMATS
 from farm.logs import first_line
 from farm.render.browser.devtools import DevToolsError
 from farm.render.keeping import poison
@@ -187,7 +186,7 @@ class Outcomes:
                         raise _NetworkLost
                     if drawing.has_spoilt(rendering):
                         raise _DrawingLost
-            if result.format is not FORMATS["pdf"]:
+            if result.format.is_picture:
                 drawing.note_picture()
             # What the page lacks may be for want of the proxy's answer, not of the site's.
             if result.unfinished and self._egress.down_s > 0:

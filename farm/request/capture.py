@@ -1,18 +1,86 @@
 """What is captured: the viewport, the part of the page, the file."""
 
-from typing import Self
+import math
+from typing import Literal, Self
 
 from pydantic import field_validator, model_validator
 
 from farm.errors import OutputTooLarge
-from farm.formats import FORMATS, MAX_SIDE_PX, canonical
+from farm.formats import FORMATS, MAX_SIDE_PX, Format, canonical
 from farm.request.group import Group, Limits, option, problem
+
+#: How far to the right and down a part of a page may begin, in CSS pixels.
+_FARTHEST_PX = 10_000_000
+_MAX_SELECTOR = 2_000
+_PICTURES = [name for name, format_ in FORMATS.items() if format_.is_picture]
+_WITH_ALPHA = [name for name in _PICTURES if FORMATS[name].has_alpha]
+_WITH_QUALITY = [name for name in _PICTURES if FORMATS[name].quality is not None]
+
+
+class Clip(Group):
+    """A rectangle of the page, from its top left corner, wherever it is scrolled to."""
+
+    x: float = option(..., "Its left side.", unit="pixels", ge=0, le=_FARTHEST_PX)
+    y: float = option(..., "Its upper side.", unit="pixels", ge=0, le=_FARTHEST_PX)
+    width: float = option(..., "Its width.", unit="pixels", ge=1, le=_FARTHEST_PX)
+    height: float = option(..., "Its height.", unit="pixels", ge=1, le=_FARTHEST_PX)
+
+
+class Resize(Group):
+    """The box that a picture is made smaller for. One that is smaller already stays as it is."""
+
+    width: int | None = option(
+        None, "Of the picture at most.", unit="device pixels", ge=1, le=MAX_SIDE_PX
+    )
+    height: int | None = option(
+        None, "Of the picture at most.", unit="device pixels", ge=1, le=MAX_SIDE_PX
+    )
+    fit: Literal["contain", "cover"] = option(
+        "contain",
+        "`contain`: all of the picture fits into the box. `cover`: it fills the box, and what is "
+        "beside it is cut off on both sides.",
+    )
+
+    @model_validator(mode="after")
+    def _has_sides(self) -> Self:
+        if self.width is None and self.height is None:
+            raise problem("must have a width or a height")
+        if self.fit == "cover" and (self.width is None or self.height is None):
+            raise problem("must have a width and a height with cover")
+        return self
 
 
 class Capture(Group):
     width: int = option(1280, "Of the viewport.", unit="pixels", ge=1, le=MAX_SIDE_PX)
     height: int = option(720, "Of the viewport.", unit="pixels", ge=1, le=MAX_SIDE_PX)
+    device_scale_factor: float = option(
+        1.0, "Device pixels for each CSS pixel; three decimals count.", ge=0.1, le=4
+    )
     format: str = option("png", "Of the file: " + ", ".join(FORMATS) + ".")
+    quality: int | None = option(
+        None,
+        "Of the picture. Default: "
+        + ", ".join(f"{name} {FORMATS[name].quality}" for name in _WITH_QUALITY)
+        + "; webp is lossless at 100.",
+        ge=1,
+        le=100,
+    )
+    optimize_for_speed: bool = option(
+        True, "Of a png; `false` makes a file about half as large, for more CPU time."
+    )
+    omit_background: bool = option(
+        False,
+        "The picture is transparent where the page paints nothing: " + ", ".join(_WITH_ALPHA) + ".",
+    )
+    clip: Clip | None = option(None, "Only this part of the page.")
+    selector: str | None = option(
+        None,
+        "Only the first element that matches this CSS selector; it is waited for.",
+        min_length=1,
+        max_length=_MAX_SELECTOR,
+    )
+    full_page: bool = option(False, "The whole page, as far as it can be scrolled.")
+    resize: Resize | None = option(None, "The picture is made smaller after it was captured.")
 
     @field_validator("format")
     @classmethod
@@ -22,17 +90,77 @@ class Capture(Group):
             raise problem("must be one of " + ", ".join(FORMATS))
         return known
 
+    @field_validator("device_scale_factor")
+    @classmethod
+    def _exact(cls, scale: float) -> float:
+        # So that pictures that are joined can meet at whole device pixels.
+        return round(scale, 3)
+
     @model_validator(mode="after")
     def _sides_of_format(self) -> Self:
-        longest = FORMATS[self.format].max_side_px
-        if max(self.width, self.height) > longest:
+        longest = min(self.file_format.max_side_px, MAX_SIDE_PX)
+        if max(self.device_px(self.width), self.device_px(self.height)) > longest:
             raise problem(f"{self.format} has sides of at most {longest} pixels")
         return self
 
+    @model_validator(mode="after")
+    def _fits_format(self) -> Self:
+        format_ = self.file_format
+        asked = {
+            "quality": (self.quality is not None, format_.quality is not None),
+            "optimizeForSpeed": (not self.optimize_for_speed, self.format == "png"),
+            "omitBackground": (
+                self.omit_background,
+                format_.is_picture and format_.has_alpha,
+            ),
+            "clip": (self.clip is not None, format_.is_picture),
+            "selector": (self.selector is not None, format_.is_picture),
+            "fullPage": (self.full_page, format_.is_picture),
+            "resize": (self.resize is not None, format_.is_picture),
+        }
+        wrong = [name for name, (is_asked, may_be) in asked.items() if is_asked and not may_be]
+        if wrong:
+            raise problem(f"{self.format} has no {', '.join(wrong)}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_part(self) -> Self:
+        asked = {
+            "clip": self.clip is not None,
+            "selector": self.selector is not None,
+            "fullPage": self.full_page,
+        }
+        parts = [name for name, is_asked in asked.items() if is_asked]
+        if len(parts) > 1:
+            raise problem(f"{parts[0]} is not together with {', '.join(parts[1:])}")
+        return self
+
+    @property
+    def file_format(self) -> Format:
+        return FORMATS[self.format]
+
+    def device_px(self, css_px: float) -> int:
+        """How many device pixels so many CSS pixels are, as Chromium rounds them."""
+        # `round` first, for what only the arithmetic of floats lacks of a half.
+        return max(1, math.floor(round(css_px * self.device_scale_factor, 6) + 0.5))
+
     def check_pixels(self, limits: Limits) -> None:
         """Raises `OutputTooLarge` if the image would have more pixels than allowed."""
-        pixels = self.width * self.height
-        if pixels > limits.max_pixels:
+        self.check_sides(self.width, self.height, limits.max_pixels)
+        if self.clip is not None:
+            self.check_sides(self.clip.width, self.clip.height, limits.max_pixels)
+
+    def check_sides(self, width: float, height: float, max_pixels: int) -> None:
+        """Raises `OutputTooLarge` if an image of so many CSS pixels cannot be, or may not be."""
+        sides = self.device_px(width), self.device_px(height)
+        pixels = sides[0] * sides[1]
+        if pixels > max_pixels:
             raise OutputTooLarge(
-                f"The image would have {pixels:,} pixels; at most {limits.max_pixels:,} may be."
+                f"The image would have {pixels:,} pixels; at most {max_pixels:,} may be."
+            )
+        longest = self.file_format.max_side_px
+        if self.resize is None and max(sides) > longest:
+            raise OutputTooLarge(
+                f"The image would be {sides[0]:,} × {sides[1]:,} pixels; {self.format} has sides "
+                f"of at most {longest:,} pixels."
             )

@@ -58,6 +58,8 @@ class RenderResult:
     status: int = 200
     #: What answers tell besides, by its name there: JSON values.
     facts: Mapping[str, Any] = field(default_factory=dict)
+    #: Of a picture that is not finished, and has no content yet: PNGs in base64, in rows.
+    tiles: tuple[tuple[str, ...], ...] = ()
     #: None: the request was not one for the cache.
     cache: CacheUse | None = None
 

@@ -13,7 +13,7 @@ def wants_file(accept: str | None, format_: Format) -> bool:
     as JSON itself; `*/*` and nothing mean JSON.
     """
     ranges = _parse(accept or "*/*")
-    media_type = format_.media_type
+    media_type = format_.media_type.partition(";")[0]
     names = {media_type} | ({"image/*"} if media_type.startswith("image/") else set())
     file_quality = max((ranges.get(name, 0.0) for name in names), default=0.0)
     if file_quality > 0 and file_quality >= ranges.get("application/json", 0.0):

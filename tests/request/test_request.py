@@ -57,14 +57,14 @@ def test_the_sentence_for_missing_html_is_the_contracts() -> None:
 
 
 def test_all_problems_are_named_at_once() -> None:
-    options = {"width": 0, "height": "720", "format": "gif", "waitFor": 30_001, "quality": 3}
+    options = {"width": 0, "height": "720", "format": "gif", "waitFor": 30_001, "colour": 3}
     assert problems({"html": "", "options": options, "extra": 1}) == {
         "html": "missing",
         "options.width": "must be an integer from 1 to 16384 (pixels)",
         "options.height": "must be an integer",
-        "options.format": "must be one of png, jpeg, webp, pdf",
+        "options.format": "must be one of png, jpeg, webp, avif, pdf, html, mhtml",
         "options.waitFor": "must be an integer from 0 to 30000 (milliseconds)",
-        "options.quality": "unknown field",
+        "options.colour": "unknown field",
         "extra": "unknown field",
     }
 
@@ -124,7 +124,10 @@ def test_too_many_pixels_are_an_error_of_their_own() -> None:
         (b'{"html": "x", "options": []}', "options: must be an object"),
         (b'{"html": "x", "options": null}', "options: must be an object"),
         (b'{"html": "x", "options": {"format": 5}}', "options.format: must be a string"),
-        (b'{"html": "x", "options": {"waitFor": -1}}', "options.waitFor: must be an integer from 0 to 30000"),
+        (
+            b'{"html": "x", "options": {"waitFor": -1}}',
+            "options.waitFor: must be an integer from 0 to 30000",
+        ),
     ],
 )
 def test_a_bad_body_is_told_what_is_wrong(body: bytes, says: str) -> None:

@@ -103,7 +103,7 @@ class KeptContexts(FreshContexts):
             size = (width, height)
             kept = self._take_kept(caller, size) or self._inherit(caller) or self._begin(caller)
             try:
-                if size != kept.page.size:
+                if size != kept.page.size or kept.page.scale != 1:
                     kept.page.resize(*size)
                 yield kept.page
             except BaseException:

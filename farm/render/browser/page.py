@@ -78,8 +78,9 @@ class Page:
         self._handlers: dict[str, Callable[[Params], None]] = {}
         self._dialogs = 0
         self._adopted = 0
-        #: What its viewport is now.
+        #: What its viewport is now, and how many device pixels a CSS pixel of it is.
         self.size = VIEWPORT
+        self.scale: float = 1
         #: Where its window is, once somebody has asked: left, top.
         self._place: tuple[int, int] | None = None
         #: Something was done to it that a new document does not undo.
@@ -158,8 +159,15 @@ class Page:
         window: Params = self.send("Browser.getWindowForTarget")
         return window
 
+    def magnify(self, scale: float) -> None:
+        """Draw so many device pixels for each CSS pixel, until the page is resized."""
+        self.scale = scale
+        self._hold_size()
+
     def resize(self, width: int, height: int) -> None:
+        """Give it a viewport of that size, with one device pixel for each CSS pixel."""
         self.size = (width, height)
+        self.scale = 1
         # The window too: scripts read its `outerWidth` and `outerHeight`.
         window = self._window()["windowId"]
         bounds = {"width": width, "height": height}
@@ -178,7 +186,7 @@ class Page:
                 "height": height,
                 "screenWidth": width,
                 "screenHeight": height,
-                "deviceScaleFactor": 1,
+                "deviceScaleFactor": self.scale,
                 "mobile": False,
             },
         )

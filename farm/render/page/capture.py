@@ -1,9 +1,12 @@
 """Taking the file of a page that is ready, again where the page went elsewhere meanwhile."""
 
+from collections.abc import Callable
+
 from farm.render.browser.devtools import CommandFailed, Params
-from farm.render.page import pdf
+from farm.render.page import documents, pdf, pictures, templates
 from farm.render.page.activity import DocumentGone
-from farm.render.page.outputs import OUTPUTS, Send
+from farm.render.page.captured import Captured
+from farm.render.page.outputs import Send
 from farm.render.page.work import Work
 
 #: A capture that fails though the page stays is tried again: Chromium is about to show another
@@ -14,14 +17,22 @@ _HELD_AFTER = 3
 _MAX_FAILURES = 6
 
 
-def capture(work: Work) -> str:
-    """The file as base64, of one document.
+def prepare(work: Work) -> None:
+    """What must be so before anything is loaded."""
+    if (scale := work.options.device_scale_factor) != 1:
+        work.page.magnify(scale)
+    templates.prepare(work)
 
-    Raises `OutputTooLarge`, `InvalidRequest` for pages that the document has not, and
-    `CommandFailed` where the browser cannot capture the page.
+
+def capture(work: Work) -> Captured:
+    """The file, of one document.
+
+    Raises `OutputTooLarge`, `SelectorNotFound`, `InvalidRequest` for a selector that is none, or
+    for pages that a PDF has not, and `CommandFailed` where the browser cannot capture the page.
     """
 
     activity = work.activity
+    take = _taker(work)
 
     def send(method: str, params: Params) -> Params:
         return activity.bind(work.page.session.begin(method, params))
@@ -30,9 +41,9 @@ def capture(work: Work) -> str:
     while True:
         document = activity.document
         try:
-            data = _take(work, send)
+            captured = take(work, send)
             if not document.is_gone:
-                return data
+                return captured
         except DocumentGone:
             pass
         except CommandFailed:
@@ -45,7 +56,10 @@ def capture(work: Work) -> str:
         work.settling.settle_again()
 
 
-def _take(work: Work, send: Send) -> str:
-    if work.options.format == "pdf":
-        return pdf.take(work, send)
-    return OUTPUTS[work.options.format].capture(send, work.options, work.caps)
+def _taker(work: Work) -> Callable[[Work, Send], Captured]:
+    format_ = work.options.file_format
+    if format_.is_picture:
+        return pictures.take
+    return {"html": documents.take_html, "mhtml": documents.take_mhtml, "pdf": pdf.take}[
+        format_.name
+    ]

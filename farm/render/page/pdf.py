@@ -9,6 +9,7 @@ from typing import Any
 from farm.errors import InvalidRequest, OutputTooLarge, Problem
 from farm.render.browser.devtools import CommandFailed, Params
 from farm.render.page import templates
+from farm.render.page.captured import Captured
 from farm.render.page.outputs import Caps, Send, check_bytes
 from farm.render.page.page_count import page_count
 from farm.render.page.single_page import SinglePage
@@ -22,8 +23,8 @@ _MAX_LAID_OUT = 10
 _NO_SUCH_PAGE = "Page range exceeds page count"
 
 
-def take(work: Work, send: Send) -> str:
-    """The PDF as base64; its pages are counted in `work.facts`.
+def take(work: Work, send: Send) -> Captured:
+    """The PDF; its pages are counted in `work.facts`.
 
     Raises `OutputTooLarge`, `InvalidRequest` for pages that the document has not, and
     `DevToolsError`.
@@ -50,7 +51,7 @@ def take(work: Work, send: Send) -> str:
     if asked.single_page and pages > 1:
         raise OutputTooLarge("The content does not fit onto one page; leave singlePage out.")
     work.facts["pages"] = pages
-    return data
+    return Captured(data, work.options.width, work.options.height)
 
 
 def parameters(asked: PdfOptions) -> Params:

@@ -3,11 +3,10 @@
 import time
 from dataclasses import dataclass
 
-from farm.formats import FORMATS
 from farm.render.browser.page import Page
-from farm.render.page import loading, templates, waiting
+from farm.render.page import loading, waiting
 from farm.render.page.activity import Activity
-from farm.render.page.capture import capture
+from farm.render.page.capture import capture, prepare
 from farm.render.page.outputs import Caps
 from farm.render.page.settling import HTML_QUIET_S, URL_QUIET_S, Patience, Settling
 from farm.render.page.work import Work
@@ -31,30 +30,31 @@ def render(
 ) -> RenderResult:
     """Render on a fresh page whose viewport is the request's.
 
-    Raises `UrlRefused`, `NavigationFailed`, `OutputTooLarge`, or `DevToolsError` when the page is
-    closed or gone meanwhile: the engine knows why it closed it. The engine closes the page when the
-    deadline has passed, and every wait below ends with it.
+    Raises `UrlRefused`, `NavigationFailed`, `OutputTooLarge`, `SelectorNotFound`, `InvalidRequest`,
+    or `DevToolsError` when the page is closed or gone meanwhile: the engine knows why it closed it.
+    The engine closes the page when the deadline has passed, and every wait below ends with it.
     """
     clock = _Clock(time.monotonic())
     activity = Activity(page)
     quiet_s = URL_QUIET_S if request.url is not None else HTML_QUIET_S
     settling = Settling(page, activity, patience, quiet_s)
     work = Work(page, request, caps, activity, settling)
-    templates.prepare(work)
+    prepare(work)
     loading.load(work)
     loading_ms = clock.step(settling.loaded_at)
     waiting.wait(work)
     loading.check_arrived(page, activity)
     settling_ms = clock.step(time.monotonic())
-    base64 = capture(work)
+    captured = capture(work)
     loading.check_arrived(page, activity)
     if settling.unfinished or activity.requests.are_too_many or activity.leaving_for is not None:
         page.is_altered = True
     return RenderResult(
-        content=base64,
-        format=FORMATS[request.options.format],
-        width=request.options.width,
-        height=request.options.height,
+        content=captured.content,
+        tiles=captured.tiles,
+        format=request.options.file_format,
+        width=captured.width,
+        height=captured.height,
         timings=Timings(waiting_ms, loading_ms, settling_ms, clock.step(time.monotonic())),
         refusals=tuple(page.port.refusals),
         unfinished=settling.unfinished,

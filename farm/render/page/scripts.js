@@ -13,9 +13,23 @@ async function (name, ...args) {
   const hideCursor = () => {
     for (let root = document; root?.activeElement; root = root.activeElement.shadowRoot) {
       const active = root.activeElement;
-      if (active !== document.body || active.isContentEditable)
-        active.style?.setProperty('caret-color', 'transparent', 'important');
+      if (!active.style || (active === document.body && !active.isContentEditable)) continue;
+      const before = active.getAttribute('style');
+      active.style.setProperty('caret-color', 'transparent', 'important');
+      const after = active.getAttribute('style');
+      // The world is the document's for as long as it lives.
+      globalThis.hidden ??= new Map();
+      if (before !== after) globalThis.hidden.set(active, { before, after });
     }
+  };
+
+  const showCursor = () => {
+    for (const [element, { before, after }] of globalThis.hidden ?? []) {
+      if (element.getAttribute('style') !== after) element.style.removeProperty('caret-color');
+      else if (before === null) element.removeAttribute('style');
+      else element.setAttribute('style', before);
+    }
+    globalThis.hidden?.clear();
   };
 
   const isInView = (element) => {
@@ -68,6 +82,46 @@ async function (name, ...args) {
 
     // Nothing here waits: for pages that give no time.
     hideCursor: async () => hideCursor(),
+
+    // How large the document is, and where it is scrolled to.
+    pageSize: async () => {
+      const roots = [document.documentElement, document.body].filter((root) => root);
+      const largest = (...names) =>
+        Math.max(0, ...roots.flatMap((root) => names.map((name) => root[name] ?? 0)));
+      return {
+        width: largest('scrollWidth', 'offsetWidth', 'clientWidth'),
+        height: largest('scrollHeight', 'offsetHeight', 'clientHeight'),
+        scrollX,
+        scrollY,
+      };
+    },
+
+    // The border box of the first match, in the viewport; null: that is no selector.
+    boxOf: async (selector) => {
+      let element;
+      try {
+        element = document.querySelector(selector);
+      } catch {
+        return null;
+      }
+      if (element === null) return {};
+      const { x, y, width, height } = element.getBoundingClientRect();
+      return { x, y, width, height, scrollX, scrollY };
+    },
+
+    elementOf: async (selector) => document.querySelector(selector),
+
+    // The document as it is now, without what the farm did to it; null: it is longer than that.
+    html: async (maxLength) => {
+      showCursor();
+      const doctype = document.doctype;
+      const html =
+        (doctype ? new XMLSerializer().serializeToString(doctype) : '') +
+        (document.documentElement?.outerHTML ?? '');
+      return { html: html.length > maxLength ? null : html };
+    },
+
+    showCursor: async () => showCursor(),
   };
   return farm[name](...args);
 }

@@ -35,11 +35,17 @@ def world_in(answer: Params) -> int:
 
 
 def begin_call(
-    session: Session, world: int, name: str, *arguments: object, function: str | None = None
+    session: Session,
+    world: int,
+    name: str,
+    *arguments: object,
+    function: str | None = None,
+    by_value: bool = True,
 ) -> Wait:
     """Call a function of `scripts.js` there, or of another `function_in` a file.
 
-    `value_in` reads the answer.
+    `value_in` reads the answer. Not `by_value`: what it returns stays in the page, and the answer
+    has a handle of it.
     """
     return session.begin(
         "Runtime.callFunctionOn",
@@ -48,7 +54,7 @@ def begin_call(
             "arguments": [{"value": argument} for argument in (name, *arguments)],
             "executionContextId": world,
             "awaitPromise": True,
-            "returnByValue": True,
+            "returnByValue": by_value,
         },
     )
 

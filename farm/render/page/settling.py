@@ -77,6 +77,11 @@ class Settling:
         #: What the page still waited for when it was taken as ready: URLs, or words.
         self.unfinished: tuple[str, ...] = ()
 
+    @property
+    def latest(self) -> float:
+        """When the capture must begin (`monotonic`)."""
+        return self._patience.latest
+
     def write(self, html: str, may_load_late: bool, may_have_workers: bool) -> None:
         """Make the HTML the page's document, and wait until it is ready.
 

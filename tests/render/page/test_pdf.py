@@ -403,7 +403,7 @@ def test_metadata_is_what_was_asked_for(engine: Engine) -> None:
     assert found["Title"] == "Title"
     assert found["Producer"].startswith("Skia")
     expected = {"Author": "Ada Ü", "Subject": "s", "Keywords": "a, b", "Creator": "me"}
-    assert found | expected == found
+    assert expected.items() <= found.items()
 
 
 def test_a_password_opens_the_file_and_nothing_else_does(engine: Engine) -> None:

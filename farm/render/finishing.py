@@ -1,0 +1,146 @@
+"""What is done to a picture once it has left the browser: joined, made smaller, encoded.
+
+For PDFs, see `finishing_pdf`.
+
+libvips does it in threads of its own, while the request's thread waits. It reads and writes as the
+pixels come, so that a picture that is only joined is never held as a whole.
+"""
+
+import base64
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from farm.errors import InternalError, OutputTooLarge, RenderTimeout
+from farm.logs import first_line
+from farm.render.finishing_pdf import finish_pdf, needs_finishing
+from farm.render.page.captured import Tiles
+from farm.render.page.outputs import check_bytes
+from farm.request import RenderOptions, RenderResult
+
+if TYPE_CHECKING:
+    import pyvips
+
+log = structlog.get_logger()
+
+#: Pictures that are worked on at the same time: each takes what there is of the processors.
+_AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
+_TOO_LATE = "The file could not be finished in time."
+
+
+class Finishing:
+    def __init__(self, max_output_bytes: int, at_once: int = _AT_ONCE) -> None:
+        self._max_output_bytes = max_output_bytes
+        self._turns = threading.BoundedSemaphore(at_once)
+
+    def finish(self, result: RenderResult, options: RenderOptions, left_s: float) -> RenderResult:
+        """The result with its file, within the seconds that are left.
+
+        Raises `OutputTooLarge` and `RenderTimeout`.
+        """
+        if needs_finishing(options.pdf):
+            with self._turn(left_s):
+                return finish_pdf(result, options.pdf, self._max_output_bytes)
+        if not result.tiles:
+            return result
+        began = time.monotonic()
+        with self._turn(left_s):
+            image = _joined(result.tiles)
+            if not options.omit_background and image.hasalpha():
+                image = image[:3]
+            image = _made_smaller(image, options)
+            _check_sides(image, options)
+            content = _encoded(image, options, began + left_s)
+        check_bytes(len(content), self._max_output_bytes)
+        spent_ms = (time.monotonic() - began) * 1000
+        timings = replace(result.timings, capturing_ms=result.timings.capturing_ms + spent_ms)
+        sides = {"width": image.width, "height": image.height}
+        return replace(result, content=content, tiles=(), timings=timings, **sides)
+
+    @contextmanager
+    def _turn(self, left_s: float) -> Iterator[None]:
+        if not self._turns.acquire(timeout=left_s):
+            raise RenderTimeout(_TOO_LATE)
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+
+def _joined(tiles: Tiles) -> "pyvips.Image":
+    rows = [_side_by_side([_opened(tile) for tile in row], "horizontal") for row in tiles]
+    return _side_by_side(rows, "vertical")
+
+
+def _opened(tile: str) -> "pyvips.Image":
+    # Here, since most processes of a farm never need it.
+    import pyvips
+
+    return pyvips.Image.new_from_buffer(base64.b64decode(tile), "", access="sequential")
+
+
+def _side_by_side(images: list["pyvips.Image"], direction: str) -> "pyvips.Image":
+    first, *others = images
+    for other in others:
+        first = first.join(other, direction)
+    return first
+
+
+def _made_smaller(image: "pyvips.Image", options: RenderOptions) -> "pyvips.Image":
+    box = options.resize
+    if box is None:
+        return image
+    # libvips wants a width: one that does not bind where none is asked for.
+    width = box.width or image.width
+    height = box.height or image.height
+    crop = {"crop": "centre"} if box.fit == "cover" else {}
+    return image.thumbnail_image(width, height=height, size="down", **crop)
+
+
+def _check_sides(image: "pyvips.Image", options: RenderOptions) -> None:
+    longest = options.file_format.max_side_px
+    if max(image.width, image.height) > longest:
+        raise OutputTooLarge(
+            f"The image would be {image.width:,} × {image.height:,} pixels; {options.format} has "
+            f"sides of at most {longest:,} pixels."
+        )
+
+
+def _encoded(image: "pyvips.Image", options: RenderOptions, end: float) -> bytes:
+    import pyvips
+
+    def stop_if_late(*_: object) -> None:
+        if time.monotonic() > end:
+            image.set_kill(True)
+
+    image.set_progress(True)
+    image.signal_connect("eval", stop_if_late)
+    save, parameters = _encoder(image, options)
+    try:
+        content: bytes = save(keep="none", **parameters)
+    except pyvips.Error as exc:
+        if time.monotonic() > end:
+            raise RenderTimeout(_TOO_LATE) from exc
+        log.error("picture not finished", cause=first_line(exc))
+        raise InternalError() from exc
+    return content
+
+
+def _encoder(image: "pyvips.Image", options: RenderOptions) -> tuple[Any, dict[str, Any]]:
+    """libvips' function for the format, and its parameters."""
+    quality = options.quality or options.file_format.quality
+    match options.format:
+        case "png":
+            return image.pngsave_buffer, {"compression": 1 if options.optimize_for_speed else 6}
+        case "jpeg":
+            return image.jpegsave_buffer, {"Q": quality}
+        case "webp":
+            return image.webpsave_buffer, {"Q": quality, "lossless": quality == 100}
+        case _:
+            return image.heifsave_buffer, {"Q": quality, "compression": "av1", "effort": 2}

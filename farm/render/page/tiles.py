@@ -1,0 +1,47 @@
+"""Cutting a part of a page into tiles that Chromium can draw at once.
+
+Its surfaces end at 16,384 device pixels. Tiles meet at whole device pixels, so that what is joined
+of them has no seams.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+#: The longest side of what is drawn at once.
+MAX_TILE_PX = 16_384
+#: A scale has three decimals.
+_MAX_DENOMINATOR = 1_000
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of a page, in CSS pixels from the page's top left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def cut(region: Region, scale: float) -> list[list[Region]]:
+    """The region's tiles, in rows; `scale`: device pixels for each CSS pixel."""
+    columns = _cut(region.x, region.width, scale)
+    return [
+        [Region(x, y, width, height) for x, width in columns]
+        for y, height in _cut(region.y, region.height, scale)
+    ]
+
+
+def _cut(start: float, length: float, scale: float) -> list[tuple[float, float]]:
+    """Where each piece starts, and how long it is."""
+    if length * scale <= MAX_TILE_PX:
+        return [(start, length)]
+    # So many CSS pixels are a whole number of device pixels.
+    unit = Fraction(scale).limit_denominator(_MAX_DENOMINATOR).denominator
+    step = int(MAX_TILE_PX / scale) // unit * unit
+    pieces = []
+    done = 0
+    while done < length:
+        pieces.append((start + done, min(step, length - done)))
+        done += step
+    return pieces
