@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import falcon.testing
 import pypdfium2
 import pytest
 from PIL import Image, ImageChops
@@ -413,3 +414,22 @@ def test_a_password_opens_the_file_and_nothing_else_does(engine: Engine) -> None
         with pytest.raises(pypdfium2.PdfiumError):
             pypdfium2.PdfDocument(file, password=wrong)
     assert b"/AESV3" in file
+
+
+def test_the_next_render_in_a_context_finds_a_screen_again(kept_engine: Engine) -> None:
+    sees = "<script>document.write(matchMedia('print').matches, innerWidth)</script>"
+    for options in ({"singlePage": True, "paper": "A6"}, {"landscape": True}):
+        assert texts(pages(kept_engine, sees, **options)) == ["false1280"]
+
+
+def test_answers_tell_how_many_pages_there_are(client: falcon.testing.TestClient) -> None:
+    body: dict[str, Any] = {"html": PAGE * 2 + "<p>last", "options": {"format": "pdf"}}
+    assert client.simulate_post("/render", json=body).json["data"]["pages"] == 3
+    body["options"]["pdf"] = {"pages": "2-9", "metadata": {"title": "x"}}
+    assert client.simulate_post("/render", json=body).json["data"]["pages"] == 2
+    body["options"]["pdf"] = {"pages": "7"}
+    answer = client.simulate_post("/render", json=body)
+    assert answer.status_code == 400
+    assert answer.json["details"] == [
+        {"field": "options.pdf.pages", "problem": "the document has fewer pages"}
+    ]
