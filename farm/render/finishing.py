@@ -1,5 +1,7 @@
 """What is done to a file once it has left the browser: pictures joined, made smaller, encoded.
 
+For PDFs, see `finishing_pdf`.
+
 libvips does it in threads of its own, while the request's thread waits. It reads and writes as the
 pixels come, so that a picture that is only joined is never held as a whole.
 """
@@ -8,6 +10,8 @@ import base64
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,7 +20,7 @@ import structlog
 
 from farm.errors import InternalError, RenderTimeout
 from farm.logs import first_line
-from farm.render import finishing_pdf
+from farm.render.finishing_pdf import finish_pdf, needs_finishing
 from farm.render.page.caps import check_bytes
 from farm.render.page.captured import Tiles
 from farm.request import RenderOptions, RenderResult
@@ -28,7 +32,7 @@ log = structlog.get_logger()
 
 #: Pictures that are worked on at the same time: each takes what there is of the processors.
 _AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
-_TOO_LATE = "The picture could not be finished in time."
+_TOO_LATE = "The file could not be finished in time."
 
 
 class Finishing:
@@ -41,27 +45,33 @@ class Finishing:
 
         Raises `OutputTooLarge` and `RenderTimeout`.
         """
-        if options.pdf is not None:
-            return finishing_pdf.finish(result, options, self._max_output_bytes)
+        if needs_finishing(options.pdf):
+            with self._turn(left_s):
+                return finish_pdf(result, options.pdf, self._max_output_bytes)
         if not result.tiles:
             return result
         began = time.monotonic()
-        if not self._turns.acquire(timeout=left_s):
-            raise RenderTimeout(_TOO_LATE)
-        try:
+        with self._turn(left_s):
             image = _joined(result.tiles)
             if not options.omit_background and image.hasalpha():
                 image = image[:3]
             image = _made_smaller(image, options)
             options.check_file(image.width, image.height)
             content = _encoded(image, options, began + left_s)
-        finally:
-            self._turns.release()
         check_bytes(len(content), self._max_output_bytes)
         spent_ms = (time.monotonic() - began) * 1000
         timings = replace(result.timings, capturing_ms=result.timings.capturing_ms + spent_ms)
         sides = {"width": image.width, "height": image.height}
         return replace(result, content=content, tiles=(), timings=timings, **sides)
+
+    @contextmanager
+    def _turn(self, left_s: float) -> Iterator[None]:
+        if not self._turns.acquire(timeout=left_s):
+            raise RenderTimeout(_TOO_LATE)
+        try:
+            yield
+        finally:
+            self._turns.release()
 
 
 @cache

@@ -2,14 +2,20 @@
 
 import io
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
+import structlog
+
+from farm.errors import InternalError
+from farm.logs import first_line
 from farm.render.page.caps import check_bytes
-from farm.request import RenderOptions, RenderResult
+from farm.request import RenderResult
 from farm.request.pdf import Metadata, PdfOptions
 
 if TYPE_CHECKING:
     import pikepdf
+
+log = structlog.get_logger()
 
 #: Where each of them stands in XMP (ISO 16684-1); pikepdf writes the older dictionary from that.
 _PLACES = {
@@ -21,22 +27,28 @@ _PLACES = {
 }
 
 
-def finish(result: RenderResult, options: RenderOptions, max_output_bytes: int) -> RenderResult:
+def needs_finishing(asked: PdfOptions | None) -> TypeGuard[PdfOptions]:
+    return asked is not None and (asked.password is not None or bool(_texts(asked.metadata)))
+
+
+def finish_pdf(result: RenderResult, asked: PdfOptions, max_output_bytes: int) -> RenderResult:
     """The result with the metadata and the password that are asked for.
 
     Raises `OutputTooLarge`.
     """
-    asked = options.pdf
-    if asked is None or (asked.password is None and not _texts(asked.metadata)):
-        return result
-    content = finish_pdf(result.data, asked)
+    # Here, since most processes of a farm never need it.
+    from pikepdf import PdfError
+
+    try:
+        content = _rewritten(result.data, asked)
+    except PdfError as exc:
+        log.error("PDF not finished", cause=first_line(exc))
+        raise InternalError() from exc
     check_bytes(len(content), max_output_bytes)
     return replace(result, content=content)
 
 
-def finish_pdf(pdf: bytes, asked: PdfOptions) -> bytes:
-    """The same document with the metadata and the password that are asked for."""
-    # Here, since most processes of a farm never need it.
+def _rewritten(pdf: bytes, asked: PdfOptions) -> bytes:
     import pikepdf
 
     with pikepdf.open(io.BytesIO(pdf)) as document:

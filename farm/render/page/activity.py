@@ -320,7 +320,7 @@ class Activity:
         if (request := self.requests.find(params["requestId"])) is None:
             return
         self.requests.note_answer(request)
-        if request.kind in _OF_THE_LOOKS and request.loader == self.document.loader:
+        if request.kind in _OF_THE_LOOKS and request.frame == self.page.id:
             self.document.looks[request.url] = params["requestId"]
         if request.frame == self.page.id and params["requestId"] == request.loader:
             self._answers[request.loader] = _Answer(params["response"]["status"])

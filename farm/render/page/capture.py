@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from farm.render.browser.devtools import CommandFailed, Params
-from farm.render.page import documents, emulation, pdf, pictures
+from farm.render.page import documents, emulation, pdf, pictures, templates
 from farm.render.page.activity import DocumentGone
 from farm.render.page.caps import Send
 from farm.render.page.captured import Captured
@@ -21,6 +21,7 @@ def prepare(work: Work) -> None:
     """What must be so before anything is loaded."""
     if (scale := work.options.device_scale_factor) != 1:
         work.page.magnify(scale)
+    templates.prepare(work)
 
 
 def capture(work: Work) -> Captured:

@@ -1,5 +1,5 @@
-// What a PDF needs of a document. Runs in the farm's isolated world; `printing.py` sends this file
-// with each call; `name` is one of `farm`.
+// What a PDF needs of a document. Runs in the farm's isolated world; `templates.py` and
+// `single_page.py` send this file with each call; `name` is one of `farm`.
 async function (name, ...args) {
   // More are not looked at: they would take too long.
   const MAX_ELEMENTS = 20_000;
@@ -18,6 +18,11 @@ async function (name, ...args) {
   const adopt = (sheets) => own('adoptedStyleSheets').set.call(document, sheets);
 
   const elements = () => [...find('*')].slice(0, MAX_ELEMENTS);
+
+  const styleOf = (element) => {
+    const type = [HTMLElement, SVGElement, MathMLElement].find((each) => element instanceof each);
+    return type && own('style', type).get.call(element);
+  };
 
   const facesIn = (rules, base) =>
     [...rules].flatMap((rule) => {
@@ -50,12 +55,6 @@ async function (name, ...args) {
     [...(rulesOf(sheet) ?? [])].flatMap(({ styleSheet }) =>
       styleSheet ? [styleSheet, ...importsOf(styleSheet)] : [],
     );
-
-  // Not by the element's own properties: a form's fields stand in their place.
-  const { getAttribute, removeAttribute, setAttribute } = Element.prototype;
-  const htmlStyle = Object.getOwnPropertyDescriptor(HTMLElement.prototype, 'style').get;
-  const styleOf = (element) =>
-    element instanceof HTMLElement ? htmlStyle.call(element) : element.style;
 
   const farm = {
     // The `@font-face` rules of the sheets that can be read, where those sheets are, and the fonts
@@ -90,7 +89,7 @@ async function (name, ...args) {
     joinPages: (margins) => {
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(`
-        @page { margin: ${margins.map((px) => `${Number(px)}px`).join(' ')} !important; }
+        @page { size: auto !important; margin: ${margins.map((px) => `${Number(px)}px`).join(' ')} !important; }
         *, ::before, ::after {
           break-before: auto !important; break-after: auto !important; page: auto !important;
         }`);
@@ -108,22 +107,20 @@ async function (name, ...args) {
       const { heights, styles } = globalThis.farmPrinting;
       const changed = heights.map(([element, before]) => [element, before, heightsOf(element)]);
       for (const [element, before, now] of changed) {
-        const names = HEIGHTS.filter((_, index) => before[index] !== now[index]);
         const style = styleOf(element);
-        if (!names.length || !style) continue;
-        styles.push([element, getAttribute.call(element, 'style')]);
-        for (const name of names)
-          style.setProperty(name, before[HEIGHTS.indexOf(name)], 'important');
+        HEIGHTS.forEach((name, index) => {
+          if (!style || before[index] === now[index]) return;
+          styles.push([style, name, style.getPropertyValue(name), style.getPropertyPriority(name)]);
+          style.setProperty(name, before[index], 'important');
+        });
       }
     },
 
     undo: () => {
       const { sheet, styles } = globalThis.farmPrinting ?? { styles: [] };
       adopt([...get('adoptedStyleSheets')].filter((each) => each !== sheet));
-      for (const [element, style] of styles) {
-        if (style === null) removeAttribute.call(element, 'style');
-        else setAttribute.call(element, 'style', style);
-      }
+      for (const [style, name, value, priority] of styles.reverse())
+        style.setProperty(name, value, priority);
       delete globalThis.farmPrinting;
     },
   };

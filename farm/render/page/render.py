@@ -12,7 +12,6 @@ from farm.render.page import (
     loading,
     network,
     report,
-    templates,
     waiting,
 )
 from farm.render.page.activity import Activity
@@ -60,7 +59,6 @@ def render(
     reported = report.begin(work)
     network.prepare(work)
     prepare(work)
-    templates.prepare(work)
     waiting.prepare(work)
     with waiting.in_time(work, patience):
         loading.load(work)

@@ -16,8 +16,8 @@ from farm.render.page.work import Work
 from farm.request.pdf import MAX_SIDE_PX, PdfOptions
 
 _FUNCTION = function_in("printing.js")
-#: What is wider than the paper is made smaller when it is printed, to this at most.
-_MAX_SHRINK = 2
+#: Chromium makes what is wider than the paper smaller: by this at the most (measured).
+_MAX_SHRINK = 1.5
 #: Of a viewport that is lower than any content.
 _LOW_PX = 24
 
@@ -39,11 +39,9 @@ class SinglePage:
         self._call("joinPages", list(margins.values()))
         width = self._asked.content_px[0] / self._asked.scale
         with self._work.page.printed() as resize:
-            content = self._content(resize, math.ceil(width))
-        height = content["height"] * self._asked.scale
-        if content["width"] > width:
-            height *= width / content["width"]
-        height = math.ceil(height + margins["top"] + margins["bottom"]) + 1
+            shrink, height = self._layout(resize, width)
+        on_paper = height * self._asked.scale / shrink
+        height = math.ceil(on_paper + margins["top"] + margins["bottom"]) + 1
         if height > MAX_SIDE_PX:
             raise OutputTooLarge(
                 f"The page would be {height:,} pixels high; one of a PDF may have at most "
@@ -59,21 +57,24 @@ class SinglePage:
     def __exit__(self, *_: object) -> None:
         self._call("undo")
 
-    def _content(self, resize: Resize, width: int) -> Params:
-        """Its size at that width, or at the width to which print widens that."""
-        height = self._work.options.height
-        content = self._measure(resize, width, height)
-        if content["width"] > width:
-            width = min(math.ceil(content["width"]), width * _MAX_SHRINK)
-            content = self._measure(resize, width, height)
-        if content["height"] <= height:
-            low = self._measure(resize, width, _LOW_PX)
-            return {**content, "height": low["height"]}
+    def _layout(self, resize: Resize, width: float) -> tuple[float, float]:
+        """By what the content is made smaller, and its height before that."""
+        viewport = math.ceil(width), self._work.options.height
+        content = self._measure(resize, *viewport)
+        shrink = 1.0
+        if content["width"] > viewport[0]:
+            shrink = min(content["width"] / width, _MAX_SHRINK)
+            viewport = math.ceil(width * shrink), viewport[1]
+            content = self._measure(resize, *viewport)
+        if content["height"] <= viewport[1]:
+            low = self._measure(resize, viewport[0], _LOW_PX)
+            # What finds no room downwards may go to the right.
+            return shrink, (low if low["width"] <= content["width"] else content)["height"]
         self._call("noteHeights")
-        if self._measure(resize, width, 2 * height)["height"] != content["height"]:
+        if self._measure(resize, viewport[0], 2 * viewport[1])["height"] != content["height"]:
             self._call("freezeHeights")
-            content = self._measure(resize, width, height)
-        return content
+            content = self._measure(resize, *viewport)
+        return shrink, content["height"]
 
     def _measure(self, resize: Resize, width: int, height: int) -> Params:
         resize(width, height)
