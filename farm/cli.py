@@ -24,7 +24,7 @@ from farm.machine import is_taken
 from farm.metrics import folder
 from farm.render import Engine
 from farm.render.browser.chromium import find_chromium
-from farm.request import RenderRequest
+from farm.request import HTML_OR_URL, RenderRequest
 from farm.settings import Settings
 from farm.settings.table import as_markdown
 
@@ -90,7 +90,7 @@ def dashboard() -> None:
 @with_flags
 @click.pass_context
 def render(context: click.Context, /, source: str, output: str, **given: Any) -> None:
-    """Render SOURCE (a file of HTML, a URL, or `-` for standard input) without a server.
+    """Render SOURCE (a file of HTML or Markdown, a URL, or `-` for standard input) without a server.
 
     What the flags below say is said by docs/options.md. The format is that of the output's name,
     unless --format says otherwise.
@@ -101,7 +101,7 @@ def render(context: click.Context, /, source: str, output: str, **given: Any) ->
     if suffix:
         page["options"].setdefault("format", suffix)
     try:
-        data = _render(json.dumps(page).encode(), "url" if "url" in page else "html")
+        data = _render(json.dumps(page).encode())
     except (FarmError, StartError) as exc:
         lines = [str(exc)]
         if isinstance(exc, WithProblems):
@@ -162,17 +162,18 @@ def _page(source: str) -> dict[str, Any]:
         return {"url": source}
     try:
         with click.open_file(source, encoding="utf-8") as file:
-            return {"html": file.read()}
+            is_markdown = Path(source).suffix.lower() in (".md", ".markdown")
+            return {"markdown" if is_markdown else "html": file.read()}
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
         raise click.ClickException(f"{source} cannot be read: {reason}.") from exc
 
 
-def _render(body: bytes, source: str) -> bytes:
+def _render(body: bytes) -> bytes:
     farm_settings = Settings.from_environment()
     logs.configure(farm_settings.model_copy(update={"log_level": "error"}))
     engine = Engine(farm_settings.model_copy(update={"spare_contexts": 0}))
-    request = RenderRequest.parse(body, (source,), engine.limits)
+    request = RenderRequest.parse(body, HTML_OR_URL, engine.limits)
     engine.start()
     try:
         engine.wait_started()

@@ -140,7 +140,10 @@ class Engine(Renderer[Rendering]):
         deadline_s = self._deadline_s if within_s is None else min(within_s, self._deadline_s)
         rendering = Rendering(request, request_id, caller, deadline_s)
         if request.markdown is not None:
-            html = self._converter.convert(request.markdown, rendering.left_s)
+            pdf = request.options.pdf
+            # The stylesheet's margins would win.
+            has_margins = pdf is None or not any(pdf.margins.values())
+            html = self._converter.convert(request.markdown, rendering.left_s, has_margins)
             # From here on it is a page of HTML as any other.
             changes = {"html": html, "markdown": None}
             request = rendering.request = request.model_copy(update=changes)

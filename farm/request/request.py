@@ -84,17 +84,19 @@ class RenderRequest(Source):
     def from_json(cls, data: bytes, limits: Limits) -> Self:
         """What `to_json` made of a request.
 
-        Raises `InvalidRequest` if these limits forbid it, and `OtherVersion` where another version
-        of the farm must have made it, for which it was right.
+        Raises `InvalidRequest` or `OutputTooLarge` if these limits forbid it, and `OtherVersion`
+        where another version of the farm must have made it, for which it was right.
         """
         try:
-            return cls.model_validate_json(data, context=limits)
+            request = cls.model_validate_json(data, context=limits)
         except ValidationError as exc:
             errors = exc.errors()
             problems = [as_problem(cls, error) for error in errors]
             if any(error["type"] not in _OF_THE_LIMITS for error in errors):
                 raise OtherVersion(summary(problems)) from exc
             raise InvalidRequest(summary(problems), problems) from exc
+        request.options.check_pixels(limits)
+        return request
 
     def to_json(self) -> bytes:
         """The request as one JSON object, the same for requests that are the same.
