@@ -37,6 +37,7 @@ def render(
     deadline has passed, and every wait below ends with it.
     """
     clock = _Clock(time.monotonic())
+    # Before the activity: these may show a new document.
     emulation.prepare(page, request)
     virtual_clock = stop_clock(page, request, patience.epoch_s)
     activity = Activity(page)
