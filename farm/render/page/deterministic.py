@@ -46,7 +46,7 @@ class VirtualClock:
         page.prepare_child.append(partial(_prepare_child, script))
         session.post("Page.addScriptToEvaluateOnNewDocument", {"source": script})
         session.send(_POLICY, {"policy": "pause", "initialVirtualTime": epoch_s})
-        if request.html is not None:
+        if request.url is None:
             watch, _ = begin_new_document(page, None)
             watch.wait_until_loaded(None)
         self._over: Wait | None = None

@@ -52,7 +52,7 @@ def prepare(page: Page, request: RenderRequest) -> None:
         wait.wait()
     for method, wait in begun.items():
         _wait(method, wait)
-    if options.touch and request.html is not None:
+    if options.touch and request.url is None:
         # Whether a window has `ontouchstart` is decided when it is made.
         watch, _ = begin_new_document(page, None)
         watch.wait_until_loaded(None)

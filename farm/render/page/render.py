@@ -47,6 +47,7 @@ def render(
     The engine closes the page when the deadline has passed, and every wait below ends with it.
     """
     clock = _Clock(time.monotonic())
+    # Before the activity: these may show a new document.
     emulation.prepare(page, request)
     virtual_clock = stop_clock(page, request, patience.epoch_s)
     activity = Activity(page)

@@ -159,7 +159,7 @@ def test_without_scripts_no_frame_runs_any(engine: Engine, mirror: Mirror) -> No
     assert set(mirror.facts) == {"no script in page", "no script in frame", "no script in inner"}
 
 
-def test_without_scripts_fonts_and_images_are_there(engine: Engine, mirror: Mirror) -> None:
+def test_without_scripts_images_are_there(engine: Engine, mirror: Mirror) -> None:
     html = (
         "<!doctype html><style>body {margin: 0}</style>"
         f"<img src='{mirror.url}/lime.svg' style='width:1280px;height:720px;display:block'>"
