@@ -70,9 +70,8 @@ class Record:
 
     def public(self) -> dict[str, Any]:
         """The record as the API answers it."""
-        return _as_json(replace(self, idempotency=None, owner=None, facts=None)) | (
-            self.facts or {}
-        )
+        record = _as_json(replace(self, idempotency=None, owner=None, facts=None))
+        return record | (self.facts or {})
 
 
 def _as_json(record: Record) -> dict[str, Any]:

@@ -21,8 +21,6 @@ from typing import Any
 from farm.render.browser.devtools import DevToolsError, Params, Session, Wait
 from farm.render.browser.page import Page
 
-#: More requests than any page makes to be drawn. To answer more would take the browser's thread.
-_MAX_PAUSED = 10_000
 #: What a page's service worker answers, Chromium does not pause.
 _NO_SERVICE_WORKER = {"bypass": True}
 
@@ -57,12 +55,12 @@ class Paused:
         self.headers = {**kept, **headers}
         self._has_changed = True
 
-    def fulfil(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Answer it here; nothing is sent."""
+    def fulfil(self, status: int, headers: Mapping[str, str], body: bytes | str) -> None:
+        """Answer it here; nothing is sent. `body`: its bytes, or these in base64 already."""
         answer = {
             "responseCode": status,
             "responseHeaders": _as_list(headers),
-            "body": base64.b64encode(body).decode("ascii"),
+            "body": body if isinstance(body, str) else base64.b64encode(body).decode("ascii"),
         }
         self._answer("Fetch.fulfillRequest", answer)
 
@@ -85,6 +83,9 @@ Handler = Callable[[Paused], None]
 #: The user name and password for an `authChallenge` of the request with that id; None: there are
 #: none, and the page is shown what the site answers without them.
 AuthHandler = Callable[[str, Params], tuple[str, str] | None]
+#: Requests that a page may have paused: more than any makes to be drawn. Each takes the browser's
+#: thread a moment, and one that fails at once can be made again without an end.
+_MAX_PAUSED = 20_000
 
 
 class Interception:
@@ -143,9 +144,8 @@ class Interception:
 
     def _on_paused(self, session: Session, params: Params) -> None:
         self._paused += 1
-        if self._paused > _MAX_PAUSED:
+        if self._paused == _MAX_PAUSED:
             self._page.kill()
-            return
         paused = Paused(session, params)
         for handler in self._handlers:
             handler(paused)
