@@ -47,7 +47,12 @@ EVERYTHING: dict[str, Any] = {
         cookie(url="https://example.net/"),
     ],
     "auth": {"username": "u", "password": "s3cret"},
-    "block": {"resources": ["image", "websocket"], "urls": ["*://ads.example/*"]},
+    "block": {
+        "resources": ["image", "websocket"],
+        "urls": ["*://ads.example/*"],
+        "ads": True,
+        "cookieBanners": True,
+    },
 }
 
 

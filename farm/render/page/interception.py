@@ -21,8 +21,6 @@ from typing import Any
 from farm.render.browser.devtools import DevToolsError, Params, Session, Wait
 from farm.render.browser.page import Page
 
-#: More requests than any page makes to be drawn. To answer more would take the browser's thread.
-_MAX_PAUSED = 10_000
 #: What a page's service worker answers, Chromium does not pause.
 _NO_SERVICE_WORKER = {"bypass": True}
 
@@ -150,9 +148,8 @@ class Interception:
 
     def _on_paused(self, session: Session, params: Params) -> None:
         self._paused += 1
-        if self._paused > _MAX_PAUSED:
+        if self._paused == _MAX_PAUSED:
             self._page.kill()
-            return
         paused = Paused(session, params)
         for handler in self._handlers:
             handler(paused)

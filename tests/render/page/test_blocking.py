@@ -5,13 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from farm.render import Engine
-from farm.render.page import filters
 from farm.render.page.blocking import _escaped, _fits
 from tests.conftest import request_for
 from tests.support.images import LIME, colour
 from tests.support.recording_site import RecordingSite, running_recording_site
-
-HAS_LISTS = any(folder.exists() for folder in filters._FOLDERS)
 
 
 @pytest.fixture
@@ -164,42 +161,3 @@ def test_a_star_is_any_text_and_nothing_else_is(pattern: str, url: str, fits: bo
 
 def test_chromium_reads_the_rest_of_a_pattern_as_it_is() -> None:
     assert _escaped("a?b\\*") == "a\\?b\\\\*"
-
-
-@pytest.mark.skipif(not HAS_LISTS, reason="Debian's webext-ublock-origin-chromium is not there")
-def test_ads_and_trackers_are_not_asked_for(engine: Engine, other: RecordingSite) -> None:
-    html = f"""<img src="https://securepubads.g.doubleclick.net/a.svg"><img src={other.url}/a.svg>
-        <script src="https://www.google-analytics.com/analytics.js"></script>"""
-    result = engine.render(request_for(engine, html, block={"ads": True}))
-    blocked = result.facts["blockedRequests"]
-    assert blocked["count"] == 2
-    assert result.refusals == ()
-    assert other.paths() == ["/a.svg"]
-
-
-def test_cookie_banners_are_hidden_and_their_scripts_not_loaded(engine: Engine) -> None:
-    banner = "position: fixed; inset: 0; background: red"
-    html = f"""<body style="background: lime; overflow: hidden; height: 3000px">
-        <script src="https://cdn.cookielaw.org/scripttemplates/otSDKStub.js"></script>
-        <div id="onetrust-consent-sdk" style="{banner}"></div>
-        <div class="cky-consent-container" style="{banner} !important"></div>"""
-    shown = engine.render(request_for(engine, html.replace("cdn.cookielaw.org", "127.0.0.2:1")))
-    assert colour(shown.data, 600, 600) != LIME
-    result = engine.render(request_for(engine, html, block={"cookieBanners": True}))
-    assert colour(result.data, 600, 600) == LIME
-    assert result.facts["blockedRequests"]["count"] == 1
-    assert result.refusals == ()
-
-
-def test_a_page_without_a_banner_is_left_as_it_is(engine: Engine) -> None:
-    html = "<body class='cookie-banner' style='background: lime; overflow: hidden'>"
-    result = engine.render(request_for(engine, html, block={"cookieBanners": True}))
-    assert colour(result.data, 600, 600) == LIME
-    assert result.data == engine.render(request_for(engine, html)).data
-
-
-def test_consent_is_asked_for_by_hosts_and_those_below_them() -> None:
-    assert filters.asks_for_consent("https://cdn.cookielaw.org/x.js", "Script")
-    assert filters.asks_for_consent("https://a.mgr.consensu.org/x.js", "Script")
-    assert not filters.asks_for_consent("https://www.cookielaw.org/", "Script")
-    assert not filters.asks_for_consent("https://notmgr.consensu.org/", "Script")
