@@ -70,9 +70,7 @@ class Record:
 
     def public(self) -> dict[str, Any]:
         """The record as the API answers it."""
-        return _as_json(replace(self, idempotency=None, owner=None, facts=None)) | (
-            self.facts or {}
-        )
+        return _as_json(replace(self, idempotency=None, owner=None, facts=None)) | (self.facts or {})
 
 
 def _as_json(record: Record) -> dict[str, Any]:
