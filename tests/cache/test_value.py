@@ -115,6 +115,7 @@ def test_of_very_many_refusals_as_many_are_kept_as_answers_tell() -> None:
         ({"refusals": ()}, True),
         ({"refusals": (Refusal("a.example", TOO_MUCH),)}, False),
         ({"unfinished": ("http://a.example/slow.png",)}, False),
+        ({"facts": {"timedOut": "waitForSelector"}}, False),
         ({"status": 304}, True),
         ({"status": 404}, False),
         ({"status": 503}, False),

@@ -33,6 +33,7 @@ def is_lime(result: RenderResult) -> bool:
     [
         ("#late", LATER % "document.body.insertAdjacentHTML('beforeend', '<b id=late>b</b>')"),
         ({"selector": "#there", "state": "visible"}, LATER % "there.hidden = false"),
+        ("#veiled", LATER % "veiled.style.visibility = 'visible'"),
         (
             {"selector": "#there", "state": "hidden"},
             "there.hidden = false;" + LATER % "there.remove()",
@@ -42,10 +43,10 @@ def is_lime(result: RenderResult) -> bool:
             LATER % "document.body.insertAdjacentHTML('beforeend', '<b hidden id=late>b</b>')",
         ),
     ],
-    ids=["a string", "visible", "hidden", "attached"],
+    ids=["a string", "visible", "not invisible", "hidden", "attached"],
 )
 def test_a_selector_is_waited_for(engine: Engine, selector: object, script: str) -> None:
-    html = page(script, "<b id=there hidden>b</b>")
+    html = page(script, "<b id=there hidden>b</b><b id=veiled style='visibility:hidden'>b</b>")
     assert not is_lime(rendered(engine, html))
     assert is_lime(rendered(engine, html, waitForSelector=selector))
 
