@@ -119,12 +119,12 @@ def test_any_other_request_id_is_replaced(client: Client, callers: str) -> None:
 
 
 def test_every_problem_of_a_request_is_listed(client: Client) -> None:
-    result = client.simulate_post("/render", json={"options": {"width": "wide", "quality": 1}})
+    result = client.simulate_post("/render", json={"options": {"width": "wide", "colour": 1}})
     body = assert_is_error(result, 400, "invalid_request")
     assert body["details"] == [
         {"field": "html", "problem": "missing"},
         {"field": "options.width", "problem": "must be an integer"},
-        {"field": "options.quality", "problem": "unknown field"},
+        {"field": "options.colour", "problem": "unknown field"},
     ]
 
 

@@ -42,7 +42,13 @@ def test_the_file_is_for_those_who_name_its_type(
 
 @pytest.mark.parametrize(
     ("accept", "format_"),
-    [("image/jpeg", "png"), ("image/*", "pdf"), ("image/*", "html"), ("text/html", "png"), ("image/png;q=0", "png")],
+    [
+        ("image/jpeg", "png"),
+        ("image/*", "pdf"),
+        ("image/*", "html"),
+        ("text/html", "png"),
+        ("image/png;q=0", "png"),
+    ],
 )
 def test_another_type_is_not_acceptable(accept: str, format_: str) -> None:
     with pytest.raises(NotAcceptable):
