@@ -84,8 +84,11 @@ def _vips() -> Any:
 
 
 def _joined(tiles: Tiles) -> "pyvips.Image":
-    rows = [_side_by_side([_opened(tile) for tile in row], "horizontal") for row in tiles]
-    return _side_by_side(rows, "vertical")
+    rows = [[_opened(tile) for tile in row] for row in tiles]
+    # Chromium writes a tile that is nowhere transparent without an alpha.
+    if any(tile.hasalpha() for row in rows for tile in row):
+        rows = [[tile if tile.hasalpha() else tile.addalpha() for tile in row] for row in rows]
+    return _side_by_side([_side_by_side(row, "horizontal") for row in rows], "vertical")
 
 
 def _opened(tile: str) -> "pyvips.Image":

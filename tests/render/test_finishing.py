@@ -62,6 +62,14 @@ def test_tiles_are_joined_in_rows() -> None:
     assert ImageChops.difference(picture.convert("RGB"), expected).getbbox() is None
 
 
+def test_opaque_tiles_and_transparent_ones_are_joined() -> None:
+    tiles = (png(10, 10, "red"), png(10, 10, (0, 0, 255, 0), "RGBA"))
+    picture = finished(tiles, omitBackground=True)
+    assert picture.getpixel((5, 5)) == (255, 0, 0, 255)
+    assert picture.getpixel((15, 5))[3] == 0  # type: ignore[index]
+    assert finished(tiles, format="jpeg").mode == "RGB"
+
+
 @pytest.mark.parametrize("format_", ["png", "jpeg", "webp", "avif"])
 def test_every_format_is_written(format_: str) -> None:
     assert finished((png(50, 40),), format=format_).format == format_.upper()
