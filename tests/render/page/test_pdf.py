@@ -2,7 +2,6 @@
 
 import base64
 import ctypes
-import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -296,12 +295,11 @@ def test_a_header_has_the_font_of_the_text_and_those_it_brings(engine: Engine) -
 
 
 def test_names_of_fonts_are_no_markup(engine: Engine) -> None:
-    name = '</style><link rel=preconnect href=http://a.example>"\\'
-    html = f"<p>x<script>document.body.style.fontFamily = CSS.escape({json.dumps(name)})</script>"
-    html = html.replace("</style>", "<\\/style>")
-    page = pages(engine, html, header="<b style='font-size: 20px'>Header</b>", margin=80)[0]
-    assert "Header" in page.get_textpage().get_text_range()
-    assert "preconnect" not in page.get_textpage().get_text_range()
+    name = "'<' + '/style><b>markup</b>'"
+    html = f"<p>x<script>document.body.style.fontFamily = JSON.stringify({name})</script>"
+    text = texts(pages(engine, html, header="<b style='font-size: 20px'>Header</b>", margin=80))[0]
+    assert "Header" in text
+    assert "markup" not in text
 
 
 def test_headers_run_no_scripts(engine: Engine) -> None:
@@ -418,8 +416,8 @@ def test_a_password_opens_the_file_and_nothing_else_does(engine: Engine) -> None
 
 def test_the_next_render_in_a_context_finds_a_screen_again(kept_engine: Engine) -> None:
     sees = "<script>document.write(matchMedia('print').matches, innerWidth)</script>"
-    for options in ({"singlePage": True, "paper": "A6"}, {"landscape": True}):
-        assert texts(pages(kept_engine, sees, **options)) == ["false1280"]
+    for _ in range(5):  # so that a context is used again, whichever is ready first
+        assert texts(pages(kept_engine, sees, singlePage=True, paper="A5")) == ["false1280"]
 
 
 def test_answers_tell_how_many_pages_there_are(client: falcon.testing.TestClient) -> None:
