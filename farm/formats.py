@@ -14,6 +14,8 @@ class Format:
     aliases: tuple[str, ...] = ()
     #: The longest side that such a file can have.
     max_side_px: int = MAX_SIDE_PX
+    #: How many pixels it may have; None: as many as any picture.
+    max_pixels: int | None = None
     is_picture: bool = True
     #: What it has unless another one is asked for, 1 … 100; None: there is none to choose.
     quality: int | None = None
@@ -26,7 +28,8 @@ _FORMATS = (
     Format("png", "image/png", max_side_px=(1 << 31) - 1),
     Format("jpeg", "image/jpeg", ("jpg",), (1 << 16) - 1, quality=80, has_alpha=False),
     Format("webp", "image/webp", max_side_px=(1 << 14) - 1, quality=100),
-    Format("avif", "image/avif", quality=60),
+    # Its encoder holds all of it at once, in 16 bytes a pixel.
+    Format("avif", "image/avif", max_pixels=1 << 24, quality=60),
     Format("pdf", "application/pdf", is_picture=False),
     Format("html", "text/html; charset=utf-8", is_picture=False),
     Format("mhtml", "multipart/related", is_picture=False),

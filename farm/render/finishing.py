@@ -13,11 +13,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from farm.errors import InternalError, OutputTooLarge, RenderTimeout
+from farm.errors import InternalError, RenderTimeout
 from farm.logs import first_line
 from farm.render.finishing_pdf import finish_pdf, needs_finishing
 from farm.render.page.captured import Tiles
@@ -55,7 +56,7 @@ class Finishing:
             if not options.omit_background and image.hasalpha():
                 image = image[:3]
             image = _made_smaller(image, options)
-            _check_sides(image, options)
+            options.check_file(image.width, image.height)
             content = _encoded(image, options, began + left_s)
         check_bytes(len(content), self._max_output_bytes)
         spent_ms = (time.monotonic() - began) * 1000
@@ -73,16 +74,22 @@ class Finishing:
             self._turns.release()
 
 
+@cache
+def _vips() -> Any:
+    """libvips; not at the top, since most processes of a farm never need it."""
+    import pyvips
+
+    pyvips.cache_set_max(0)  # nothing of a picture is kept for the next one
+    return pyvips
+
+
 def _joined(tiles: Tiles) -> "pyvips.Image":
     rows = [_side_by_side([_opened(tile) for tile in row], "horizontal") for row in tiles]
     return _side_by_side(rows, "vertical")
 
 
 def _opened(tile: str) -> "pyvips.Image":
-    # Here, since most processes of a farm never need it.
-    import pyvips
-
-    return pyvips.Image.new_from_buffer(base64.b64decode(tile), "", access="sequential")
+    return _vips().Image.new_from_buffer(base64.b64decode(tile), "", access="sequential")
 
 
 def _side_by_side(images: list["pyvips.Image"], direction: str) -> "pyvips.Image":
@@ -103,18 +110,7 @@ def _made_smaller(image: "pyvips.Image", options: RenderOptions) -> "pyvips.Imag
     return image.thumbnail_image(width, height=height, size="down", **crop)
 
 
-def _check_sides(image: "pyvips.Image", options: RenderOptions) -> None:
-    longest = options.file_format.max_side_px
-    if max(image.width, image.height) > longest:
-        raise OutputTooLarge(
-            f"The image would be {image.width:,} × {image.height:,} pixels; {options.format} has "
-            f"sides of at most {longest:,} pixels."
-        )
-
-
 def _encoded(image: "pyvips.Image", options: RenderOptions, end: float) -> bytes:
-    import pyvips
-
     def stop_if_late(*_: object) -> None:
         if time.monotonic() > end:
             image.set_kill(True)
@@ -124,7 +120,7 @@ def _encoded(image: "pyvips.Image", options: RenderOptions, end: float) -> bytes
     save, parameters = _encoder(image, options)
     try:
         content: bytes = save(keep="none", **parameters)
-    except pyvips.Error as exc:
+    except _vips().Error as exc:
         if time.monotonic() > end:
             raise RenderTimeout(_TOO_LATE) from exc
         log.error("picture not finished", cause=first_line(exc))

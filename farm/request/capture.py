@@ -151,16 +151,27 @@ class Capture(Group):
             self.check_sides(self.clip.width, self.clip.height, limits.max_pixels)
 
     def check_sides(self, width: float, height: float, max_pixels: int) -> None:
-        """Raises `OutputTooLarge` if an image of so many CSS pixels cannot be, or may not be."""
+        """Raises `OutputTooLarge` if an image of so many CSS pixels may not be drawn or kept."""
         sides = self.device_px(width), self.device_px(height)
-        pixels = sides[0] * sides[1]
-        if pixels > max_pixels:
+        _check_pixels(*sides, max_pixels)
+        if self.resize is None:
+            self.check_file(*sides)
+
+    def check_file(self, width: int, height: int) -> None:
+        """Raises `OutputTooLarge` if a file of the format has no such sides."""
+        format_ = self.file_format
+        if max(width, height) > format_.max_side_px:
             raise OutputTooLarge(
-                f"The image would have {pixels:,} pixels; at most {max_pixels:,} may be."
+                f"The image would be {width:,} × {height:,} pixels; {self.format} has sides of at "
+                f"most {format_.max_side_px:,} pixels."
             )
-        longest = self.file_format.max_side_px
-        if self.resize is None and max(sides) > longest:
-            raise OutputTooLarge(
-                f"The image would be {sides[0]:,} × {sides[1]:,} pixels; {self.format} has sides "
-                f"of at most {longest:,} pixels."
-            )
+        if format_.max_pixels is not None:
+            _check_pixels(width, height, format_.max_pixels, f" in {self.format}")
+
+
+def _check_pixels(width: int, height: int, most: int, where: str = "") -> None:
+    pixels = width * height
+    if pixels > most:
+        raise OutputTooLarge(
+            f"The image would have {pixels:,} pixels; at most {most:,} may be{where}."
+        )

@@ -153,3 +153,12 @@ def test_options_survive_their_storage() -> None:
     body = json.dumps({"html": "x", "options": given}).encode()
     request = RenderRequest.parse(body, ("html",), LIMITS)
     assert RenderRequest.from_json(request.to_json(), LIMITS) == request
+
+
+def test_an_avif_has_fewer_pixels_than_others() -> None:
+    limits = Limits(deadline_ms=1, max_pixels=1 << 26)
+    body = {"html": "x", "options": {"width": 4097, "height": 4096, "format": "avif"}}
+    with pytest.raises(OutputTooLarge, match="at most 16,777,216 may be in avif"):
+        RenderRequest.parse(json.dumps(body).encode(), ("html",), limits)
+    body["options"] |= {"resize": {"width": 100}}  # type: ignore[operator]
+    assert RenderRequest.parse(json.dumps(body).encode(), ("html",), limits)

@@ -86,6 +86,13 @@ def test_the_file_itself_is_answered_to_those_who_accept_it(client: Client) -> N
     assert is_filled(result.content, LIME)
 
 
+def test_a_document_says_how_it_is_encoded(client: Client) -> None:
+    body = {"html": "<!doctype html><p>\u00fc", "options": {"format": "html"}}
+    result = client.simulate_post("/render", json=body, headers={"Accept": "text/html"})
+    assert result.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert result.text == "<!DOCTYPE html><html><head></head><body><p>\u00fc</p></body></html>"
+
+
 def test_a_type_that_is_not_the_formats_is_refused_before_it_is_rendered(client: Client) -> None:
     result = client.simulate_post("/render", json={"html": "x"}, headers={"Accept": "image/jpeg"})
     assert_is_error(result, 406, "not_acceptable")

@@ -28,6 +28,10 @@ from farm.web.negotiation import wants_file
         ("image/avif,image/webp,*/*;q=0.8", "webp", True),
         ("image/png;q=0, */*", "png", False),
         ("image/*, application/pdf", "pdf", True),
+        ("image/*", "avif", True),
+        ("text/html", "html", True),
+        ("multipart/related", "mhtml", True),
+        ("application/json, text/plain, */*", "html", False),
     ],
 )
 def test_the_file_is_for_those_who_name_its_type(
@@ -38,7 +42,7 @@ def test_the_file_is_for_those_who_name_its_type(
 
 @pytest.mark.parametrize(
     ("accept", "format_"),
-    [("image/jpeg", "png"), ("image/*", "pdf"), ("text/html", "png"), ("image/png;q=0", "png")],
+    [("image/jpeg", "png"), ("image/*", "pdf"), ("image/*", "html"), ("text/html", "png"), ("image/png;q=0", "png")],
 )
 def test_another_type_is_not_acceptable(accept: str, format_: str) -> None:
     with pytest.raises(NotAcceptable):

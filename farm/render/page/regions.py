@@ -65,7 +65,8 @@ def _rectangle(work: Work) -> Found:
 
 def _page(work: Work) -> Found:
     size = _size(work)
-    width, height = size["width"], size["height"]
+    # Without a root element it has no size.
+    width, height = size["width"] or work.options.width, size["height"] or work.options.height
     if height > work.caps.max_page_height_px:
         raise OutputTooLarge(
             f"The page is {height:,} pixels high; one that is captured as a whole may have at most "
@@ -84,7 +85,7 @@ def _element(work: Work, selector: str) -> Found:
     left, top = (math.floor(side + _NEXT_TO_NOTHING) for side in (x, y))
     right = math.ceil(x + box["width"] - _NEXT_TO_NOTHING)
     bottom = math.ceil(y + box["height"] - _NEXT_TO_NOTHING)
-    region = Region(left, top, right - left, bottom - top)
+    region = Region(left, top, max(1, right - left), max(1, bottom - top))
     return Found(region, _fits_viewport(work, box["width"], box["height"]))
 
 

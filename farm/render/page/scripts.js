@@ -106,6 +106,8 @@ async function (name, ...args) {
       }
       if (element === null) return {};
       const { x, y, width, height } = element.getBoundingClientRect();
+      // A transform can make it infinite.
+      if (![x, y, width, height].every(Number.isFinite)) return {};
       return { x, y, width, height, scrollX, scrollY };
     },
 

@@ -11,6 +11,7 @@ from farm.render import Engine
 from farm.render.browser.devtools import Session, Wait
 from farm.request import RenderResult
 from tests.conftest import request_for
+from tests.render.browser.test_kept import render
 from tests.support.images import is_filled
 
 MakeEngine = Callable[..., Engine]
@@ -82,8 +83,11 @@ def test_a_background_of_the_page_is_not_omitted(engine: Engine) -> None:
 
 
 def test_the_next_render_in_the_same_context_has_its_background(kept_engine: Engine) -> None:
-    rendered(kept_engine, "x", omitBackground=True)
-    assert is_filled(rendered(kept_engine, "<p>", width=9, height=9).data, (255, 255, 255))
+    render(kept_engine, "x", omitBackground=True)
+    ends = kept_engine.status.context_ends
+    png = Image.open(io.BytesIO(render(kept_engine, "<p>")))
+    assert png.convert("RGBA").getextrema()[3] == (255, 255)
+    assert kept_engine.status.context_ends == ends
 
 
 @pytest.mark.parametrize("format_", ["png", "jpeg", "webp"])
@@ -106,10 +110,12 @@ def test_the_page_knows_its_scale_before_it_loads(engine: Engine) -> None:
 
 
 def test_the_next_render_in_the_same_context_has_a_scale_of_its_own(kept_engine: Engine) -> None:
-    options = {"width": 40, "height": 30}
-    for scale, width in ((2, 80), (1, 40), (0.5, 20)):
-        result = rendered(kept_engine, "x", **options, deviceScaleFactor=scale)
-        assert image(result).width == width
+    render(kept_engine, "x")
+    ends = kept_engine.status.context_ends
+    for scale, width in ((2, 2560), (1, 1280), (0.5, 640)):
+        png = render(kept_engine, "x", deviceScaleFactor=scale)
+        assert Image.open(io.BytesIO(png)).width == width
+    assert kept_engine.status.context_ends == ends
 
 
 def test_a_plain_render_is_one_screenshot(
