@@ -38,6 +38,14 @@ _SLOW_DIALOG_S = 0.05
 #: Frames and workers nested deeper than this are not waited for: a page could nest them without an
 #: end, and each costs the browser a session.
 _MAX_DEPTH = 8
+#: What generic families mean, by their names in CSS.
+GENERIC_FAMILIES = {
+    "serif": _FONT_FAMILIES["serif"],
+    "sans-serif": _FONT_FAMILIES["sansSerif"],
+    "monospace": _FONT_FAMILIES["fixed"],
+    "cursive": _FONT_FAMILIES["cursive"],
+    "fantasy": _FONT_FAMILIES["fantasy"],
+}
 #: The name of the isolated world that the farm's scripts run in.
 WORLD = "farm"
 

@@ -78,7 +78,7 @@ def playwrights(browser: Browser, html: str, **options: Any) -> pypdfium2.PdfDoc
 
 
 HEADER = "<b style='font-size: 12px'>Page <i class=pageNumber></i> of <i class=totalPages></i>"
-SANS = "<style>#header, #footer { font-family: sans-serif }</style>"
+ARIAL = "<style>#header, #footer { font-family: Arial }</style>"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ SANS = "<style>#header, #footer { font-family: sans-serif }</style>"
             {
                 "format": "A4",
                 "display_header_footer": True,
-                "header_template": SANS + HEADER,
+                "header_template": ARIAL + HEADER,
                 "footer_template": "<span></span>",
                 "margin": dict.fromkeys(("top", "right", "bottom", "left"), "1in"),
             },
@@ -284,11 +284,17 @@ def test_headers_have_the_fonts_of_the_page(
     assert asked.count("/font") == 2
 
 
-def test_a_header_has_the_font_of_the_text_and_those_it_brings(engine: Engine) -> None:
+def test_a_header_has_the_font_of_the_text(engine: Engine) -> None:
+    header = "<i style='font-size: 20px; font-style: normal'>Affable</i>"
+    html = "<style>body {{ font-family: {} }} @font-face {{ font-family: Specimen; src: url({}) }}"
+    for family in ("Specimen", "serif", "sans-serif", "monospace", "'Odd, serif', sans-serif"):
+        text = html.format(family, FONT) + "</style><p>Grand"
+        page = pages(engine, text, header=header, margin=80)[0]
+        assert font_of(page, "Affable") == font_of(page, "Grand")
+
+
+def test_a_header_may_bring_a_font(engine: Engine) -> None:
     html = f"<style>@font-face {{ font-family: Specimen; src: url({FONT}) }}</style><p>Grand"
-    own = "<b style='font-size: 20px'>Affable</b>"
-    page = pages(engine, f"{html}<style>body {{ font-family: Specimen }}", footer=own, margin=80)[0]
-    assert font_of(page, "Affable") == font_of(page, "Grand")
     brought = html.replace("<p>Grand", "<b style='font: 20px Specimen'>Affable</b>")
     page = pages(engine, "<p>Grand", header=brought, margin=80)[0]
     assert font_of(page, "Affable") != font_of(page, "Grand")
