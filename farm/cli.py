@@ -90,7 +90,7 @@ def dashboard() -> None:
 @with_flags
 @click.pass_context
 def render(context: click.Context, /, source: str, output: str, **given: Any) -> None:
-    """Render SOURCE (a file of HTML or Markdown, a URL, or `-` for standard input) without a server.
+    """Render SOURCE (a file of HTML or Markdown, a URL, or `-` for standard input) by itself.
 
     What the flags below say is said by docs/options.md. The format is that of the output's name,
     unless --format says otherwise.

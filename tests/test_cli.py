@@ -55,7 +55,7 @@ def test_a_url_is_rendered(tmp_path: Path, site: Site) -> None:
         (["-", "-o", "out.png", "--width", "0"], "options.width: must be an integer from 1"),
         (["-", "-o", "out.png", "--width", "wide"], "options.width: must be an integer"),
         (["-", "-o", "out.png", "--wait-for", "[1]"], "options.waitFor: must be an integer"),
-        (["-", "-o", "out.gif"], "must be one of png, jpeg, webp, pdf"),
+        (["-", "-o", "out.gif"], "must be one of png, jpeg, webp, avif, pdf"),
         (["-", "-o", "/no/such/folder/out.png"], "cannot be written"),
         (["http://127.0.0.1/", "-o", "out.png"], "its address is not public"),
     ],

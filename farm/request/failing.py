@@ -8,15 +8,24 @@ from farm.request.group import Group, option, problem
 
 _MOST = 50
 _CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
+_LOWEST, _HIGHEST = 100, 599
+_STATUS = {"type": "integer", "minimum": _LOWEST, "maximum": _HIGHEST}
+_SCHEMA = {"items": {"anyOf": [_STATUS, {"enum": list(_CLASSES)}]}}
 _WHAT = f"must be a list of at most {_MOST} statuses (404) and classes of them (5xx)"
 
 
 class FailOn(Group):
     status: tuple[int | str, ...] = option(
-        (), 'HTTP statuses of the document that is captured: `[404, "5xx"]`.', max_length=_MOST
+        (),
+        'HTTP statuses of the document that is captured: `[404, "5xx"]`.',
+        max_length=_MOST,
+        schema=_SCHEMA,
     )
     resource_status: tuple[int | str, ...] = option(
-        (), "HTTP statuses of what the document has loaded.", max_length=_MOST
+        (),
+        "HTTP statuses of what the document has loaded.",
+        max_length=_MOST,
+        schema=_SCHEMA,
     )
     resource_error: bool = option(
         False, "Something that the document has asked for got no answer, or was refused."
@@ -36,7 +45,7 @@ class FailOn(Group):
 def _is_status(value: Any) -> bool:
     if isinstance(value, str):
         return value in _CLASSES
-    return isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599
+    return isinstance(value, int) and not isinstance(value, bool) and _LOWEST <= value <= _HIGHEST
 
 
 def names_status(statuses: tuple[int | str, ...], status: int) -> bool:

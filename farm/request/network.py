@@ -11,6 +11,7 @@ from pydantic import field_validator, model_validator
 
 from farm.parsing import parse_url
 from farm.request.group import Group, option, problem
+from farm.request.source import URL_SCHEMA
 
 MAX_HEADERS = 50
 MAX_COOKIES = 100
@@ -50,7 +51,11 @@ class Cookie(Group):
         None, "The host it is for, and those below it.", max_length=_MAX_ATTRIBUTE
     )
     path: str = option("/", "The paths it is for begin so.", max_length=_MAX_ATTRIBUTE)
-    url: str | None = option(None, "An address whose host it is for; not together with `domain`.")
+    url: str | None = option(
+        None,
+        "An address whose host it is for; not together with `domain`.",
+        schema=URL_SCHEMA,
+    )
     expires: float | None = option(
         None,
         "When it ends; without it, with the page.",
@@ -141,6 +146,7 @@ class Block(Group):
         (),
         "Patterns of whole URLs, in which `*` stands for any text.",
         max_length=MAX_PATTERNS,
+        schema={"items": {"type": "string", "minLength": 1, "maxLength": _MAX_ATTRIBUTE}},
     )
     ads: bool = option(False, "Ads and trackers that EasyList and EasyPrivacy know.")
     cookie_banners: bool = option(
@@ -169,6 +175,7 @@ class Network(Group):
         "Headers of every request to the page's own origin, and of no other.",
         unit="names",
         max_length=MAX_HEADERS,
+        schema={"additionalProperties": {"type": "string", "maxLength": _MAX_HEADER_VALUE}},
         repr=False,
     )
     cookies: tuple[Cookie, ...] = option(

@@ -9,6 +9,7 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Tag,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -78,8 +79,16 @@ def _check_side(length: float | str) -> float | str:
     return length
 
 
-Length = Annotated[float | str, BeforeValidator(_check_length)]
-Side = Annotated[Length, AfterValidator(_check_side)]
+def _schema(shortest: int) -> WithJsonSchema:
+    number = {"type": "number", "minimum": shortest, "maximum": MAX_SIDE_PX}
+    text = {"type": "string", "pattern": f"^{_LENGTH.pattern}$"}
+    return WithJsonSchema({"anyOf": [number, text]})
+
+
+Length = Annotated[float | str, BeforeValidator(_check_length), _schema(0)]
+Side = Annotated[
+    float | str, BeforeValidator(_check_length), AfterValidator(_check_side), _schema(MIN_SIDE_PX)
+]
 
 
 def _check_text(text: str) -> str:
@@ -132,7 +141,9 @@ def _of_an_object(value: object) -> str | None:
 _OneOrObject = Discriminator(
     _of_an_object, custom_error_type="problem", custom_error_message="must be a value or an object"
 )
-PaperName = Annotated[str, AfterValidator(_check_paper), Tag("[one]")]
+PaperName = Annotated[
+    str, AfterValidator(_check_paper), Tag("[one]"), WithJsonSchema({"enum": list(_PAPERS)})
+]
 
 
 class PdfOptions(Group):

@@ -57,9 +57,6 @@ def _text(model: type[BaseModel], error: ErrorDetails) -> str:
             if error["type"] == "null" and field is not None:
                 return f"must be {word_of(field)}"
             return error["msg"]
-        case "literal_error" if isinstance(error["loc"][-1], int):
-            field = field_at(model, error["loc"])
-            return f"must be {_one_of(get_args(field.annotation)[0])}" if field else error["msg"]
         case kind if kind in _OUT_OF_BOUNDS or kind in _TOO_LONG:
             field = field_at(model, error["loc"])
             return f"must be {kind_of(field)}" if field else error["msg"]

@@ -109,7 +109,7 @@ def test_headers_have_bounds() -> None:
         ({"name": "a\r\nb"}, ".name", "control"),
         ({"value": "a;b"}, ".value", "semicolon"),
         ({"value": "a\r\nSet-Cookie: b=c"}, ".value", "control"),
-        ({"value": "\ud800"}, ".value", "unicode"),
+        ({"value": "\ud800"}, ".value", "Unicode"),
         ({"value": "x" * 4_096}, "", "4,096"),
         ({"domain": "a b"}, ".domain", "host name"),
         ({"domain": "http://a"}, ".domain", "host name"),

@@ -32,6 +32,14 @@ _SLOW_DIALOG_S = 0.05
 #: Frames and workers nested deeper than this are not waited for: a page could nest them without an
 #: end, and each costs the browser a session.
 _MAX_DEPTH = 8
+#: What generic families mean, by their names in CSS.
+GENERIC_FAMILIES = {
+    "serif": _FONT_FAMILIES["serif"],
+    "sans-serif": _FONT_FAMILIES["sansSerif"],
+    "monospace": _FONT_FAMILIES["fixed"],
+    "cursive": _FONT_FAMILIES["cursive"],
+    "fantasy": _FONT_FAMILIES["fantasy"],
+}
 #: The name of the isolated world that the farm's scripts run in.
 WORLD = "farm"
 
@@ -201,7 +209,8 @@ class Page:
     def printed(self) -> Iterator[Callable[[int, int], None]]:
         """Lay it out as print does, in a viewport whose size the function sets."""
         medium = self._looks.medium
-        self.session.post("Emulation.setEmulatedMedia", {**medium, "media": "print"})
+        printed = {**medium, "media": medium["media"] or "print"}
+        self.session.post("Emulation.setEmulatedMedia", printed)
         try:
             yield self._set_metrics
         finally:

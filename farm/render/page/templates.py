@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from farm.render.browser.devtools import CommandFailed, Params
+from farm.render.browser.page import GENERIC_FAMILIES
 from farm.render.page.caps import Send
 from farm.render.page.scripts import function_in
 from farm.render.page.work import Work
@@ -28,6 +29,7 @@ _MAX_SHEETS = 20
 #: Of the fonts of the page and of the templates themselves, how many there may be.
 _MAX_LOADED = 2 * _MAX_FACES
 _DATA_URL = re.compile(r"""url\(\s*["']?(data:[^"')\s]*)""", re.IGNORECASE)
+_FAMILY = re.compile(r"""\s*"(?:[^"\\]|\\.)*"|[^,"]+""")
 #: What a page's process keeps of all that it has loaded, and of one answer, in bytes.
 _BUFFERS = {"maxTotalBufferSize": 32 << 20, "maxResourceBufferSize": 4 << 20}
 
@@ -62,7 +64,7 @@ def _style(work: Work, send: Send, templates: str) -> str:
     loaded = _Loaded(work, send)
     faces = [*found["faces"], *_faces_elsewhere(work, loaded, found["read"])]
     wanted = f"{templates} {found['families']}".lower()
-    css = [f"#header, #footer {{ font-family: {found['families']}; }}"]
+    css = [f"#header, #footer {{ font-family: {_named(found['families'])}; }}"]
     left = _MAX_FONTS
     for face in faces:
         family = face["family"].strip("\"'").lower()
@@ -74,6 +76,12 @@ def _style(work: Work, send: Send, templates: str) -> str:
     # So that no name of the page's can end the element.
     text = "\n".join(css).replace("<", r"\3c ")
     return f"<style>{text}</style>"
+
+
+def _named(families: str) -> str:
+    """A list of CSS's without generic families, which mean others in a header than in the page."""
+    names = [name.strip() for name in _FAMILY.findall(families)]
+    return ", ".join(GENERIC_FAMILIES.get(name, name) for name in names)
 
 
 def _faces_elsewhere(work: Work, loaded: "_Loaded", read: list[str]) -> Iterator[Face]:

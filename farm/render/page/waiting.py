@@ -103,7 +103,8 @@ def wait(work: Work) -> None:
         _wait_for_function(work, options.wait_for_function)
     if options.wait_for:
         work.step = "waitFor"
-        work.page.wait(options.wait_for)
+        if not options.deterministic:  # else it was added to the virtual clock
+            work.page.wait(options.wait_for)
     if work.step != "waitUntil":
         # What the page did meanwhile may have brought images, fonts and frames.
         work.settling.resume()

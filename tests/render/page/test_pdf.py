@@ -2,7 +2,6 @@
 
 import base64
 import ctypes
-import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -79,7 +78,7 @@ def playwrights(browser: Browser, html: str, **options: Any) -> pypdfium2.PdfDoc
 
 
 HEADER = "<b style='font-size: 12px'>Page <i class=pageNumber></i> of <i class=totalPages></i>"
-SANS = "<style>#header, #footer { font-family: sans-serif }</style>"
+ARIAL = "<style>#header, #footer { font-family: Arial }</style>"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +108,7 @@ SANS = "<style>#header, #footer { font-family: sans-serif }</style>"
             {
                 "format": "A4",
                 "display_header_footer": True,
-                "header_template": SANS + HEADER,
+                "header_template": ARIAL + HEADER,
                 "footer_template": "<span></span>",
                 "margin": dict.fromkeys(("top", "right", "bottom", "left"), "1in"),
             },
@@ -285,23 +284,28 @@ def test_headers_have_the_fonts_of_the_page(
     assert asked.count("/font") == 2
 
 
-def test_a_header_has_the_font_of_the_text_and_those_it_brings(engine: Engine) -> None:
+def test_a_header_has_the_font_of_the_text(engine: Engine) -> None:
+    header = "<i style='font-size: 20px; font-style: normal'>Affable</i>"
+    html = "<style>body {{ font-family: {} }} @font-face {{ font-family: Specimen; src: url({}) }}"
+    for family in ("Specimen", "serif", "sans-serif", "monospace", "'Odd, serif', sans-serif"):
+        text = html.format(family, FONT) + "</style><p>Grand"
+        page = pages(engine, text, header=header, margin=80)[0]
+        assert font_of(page, "Affable") == font_of(page, "Grand")
+
+
+def test_a_header_may_bring_a_font(engine: Engine) -> None:
     html = f"<style>@font-face {{ font-family: Specimen; src: url({FONT}) }}</style><p>Grand"
-    own = "<b style='font-size: 20px'>Affable</b>"
-    page = pages(engine, f"{html}<style>body {{ font-family: Specimen }}", footer=own, margin=80)[0]
-    assert font_of(page, "Affable") == font_of(page, "Grand")
     brought = html.replace("<p>Grand", "<b style='font: 20px Specimen'>Affable</b>")
     page = pages(engine, "<p>Grand", header=brought, margin=80)[0]
     assert font_of(page, "Affable") != font_of(page, "Grand")
 
 
 def test_names_of_fonts_are_no_markup(engine: Engine) -> None:
-    name = '</style><link rel=preconnect href=http://a.example>"\\'
-    html = f"<p>x<script>document.body.style.fontFamily = CSS.escape({json.dumps(name)})</script>"
-    html = html.replace("</style>", "<\\/style>")
-    page = pages(engine, html, header="<b style='font-size: 20px'>Header</b>", margin=80)[0]
-    assert "Header" in page.get_textpage().get_text_range()
-    assert "preconnect" not in page.get_textpage().get_text_range()
+    name = "'<' + '/style><b>markup</b>'"
+    html = f"<p>x<script>document.body.style.fontFamily = JSON.stringify({name})</script>"
+    text = texts(pages(engine, html, header="<b style='font-size: 20px'>Header</b>", margin=80))[0]
+    assert "Header" in text
+    assert "}" not in text
 
 
 def test_headers_run_no_scripts(engine: Engine) -> None:
@@ -418,8 +422,8 @@ def test_a_password_opens_the_file_and_nothing_else_does(engine: Engine) -> None
 
 def test_the_next_render_in_a_context_finds_a_screen_again(kept_engine: Engine) -> None:
     sees = "<script>document.write(matchMedia('print').matches, innerWidth)</script>"
-    for options in ({"singlePage": True, "paper": "A6"}, {"landscape": True}):
-        assert texts(pages(kept_engine, sees, **options)) == ["false1280"]
+    for _ in range(5):  # so that a context is used again, whichever is ready first
+        assert texts(pages(kept_engine, sees, singlePage=True, paper="A5")) == ["false1280"]
 
 
 def test_answers_tell_how_many_pages_there_are(client: falcon.testing.TestClient) -> None:
