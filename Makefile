@@ -1,7 +1,7 @@
 # What people run. Settings are environment variables; `PORT=8080 make run` and
 # `make run PORT=8080` both reach the farm.
 .SILENT:
-.PHONY: help run test bench chaos soak overload setup lint lock clean
+.PHONY: help run test bench chaos soak overload gallery setup lint lock clean
 
 # For pytest, `make test ARGS='-k health'`, or for the lock, `make lock ARGS=--upgrade`.
 ARGS ?=
@@ -29,6 +29,9 @@ soak:  ## Watch memory, files and processes over 10,000 renders; draws docs/soak
 
 overload: setup  ## Offer eight times as much as fits for a minute
 	.venv/bin/python -m bench.overload $(ARGS)
+
+gallery: setup  ## Render docs/gallery.md, a picture for each option that can be seen
+	.venv/bin/python docs/gallery/make.py
 
 setup:  ## Install what running, testing and linting need
 	conf/setup dev

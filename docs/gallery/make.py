@@ -19,7 +19,7 @@ _LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 60">
 _HEAD = """# Gallery: what the options look like
 
 One page, [page.html](gallery/page.html), rendered once for each option that can be seen. Below each
-picture is what was asked for beside `"width": 480, "height": 320`. All of it was made by the farm:
+picture is what was asked for beside `"width": 480, "height": 320` (a device has its own). All of it was made by the farm:
 `make gallery`. What each option means is in [options.md](options.md).
 
 """
@@ -126,7 +126,9 @@ def main() -> None:
 def _show(
     page: Any, engine: Engine, name: str, body: dict[str, Any], shown: object, says: str
 ) -> None:
-    options = {"width": 480, "height": 320, "format": "png"} | body.get("options", {})
+    options = {"format": "png"} | body.get("options", {})
+    if "device" not in options:
+        options = {"width": 480, "height": 320} | options
     text = json.dumps(body | {"options": options}).encode()
     result = engine.render(RenderRequest.parse(text, HTML_OR_URL, engine.limits))
     file = _HERE / f"{name}.{'png' if options['format'] == 'pdf' else result.format.name}"
