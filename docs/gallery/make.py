@@ -19,7 +19,8 @@ _LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 60">
 _HEAD = """# Gallery: what the options look like
 
 One page, [page.html](gallery/page.html), rendered once for each option that can be seen. Below each
-picture is what was asked for beside `"width": 480, "height": 320` (a device has its own). All of it was made by the farm:
+picture is what was asked for beside `"width": 480, "height": 320` (a device has its own). All of it
+was made by the farm:
 `make gallery`. What each option means is in [options.md](options.md).
 
 """
