@@ -7,9 +7,11 @@ large. What is larger than Chromium can draw at once is captured in tiles.
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Page/#method-captureScreenshot
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from farm.render.browser.devtools import Params
+from farm.render.browser.devtools import DevToolsError, Params
 from farm.render.page import regions
 from farm.render.page.caps import Send, check_bytes
 from farm.render.page.captured import Captured
@@ -68,14 +70,24 @@ def _draw(work: Work, send: Send, region: regions.Found | None) -> Captured:
 
 
 def _draw_tiles(work: Work, send: Send, tiles: list[list[Region]]) -> Captured:
-    # So that no script changes the page between two tiles.
-    send("Emulation.setScriptExecutionDisabled", {"value": True})
-    pictures = tuple(
-        tuple(_screenshot(send, _FAST_PNG | _part(tile, is_in_view=False)) for tile in row)
-        for row in tiles
-    )
-    send("Emulation.setScriptExecutionDisabled", {"value": False})
+    with _without_scripts(work, send):
+        pictures = tuple(
+            tuple(_screenshot(send, _FAST_PNG | _part(tile, is_in_view=False)) for tile in row)
+            for row in tiles
+        )
     return Captured("", work.options.width, work.options.height, pictures)
+
+
+@contextmanager
+def _without_scripts(work: Work, send: Send) -> Iterator[None]:
+    """So that none changes the page between two tiles."""
+    send("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        yield
+    finally:
+        # Also where the page goes elsewhere: what it shows then may have scripts.
+        with suppress(DevToolsError):
+            work.page.session.post("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
 def _part(region: Region, is_in_view: bool) -> Params:

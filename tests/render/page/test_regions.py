@@ -15,7 +15,7 @@ from tests.conftest import request_for
 from tests.render.browser.test_kept import render
 from tests.render.page.test_pixels import CORPUS, assert_same, browser, shown
 from tests.support.images import LIME, RED, colour, is_filled, opened
-from tests.support.site import Site
+from tests.support.site import Site, running_site
 
 __all__ = ["browser"]
 
@@ -340,3 +340,28 @@ def test_a_document_without_a_root_is_as_large_as_the_viewport(engine: Engine) -
     html = "<script>document.documentElement.remove()</script>"
     result = rendered(engine, html, width=300, height=200, fullPage=True)
     assert (result.width, result.height) == (300, 200)
+
+
+@pytest.mark.parametrize("options", [{"fullPage": True}, {"selector": "iframe"}])
+def test_frames_of_other_sites_are_in_the_picture(
+    engine: Engine, browser: Browser, options: dict[str, object], tmp_path: Path
+) -> None:
+    """Another process draws each: one below the fold has not been drawn before."""
+    inner = {"/inner": "<body style='background:#fa0'><h1>inner"}
+    with running_site("127.0.0.3", inner) as other:
+        frame = f"<iframe src='{other.url}/inner'></iframe>"
+        middle = {"/middle": f"<body style='background:#0af'>middle{frame}"}
+        with running_site("127.0.0.2", middle) as site:
+            html = (
+                "<!doctype html><div style='height:3000px'></div>"
+                f"<iframe src='{site.url}/middle' width=500 height=400></iframe>"
+            )
+            with shown(browser, html) as page:
+                page.frame_locator("iframe").frame_locator("iframe").locator("h1").wait_for()
+                expected = (
+                    page.screenshot(full_page=True)
+                    if "fullPage" in options
+                    else page.locator("iframe").screenshot()
+                )
+            actual = rendered(engine, html, **options).data
+    assert_same(opened(actual), opened(expected), tmp_path)
