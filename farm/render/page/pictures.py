@@ -81,6 +81,9 @@ def _draw_tiles(work: Work, send: Send, tiles: list[list[Region]]) -> Captured:
 @contextmanager
 def _without_scripts(work: Work, send: Send) -> Iterator[None]:
     """So that none changes the page between two tiles."""
+    if not work.options.java_script:
+        yield
+        return
     send("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         yield
