@@ -10,6 +10,7 @@ import pytest
 
 from farm.errors import Busy, OutputTooLarge, RenderTimeout
 from farm.markdown import Converter, converter
+from tests.support.farm_process import command_line
 
 #: Takes minutes.
 SLOW = "[^a]: x\n" + "[^a]" * 100 + "*a_ " * 3_000_000
@@ -24,7 +25,7 @@ def converting() -> Iterator[Converter]:
 
 def processes() -> list[psutil.Process]:
     children = psutil.Process().children()
-    return [child for child in children if "farm.markdown" in child.cmdline()]
+    return [child for child in children if "farm.markdown" in command_line(child)]
 
 
 def test_a_process_is_started_once_and_ends_with_the_converter() -> None:

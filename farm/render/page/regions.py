@@ -79,7 +79,8 @@ def _page(work: Work) -> Found:
 def _element(work: Work, selector: str) -> Found:
     before = _wait_for_box(work, selector)
     if _scroll_to(work, selector) and work.call("boxOf", selector, function=_FUNCTION) != before:
-        # What has come into view may begin to load.
+        # What has come into view may begin to load, once it is drawn.
+        work.settling.draw()
         work.settling.resume()
     box = _wait_for_box(work, selector)
     x, y = box["x"] + box["scrollX"], box["y"] + box["scrollY"]
