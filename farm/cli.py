@@ -32,7 +32,7 @@ from farm.settings.table import as_markdown
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(farm.__version__, prog_name="farm")
 def main() -> None:
-    """Turn HTML and URLs into PNG, JPEG, WebP and PDF."""
+    """Turn HTML, Markdown and URLs into PNG, JPEG, WebP, AVIF and PDF."""
 
 
 @main.command()
@@ -90,10 +90,10 @@ def dashboard() -> None:
 @with_flags
 @click.pass_context
 def render(context: click.Context, /, source: str, output: str, **given: Any) -> None:
-    """Render SOURCE (a file of HTML or Markdown, a URL, or `-` for standard input) by itself.
+    """Render SOURCE (a file of HTML or Markdown, a URL, or `-` for standard input).
 
-    What the flags below say is said by docs/options.md. The format is that of the output's name,
-    unless --format says otherwise.
+    No server is needed. docs/options.md describes the flags in full. The format is that of the
+    output's name, unless --format says otherwise; without either it is png.
     """
     page = _page(source)
     page |= fields_given(context.command.params, given)

@@ -21,6 +21,7 @@ from farm.request.schema import (
     option_groups,
     properties,
 )
+from farm.request.source import OF_CONTENT
 
 OPTIONS, OPENAPI = "options.md", "openapi.json"
 #: The table of what stands beside `options`.
@@ -181,8 +182,9 @@ def _page_schema(name: str) -> str:
 
 def _page(name: str) -> Schema:
     """The schema of a request whose page is named by one of the fields that may."""
-    fields = properties("RenderRequest")
-    others = {n: field for n, field in fields.items() if n == name or n not in HTML_OR_URL}
+    left_out = {*HTML_OR_URL, *(OF_CONTENT if name in URL else ())} - {name}
+    fields = properties("RenderRequest").items()
+    others = {n: field for n, field in fields if n not in left_out}
     # Empty, it is missing.
     others[name] = {"minLength": 1, **others[name]}
     # What is left out is not `{}`, but every option's default.

@@ -14,7 +14,7 @@ from farm.request.group import option
 from farm.request.source import Source
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE = "# Options\n\n<!-- options: waiting -->\nold\n<!-- end -->\n\nWords.\n"
+PAGE = "# Options\n\n<!-- options: waiting -->\nA TABLE OF BEFORE\n<!-- end -->\n\nWords.\n"
 
 
 class Corner(groups.Group):
@@ -65,7 +65,7 @@ def test_the_docs_are_up_to_date() -> None:
 
 def test_a_table_is_replaced_and_the_words_around_it_stay() -> None:
     page = contract.with_tables(PAGE)
-    assert "old" not in page
+    assert "A TABLE OF BEFORE" not in page
     assert page.startswith("# Options\n\n<!-- options: waiting -->\n| name | type |")
     assert "\n| `waitFor` | integer (milliseconds), at least 0 | `0` | " in page
     assert "<!-- end -->\n\nWords.\n" in page

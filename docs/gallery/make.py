@@ -24,6 +24,9 @@ was made by the farm:
 `make gallery`. What each option means is in [options.md](options.md).
 
 """
+_PDF_HEAD = """The first page of each, as a picture. All of it was asked for with `"format": "pdf"`.
+
+"""
 _SMALL = "font-size: 9px; width: 100%; text-align: center"
 #: Name, what is asked for beside the viewport, and what there is to see.
 _PICTURES: list[tuple[str, dict[str, Any], str]] = [
@@ -39,8 +42,8 @@ _PICTURES: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("quality", {"format": "jpeg", "quality": 5}, "A very small JPEG."),
     ("resize", {"resize": {"width": 160}}, "Made smaller after it was captured."),
-    ("device", {"device": "iPhone 13", "resize": {"width": 240}}, "As on a telephone."),
-    ("dark", {"colorScheme": "dark"}, "For those who like it dark."),
+    ("device", {"device": "iPhone 13", "resize": {"width": 240}}, "As on a phone."),
+    ("dark", {"colorScheme": "dark"}, "Dark mode."),
     ("contrast", {"contrast": "more"}, "With more contrast."),
     ("forced-colors", {"forcedColors": "active"}, "With the system's colours."),
     ("print", {"mediaType": "print"}, "With the styles for print."),
@@ -50,12 +53,12 @@ _PICTURES: list[tuple[str, dict[str, Any], str]] = [
     (
         "styles",
         {"styles": ["#chart i { border-radius: 50% 50% 0 0 }", "h1 { color: #2d7d90 }"]},
-        "With CSS of the caller's.",
+        "With the caller's CSS.",
     ),
     (
         "scripts",
         {"scripts": ["document.querySelector('h1').textContent = 'Good morning'"]},
-        "After a script of the caller's.",
+        "After the caller's script.",
     ),
     ("hide", {"hide": ["#banner"]}, "With something hidden."),
     ("remove", {"remove": ["#chart", ".spin"]}, "With something taken out."),
@@ -95,7 +98,7 @@ _SOURCES: list[tuple[str, dict[str, Any], str]] = [
             "html": "<body style='font: 20px sans-serif'><img src=logo.svg width=120> Boats",
             "assets": {"logo.svg": _LOGO},
         },
-        "A page with a file of its own.",
+        "A page with a file that was sent along.",
     ),
 ]
 
@@ -109,7 +112,7 @@ def main() -> None:
             page.write(_HEAD)
             for name, options, says in _PICTURES:
                 _show(page, engine, name, {"html": _PAGE, "options": options}, options, says)
-            page.write("## PDF\n\n")
+            page.write(f"## PDF\n\n{_PDF_HEAD}")
             for name, options, says in _PDFS:
                 body = {"html": _PAGE, "options": options | {"format": "pdf"}}
                 _show(page, engine, name, body, options, says)
@@ -138,7 +141,9 @@ def _show(
         document[0].render(scale=0.8).to_pil().save(file)
     else:
         file.write_bytes(result.data)
-    page.write(f"![{says}](gallery/{file.name})\n\n{says} `{json.dumps(shown)}`\n\n")
+    page.write(
+        f"![{says}](gallery/{file.name})\n\n{says} `{json.dumps(shown, ensure_ascii=False)}`\n\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """What a render is asked for, and what comes of it.
 
 `RenderRequest` is made of groups, one file each: `source` (what the page is), `waiting` (when it is
-captured), `capture` (what of it), `actions` (what is done to it before), `failing` (what is an
-error), `caching`. `group` says how an option is declared.
+captured), `capture` (what of it), `emulation` (how the page sees itself), `network` (what it sends
+and loads), `actions` (what is done to it before), `failing` (what is an error), `pdf`, `caching`.
+`group` says how an option is declared.
 """
 
 from farm.request.caching import Caching

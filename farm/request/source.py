@@ -21,7 +21,7 @@ URL_SCHEMA = {
     "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/\\?#\x00-\x20\x7f][^\\\x00-\x20\x7f]*$",
 }
 #: What goes with a page that is sent, and with no other.
-_OF_CONTENT = ("baseUrl", "assets")
+OF_CONTENT = ("baseUrl", "assets")
 _MAX_ASSETS = 256
 _MAX_NAME = 500
 _MAX_CONTENT_TYPE = 200
@@ -161,7 +161,7 @@ def check_source(fields: dict[str, Any], sources: tuple[str, ...]) -> list[Probl
     problems = []
     unknown = set(HTML_OR_URL) - set(sources)
     if sources == URL:
-        unknown |= set(_OF_CONTENT)
+        unknown |= set(OF_CONTENT)
     for name in sorted(unknown & set(fields)):
         problems.append(Problem(name, "unknown field"))
         del fields[name]
