@@ -85,6 +85,9 @@ def _dict_config(settings: Settings) -> dict[str, Any]:
             # RQ sets its own to INFO, and tells each step of each job.
             "rq.worker": {"level": "WARNING"},
             "rq.job": {"level": "WARNING"},
+            # At DEBUG it tells the bytes of each picture.
+            "pyvips": {"level": "WARNING"},
+            "pikepdf": {"level": "WARNING"},
         },
     }
 

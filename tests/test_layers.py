@@ -41,6 +41,7 @@ ALLOWED = {
         "renderer",
         "formats",
         "logs",
+        "machine",
         "markdown",
         "parsing",
         "policy",

@@ -32,6 +32,9 @@ log = structlog.get_logger()
 MAX_S = 10.0
 #: Documents that are converted at the same time.
 _MAX_PROCESSES = 2
+#: Documents that may wait for one of them.
+_MAX_WAITING = 16
+_BUSY = "Too much Markdown is being converted; try again in a moment."
 #: Of the farm's environment, what a process may have.
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME")
 
@@ -42,6 +45,7 @@ class Converter:
     def __init__(self, max_s: float = MAX_S) -> None:
         self._max_s = max_s
         self._turns = threading.BoundedSemaphore(_MAX_PROCESSES)
+        self._places = threading.BoundedSemaphore(_MAX_PROCESSES + _MAX_WAITING)
         self._lock = threading.Lock()
         self._idle: list[_Process] = []
         self._closed = False
@@ -50,11 +54,20 @@ class Converter:
         """The HTML document, in so many seconds at the most.
 
         `has_margins`: on paper it has margins of its own, which win over those that are asked for.
-        Raises `Busy` where no process was free in that time, `RenderTimeout`, and `OutputTooLarge`.
+        Raises `Busy` where no process was free in that time or too many wait for one,
+        `RenderTimeout`, and `OutputTooLarge`.
         """
+        if not self._places.acquire(blocking=False):
+            raise Busy(_BUSY)
+        try:
+            return self._convert(markdown, within_s, has_margins)
+        finally:
+            self._places.release()
+
+    def _convert(self, markdown: str, within_s: float, has_margins: bool) -> str:
         end = time.monotonic() + within_s
         if not self._turns.acquire(timeout=within_s):
-            raise Busy("Too much Markdown is being converted; try again in a moment.")
+            raise Busy(_BUSY)
         try:
             process = self._take()
             try:

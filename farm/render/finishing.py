@@ -7,7 +7,6 @@ pixels come, so that a picture that is only joined is never held as a whole.
 """
 
 import base64
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import structlog
 
 from farm.errors import InternalError, RenderTimeout
 from farm.logs import first_line
+from farm.machine import usable_cores
 from farm.render.finishing_pdf import finish_pdf, needs_finishing
 from farm.render.page.caps import check_bytes
 from farm.render.page.captured import Tiles
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 #: Pictures that are worked on at the same time: each takes what there is of the processors.
-_AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
+_AT_ONCE = max(1, int(usable_cores() // 2))
 _TOO_LATE = "The file could not be finished in time."
 
 

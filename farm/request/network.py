@@ -213,6 +213,11 @@ class Network(Group):
         return None
 
 
+#: Chromium sends none of these with such a method (https://fetch.spec.whatwg.org/#forbidden-request-header).
+_METHODS = ("x-http-method", "x-http-method-override", "x-method-override")
+_FORBIDDEN_METHOD = re.compile(r"\b(connect|trace|track)\b", re.IGNORECASE)
+
+
 def check_own_origin(options: Network, addresses: Iterable[str | None]) -> None:
     """Raises a problem where the page has none of the `addresses` that `options` could be for."""
     if (name := options.needs_own_origin) is None or any(each is not None for each in addresses):
@@ -227,8 +232,10 @@ def _check_header(name: str, value: str) -> None:
     lower = name.lower()
     if lower in _REFUSED_HEADERS or lower.startswith(("proxy-", "sec-")):
         raise problem(f"{name} is set by the browser alone")
-    if lower == "cookie":
+    if lower in ("cookie", "set-cookie"):
         raise problem(f"{name} cannot be set here; use cookies")
+    if lower in _METHODS and _FORBIDDEN_METHOD.search(value):
+        raise problem(f"{name} must not name CONNECT, TRACE or TRACK, which browsers do not send")
     if len(value) > _MAX_HEADER_VALUE or not _HEADER_VALUE.fullmatch(value):
         raise problem(
             f"the value of {name} must be of at most {_MAX_HEADER_VALUE:,} printable ASCII"

@@ -26,6 +26,8 @@ class RenderOptions(Waiting, Capture, Emulation, Network, Actions, Failing, Pdf)
     def _pdf_of_a_pdf(self) -> Self:
         if self.pdf is not None and self.format != "pdf":
             raise problem(f"pdf is for the format pdf, not for {self.format}")
+        if self.deterministic and self.format == "mhtml":
+            raise problem("mhtml has the date in it: not together with deterministic")
         return self
 
 
@@ -73,7 +75,9 @@ class RenderRequest(Source):
             errors = exc.errors()
             problems += [as_problem(cls, error) for error in errors]
             if len(problems) == 1 and errors[0]["type"] == "invalid_url":
-                raise InvalidUrl(f"The URL {problems[0].problem}.", problems) from None
+                is_page = problems[0].field == "url"
+                sentence = f"The URL {problems[0].problem}." if is_page else summary(problems)
+                raise InvalidUrl(sentence, problems) from None
             raise InvalidRequest(summary(problems), problems) from None
         if problems:
             raise InvalidRequest(summary(problems), problems)

@@ -29,7 +29,7 @@ _MAX_CONTENT_TYPE = 200
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f?#\\]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 #: https://mimesniff.spec.whatwg.org/#valid-mime-type, its parameters not as strictly.
-_CONTENT_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:\s*;[\x20-\x7e]*)?", re.ASCII)
+_CONTENT_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:[ \t]*;[\x20-\x7e]*)?", re.ASCII)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*", re.ASCII)
 #: So much is looked at in one go, since nothing else runs meanwhile. A multiple of four.
 _PIECE = 1 << 20

@@ -170,3 +170,10 @@ def test_what_is_blocked_is_kinds_and_patterns() -> None:
     assert "printable" in problems(block={"urls": ["a" * 1_025]})["options.block.urls"]
     many = ["*"] * (MAX_PATTERNS + 1)
     assert "100" in problems(block={"urls": many})["options.block.urls"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("Set-Cookie", "a=b"), ("X-HTTP-Method-Override", "GET, trace")]
+)
+def test_headers_that_chromium_would_not_send_are_refused(name: str, value: str) -> None:
+    assert list(problems(headers={name: value})) == ["options.headers"]

@@ -188,3 +188,8 @@ def test_address_and_files_are_stored_and_decide_what_is_rendered() -> None:
 
 def test_no_assets_are_none_at_all() -> None:
     assert parse(with_assets({})).identity() == parse({"html": "x"}).identity()
+
+
+def test_a_content_type_has_no_line_break() -> None:
+    asset = {"base64": "YQ==", "contentType": "image/png\r\n;x"}
+    assert list(problems(with_assets({"a.png": asset}))) == ["assets.a.png.contentType"]

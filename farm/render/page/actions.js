@@ -21,6 +21,7 @@ async function (name, ...args) {
 
   const addSheet = (sheet) => document.adoptedStyleSheets.push(sheet);
 
+  const parentOf = Object.getOwnPropertyDescriptor(Node.prototype, 'parentElement').get;
   const canScroll = (element) =>
     element.scrollHeight > element.clientHeight + 1 &&
     ['auto', 'scroll', 'overlay'].includes(getComputedStyle(element).overflowY);
@@ -34,12 +35,13 @@ async function (name, ...args) {
   const findScrollers = () => {
     const root = document.scrollingElement ?? document.documentElement;
     let element = document.elementFromPoint(innerWidth / 2, innerHeight / 2);
-    while (element && !(element !== root && canScroll(element))) element = element.parentElement;
+    while (element && !(element !== root && canScroll(element)))
+      element = parentOf.call(element);
     const isLarge = element && element.clientWidth * element.clientHeight * 2 > innerWidth * innerHeight;
     return [...(isLarge ? [element] : []), ...(root && canRootScroll(root) ? [root] : [])];
   };
 
-  const scrollTo = (element, top) => element.scrollTo({ top, behavior: 'instant' });
+  const scrollTo = (element, top) => Element.prototype.scrollTo.call(element, { top, behavior: 'instant' });
 
   const farm = {
     // Which of the selectors is none; -1: each is one.
@@ -105,7 +107,10 @@ async function (name, ...args) {
       return { before, top: element.scrollTop, height: element.scrollHeight };
     },
 
-    scrollBack: (number, top) => scrollTo(globalThis.scrollers[number], top),
+    // Nothing is returned: a promise of the scrolling's end would be waited for, and comes with a frame.
+    scrollBack: (number, top) => {
+      scrollTo(globalThis.scrollers[number], top);
+    },
 
     // A rule holds for what the page adds later too. What is in a hidden element may be visible again.
     hide: (selectors) => {

@@ -118,7 +118,9 @@ def _scroll(work: Work) -> None:
 
 def _scroll_through(work: Work) -> None:
     """Down to the end of the page, which may come to be further down, and back to where it was."""
-    end = time.monotonic() + min(_THROUGH_S, _THROUGH_SHARE * work.settling.left_s)
+    now = time.monotonic()
+    left_s = min(work.settling.left_s, work.latest - now)
+    end = now + min(_THROUGH_S, _THROUGH_SHARE * left_s)
     for number in range(call(work, "findScrollers") or 0):
         began_at = 0
         for step in range(_MAX_STEPS):

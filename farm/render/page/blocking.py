@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from farm.parsing import without_login
 from farm.render.browser.devtools import Params, Wait
 from farm.render.browser.page import Page
 from farm.render.page import filters
@@ -95,8 +96,9 @@ class Blocking:
     def _note(self, url: str) -> None:
         self.blocked["count"] += 1
         told: list[str] = self.blocked["urls"]
-        if len(told) < _MAX_TOLD and url[:_MAX_TEXT] not in told:
-            told.append(url[:_MAX_TEXT])
+        url = without_login(url)[:_MAX_TEXT]
+        if len(told) < _MAX_TOLD and url not in told:
+            told.append(url)
 
 
 def _kind_of(paused: Paused) -> str:

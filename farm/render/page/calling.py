@@ -97,7 +97,9 @@ def _run(work: Work, name: str, text: str) -> Params | None:
     answer = _answer(work, "Runtime.callFunctionOn", params)
     if answer is None:
         return None
-    found: Params = answer["result"].get("value") or {}
+    told = answer["result"].get("value")
+    # The page may have changed what promises become.
+    found: Params = told if isinstance(told, dict) else {}
     if "exceptionDetails" in answer:
         found = {"error": message_of(answer["exceptionDetails"])}
     if "error" in found:

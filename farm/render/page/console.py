@@ -87,7 +87,10 @@ def _as_text(value: Params) -> str:
 
 
 def _cut(text: str) -> str:
-    told = _LOGINS.sub(r"\1", text[:_LONGEST_TEXT])[:_MAX_TEXT]
+    told = text[:_LONGEST_TEXT]
+    if "@" in told and "://" in told:
+        told = _LOGINS.sub(r"\1", told)
+    told = told[:_MAX_TEXT]
     return told.encode(errors="replace").decode()  # halves of characters
 
 

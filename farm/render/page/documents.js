@@ -5,14 +5,15 @@ async function (name, ...args) {
   const styleOf = Object.getOwnPropertyDescriptor(HTMLElement.prototype, 'style').get;
 
   const showCursor = () => {
-    for (const [element, { before, after }] of globalThis.hidden ?? []) {
+    const hidden = Object.hasOwn(globalThis, 'hidden') ? globalThis.hidden : new Map();
+    for (const [element, { before, after }] of hidden) {
       if (getAttribute.call(element, 'style') !== after) {
         const style = element instanceof HTMLElement ? styleOf.call(element) : element.style;
         style.removeProperty('caret-color');
       } else if (before === null) removeAttribute.call(element, 'style');
       else setAttribute.call(element, 'style', before);
     }
-    globalThis.hidden?.clear();
+    hidden.clear();
   };
 
   const farm = {

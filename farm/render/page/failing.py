@@ -9,6 +9,7 @@ Sources: https://chromedevtools.github.io/devtools-protocol/tot/Network/ and …
 from contextlib import suppress
 
 from farm.errors import PageFailed, Problem
+from farm.parsing import without_login
 from farm.render.browser.devtools import DevToolsError, Params, Session
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity
@@ -116,4 +117,5 @@ def _problem(name: str, text: str) -> Problem:
 
 
 def _cut(url: str) -> str:
+    url = without_login(url)
     return url if len(url) <= _MAX_URL else url[:_MAX_URL] + "…"

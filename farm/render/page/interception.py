@@ -76,6 +76,10 @@ class Paused:
         self.answered = True
         with suppress(DevToolsError):  # the page is gone
             self._session.post(method, {"requestId": self._id, **params})
+            if method != "Fetch.failRequest":
+                # In vain, unless Chromium has refused the answer: the request would stay paused.
+                failure = {"requestId": self._id, "errorReason": "Failed"}
+                self._session.post("Fetch.failRequest", failure)
 
 
 #: Is called in a callback of the loop, so it cannot wait. It answers the request, or leaves it.

@@ -11,16 +11,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from farm.errors import OutputTooLarge
 from farm.render.browser.devtools import DevToolsError, Params
 from farm.render.page import regions
 from farm.render.page.caps import Send, check_bytes
 from farm.render.page.captured import Captured
 from farm.render.page.sides import sides_of
-from farm.render.page.tiles import Region, cut
+from farm.render.page.tiles import (
+    MAX_SINGLE_PIXELS,
+    MAX_TILE_PIXELS,
+    MAX_TILE_PX,
+    Region,
+    cut,
+)
 from farm.render.page.work import Work
 from farm.request import RenderOptions
 
 _FAST_PNG = {"format": "png", "optimizeForSpeed": True}
+#: Parts of a picture; narrow ones have many.
+_MAX_TILES = 256
 _TRANSPARENT = {"color": {"r": 0, "g": 0, "b": 0, "a": 0}}
 
 
@@ -57,8 +66,15 @@ def _draw(work: Work, send: Send, region: regions.Found | None) -> Captured:
     if region is None:
         picture = _screenshot(send, encoding(options))
     else:
-        tiles = cut(region.region, options.device_scale_factor)
+        # With the clock standing, Chromium may draw no second part of a page.
+        most = MAX_SINGLE_PIXELS if options.deterministic else MAX_TILE_PIXELS
+        tiles = cut(region.region, options.device_scale_factor, most)
         if len(tiles) > 1 or len(tiles[0]) > 1:
+            if options.deterministic:
+                raise OutputTooLarge(
+                    f"A deterministic picture may have at most {MAX_SINGLE_PIXELS:,} pixels, and "
+                    f"{MAX_TILE_PX:,} a side."
+                )
             return _draw_tiles(work, send, tiles)
         picture = _screenshot(send, encoding(options) | _part(tiles[0][0], region.is_in_view))
     if is_finished_later(options):
@@ -70,11 +86,22 @@ def _draw(work: Work, send: Send, region: regions.Found | None) -> Captured:
 
 
 def _draw_tiles(work: Work, send: Send, tiles: list[list[Region]]) -> Captured:
-    with _without_scripts(work, send):
-        pictures = tuple(
-            tuple(_screenshot(send, _FAST_PNG | _part(tile, is_in_view=False)) for tile in row)
-            for row in tiles
+    if len(tiles) * len(tiles[0]) > _MAX_TILES:
+        raise OutputTooLarge(
+            f"The picture would be drawn in more than {_MAX_TILES} parts of at most "
+            f"{MAX_TILE_PX:,} pixels a side."
         )
+    size = 0
+    rows: list[list[str]] = []
+    with _without_scripts(work, send):
+        for row in tiles:
+            rows.append([])
+            for tile in row:
+                picture = _screenshot(send, _FAST_PNG | _part(tile, is_in_view=False))
+                size += len(picture) * 3 // 4
+                check_bytes(size, work.caps.max_output_bytes)
+                rows[-1].append(picture)
+    pictures = tuple(tuple(row) for row in rows)
     return Captured("", work.options.width, work.options.height, pictures)
 
 

@@ -99,7 +99,8 @@ def _wait_for_box(work: Work, selector: str) -> Params:
             raise InvalidRequest(f"{_NO_SELECTOR.field}: {_NO_SELECTOR.problem}.", [_NO_SELECTOR])
         if box.get("width") and box.get("height"):
             return box
-        if time.monotonic() >= work.settling.latest:
+        has_waited = work.capture_until is not None
+        if has_waited or time.monotonic() >= min(work.latest, work.settling.latest):
             raise SelectorNotFound()
         work.page.wait(_LOOK_EVERY_MS)
 

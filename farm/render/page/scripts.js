@@ -22,7 +22,7 @@ async function (name, ...args) {
       style.setProperty('caret-color', 'transparent', 'important');
       const after = attribute(active);
       // The world is the document's for as long as it lives.
-      globalThis.hidden ??= new Map();
+      if (!Object.hasOwn(globalThis, 'hidden')) globalThis.hidden = new Map();
       if (before !== after) globalThis.hidden.set(active, { before, after });
     }
   };

@@ -64,7 +64,7 @@ def _style(work: Work, send: Send, templates: str) -> str:
     loaded = _Loaded(work, send)
     faces = [*found["faces"], *_faces_elsewhere(work, loaded, found["read"])]
     wanted = f"{templates} {found['families']}".lower()
-    css = [f"#header, #footer {{ font-family: {_named(found['families'])}; }}"]
+    css = [f"#header, #footer {{ font: 10px {_named(found['families'])}; }}"]
     left = _MAX_FONTS
     for face in faces:
         family = face["family"].strip("\"'").lower()

@@ -9,8 +9,10 @@ from fractions import Fraction
 
 #: The longest side of what is drawn at once.
 MAX_TILE_PX = 16_384
-#: How many pixels are drawn at once: it takes Chromium a fifth of a second or so.
-MAX_TILE_PIXELS = 1 << 24
+#: How many pixels are drawn at once: it takes Chromium a tenth of a second or so.
+MAX_TILE_PIXELS = 1 << 23
+#: How many where there may be only one tile.
+MAX_SINGLE_PIXELS = 1 << 24
 #: A scale has three decimals.
 _MAX_DENOMINATOR = 1_000
 
@@ -25,11 +27,14 @@ class Region:
     height: float
 
 
-def cut(region: Region, scale: float) -> list[list[Region]]:
-    """The region's tiles, in rows; `scale`: device pixels for each CSS pixel."""
+def cut(region: Region, scale: float, most: int = MAX_TILE_PIXELS) -> list[list[Region]]:
+    """The region's tiles, in rows, of `most` pixels each.
+
+    `scale`: device pixels for each CSS pixel.
+    """
     columns = _cut(region.x, region.width, scale, MAX_TILE_PX)
     widest = max(1.0, columns[0][1] * scale)
-    rows = _cut(region.y, region.height, scale, min(MAX_TILE_PX, int(MAX_TILE_PIXELS / widest)))
+    rows = _cut(region.y, region.height, scale, min(MAX_TILE_PX, int(most / widest)))
     return [[Region(x, y, width, height) for x, width in columns] for y, height in rows]
 
 

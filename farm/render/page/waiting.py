@@ -52,6 +52,7 @@ def in_time(work: Work, patience: Patience) -> Iterator[None]:
         until = min(end - kept_s, patience.latest)
     else:
         until = answered if end == patience.deadline else end
+    work.latest = until
     try:
         with TimeLimit(work.page, until):
             yield
@@ -77,6 +78,9 @@ def before_answer(work: Work) -> Iterator[None]:
             if work.request.url is not None and not work.activity.document.loader:
                 raise RenderTimeout("Nothing of the page came in time, so there is no picture.")
             work.settling.give_up()
+            if work.options.format == "pdf" and not work.activity.document.loaded:
+                # Chromium prints no page that still loads.
+                work.page.session.post("Page.stopLoading")
             yield
     except TimeUp as exc:
         raise RenderTimeout(

@@ -1,5 +1,6 @@
 """One render under way: what its steps have in common."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,8 @@ class Work:
     step: str = "waitUntil"
     #: When its capture must be done if its time has passed (`monotonic`).
     capture_until: float | None = None
+    #: When nothing more is waited for, by the request's own time (`monotonic`).
+    latest: float = math.inf
     #: What the answer shall tell besides (`RenderResult.facts`).
     facts: dict[str, Any] = field(default_factory=dict)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from farm.errors import ScriptFailed
+from farm.errors import RenderTimeout, ScriptFailed
 from farm.render import Engine
 from farm.request import RenderResult
 from tests.conftest import request_for
@@ -298,3 +298,17 @@ def test_no_page_keeps_the_farm_from_its_picture(engine: Engine, html: str) -> N
         "remove": ["form"],
     }
     assert rendered(engine, html, **options).size
+
+
+def test_a_forms_fields_stand_in_the_way_of_no_scrolling(engine: Engine) -> None:
+    fields = "<input name=parentElement><input name=scrollTo><input name=style>"
+    html = f"<!doctype html><body style=margin:0><form style=height:900px>{fields}</form><p id=e>x"
+    html += "<style>body { background: linear-gradient(red 900px, lime 0) }</style>"
+    assert corner(rendered(engine, html, scroll={"to": "#e"})) == LIME
+    assert corner(rendered(engine, html, scroll="through")) == RED
+
+
+def test_a_page_that_changes_what_promises_become_is_told_of_in_time(engine: Engine) -> None:
+    html = "<script>Object.prototype.then = function (done) { done(1) }</script>"
+    with pytest.raises((ScriptFailed, RenderTimeout)):
+        rendered(engine, html, waitForFunction="1", scripts=["2"], timeout=2000)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from farm.errors import InvalidRequest, OutputTooLarge
 from farm.render import Engine
 from tests.conftest import request_for
 from tests.support.images import LIME, is_filled
@@ -133,3 +134,27 @@ def test_the_clock_of_the_next_render_is_the_real_one(kept_engine: Engine) -> No
     render("x", deterministic=True)
     html = shown("Date.now() > Date.UTC(2026, 0, 2)")
     assert is_filled(render(html, waitFor=300), LIME)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"scroll": "through"}, {"scroll": {"to": 500}}, {"fullPage": True}, {"format": "pdf"}],
+    ids=str,
+)
+def test_nothing_waits_for_a_frame_while_the_clock_stands(
+    engine: Engine, options: dict[str, object]
+) -> None:
+    html = "<!doctype html><body style='margin:0;height:3000px;background:lime'>"
+    request = request_for(engine, html, deterministic=True, **options)
+    assert engine.render(request).data
+
+
+def test_a_picture_that_would_have_several_parts_is_refused(engine: Engine) -> None:
+    html = "<!doctype html><body style='height:17000px'>"
+    with pytest.raises(OutputTooLarge, match="deterministic"):
+        engine.render(request_for(engine, html, deterministic=True, fullPage=True))
+
+
+def test_mhtml_has_a_date_and_is_refused(engine: Engine) -> None:
+    with pytest.raises(InvalidRequest, match="date"):
+        request_for(engine, "x", deterministic=True, format="mhtml")

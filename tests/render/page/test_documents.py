@@ -71,3 +71,7 @@ def test_a_document_has_at_most_the_bytes_that_are_allowed(
     for html in ("<p>" + "\u20ac" * 1100, "<p>" + "x" * 4000):
         with pytest.raises(OutputTooLarge, match="more than 3,000 bytes"):
             rendered(engine, html, format_)
+
+
+def test_an_elements_name_disturbs_no_function_of_the_farms(engine: Engine) -> None:
+    assert b'id="hidden"' in rendered(engine, "<p id=hidden>x<input autofocus>").data

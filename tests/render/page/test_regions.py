@@ -365,3 +365,20 @@ def test_frames_of_other_sites_are_in_the_picture(
                 )
             actual = rendered(engine, html, **options).data
     assert_same(opened(actual), opened(expected), tmp_path)
+
+
+@pytest.mark.parametrize("on_timeout", ["fail", "capture"])
+def test_the_requests_own_time_holds_for_the_element_too(engine: Engine, on_timeout: str) -> None:
+    with pytest.raises(SelectorNotFound):
+        rendered(engine, "<p>x", selector="#no", timeout=500, onTimeout=on_timeout)
+
+
+def test_an_element_is_not_there_either_where_the_time_is_over(engine: Engine) -> None:
+    options = {"waitForFunction": "false", "timeout": 1500, "onTimeout": "capture"}
+    with pytest.raises(SelectorNotFound):
+        rendered(engine, "<p>x", selector="#no", **options)
+
+
+def test_a_picture_of_very_many_parts_is_refused(engine: Engine) -> None:
+    with pytest.raises(OutputTooLarge, match="parts"):
+        rendered(engine, "<p>x", clip={"x": 0, "y": 0, "width": 10_000_000, "height": 1})

@@ -321,3 +321,10 @@ def test_a_worker_that_ends_before_it_begins_is_not_waited_for_until_the_limit(
         code = f"new Worker('{site.url}/worker.js?to=/').terminate()"
         site.pages["/page"] = page(f"<script>{code}</script>")
         assert engine.render(request_for(engine, url=site.url + "/page")).unfinished == ()
+
+
+@pytest.mark.parametrize("element", ["<div id=hidden>", "<img name=hidden>", "<i id=farm>"])
+def test_an_elements_name_disturbs_no_function_of_the_farms(engine: Engine, element: str) -> None:
+    html = page(element + "<input autofocus style='position:fixed;top:-99px'>")
+    html += "<style>html { background: lime }</style>"
+    assert is_filled(engine.render(request_for(engine, html)).data, LIME)

@@ -6,13 +6,13 @@ from farm.render.page.tiles import MAX_TILE_PIXELS, MAX_TILE_PX, Region, cut
 
 
 def test_what_can_be_drawn_at_once_is_one_tile() -> None:
-    region = Region(3, 5, 1024, 16_384)
+    region = Region(3, 5, 512, 16_384)
     assert cut(region, 1) == [[region]]
 
 
 def test_tiles_go_down_and_to_the_right() -> None:
     tiles = cut(Region(10, 0, 20_000, 40_000), 1)
-    assert [(tile.y, tile.height) for tile, *_ in tiles[-2:]] == [(38_912, 1_024), (39_936, 64)]
+    assert [(tile.y, tile.height) for tile, *_ in tiles[-2:]] == [(39_424, 512), (39_936, 64)]
     assert [(tile.x, tile.width) for tile in tiles[1]] == [(10, 16_384), (16_394, 3_616)]
 
 
