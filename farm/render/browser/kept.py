@@ -126,8 +126,9 @@ class KeptContexts(FreshContexts):
         super().close()
 
     def forget(self) -> None:
-        while self._idle:
-            self._idle.pop().page.port.close()
+        for kept in [*self._idle, *self._renewing]:
+            kept.page.port.close()
+        self._idle.clear()
         super().forget()
 
     def _take_kept(self, caller: str | None, size: tuple[int, int]) -> _Kept | None:
@@ -177,11 +178,14 @@ class KeptContexts(FreshContexts):
     def _put_back(self, kept: _Kept) -> None:
         """After the answer has left: make it ready for the next render, or end it."""
         kept.renders += 1
-        if (cause := self._why_not_again(kept)) is None:
-            cause = self._renew(kept)
-        if cause is None:
-            kept.page.port.renew()
-        self._renewing.remove(kept)
+        cause: str | None = "died"
+        try:
+            if (cause := self._why_not_again(kept)) is None:
+                cause = self._renew(kept)
+            if cause is None:
+                kept.page.port.renew()
+        finally:
+            self._renewing.remove(kept)
         heir, kept.heir = kept.heir, None
         has_heir = heir is not None and not heir.done
         if heir is not None:
