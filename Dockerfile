@@ -10,10 +10,12 @@ RUN apt-get update && apt-get install -y --no-install-recommends python3-venv
 # The same place as in the final stage, since a venv cannot be moved.
 WORKDIR /opt/render-farm
 # The locked packages first: they change less often than the farm does.
-COPY conf/requirements.txt /src/conf/
+COPY conf/requirements.txt conf/requirements-source.txt /src/conf/
 RUN python3 -m venv .venv && \
     .venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: \
-        -r /src/conf/requirements.txt
+        -r /src/conf/requirements.txt && \
+    .venv/bin/pip install --no-cache-dir --require-hashes --no-deps --no-build-isolation \
+        -r /src/conf/requirements-source.txt
 COPY setup.cfg pyproject.toml README.md LICENSE /src/
 COPY conf/gunicorn.conf.py /src/conf/
 COPY farm /src/farm

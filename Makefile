@@ -45,14 +45,15 @@ lint: setup  ## Check style, types and the generated docs
 
 # The requirements are in setup.cfg and conf/requirements-build.in. Versions stay as they are
 # locked where they can.
-COMPILE = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
-	--generate-hashes --custom-compile-command "make lock" --extra dashboard $(ARGS) \
-	setup.cfg conf/requirements-build.in
+UV = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
+	--generate-hashes --custom-compile-command "make lock" $(ARGS)
+COMPILE = $(UV) --no-emit-package pyvips --extra dashboard setup.cfg conf/requirements-build.in
 
 lock:  ## Lock the requirements anew; ARGS go to uv
 	test -x .venv/bin/python || $${PYTHON:-python3} -m venv .venv
 	test -x .venv/bin/uv || .venv/bin/python -m pip install --quiet uv
 	$(COMPILE) --output-file conf/requirements.txt
+	$(UV) --no-deps conf/requirements-source.in --output-file conf/requirements-source.txt
 	$(COMPILE) --output-file conf/requirements-dev.txt --extra dev \
 		--constraint conf/requirements.txt
 	$(COMPILE) --output-file conf/requirements-bench.txt --extra dev --extra bench \
