@@ -1,13 +1,14 @@
 """What is captured: the viewport, the part of the page, the file."""
 
 import math
-from typing import Literal, Self
+from collections.abc import Iterator
+from typing import Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import field_validator
 
 from farm.errors import OutputTooLarge
 from farm.formats import FORMATS, MAX_SIDE_PX, NAMES, Format, canonical
-from farm.request.group import Group, Limits, option, problem, unknown_value
+from farm.request.group import Group, Limits, option, unknown_value
 
 #: How far to the right and down a part of a page may begin, in CSS pixels.
 _FARTHEST_PX = 10_000_000
@@ -41,13 +42,11 @@ class Resize(Group):
         "beside it is cut off on both sides.",
     )
 
-    @model_validator(mode="after")
-    def _has_sides(self) -> Self:
+    def conflicts(self) -> Iterator[str]:
         if self.width is None and self.height is None:
-            raise problem("must have a width or a height")
-        if self.fit == "cover" and (self.width is None or self.height is None):
-            raise problem("must have a width and a height with cover")
-        return self
+            yield "must have a width or a height"
+        elif self.fit == "cover" and (self.width is None or self.height is None):
+            yield "must have a width and a height with cover"
 
 
 class Capture(Group):
@@ -98,15 +97,11 @@ class Capture(Group):
         # So that pictures that are joined can meet at whole device pixels.
         return round(scale, 3)
 
-    @model_validator(mode="after")
-    def _sides_of_format(self) -> Self:
+    def conflicts(self) -> Iterator[str]:
+        yield from super().conflicts()
         longest = min(self.file_format.max_side_px, MAX_SIDE_PX)
         if max(self.device_px(self.width), self.device_px(self.height)) > longest:
-            raise problem(f"{self.format} has sides of at most {longest} pixels")
-        return self
-
-    @model_validator(mode="after")
-    def _fits_format(self) -> Self:
+            yield f"{self.format} has sides of at most {longest} pixels"
         format_ = self.file_format
         asked = {
             "quality": (self.quality is not None, format_.quality is not None),
@@ -122,20 +117,10 @@ class Capture(Group):
         }
         wrong = [name for name, (is_asked, may_be) in asked.items() if is_asked and not may_be]
         if wrong:
-            raise problem(f"{self.format} has no {', '.join(wrong)}")
-        return self
-
-    @model_validator(mode="after")
-    def _one_part(self) -> Self:
-        asked = {
-            "clip": self.clip is not None,
-            "selector": self.selector is not None,
-            "fullPage": self.full_page,
-        }
-        parts = [name for name, is_asked in asked.items() if is_asked]
+            yield f"{self.format} has no {', '.join(wrong)}"
+        parts = [name for name in ("clip", "selector", "fullPage") if asked[name][0]]
         if len(parts) > 1:
-            raise problem(f"{parts[0]} is not together with {', '.join(parts[1:])}")
-        return self
+            yield f"{parts[0]} is not together with {', '.join(parts[1:])}"
 
     @property
     def file_format(self) -> Format:

@@ -10,11 +10,11 @@ and its part of docs/openapi.json (`farm contract` writes both), and its flag of
 Names are snake_case in Python and camelCase in JSON.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -27,6 +27,10 @@ class Limits:
     max_pixels: int
     #: Whether a URL may carry a user name and a password.
     url_credentials: bool = False
+
+
+#: The type of an error that has several sentences.
+CONFLICTS = "conflicts"
 
 
 class Group(BaseModel):
@@ -44,6 +48,16 @@ class Group(BaseModel):
             raise PydanticCustomError("null", "must not be null")
         # A field that has several values is a tuple, and JSON has lists.
         return tuple(value) if isinstance(value, list) else value
+
+    def conflicts(self) -> Iterator[str]:
+        """What makes no sense together, a sentence each; a group adds to its bases'."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if texts := list(self.conflicts()):
+            raise PydanticCustomError(CONFLICTS, "does not go together", {"texts": texts})
+        return self
 
 
 def option(

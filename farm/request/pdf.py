@@ -1,8 +1,8 @@
 """How a PDF is printed."""
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -11,7 +11,6 @@ from pydantic import (
     Tag,
     WithJsonSchema,
     field_validator,
-    model_validator,
 )
 
 from farm.request.group import Group, option, problem
@@ -204,18 +203,12 @@ class PdfOptions(Group):
             raise problem(f"must be at most {_MAX_PASSWORD_BYTES} bytes in UTF-8")
         return password
 
-    @model_validator(mode="after")
-    def _has_room(self) -> Self:
+    def conflicts(self) -> Iterator[str]:
         width, height = self.content_px
         if min(width, height) < MIN_SIDE_PX:
-            raise problem(f"the margins leave less than {MIN_SIDE_PX} pixels of the paper")
-        return self
-
-    @model_validator(mode="after")
-    def _one_page(self) -> Self:
+            yield f"the margins leave less than {MIN_SIDE_PX} pixels of the paper"
         if self.single_page and self.pages is not None:
-            raise problem("singlePage is not together with pages")
-        return self
+            yield "singlePage is not together with pages"
 
     @property
     def paper_in(self) -> tuple[float, float]:

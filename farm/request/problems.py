@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from farm.errors import Problem
+from farm.request.group import CONFLICTS
 
 #: No page is named, where the request may name it in one way, in two, or in three. Markdown is only
 #: spoken of to those who have sent it.
@@ -35,10 +36,16 @@ _OUT_OF_BOUNDS = ("greater_than_equal", "less_than_equal", "literal_error")
 _TOO_LONG = ("string_too_long", "too_long", "string_too_short", "too_short")
 
 
-def as_problem(model: type[BaseModel], error: ErrorDetails) -> Problem:
-    """One of pydantic's errors about a `model`, as answers tell it."""
-    location = [str(part) for part in error["loc"] if not _is_choice(part)]
-    return Problem(".".join(location), _text(model, error))
+def as_problems(model: type[BaseModel], errors: Iterable[ErrorDetails]) -> list[Problem]:
+    """Pydantic's errors about a `model`, as answers tell them."""
+    problems = []
+    for error in errors:
+        field = ".".join(str(part) for part in error["loc"] if not _is_choice(part))
+        if error["type"] == CONFLICTS:
+            problems += [Problem(field, text) for text in error["ctx"]["texts"]]
+        else:
+            problems.append(Problem(field, _text(model, error)))
+    return problems
 
 
 def _is_choice(part: int | str) -> bool:

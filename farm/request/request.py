@@ -1,8 +1,9 @@
 """A body becomes a `RenderRequest` here, once; from then on only the value is used."""
 
+from collections.abc import Iterator
 from typing import Any, Self
 
-from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import ValidationError, ValidationInfo, field_validator
 
 from farm.errors import InvalidRequest, InvalidUrl
 from farm.parsing import parse_json_object
@@ -11,10 +12,10 @@ from farm.request.caching import Caching
 from farm.request.capture import Capture
 from farm.request.emulation import Emulation
 from farm.request.failing import Failing
-from farm.request.group import Limits, option, problem
+from farm.request.group import CONFLICTS, Limits, option
 from farm.request.network import Network, check_own_origin
 from farm.request.pdf import Pdf
-from farm.request.problems import as_problem, summary
+from farm.request.problems import as_problems, summary
 from farm.request.source import Source, check_source
 from farm.request.waiting import Waiting
 
@@ -22,13 +23,12 @@ from farm.request.waiting import Waiting
 class RenderOptions(Waiting, Capture, Emulation, Network, Actions, Failing, Pdf):
     """How to render: every group's options, in one object."""
 
-    @model_validator(mode="after")
-    def _pdf_of_a_pdf(self) -> Self:
+    def conflicts(self) -> Iterator[str]:
+        yield from super().conflicts()
         if self.pdf is not None and self.format != "pdf":
-            raise problem(f"pdf is for the format pdf, not for {self.format}")
+            yield f"pdf is for the format pdf, not for {self.format}"
         if self.deterministic and self.format == "mhtml":
-            raise problem("mhtml has the date in it: not together with deterministic")
-        return self
+            yield "mhtml has the date in it: not together with deterministic"
 
 
 _DEFAULTS = RenderOptions.model_construct()
@@ -73,7 +73,7 @@ class RenderRequest(Source):
             request = cls.model_validate(fields, context=limits)
         except ValidationError as exc:
             errors = exc.errors()
-            problems += [as_problem(cls, error) for error in errors]
+            problems += as_problems(cls, errors)
             if len(problems) == 1 and errors[0]["type"] == "invalid_url":
                 is_page = problems[0].field == "url"
                 sentence = f"The URL {problems[0].problem}." if is_page else summary(problems)
@@ -95,7 +95,7 @@ class RenderRequest(Source):
             request = cls.model_validate_json(data, context=limits)
         except ValidationError as exc:
             errors = exc.errors()
-            problems = [as_problem(cls, error) for error in errors]
+            problems = as_problems(cls, errors)
             if any(error["type"] not in _OF_THE_LIMITS for error in errors):
                 raise OtherVersion(summary(problems)) from exc
             raise InvalidRequest(summary(problems), problems) from exc
@@ -123,7 +123,7 @@ class RenderRequest(Source):
 
 #: The errors that other limits, or a broken file, can cause. What else is wrong with a stored
 #: request (a field, a type, a value or a bound) was right for the version that took it.
-_OF_THE_LIMITS = ("problem", "invalid_url", "json_invalid")
+_OF_THE_LIMITS = ("problem", CONFLICTS, "invalid_url", "json_invalid")
 
 
 class OtherVersion(InvalidRequest):

@@ -1,8 +1,9 @@
 """When the page is captured."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Tag, ValidationInfo, field_validator, model_validator
+from pydantic import Discriminator, Tag, ValidationInfo, field_validator
 
 from farm.request.group import Group, limits_of, option, problem
 from farm.request.texts import Selector, Text
@@ -84,11 +85,10 @@ class Waiting(Group):
             raise problem(f"must be an integer from 1 to {longest_ms} (milliseconds)")
         return timeout_ms
 
-    @model_validator(mode="after")
-    def _time_to_wait(self) -> Self:
+    def conflicts(self) -> Iterator[str]:
+        yield from super().conflicts()
         if self.timeout is not None and self.wait_for >= self.timeout:
-            raise problem("waitFor must be shorter than timeout")
-        return self
+            yield "waitFor must be shorter than timeout"
 
     @property
     def selector_wait(self) -> SelectorWait | None:

@@ -296,3 +296,23 @@ def test_a_request_keeps_what_it_says_of_the_cache() -> None:
     assert RenderRequest.from_json(request.to_json(), LIMITS) == request
     assert request.identity() == parse({"html": "x"}).identity()
     assert request.without_cache().cache != request.cache
+
+
+def test_all_that_does_not_go_together_is_named_at_once() -> None:
+    options = {
+        "quality": 5,
+        "selector": "a",
+        "fullPage": True,
+        "waitFor": 2000,
+        "timeout": 1000,
+        "pdf": {"landscape": True},
+    }
+    with pytest.raises(InvalidRequest) as caught:
+        with_options(**options)
+    assert {problem.problem for problem in caught.value.problems} == {
+        "png has no quality",
+        "selector is not together with fullPage",
+        "waitFor must be shorter than timeout",
+        "pdf is for the format pdf, not for png",
+    }
+    assert {problem.field for problem in caught.value.problems} == {"options"}
