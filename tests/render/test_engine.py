@@ -45,8 +45,14 @@ def part(browser: psutil.Process, name: str) -> psutil.Process:
     """`chromium` itself, its `driver`, or the first of its children with the name in its line."""
     if name in ("chromium", "driver"):
         return browser if name == "chromium" else browser.parent()
-    children = browser.children()
-    return next(child for child in children if name in " ".join(command_line(child)))
+    # One that has just been started has no line of its own yet.
+    found: list[psutil.Process] = []
+    wait_until(lambda: found or found.extend(p for p in browser.children() if has_in_line(p, name)))
+    return found[0]
+
+
+def has_in_line(process: psutil.Process, name: str) -> bool:
+    return name in " ".join(command_line(process))
 
 
 def renders(engine: Engine) -> bool:
