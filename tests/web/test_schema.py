@@ -34,6 +34,7 @@ from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records
 from farm.render import Engine
 from farm.request import Limits, RenderRequest
+from farm.request.group import CONFLICTS
 from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
@@ -186,7 +187,8 @@ def is_right_by_type(body: Any) -> bool:
     try:
         RenderRequest.model_validate(json.loads(body, parse_float=whole), context=limits)
     except ValidationError as exc:
-        return all(error["type"] in ("problem", "invalid_url") for error in exc.errors())
+        own = ("problem", CONFLICTS, "invalid_url")
+        return all(error["type"] in own for error in exc.errors())
     return True
 
 
