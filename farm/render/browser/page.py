@@ -208,6 +208,7 @@ class Page:
     @contextmanager
     def printed(self) -> Iterator[Callable[[int, int], None]]:
         """Lay it out as print does, in a viewport whose size the function sets."""
+        self.is_altered = True
         medium = self._looks.medium
         printed = {**medium, "media": medium["media"] or "print"}
         self.session.post("Emulation.setEmulatedMedia", printed)

@@ -53,6 +53,9 @@ def take(work: Work, send: Send) -> Captured:
     """Raises `OutputTooLarge`, `SelectorNotFound`, `InvalidRequest`, and `DevToolsError`."""
     options = work.options
     region = regions.find(work)
+    if region is not None and not region.is_in_view:
+        # What Chromium does to the viewport for it may be left in the page.
+        work.page.is_altered = True
     if not options.omit_background:
         return _draw(work, send, region)
     send("Emulation.setDefaultBackgroundColorOverride", _TRANSPARENT)
