@@ -41,7 +41,7 @@ those are the exception's `__cause__`, which goes to the log.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,11 @@ class InvalidRequest(WithProblems):
     status = 400
     code = "invalid_request"
     sentence = "The request is not valid."
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        """The one thing that is wrong with a request, which is the sentence too."""
+        return cls(f"{problem.field}: {problem.problem}.", [problem])
 
 
 class InvalidUrl(InvalidRequest):

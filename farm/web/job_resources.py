@@ -148,7 +148,7 @@ def _idempotency_key(req: falcon.Request) -> str | None:
     key = req.get_header("Idempotency-Key")
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
         text = "must be 1 to 255 visible ASCII characters"
-        raise _invalid("Idempotency-Key", text)
+        raise InvalidRequest.of(Problem("Idempotency-Key", text))
     return key
 
 
@@ -166,7 +166,3 @@ def _parse_query(req: falcon.Request) -> tuple[float, bool]:
     if problems:
         raise InvalidRequest(f"{problems[0].field}: {problems[0].problem}.", problems)
     return float(wait), image == "true"
-
-
-def _invalid(field: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(f"{field}: {problem}.", [Problem(field, problem)])

@@ -9,9 +9,11 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.quiet import QuietServer
 
 #: What a window or a worker tells of itself.
 _TELL = """
@@ -170,16 +172,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """Browsers hang up when their page is closed; that is no news."""
-
-
 @contextmanager
 def running_mirror() -> Iterator[Mirror]:
-    server = _Server(("127.0.0.1", 0), _Handler)
+    server = QuietServer(("127.0.0.1", 0), _Handler)
     mirror = Mirror(server.server_port)
     server.RequestHandlerClass = type("Handler", (_Handler,), {"mirror": mirror})
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

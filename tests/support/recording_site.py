@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote
 
 from tests.support.allowed_site import CERTIFICATE
+from tests.support.quiet import QuietServer
 from tests.support.site import RED
 
 USERNAME, PASSWORD = "ursula", "open, sesame: 1"
@@ -99,19 +100,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """Browsers hang up when their page is closed; that is no news."""
-
-
 @contextmanager
 def running_recording_site(
     host: str = "127.0.0.1", pages: Mapping[str, str] | None = None, tls: bool = False
 ) -> Iterator[RecordingSite]:
     """`pages`: may be filled later, once the site's URL is known."""
-    server = _Server((host, 0), _Handler)
+    server = QuietServer((host, 0), _Handler)
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(CERTIFICATE)

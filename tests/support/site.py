@@ -4,7 +4,9 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.support.quiet import QuietServer
 
 #: A red and a blue image, 40 × 40.
 RED = (
@@ -113,17 +115,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """Browsers hang up when their page is closed; that is no news."""
-
-
 @contextmanager
 def running_site(host: str = "127.0.0.1", pages: Mapping[str, str] | None = None) -> Iterator[Site]:
     """`pages`: more of them, by their paths."""
-    server = _Server((host, 0), _Handler)
+    server = QuietServer((host, 0), _Handler)
     site = Site(host, server.server_port, {} if pages is None else pages)
     server.RequestHandlerClass = type("Handler", (_Handler,), {"site": site})
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

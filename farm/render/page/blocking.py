@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from farm.parsing import without_login
 from farm.render.browser.devtools import Params, Wait
 from farm.render.browser.page import Page
 from farm.render.page import filters
 from farm.render.page.filters import Listed
 from farm.render.page.interception import Paused
+from farm.render.page.traffic import told_url
 from farm.request.network import Block
 
 #: What a request calls so, by the types that Chromium gives to what it pauses. It gives one to
@@ -38,9 +38,8 @@ _NO_WEB_SOCKETS = {
         for scheme in ("ws", "wss")
     ]
 }
-#: Of how many the answer tells the URL, and how much of it.
+#: Of how many the answer tells the URL.
 _MAX_TOLD = 20
-_MAX_TEXT = 300
 
 
 class Blocking:
@@ -96,7 +95,7 @@ class Blocking:
     def _note(self, url: str) -> None:
         self.blocked["count"] += 1
         told: list[str] = self.blocked["urls"]
-        url = without_login(url)[:_MAX_TEXT]
+        url = told_url(url)
         if len(told) < _MAX_TOLD and url not in told:
             told.append(url)
 

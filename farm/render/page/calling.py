@@ -61,7 +61,7 @@ def check_selectors(work: Work, field: str, *selectors: str, listed: bool = True
     if wrong is not None and wrong >= 0:
         place = f"options.{field}.{wrong}" if listed else f"options.{field}"
         problem = Problem(place, "must be a CSS selector")
-        raise InvalidRequest(f"{problem.field}: {problem.problem}.", [problem])
+        raise InvalidRequest.of(problem)
 
 
 def run_script(work: Work, text: str) -> None:

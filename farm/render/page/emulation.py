@@ -139,4 +139,4 @@ def _wait(method: str, wait: Wait) -> None:
             raise
         # Chromium has a list of its own, which may be older than this machine's.
         problem = Problem("options.timezone", "is a time zone that Chromium does not know")
-        raise InvalidRequest(f"{problem.field}: {problem.problem}.", [problem]) from failure
+        raise InvalidRequest.of(problem) from failure

@@ -84,7 +84,7 @@ def _print(send: Send, params: Params) -> str:
         if _NO_SUCH_PAGE not in str(exc):
             raise
         problem = Problem("options.pdf.pages", "the document has fewer pages")
-        raise InvalidRequest(f"{problem.field}: {problem.problem}.", [problem]) from exc
+        raise InvalidRequest.of(problem) from exc
     return data
 
 

@@ -96,7 +96,7 @@ def _wait_for_box(work: Work, selector: str) -> Params:
     while True:
         box = work.call("boxOf", selector, function=_FUNCTION)
         if box is None:
-            raise InvalidRequest(f"{_NO_SELECTOR.field}: {_NO_SELECTOR.problem}.", [_NO_SELECTOR])
+            raise InvalidRequest.of(_NO_SELECTOR)
         if box.get("width") and box.get("height"):
             return box
         has_waited = work.capture_until is not None
