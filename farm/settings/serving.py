@@ -1,8 +1,14 @@
 """The HTTP server: where it listens, and what its requests may take."""
 
-from pydantic import AliasChoices, Field
+from typing import Annotated
 
-from farm.settings.group import MAX_BODY_BYTES, Group
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import NoDecode
+
+from farm.settings.group import MAX_BODY_BYTES, Group, split
+
+#: The services whose clients the farm can answer.
+COMPATIBLE = ("gotenberg", "browserless")
 
 
 class Serving(Group):
@@ -76,3 +82,22 @@ class Serving(Group):
         description="Seconds that an answer may take to be sent, a download or any other; then it "
         "is broken off.",
     )
+    compat: Annotated[tuple[str, ...], NoDecode] = Field(
+        COMPATIBLE,
+        description="Other services whose routes the farm has too, separated by commas: "
+        "`gotenberg`, `browserless` (and Cloudflare's Browser Rendering); `off`: none. "
+        "docs/migrating.md tells of them.",
+    )
+
+    @field_validator("compat", mode="before")
+    @classmethod
+    def _split_compat(cls, value: object) -> object:
+        return () if value == "off" else split(value)
+
+    @field_validator("compat")
+    @classmethod
+    def _check_compat(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in COMPATIBLE:
+                raise ValueError(f"{name!r} is none of {', '.join(COMPATIBLE)}, off")
+        return names

@@ -1,6 +1,5 @@
 """The WSGI application: its routes, and what holds for every answer."""
 
-import json
 import re
 import time
 import uuid
@@ -19,7 +18,6 @@ from farm.errors import (
     RateLimited,
     Unauthorized,
     Unavailable,
-    WithProblems,
 )
 from farm.job import JobQueue
 from farm.rates import RateLimiter
@@ -27,15 +25,16 @@ from farm.renderer import Renderer
 from farm.request import HTML, URL
 from farm.settings import Settings
 from farm.storage import Storage
+from farm.web import compat
 from farm.web.body import Bodies
 from farm.web.callers import RATE_HEADERS, Callers
 from farm.web.downloads import Downloads
 from farm.web.gate import Gate
+from farm.web.health import HealthResource, StatusResource
 from farm.web.job_resources import DownloadResource, JobResource, SubmitResource
 from farm.web.metrics import MetricsResource, Requests
-from farm.web.resources import HealthResource, RenderResource, StatusResource
-from farm.web.routes import Resource, Routes
-from farm.web.serving.refusals import error_body
+from farm.web.render_resource import RenderResource
+from farm.web.routes import NOWHERE, Resource, Routes
 
 log = structlog.get_logger()
 
@@ -83,6 +82,10 @@ def create_app(
     app.add_route("/health", HealthResource(renderer))
     app.add_route("/status", StatusResource(renderer))
     app.add_route("/metrics", MetricsResource(queue))
+    for template, resource in compat.resources(
+        compat.Farm(renderer, bodies, queue, settings)
+    ).items():
+        app.add_route(template, resource)
     app.add_error_handler(Exception, answer_error)
     app.add_error_handler(falcon.HTTPError, answer_error)
     return app
@@ -93,7 +96,8 @@ class Request(falcon.Request):
 
     `context.id` is the request's own (a UUID4), `context.log_id` the one to be found by. They are
     made here, since Falcon refuses some requests before any middleware. `context.caller` is the
-    name of the API key, where there are keys; `context.arrived` is by `time.perf_counter()`.
+    name of the API key, where there are keys; `context.resource` is what answers;
+    `context.arrived` is by `time.perf_counter()`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -105,6 +109,7 @@ class Request(falcon.Request):
         callers = self.get_header("X-Request-Id") or ""
         self.context.log_id = callers if _CALLERS_ID.fullmatch(callers) else self.context.id
         self.context.caller = None
+        self.context.resource = NOWHERE
         self.context.arrived = time.perf_counter()
 
 
@@ -128,9 +133,6 @@ def answer_error(
     error = as_farm_error(exc)
     if isinstance(error, InternalError) and not isinstance(exc, FarmError):
         log.error("request failed", route=req.path, exc_info=exc)
-    body = error_body(error, req.context.id)
-    if isinstance(error, WithProblems) and error.problems:
-        body["details"] = error.details
     if isinstance(error, MethodNotAllowed):
         resp.set_header("Allow", ", ".join(error.allowed))
     if isinstance(error, RangeNotSatisfiable):
@@ -140,9 +142,7 @@ def answer_error(
     if isinstance(error, Unavailable | RateLimited):
         resp.set_header("Retry-After", str(error.retry_after_s))
     resp.set_header("X-Request-Id", req.context.log_id)
-    resp.status = error.status
-    resp.content_type = falcon.MEDIA_JSON
-    resp.data = json.dumps(body).encode()
+    req.context.resource.answer_error(req, resp, error)
 
 
 def as_farm_error(exc: Exception) -> FarmError:

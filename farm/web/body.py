@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import falcon
 
-from farm.errors import UnsupportedMediaType
 from farm.settings import MAX_BODY_BYTES
+from farm.web.routes import Resource
 from farm.web.serving.budget import BodyBudget, Share
 from farm.web.serving.incoming import Incoming, framed_wrongly, no_room, too_large, too_short
 
@@ -24,13 +24,12 @@ class Bodies:
         self._budget = BodyBudget(budget_bytes)
 
     @contextmanager
-    def read(self, req: falcon.Request) -> Iterator[bytes]:
-        """The whole body, held within the budget for as long as the `with`.
+    def read(self, req: falcon.Request, resource: Resource) -> Iterator[bytes]:
+        """The whole body, of a type that its resource takes, held within the budget meanwhile.
 
         Raises `UnsupportedMediaType`, `BodyTooLarge`, `BodyTimeout`, `Busy` or `InvalidRequest`.
         """
-        if not is_json(req.content_type):
-            raise UnsupportedMediaType()
+        resource.check_media_type(req.content_type)
         if (req.content_length or 0) > MAX_BODY_BYTES:
             raise too_large()
         stream = req.env["wsgi.input"]
@@ -45,10 +44,6 @@ class Bodies:
             yield _read_stream(req, share)
         finally:
             share.release()
-
-
-def is_json(content_type: str | None) -> bool:
-    return (content_type or "").partition(";")[0].strip().lower() == falcon.MEDIA_JSON
 
 
 def _read_stream(req: falcon.Request, share: Share) -> bytes:

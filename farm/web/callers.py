@@ -30,6 +30,7 @@ class Callers:
         with logged("admit", req, only_errors=True):
             # What is refused here is counted (`metrics`) under the route that it was for.
             resource, req.uri_template = self._routes.at(req.path)
+            req.context.resource = resource
             if self._keys and not resource.is_open and not _is_preflight(req):
                 authorization, api_key = (req.get_header(name) for name in _KEY_HEADERS)
                 req.context.caller = identify(self._keys, authorization, api_key)

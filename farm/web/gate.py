@@ -6,7 +6,6 @@ from urllib.parse import unquote
 from farm.callers import ApiKeys
 from farm.errors import FarmError
 from farm.settings import MAX_BODY_BYTES
-from farm.web.body import is_json
 from farm.web.callers import identify
 from farm.web.routes import Routes
 
@@ -28,9 +27,10 @@ class Gate:
         resource, _ = self._routes.at(unquote(path))
         if method not in resource.with_body:
             return False
-        if not is_json(headers.get("CONTENT-TYPE")) or (length or 0) > MAX_BODY_BYTES:
+        if (length or 0) > MAX_BODY_BYTES:
             return False
         try:
+            resource.check_media_type(headers.get("CONTENT-TYPE"))
             if self._keys:
                 identify(self._keys, headers.get("AUTHORIZATION"), headers.get("X-API-KEY"))
             resource.admit()

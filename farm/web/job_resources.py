@@ -42,7 +42,7 @@ class SubmitResource(Resource):
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         with logged("submit", req) as line:
             key = _idempotency_key(req)
-            with self._bodies.read(req) as body:
+            with self._bodies.read(req, self) as body:
                 request = RenderRequest.parse(body, HTML_OR_URL, self._limits)
                 del body
                 # What does not use the cache is stored, and digested, as ever.

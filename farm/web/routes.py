@@ -1,12 +1,22 @@
-"""What a route says of itself: who may ask it, what counts against a rate, and what has a body.
+"""What a route says of itself: who may ask it, what counts against a rate, what has a body of
+which type, and how it tells an error.
 
 It is read before the route runs, by `callers` and by the `Gate`. What a resource does not say is
 closed: it wants a key, each of its methods counts, and no body is read for it.
 """
 
+import json
 from typing import ClassVar
 
+import falcon
 from falcon.routing import CompiledRouter
+
+from farm.errors import FarmError, UnsupportedMediaType, WithProblems
+from farm.web.serving.refusals import error_body
+
+#: Bodies that are JSON, and forms with files.
+JSON = falcon.MEDIA_JSON
+FORM = "multipart/form-data"
 
 
 class Resource:
@@ -18,6 +28,8 @@ class Resource:
     uncounted: ClassVar[frozenset[str]] = frozenset()
     #: Methods whose body is read.
     with_body: ClassVar[frozenset[str]] = frozenset()
+    #: The media types that such a body may have.
+    media_types: ClassVar[tuple[str, ...]] = (JSON,)
 
     def counts(self, method: str) -> bool:
         """Whether a request counts against its caller's rate; one that is a 405 does not."""
@@ -26,8 +38,29 @@ class Resource:
     def admit(self) -> None:
         """Raises a `FarmError` where a request would be refused whatever its body is."""
 
+    def check_media_type(self, content_type: str | None) -> None:
+        """Raises `UnsupportedMediaType`."""
+        if (content_type or "").partition(";")[0].strip().lower() not in self.media_types:
+            raise UnsupportedMediaType(
+                None if self.media_types == (JSON,) else _sentence(self.media_types)
+            )
 
-_NOWHERE = Resource()
+    def answer_error(self, req: falcon.Request, resp: falcon.Response, error: FarmError) -> None:
+        """Set status, type and body; what each error's headers are is set already."""
+        body = error_body(error, req.context.id)
+        if isinstance(error, WithProblems) and error.problems:
+            body["details"] = error.details
+        resp.status = error.status
+        resp.content_type = falcon.MEDIA_JSON
+        resp.data = json.dumps(body).encode()
+
+
+def _sentence(media_types: tuple[str, ...]) -> str:
+    return f"The body's Content-Type must be {' or '.join(media_types)}."
+
+
+#: What answers where no resource does.
+NOWHERE = Resource()
 
 
 class Routes:
@@ -40,7 +73,7 @@ class Routes:
         """The resource and its template; where there is no route, a closed one and None."""
         found = self.router.find(path)
         if found is None:
-            return _NOWHERE, None
+            return NOWHERE, None
         resource, _, _, template = found
         assert isinstance(resource, Resource)  # `App.add_route` has seen to it
         return resource, template

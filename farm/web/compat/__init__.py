@@ -1,0 +1,39 @@
+"""Routes of other services, so that their clients need no more than another address.
+
+A module a service. It turns what that service's clients send into a `RenderRequest`, and a result
+or an error into what they expect; nothing outside of this package knows of any of them. Keys,
+rates, budgets, metrics and logs are those of every route.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from farm.job import JobQueue
+from farm.renderer import Renderer
+from farm.settings import Settings
+from farm.web.body import Bodies
+from farm.web.routes import Resource
+
+
+@dataclass(frozen=True)
+class Farm:
+    """What a service's routes are made of."""
+
+    renderer: Renderer[Any]
+    bodies: Bodies
+    queue: JobQueue
+    settings: Settings
+
+
+#: By the names that `FARM_COMPAT` has: what makes a service's resources, by their templates.
+SERVICES: Mapping[str, Callable[[Farm], Mapping[str, Resource]]] = {}
+
+
+def resources(farm: Farm) -> dict[str, Resource]:
+    """The resources of all services that are turned on, by their templates."""
+    found: dict[str, Resource] = {}
+    for name in farm.settings.compat:
+        if name in SERVICES:
+            found |= SERVICES[name](farm)
+    return found

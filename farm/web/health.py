@@ -1,0 +1,62 @@
+"""`/health` and `/status`: whether this worker process can render, what it has and uses."""
+
+import json
+import time
+from typing import Any
+
+import falcon
+
+import farm
+from farm.clock import timestamp
+from farm.renderer import Renderer
+from farm.web.routes import Resource
+
+
+class HealthResource(Resource):
+    """`GET /health`: 200 while this worker process can render, else 503."""
+
+    is_open = True
+    uncounted = frozenset({"GET"})
+
+    def __init__(self, renderer: Renderer[Any]) -> None:
+        self._renderer = renderer
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._renderer.check()
+        resp.data = json.dumps({"status": "ok", "timestamp": timestamp()}).encode()
+
+
+class StatusResource(Resource):
+    """`GET /status`: what this worker process is, has and uses."""
+
+    uncounted = frozenset({"GET"})
+
+    def __init__(self, renderer: Renderer[Any]) -> None:
+        self._renderer = renderer
+        self._started = time.monotonic()
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        status = self._renderer.status
+        answer = {
+            "status": "running",
+            "service": "render-farm",
+            "timestamp": timestamp(),
+            "version": farm.__version__,
+            "uptimeSeconds": round(time.monotonic() - self._started, 3),
+            "capacity": {"pages": status.pages, "waiting": status.max_waiting},
+            "use": {
+                "rendering": status.rendering,
+                "waiting": status.waiting,
+                "spareContexts": status.spares,
+                "keptContexts": status.kept_contexts,
+            },
+            "browser": {
+                "up": status.up,
+                "restarts": status.browser_restarts,
+                "recycles": status.browser_recycles,
+            },
+            "retries": status.retries,
+            "latePages": dict(status.rungs),
+            "cache": status.cache,
+        }
+        resp.data = json.dumps(answer).encode()

@@ -1,0 +1,81 @@
+"""What every route that renders does: read the body, render, answer, count, log."""
+
+from collections.abc import Callable
+from typing import Any
+
+import falcon
+
+from farm.metrics import figures
+from farm.renderer import Renderer
+from farm.request import RenderRequest, RenderResult, Timings
+from farm.web.body import Bodies
+from farm.web.negotiation import wants_anew
+from farm.web.request_log import logged
+from farm.web.routes import Resource
+from farm.web.serving.sending import ClientSocket
+
+#: Puts a result into the response.
+Answer = Callable[[falcon.Response, RenderResult], None]
+
+
+class RenderingResource(Resource):
+    """A route whose `POST` is one render, answered in the same request."""
+
+    with_body = frozenset({"POST"})
+
+    def __init__(self, renderer: Renderer[Any], bodies: Bodies) -> None:
+        self._renderer = renderer
+        self._bodies = bodies
+
+    def admit(self) -> None:
+        self._renderer.admit()
+
+    def parse(self, req: falcon.Request, body: bytes) -> tuple[RenderRequest, Answer]:
+        """What is to be rendered, and how it is answered. Raises `FarmError`.
+
+        All that can be wrong with the request is to be found here, before it is rendered.
+        """
+        raise NotImplementedError
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        route = (req.uri_template or "").strip("/")
+        with logged("render", req) as line, figures.render(route) as counted:
+            self.admit()
+            with self._bodies.read(req, self) as body:
+                request, answer = self.parse(req, body)
+                del body
+                line["format"] = counted.format = request.options.format
+                anew = wants_anew(req.get_header("Cache-Control"))
+                result = self._renderer.render(
+                    request, req.context.log_id, req.context.caller, anew
+                )
+            counted.completed(result)
+            resp.set_header("Server-Timing", _server_timing(result.timings))
+            if result.cache is not None:
+                resp.set_header("X-Farm-Cache", result.cache.outcome)
+                if result.cache.outcome == "hit":
+                    resp.set_header("Age", str(result.cache.age_s))
+            answer(resp, result)
+            line |= {"bytes": result.size, **_rounded(result.timings)}
+            line["blocked"] = len(result.refusals)
+            line["unfinished"] = len(result.unfinished)
+            if result.cache is not None:
+                line["cache"] = result.cache.outcome
+                sock = req.env.get("gunicorn.socket")
+                if result.cache.outcome == "hit" and isinstance(sock, ClientSocket):
+                    sock.is_found = True
+
+
+def _rounded(timings: Timings) -> dict[str, float]:
+    return {name: round(value, 1) for name, value in vars(timings).items()}
+
+
+def _server_timing(timings: Timings) -> str:
+    """https://www.w3.org/TR/server-timing/, durations in milliseconds."""
+    steps = {
+        "wait": timings.waiting_ms,
+        "load": timings.loading_ms,
+        "settle": timings.settling_ms,
+        "capture": timings.capturing_ms,
+    }
+    return ", ".join(f"{name};dur={value:.1f}" for name, value in steps.items())
