@@ -52,7 +52,7 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
 
 
 def ask(app: Any, method: str, template: str, **more: Any) -> falcon.testing.Result:
-    path = template.format(job_id=NOBODYS)
+    path = template.format(job_id=NOBODYS, name="a.png")
     return falcon.testing.TestClient(app).simulate_request(method, path, **more)
 
 
