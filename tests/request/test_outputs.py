@@ -91,6 +91,12 @@ def test_problems_of_files_and_of_options_are_named_together() -> None:
     }
 
 
+def test_a_page_whose_clock_stands_is_one_file() -> None:
+    says = "several files are not together with deterministic"
+    assert problems({}, {}, deterministic=True) == {"outputs": says}
+    assert asked({}, deterministic=True).format.name == "zip"
+
+
 def test_options_that_make_no_sense_are_still_refused() -> None:
     assert "waitFor must be shorter" in problems({}, waitFor=9, timeout=5)["options"]
 

@@ -53,10 +53,8 @@ def assert_alike(one: bytes, other: bytes) -> None:
     assert max(ImageStat.Stat(difference).mean) < 2.5
 
 
-@pytest.mark.parametrize("deterministic", [False, True])
-def test_each_file_is_the_one_of_a_load_of_its_own(engine: Engine, deterministic: bool) -> None:
-    options = {"deterministic": deterministic}
-    files = rendered(engine, OUTPUTS, options=options)
+def test_each_file_is_the_one_of_a_load_of_its_own(engine: Engine) -> None:
+    files = rendered(engine, OUTPUTS)
     assert list(files) == [output["name"] for output in OUTPUTS]
     for output in OUTPUTS:
         file = files[str(output["name"])]
@@ -64,9 +62,9 @@ def test_each_file_is_the_one_of_a_load_of_its_own(engine: Engine, deterministic
             assert (file["format"], file["pages"]) == ("pdf", 3)
         elif output["name"] == "phone":
             # But for glyphs, which are placed as in the scale that the page was loaded with.
-            assert_alike(file["data"], alone(engine, output, **options))
+            assert_alike(file["data"], alone(engine, output))
         else:
-            assert file["data"] == alone(engine, output, **options), output["name"]
+            assert file["data"] == alone(engine, output), output["name"]
 
 
 def test_what_is_told_of_a_file_is_right(engine: Engine) -> None:
