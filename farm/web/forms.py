@@ -137,7 +137,11 @@ def _parts(parser: PushMultipartParser, body: bytes) -> Iterator[Part]:
                 pieces.append(event)
             else:
                 assert segment is not None
-                yield _part(segment, b"".join(pieces), count)
+                data = b"".join(pieces)
+                if data.startswith(b"--" + parser.boundary):
+                    # An empty part without a line end of its own: to some this is a part's end.
+                    raise InvalidRequest(_malformed(count, in_data=True))
+                yield _part(segment, data, count)
                 segment = None
     except ParserLimitReached as exc:
         raise InvalidRequest(
@@ -145,14 +149,14 @@ def _parts(parser: PushMultipartParser, body: bytes) -> Iterator[Part]:
             f"lines of {_MAX_HEADER_BYTES:,} bytes."
         ) from exc
     except MultipartError as exc:
-        raise InvalidRequest(_malformed(count, segment is not None)) from exc
+        raise InvalidRequest(_malformed(count, in_data=segment is not None)) from exc
 
 
-def _malformed(count: int, in_data: bool) -> str:
+def _malformed(count: int, *, in_data: bool) -> str:
     if in_data:
         return (
-            f"Part {count} of the form does not end as it must: with its boundary and a line end "
-            "(CRLF), and where its Content-Length says, if it has one."
+            f"Part {count} of the form does not end as it must: with a line end (CRLF), its "
+            "boundary and another line end, and where its Content-Length says, if it has one."
         )
     return (
         f"Part {count + 1} of the form is malformed: it must begin with its boundary and header "
