@@ -29,6 +29,20 @@ OPTIONS, OPENAPI = "options.md", "openapi.json"
 REQUEST = "request"
 #: The fields that may name the page, by the route that takes them.
 _ROUTES = {"/render": HTML, "/render-url": URL, "/render-async": HTML_OR_URL}
+#: Those that take forms with files, too.
+_WITH_FORMS = ("/render", "/render-async")
+_FORM: Schema = {
+    "request": {"type": "object", "description": "The JSON of the request."},
+    "index.html": {"type": "string", "minLength": 1, "contentMediaType": "text/html"},
+    "index.md": {"type": "string", "minLength": 1, "contentMediaType": "text/markdown"},
+    "files": {
+        "type": "array",
+        "items": {"type": "string", "contentMediaType": "application/octet-stream"},
+        "description": "Files that the page refers to by their filenames (`logo.png`, "
+        "`css/a.css`). Their fields may have any name but `request`.",
+    },
+}
+_NO_PAGES: Schema = {"index.html": False, "index.md": False}
 
 _MEDIA_TYPES = [format_.media_type for format_ in FORMATS.values()]
 #: Of all that a raw answer may be.
@@ -36,6 +50,8 @@ _ANSWERED = [format_.media_type for format_ in FILE_FORMATS.values()]
 
 _TABLE = re.compile(r"<!-- options: ([a-z-]+) -->\n.*?<!-- end -->\n", re.DOTALL)
 _HEAD = "| name | type | default | |\n|---|---|---|---|\n"
+#: A request whose page is a file of the same form.
+_BESIDE = "RequestOfAFile"
 #: How a schema of openapi.json says that it is written by this module.
 _OURS = "Written by `farm contract`."
 
@@ -156,6 +172,8 @@ def with_schemas(text: str) -> str:
     for route, names in _ROUTES.items():
         content = document["paths"][route]["post"]["requestBody"]["content"]
         content["application/json"]["schema"] = _one_of([_page_schema(name) for name in names])
+        if route in _WITH_FORMS:
+            content["multipart/form-data"] = _form(names)
     for content in _contents(document["paths"]):
         if not content.keys().isdisjoint(_MEDIA_TYPES):
             content.update((name, {"schema": {"contentMediaType": name}}) for name in _ANSWERED)
@@ -166,6 +184,7 @@ def _schemas() -> dict[str, Schema]:
     schemas = {name: dict(s) for name, s in definitions().items() if name != "RenderRequest"}
     for name in HTML_OR_URL:
         schemas[_page_schema(name)] = _page(name)
+    schemas[_BESIDE] = _page(None)
     schemas["Format"] = {"enum": list(FORMATS)}
     schemas["MediaType"] = {"enum": _MEDIA_TYPES}
     return {name: _published(schema) | {"$comment": _OURS} for name, schema in schemas.items()}
@@ -184,19 +203,21 @@ def _page_schema(name: str) -> str:
     return f"{name.capitalize()}Request"
 
 
-def _page(name: str) -> Schema:
-    """The schema of a request whose page is named by one of the fields that may."""
+def _page(name: str | None) -> Schema:
+    """The schema of a request whose page is named by one of the fields that may, or by none."""
     left_out = {*HTML_OR_URL, *(OF_CONTENT if name in URL else ())} - {name}
     fields = properties("RenderRequest").items()
     others = {n: field for n, field in fields if n not in left_out}
-    # Empty, it is missing.
-    others[name] = {"minLength": 1, **others[name]}
+    if name is not None:
+        # Empty, it is missing.
+        others[name] = {"minLength": 1, **others[name]}
     # What is left out is not `{}`, but every option's default.
     others["options"] = {n: v for n, v in others["options"].items() if n != "default"}
+    required = definitions()[RenderRequest.__name__].get("required", ())
     return {
         "type": "object",
         "additionalProperties": False,
-        "required": [name, *definitions()[RenderRequest.__name__].get("required", ())],
+        "required": [*([name] if name else []), *required],
         "properties": others,
     }
 
@@ -204,6 +225,33 @@ def _page(name: str) -> Schema:
 def _one_of(names: list[str]) -> Schema:
     schemas = [{"$ref": PLACE + name} for name in names]
     return schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
+
+
+def _form(names: tuple[str, ...]) -> dict[str, Any]:
+    """A form with the page as a file and the rest of the request as JSON, or with files alone."""
+    beside = {"$ref": PLACE + _BESIDE}
+    in_json = [{"$ref": PLACE + _page_schema(name)} for name in names if name not in URL]
+    choices = [
+        {"required": ["index.html"], "properties": {"request": beside, "index.md": False}},
+        {"required": ["index.md"], "properties": {"request": beside, "index.html": False}},
+        {"required": ["request"], "properties": {"request": {"oneOf": in_json}, **_NO_PAGES}},
+    ]
+    if set(URL) <= set(names):
+        url = {"request": {"$ref": PLACE + _page_schema(*URL)}, "files": False}
+        choices.append({"required": ["request"], "properties": {**url, **_NO_PAGES}})
+    return {
+        "schema": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": _FORM,
+            "oneOf": choices,
+        },
+        "encoding": {
+            "request": {"contentType": "application/json"},
+            "index.html": {"contentType": "text/html"},
+            "index.md": {"contentType": "text/markdown"},
+        },
+    }
 
 
 def _published(schema: Any) -> Any:

@@ -13,14 +13,15 @@ from farm.bundle import Member, members
 from farm.errors import InvalidRequest, NotFound, NotReady, Problem
 from farm.formats import FILE_FORMATS, FORMATS, Format
 from farm.job import JobQueue, Record, State, file_name
-from farm.request import HTML_OR_URL, Limits, RenderRequest
+from farm.request import HTML_OR_URL, Limits
 from farm.request.result import OUTPUTS
 from farm.storage import NotStored, Storage
 from farm.web.body import Bodies
 from farm.web.downloads import NO_FILE, Downloads
 from farm.web.negotiation import wants_anew
+from farm.web.request_forms import read_request
 from farm.web.request_log import logged
-from farm.web.routes import Resource
+from farm.web.routes import FORM, JSON, Resource
 
 _MAX_WAIT_S = 30
 _SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,9})?")
@@ -31,6 +32,7 @@ class SubmitResource(Resource):
     """`POST /render-async`: validated and stored, then queued, then answered."""
 
     with_body = frozenset({"POST"})
+    media_types = (JSON, FORM)
 
     def __init__(
         self, limits: Limits, bodies: Bodies, queue: JobQueue, cache_ttl_s: int = 0
@@ -45,7 +47,7 @@ class SubmitResource(Resource):
         with logged("submit", req) as line:
             key = _idempotency_key(req)
             with self._bodies.read(req, self) as body:
-                request = RenderRequest.parse(body, HTML_OR_URL, self._limits)
+                request = read_request(req, body, HTML_OR_URL, self._limits)
                 del body
                 # What does not use the cache is stored, and digested, as ever.
                 if (request.cache or self._cache_ttl_s) and wants_anew(

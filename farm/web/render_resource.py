@@ -10,22 +10,25 @@ import falcon
 
 from farm.formats import FORMATS, Format
 from farm.renderer import Renderer
-from farm.request import RenderRequest, RenderResult
+from farm.request import URL, RenderRequest, RenderResult
 from farm.request.result import OUTPUTS
 from farm.web.body import Bodies
 from farm.web.negotiation import MULTIPART, has_tag, wants_file, wants_files
 from farm.web.rendering import Answer, RenderingResource
+from farm.web.request_forms import read_request
+from farm.web.routes import FORM, JSON
 
 
 class RenderResource(RenderingResource):
-    """`sources` are the fields that may name the page."""
+    """`sources` are the fields that may name the page, of which a form has some as files."""
 
     def __init__(self, renderer: Renderer[Any], bodies: Bodies, sources: tuple[str, ...]) -> None:
         super().__init__(renderer, bodies)
         self._sources = sources
+        self.media_types = (JSON,) if sources == URL else (JSON, FORM)
 
     def parse(self, req: falcon.Request, body: bytes) -> tuple[RenderRequest, Answer]:
-        request = RenderRequest.parse(body, self._sources, self._renderer.limits)
+        request = read_request(req, body, self._sources, self._renderer.limits)
         accept = req.get_header("Accept")
         if request.outputs:
             as_type = wants_files(accept)
