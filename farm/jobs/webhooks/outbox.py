@@ -108,7 +108,7 @@ class Outbox:
                 raise NotReady(_NOT_READY) if targets else NotFound(_NO_WEBHOOK)
             now_ms = due.now_ms(pipe)
             deliveries = [
-                replace(each, state=DeliveryState.PENDING, until_ms=now_ms + due.TRIED_FOR_MS)
+                replace(each, state=DeliveryState.PENDING, since_ms=now_ms)
                 for each in record.read_deliveries()
             ]
             if not deliveries:
