@@ -41,7 +41,7 @@ _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LOCALDOMAIN", "RES_OPTIONS", "PYTHONP
 
 
 class Port:
-    """A port of the proxy, of a browser context for one render at a time, or of a webhook's try.
+    """A port of the proxy: a browser context's, for one render at a time, or one of the farm's own.
 
     Use it from any thread.
     """
@@ -148,9 +148,8 @@ class Egress:
         self._on_death = on_death
         self._on_return = on_return
         entry = pwd.getpwnam(account) if account is not None else None
-        # The farm's own user has webhooks to deliver.
-        uids = frozenset({os.geteuid(), *([entry.pw_uid] if entry else [])})
-        rules = Rules(policy, uids, max_connections, max_bytes)
+        self._uid = entry.pw_uid if entry else os.geteuid()
+        rules = Rules(policy, self._uid, max_connections, max_bytes)
         self._first_message = Start(rules, (entry.pw_uid, entry.pw_gid) if entry else None)
         self._process: _ProxyChild | None = None
         self._stopping = threading.Event()
@@ -177,11 +176,18 @@ class Egress:
         return math.inf if self._process is None else self._process.down_s
 
     def open(self) -> Port:
-        """A port for one browser context, or one try; never blocks. Raises `BrowserUnavailable`."""
+        """A port for one browser context; never blocks. Raises `BrowserUnavailable`."""
+        return self._open(self._uid)
+
+    def open_own(self) -> Port:
+        """The same for what the farm itself sends; no browser gets an answer there."""
+        return self._open(os.geteuid())
+
+    def _open(self, uid: int) -> Port:
         process = self._process
         if process is None or not process.alive:
             raise BrowserUnavailable(NO_PROXY)
-        return process.open_port()
+        return process.open_port(uid)
 
     def close(self) -> None:
         """End the process, and with it every port."""
@@ -270,14 +276,15 @@ class _ProxyChild:
         # It says something with every beat, so silence within two is none.
         return max(0.0, self.silence_s - 2 * BEAT_S)
 
-    def open_port(self) -> Port:
+    def open_port(self, uid: int) -> Port:
+        """`uid`: the only user who is answered."""
         number = next(self._numbers)
         try:
             listening = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
         except OSError as exc:  # the farm may open no more files, say: its proxy is well
             raise NoPort() from exc
         try:
-            message = f"open {number}".encode()
+            message = f"open {number} {uid}".encode()
             socket.send_fds(self._control, [message], [listening.fileno()])
         except OSError as exc:
             listening.close()

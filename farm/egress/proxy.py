@@ -1,8 +1,8 @@
 """An HTTP proxy for one render: `CONNECT` for TLS and WebSockets, and plain HTTP.
 
 It listens on a port of its own for each browser context, so that what it refuses, and the bounds on
-connections and bytes, belong to one render. Nobody but the browser's user, and the farm's own, gets
-an answer.
+connections and bytes, belong to one render. Nobody but the browser's user gets an answer; at a port
+of the farm's own, nobody but its own user.
 """
 
 import asyncio
@@ -52,10 +52,10 @@ Listener = Callable[[Note | None], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Rules:
-    """`uids`: the only users who are answered."""
+    """`uid`: the only user who is answered."""
 
     policy: Policy
-    uids: frozenset[int]
+    uid: int
     max_connections: int
     max_bytes: int
 
@@ -98,7 +98,7 @@ class Proxy:
         assert task is not None
         self._tasks.add(task)
         try:
-            allowed = peer_uid(writer.get_extra_info("socket")) in self._rules.uids
+            allowed = peer_uid(writer.get_extra_info("socket")) == self._rules.uid
             count = len(self._tasks) + len(self._lingering)
             if allowed and not self.was_used:
                 self.was_used = True

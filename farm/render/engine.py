@@ -127,7 +127,7 @@ class Engine(Renderer[Rendering]):
 
         Raises `BrowserUnavailable`.
         """
-        return self._egress.open()
+        return self._egress.open_own()
 
     def admit(self) -> None:
         """Raises `Busy` if a render would be refused now: before the work of reading a request."""

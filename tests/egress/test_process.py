@@ -16,9 +16,9 @@ async def test_every_note_arrives_however_slowly_the_farm_listens() -> None:
         farm.setblocking(False)
         control.setblocking(False)
         control.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        tell = _ProxyServer(
-            control, Rules(Policy(), frozenset({os.geteuid()}), 64, 1000)
-        )._listener(7, lambda: 0)
+        tell = _ProxyServer(control, Rules(Policy(), os.geteuid(), 64, 1000))._listener(
+            7, lambda: 0
+        )
         hosts = [f"{n}.example" for n in range(200)]
         telling = [asyncio.create_task(tell(Note(True, host, "why"))) for host in hosts]
         loop = asyncio.get_running_loop()

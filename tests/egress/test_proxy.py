@@ -75,8 +75,7 @@ async def way(
             notes.append(new)
 
     policy = Policy(allow=Names.parse(allow.split()))
-    uids = frozenset({os.geteuid() if uid is None else uid})
-    rules = Rules(policy, uids, max_connections, max_bytes)
+    rules = Rules(policy, os.geteuid() if uid is None else uid, max_connections, max_bytes)
     proxy = Proxy(rules, note, turns or Turns(), resolve)
     listening = socket.create_server(("127.0.0.1", 0))
     site = await asyncio.start_server(handler, "127.0.0.1", 0)

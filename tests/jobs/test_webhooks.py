@@ -63,7 +63,7 @@ def start_sender(
     def start(
         kind: type[Sender] = QuickSender, timeout_s: float = 20, settings: Settings = SETTINGS
     ) -> Sender:
-        sending = Sending(egress.open, storage, settings.webhook_keys, timeout_s)
+        sending = Sending(egress.open_own, storage, settings.webhook_keys, timeout_s)
         senders.append(kind(Outbox(redis_client), sending, timeout_s))
         senders[-1].start()
         return senders[-1]
