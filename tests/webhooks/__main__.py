@@ -1,4 +1,4 @@
-"""`python -m tests.webhooks`: jobs with webhooks, a receiver with moods, workers that are killed."""
+"""`python -m tests.webhooks`: jobs with webhooks, a receiver with moods, workers that die."""
 
 import argparse
 import sys
