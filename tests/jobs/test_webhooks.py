@@ -4,8 +4,11 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
+import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -27,6 +30,7 @@ from farm.request import HTML, Limits, RenderRequest, RenderResult, Timings
 from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.webhooks import Delivery, Target
+from tests.support.allowed_site import CERTIFICATE
 from tests.support.farm_process import free_port, wait_until
 from tests.support.receiver import SECRET, Call, Receiver, running_receiver
 from tests.support.site import SITES
@@ -307,6 +311,26 @@ def test_a_try_ends_in_time(
     assert told(queue, job_id)[0]["reason"] == "no answer within 0.3 s"
 
 
+def test_a_try_ends_in_time_though_the_answer_comes_in_drops(
+    queue: RedisJobQueue, complete: Complete, start_sender: MakeSender
+) -> None:
+    def drip() -> None:
+        with suppress(OSError):
+            sock, _ = server.accept()
+            sock.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not closing.wait(0.05):
+                sock.sendall(b"X: y\r\n")
+
+    start_sender(timeout_s=0.5)
+    closing = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, daemon=True).start()
+        job_id = complete(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        wait_until(lambda: told(queue, job_id)[0]["tries"])
+        closing.set()
+    assert told(queue, job_id)[0]["reason"] == "no answer within 0.5 s"
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
@@ -344,13 +368,31 @@ def test_what_the_policy_refuses_at_last_is_over_and_says_so(
     assert delivery["reason"] == "refused by the egress policy: its address is not public"
 
 
-def test_a_certificate_that_is_not_valid_is_no_receiver(
+def test_a_receiver_is_known_by_its_certificate(
+    queue: RedisJobQueue,
+    complete: Complete,
+    start_sender: MakeSender,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start_sender()
+    with running_receiver(certificate=CERTIFICATE) as receiver:
+        job_id = complete(receiver.url)
+        wait_until(lambda: told(queue, job_id)[0]["tries"])
+        assert told(queue, job_id)[0]["reason"] == "its certificate is not valid"
+        assert receiver.calls == []
+        # It has signed itself, and so is an authority, if somebody trusts it.
+        monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(CERTIFICATE))
+        wait_until(lambda: over(queue, job_id))
+        assert len(receiver.calls) == 1
+
+
+def test_a_receiver_that_speaks_no_tls_is_told_so(
     queue: RedisJobQueue, complete: Complete, receiver: Receiver, start_sender: MakeSender
 ) -> None:
     start_sender()
     job_id = complete(receiver.url.replace("http:", "https:"))
     wait_until(lambda: told(queue, job_id)[0]["tries"])
-    assert told(queue, job_id)[0]["reason"] == "its certificate is not valid, or it speaks no TLS"
+    assert told(queue, job_id)[0]["reason"] == "TLS with it failed"
 
 
 def test_a_worker_that_dies_at_it_loses_nothing(

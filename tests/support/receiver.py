@@ -1,10 +1,12 @@
 """A receiver of webhooks on loopback, which answers as a test tells it."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -87,10 +89,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_receiver(port: int = 0) -> Iterator[Receiver]:
+def running_receiver(port: int = 0, certificate: Path | None = None) -> Iterator[Receiver]:
+    """`certificate`: a file that has it and its key, of one that speaks TLS."""
     handler = type("Handler", (_Handler,), {})
     server = QuietServer(("127.0.0.1", port), handler)
     receiver = handler.receiver = Receiver(server.server_address[1])  # type: ignore[attr-defined]
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        receiver.url = receiver.url.replace("http:", "https:")
     thread = threading.Thread(target=server.serve_forever, args=[0.05])
     thread.start()
     try:

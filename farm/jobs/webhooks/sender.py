@@ -13,8 +13,7 @@ from dataclasses import replace
 import structlog
 
 from farm.clock import timestamp
-from farm.errors import NotFound
-from farm.jobs.webhooks.outbox import Outbox, Parcel
+from farm.jobs.webhooks.outbox import Expired, Outbox, Parcel
 from farm.jobs.webhooks.sending import Outcome, Sending
 from farm.logs import first_line
 from farm.metrics import figures
@@ -87,8 +86,8 @@ class Sender:
                 self._begin(parcel)
                 begun = True
             self._failing = False
-        except NotFound:
-            log.info("webhook", outcome="expired")
+        except Expired as exc:
+            log.info("webhook", outcome="expired", job_id=str(exc))
             figures.webhook("expired")
         except Exception as exc:
             # Redis is gone, or has what this version does not understand: others go on.
@@ -146,8 +145,10 @@ class Sender:
                 reason=outcome.reason,
             )
 
-        said = "retried" if state is DeliveryState.PENDING else state.value
         after = self._outbox.settle(parcel, change, again_in_ms)
+        said = "retried" if state is DeliveryState.PENDING else state.value
+        if after is None and not outcome.delivered:
+            said = "expired"
         figures.webhook(said)
         record = parcel.record
         line = {
@@ -159,7 +160,7 @@ class Sender:
             "status": outcome.status,
             "cause": outcome.reason,
             "tries": after.tries if after else None,
-            "again_in_s": round(again_in_ms / 1000, 1) if again_in_ms is not None else None,
+            "again_in_s": again_in_ms / 1000 if after and again_in_ms is not None else None,
             "total_ms": round(seconds * 1000, 1),
         }
         log.info("webhook", **{name: value for name, value in line.items() if value is not None})

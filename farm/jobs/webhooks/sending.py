@@ -146,5 +146,8 @@ def _failure(port: Port, exc: Exception) -> Outcome:
     if refusals := [note for note in notes if note.refused]:
         return Outcome(reason=f"refused by the egress policy: {refusals[0].reason}", ends_it=True)
     if isinstance(exc, requests.exceptions.SSLError):
-        return Outcome(reason="its certificate is not valid, or it speaks no TLS")
+        is_unknown = "CERTIFICATE_VERIFY_FAILED" in str(exc)
+        return Outcome(
+            reason="its certificate is not valid" if is_unknown else "TLS with it failed"
+        )
     return Outcome(reason=notes[-1].reason if notes else BROKEN_OFF)
