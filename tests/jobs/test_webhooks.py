@@ -138,16 +138,17 @@ def test_a_completed_job_is_told_once_and_signed(
     wait_until(lambda: over(queue, job_id))
     (call,) = receiver.calls
     assert call.is_signed()
-    assert (call.method, call.path, call.id) == ("POST", "/hook", f"{job_id}.completed")
+    assert (call.method, call.path, call.id) == ("POST", "/hook", f"{job_id}_completed")
     assert call.headers["authorization"] == "Bearer t"
     assert call.headers["content-type"] == "application/json"
     assert (call.headers["x-farm-job"], call.headers["x-farm-event"]) == (job_id, "completed")
     record = queue.read(job_id)[0].public()
     (delivery,) = record.pop("deliveries")
-    assert json.loads(call.body) == {"jobId": job_id, **record}
+    head = {"type": "job.completed", "timestamp": record["completedAt"], "jobId": job_id}
+    assert json.loads(call.body) == {**head, **record}
     assert delivery.pop("triedAt").endswith("Z")
     assert delivery == {
-        "id": f"{job_id}.completed",
+        "id": f"{job_id}_completed",
         "event": "completed",
         "state": "delivered",
         "tries": 1,
@@ -180,7 +181,7 @@ def test_a_failed_job_sends_its_record_in_place_of_a_file(
     wait_until(lambda: over(queue, job_id))
     (call,) = receiver.calls
     assert call.is_signed()
-    assert call.id == f"{job_id}.failed"
+    assert call.id == f"{job_id}_failed"
     assert json.loads(call.body)["code"] == "render_timeout"
 
 
@@ -206,7 +207,7 @@ def test_only_the_ends_that_are_asked_for_are_told(
     failed = queue.submit(request(receiver.url, events=["failed"]), "")
     records.fail(failed, RenderTimeout())
     wait_until(lambda: over(queue, failed))
-    assert [call.id for call in receiver.calls] == [f"{failed}.failed"]
+    assert [call.id for call in receiver.calls] == [f"{failed}_failed"]
     assert told(queue, quiet) == []
 
 
@@ -224,7 +225,7 @@ def test_what_is_no_success_is_tried_again_as_the_same_message(
     job_id = complete(receiver.url)
     wait_until(lambda: over(queue, job_id))
     assert {call.path for call in receiver.calls} == {"/hook"}
-    assert [call.id for call in receiver.calls] == [f"{job_id}.completed"] * 3
+    assert [call.id for call in receiver.calls] == [f"{job_id}_completed"] * 3
     assert len({call.body for call in receiver.calls}) == 1
     assert all(call.is_signed() for call in receiver.calls)
     (delivery,) = told(queue, job_id)
@@ -486,7 +487,7 @@ def test_it_is_sent_again_as_the_same_message(
     record = queue.send_again(job_id)
     assert record.public()["deliveries"][0]["state"] == "pending"
     wait_until(lambda: over(queue, job_id))
-    assert [call.id for call in receiver.calls] == [f"{job_id}.completed"] * 2
+    assert [call.id for call in receiver.calls] == [f"{job_id}_completed"] * 2
     assert told(queue, job_id)[0]["tries"] == 2
 
 
@@ -514,7 +515,7 @@ def test_without_a_secret_it_is_not_signed(
     start_sender(settings=Settings())
     job_id = complete(receiver.url)
     wait_until(lambda: over(queue, job_id))
-    assert receiver.calls[0].id == f"{job_id}.completed"
+    assert receiver.calls[0].id == f"{job_id}_completed"
     assert "webhook-signature" not in receiver.calls[0].headers
 
 
@@ -584,7 +585,7 @@ def test_several_targets_are_each_told_in_their_own_way(
     assert (error.method, error.path, error.headers["x-t"]) == ("PATCH", "/hook/error", "1")
     assert json.loads(error.body) == {"status": 504, "message": 'A "late" page.'}
     assert event.body == b'"failed" $1'
-    assert [error.id, event.id] == [f"{job_id}.failed", f"{job_id}.failed.2"]
+    assert [error.id, event.id] == [f"{job_id}_failed", f"{job_id}_failed_2"]
 
 
 def test_many_deliveries_that_are_not_due_hide_none(

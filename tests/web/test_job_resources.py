@@ -684,7 +684,7 @@ def test_the_record_tells_of_deliveries_and_no_secret(
     answer = ask(client, job_id)
     assert "s3cret" not in answer.text
     event = answer.json["status"]
-    told = {"id": f"{job_id}.{event}", "event": event, "state": "pending", "tries": 0}
+    told = {"id": f"{job_id}_{event}", "event": event, "state": "pending", "tries": 0}
     assert answer.json["deliveries"] == [told]
 
 

@@ -107,7 +107,7 @@ def _submit(
         if number % 10 == _CANCELLED:
             gone = requests.delete(f"{farm.url}/render-async/{job_id}", timeout=30)
             event = "cancelled" if gone.ok else "completed"
-        ledger.owed.add(f"{job_id}.{event}")
+        ledger.owed.add(f"{job_id}_{event}")
         ids.append(job_id)
 
 

@@ -27,11 +27,12 @@ def test_the_end_of_a_job_is_told_and_told_again(farm: Farm) -> None:
         assert call.is_signed()
         record = requests.get(url, timeout=30).json()
         told = {name: value for name, value in record.items() if name != "deliveries"}
-        assert json.loads(call.body) == {"jobId": job_id, **told}
+        head = {"type": "job.completed", "timestamp": record["completedAt"], "jobId": job_id}
+        assert json.loads(call.body) == {**head, **told}
         again = requests.post(f"{url}/webhook", timeout=30)
         assert (again.status_code, again.json()["status"]) == (202, "completed")
         wait_until(lambda: tries() == 2)
-        assert [each.id for each in receiver.calls] == [f"{job_id}.completed"] * 2
+        assert [each.id for each in receiver.calls] == [f"{job_id}_completed"] * 2
     assert "s3cret" not in farm.log_path.read_text()
     assert "s3cret" not in json.dumps(record)
     shown = requests.get(f"{farm.url}/metrics", timeout=30).text

@@ -66,7 +66,7 @@ def compose(parcel: Parcel, storage: Storage) -> Message:
     elif target.body == "text":
         body = Bytes(_text(parcel).encode())
     else:
-        body = Bytes(json.dumps(_as_json(parcel.job_id, record)).encode())
+        body = Bytes(json.dumps(_as_json(parcel)).encode())
     own = {
         "User-Agent": f"render-farm/{farm.__version__}",
         "X-Farm-Job": parcel.job_id,
@@ -75,9 +75,17 @@ def compose(parcel: Parcel, storage: Storage) -> Message:
     return Message(body, _merged({"Content-Type": media_type}, target.headers, own))
 
 
-def _as_json(job_id: str, record: Record) -> dict[str, Any]:
-    """The record as it was when the job ended: each try says the same."""
-    return {"jobId": job_id, **replace(record, deliveries=None).public()}
+def _as_json(parcel: Parcel) -> dict[str, Any]:
+    """The record as it was when the job ended, so that each try says the same; and before it what
+    the Standard Webhooks scheme has every message begin with.
+    """
+    head = {
+        "type": f"job.{parcel.delivery.event}",
+        "timestamp": _ended_at(parcel.record),
+        "jobId": parcel.job_id,
+    }
+    # In this order; nothing of a record is called so.
+    return head | replace(parcel.record, deliveries=None).public()
 
 
 def _text(parcel: Parcel) -> str:
@@ -89,9 +97,13 @@ def _text(parcel: Parcel) -> str:
         "code": record.code,
         "error": record.error,
         "requestId": record.request_id,
-        "timestamp": record.completed_at or record.failed_at or record.cancelled_at,
+        "timestamp": _ended_at(record),
     }
     return Template(text).safe_substitute({n: json.dumps(value) for n, value in values.items()})
+
+
+def _ended_at(record: Record) -> str | None:
+    return record.completed_at or record.failed_at or record.cancelled_at
 
 
 def _merged(*several: Mapping[str, str]) -> dict[str, str]:
