@@ -11,7 +11,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 #: What each room may import of the farm; the composition roots may import anything.
 BELOW = {
     *("errors", "settings", "clock", "bundle", "formats", "request", "renderer"),
-    *("job", "storage", "logs", "parsing", "metrics"),
+    *("job", "webhooks", "storage", "logs", "parsing", "metrics"),
 }
 ALLOWED = {
     "errors": set(),
@@ -25,15 +25,18 @@ ALLOWED = {
     "callers": set(),
     "rates": set(),
     "settings": {"errors", "machine", "policy", "callers", "rates", "settings"},
-    "contract": {"formats", "request"},
+    "contract": {"formats", "request", "contract"},
     "flags": {"request"},
     "logs": {"settings"},
     "clock": set(),
     "markdown": {"errors", "markdown"},
     "parsing": {"errors"},
-    "request": {"bundle", "errors", "formats", "parsing", "policy", "settings", "request"},
+    "request": {
+        *("bundle", "errors", "formats", "parsing", "policy", "settings", "webhooks", "request"),
+    },
     "renderer": {"request"},
-    "job": {"request"},
+    "webhooks": set(),
+    "job": {"request", "webhooks"},
     "storage": {"errors", "job"},
     "render": {
         "bundle",
@@ -56,8 +59,9 @@ ALLOWED = {
         *("formats", "logs", "policy", "signals", "cache"),
     },
     "metrics": {"errors", "job", "logs", "request", "renderer", "metrics"},
-    # Its `worker` is a process's composition root: it makes an engine, and a cache before it.
-    "jobs": BELOW | {"signals", "render", "cache", "jobs"},
+    # Its `worker` is a process's composition root: it makes an engine, and a cache before it. Its
+    # webhooks go out by a port of that engine's proxy; what cannot be allowed is refused before.
+    "jobs": BELOW | {"signals", "render", "cache", "egress", "policy", "jobs"},
     # Whatever renders: neither the engine nor the cache.
     "web": BELOW | {"callers", "rates", "web"},
 }
@@ -71,6 +75,7 @@ LIBRARIES = {
     "obstore": {"storage"},
     "h11": {"egress"},
     "multipart": {"web"},
+    "requests": {"jobs"},
     "limits": {"rates"},
     "prometheus_client": {"metrics"},
     "gunicorn": {"web"},

@@ -8,6 +8,7 @@ from typing import Any
 
 import falcon
 
+from farm.errors import InvalidRequest, Problem
 from farm.formats import FORMATS, Format
 from farm.renderer import Renderer
 from farm.request import URL, RenderRequest, RenderResult
@@ -29,6 +30,9 @@ class RenderResource(RenderingResource):
 
     def parse(self, req: falcon.Request, body: bytes) -> tuple[RenderRequest, Answer]:
         request = read_request(req, body, self._sources, self._renderer.limits)
+        if request.webhook is not None:
+            text = "is for /render-async; this route answers with the render itself"
+            raise InvalidRequest.of(Problem("webhook", text))
         accept = req.get_header("Accept")
         if request.outputs:
             as_type = wants_files(accept)
