@@ -170,11 +170,11 @@ class Records:
 
 
 def _facts(result: RenderResult, download_url: str) -> dict[str, Any]:
-    """Each of several files has an address of its own."""
+    """Each of several files has an address of its own, by what no two are called."""
     facts = dict(result.facts)
     if OUTPUTS in facts:
         facts[OUTPUTS] = [
-            {**told, "downloadUrl": f"{download_url}/{told['name']}"} for told in facts[OUTPUTS]
+            {**told, "downloadUrl": f"{download_url}/{told['fileName']}"} for told in facts[OUTPUTS]
         ]
     return facts
 

@@ -158,13 +158,18 @@ class DownloadResource(Resource):
 
 
 def _part(record: Record, name: str) -> tuple[Member, Format]:
-    """Which part of the job's file the one of that name is. Raises `NotFound`."""
+    """Which part of the job's file the one of that name is. Raises `NotFound`.
+
+    By its file name, as no two have the same; else the first by its name.
+    """
     outputs = (record.facts or {}).get(OUTPUTS, [])
     places = members((told["fileName"], told["size"]) for told in outputs)
-    for told, member in zip(outputs, places, strict=True):
-        format_ = FORMATS.get(told["format"])
-        if name in (told["name"], told["fileName"]) and format_ is not None:
-            return member, format_
+    found = list(zip(outputs, places, strict=True))
+    for key in ("fileName", "name"):
+        for told, member in found:
+            format_ = FORMATS.get(told["format"])
+            if name == told[key] and format_ is not None:
+                return member, format_
     raise NotFound("The job has no file of that name.")
 
 

@@ -535,21 +535,33 @@ def test_no_download_is_a_500(
 # ---- one of several files
 
 
+MakeSeveral = Callable[[dict[str, bytes]], str]
+
+
 @pytest.fixture
-def several(client: Client, records: Records, storage: ObjectStorage) -> str:
+def make_several(client: Client, records: Records, storage: ObjectStorage) -> MakeSeveral:
+    """A job's download is a ZIP of files; its path. What is before the last dot is their name."""
+
+    def make(files: dict[str, bytes]) -> str:
+        job_id = submit(client)
+        records.start(job_id)
+        bundle = pack(files.items())
+        storage.put(file_name(job_id), bundle)
+        told = []
+        for file, data in files.items():
+            name, format_ = file.rsplit(".", 1)
+            told.append({"name": name, "fileName": file, "size": len(data), "format": format_})
+        result = RenderResult(bundle, ZIP, 4, 3, Timings(), facts={"outputs": told})
+        assert records.complete(job_id, result)
+        return f"/download/{job_id}"
+
+    return make
+
+
+@pytest.fixture
+def several(make_several: MakeSeveral) -> str:
     """The path of a job's download: a ZIP of `a.png` and `b.pdf`."""
-    job_id = submit(client)
-    records.start(job_id)
-    files = {"a.png": FILE, "b.pdf": b"%PDF"}
-    bundle = pack(files.items())
-    storage.put(file_name(job_id), bundle)
-    told = [
-        {"name": name[0], "fileName": name, "size": len(data), "format": name[2:]}
-        for name, data in files.items()
-    ]
-    result = RenderResult(bundle, ZIP, 4, 3, Timings(), facts={"outputs": told})
-    assert records.complete(job_id, result)
-    return f"/download/{job_id}"
+    return make_several({"a.png": FILE, "b.pdf": b"%PDF"})
 
 
 def test_the_files_together_are_a_zip(client: Client, several: str) -> None:
@@ -598,9 +610,23 @@ def test_there_is_no_file_of_another_name(
         assert_is_error(client.simulate_get(path), 404, "not_found")
 
 
-def test_the_record_tells_where_each_is(client: Client, several: str) -> None:
-    record = client.simulate_get(several.replace("download", "render-async")).json
+def outputs_of(client: Client, path: str) -> list[dict[str, Any]]:
+    record = client.simulate_get(path.replace("download", "render-async")).json
     assert record["format"] == "zip"
-    assert [output["downloadUrl"] for output in record["outputs"]] == [
-        *(f"{several}/a", f"{several}/b"),
+    outputs: list[dict[str, Any]] = record["outputs"]
+    return outputs
+
+
+def test_the_record_tells_where_each_is(client: Client, several: str) -> None:
+    assert [output["downloadUrl"] for output in outputs_of(client, several)] == [
+        *(f"{several}/a.png", f"{several}/b.pdf"),
     ]
+
+
+def test_each_is_where_the_record_tells_though_another_is_called_alike(
+    client: Client, make_several: MakeSeveral
+) -> None:
+    files = {"a.webp": b"1", "a.webp.png": b"22", "b.png": b"333", "b.pdf": b"4444"}
+    outputs = outputs_of(client, make_several(files))
+    found = [client.simulate_get(output["downloadUrl"]).content for output in outputs]
+    assert found == list(files.values())
