@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import groupby
 
 from farm.render.page import loading, pictures, regions
 from farm.render.page.caps import check_bytes
 from farm.render.page.capture import capture, take_file
 from farm.render.page.captured import Captured
+from farm.render.page.tiles import MAX_SINGLE_PIXELS
 from farm.render.page.work import Work
 from farm.request import RenderOptions
 
@@ -17,7 +17,7 @@ def take(work: Work) -> list[Captured]:
     if not work.request.outputs:
         return [capture(work, take_file)]
     found: list[Captured] = []
-    for group in _groups([file.options for file in work.request.files]):
+    for group in groups([file.options for file in work.request.files]):
         work.options, work.place = group[0], f"outputs.{len(found)}"
         _show(work)
         found += _take_group(work, group)
@@ -26,17 +26,22 @@ def take(work: Work) -> list[Captured]:
     return found
 
 
-def _groups(files: list[RenderOptions]) -> Iterator[list[RenderOptions]]:
-    """Files that can be captured at the same time, in their order."""
+def groups(files: list[RenderOptions]) -> Iterator[list[RenderOptions]]:
+    """Files that can be captured at the same time, in their order.
 
-    def frame(place: int) -> tuple[object, ...]:
-        options = files[place]
-        if not pictures.can_be_alike(options):
-            return (place,)
-        return options.width, options.height, options.device_scale_factor
-
-    for _, places in groupby(range(len(files)), frame):
-        yield [files[place] for place in places]
+    Together they have no more pixels than Chromium draws at once for one picture: more of them
+    would keep other pages from being drawn, or take the browser's memory.
+    """
+    group: list[RenderOptions] = []
+    for options in files:
+        pixels = options.device_px(options.width) * options.device_px(options.height)
+        is_full = (len(group) + 1) * pixels > MAX_SINGLE_PIXELS
+        if group and (is_full or not pictures.can_share_frame(group[0], options)):
+            yield group
+            group = []
+        group.append(options)
+    if group:
+        yield group
 
 
 def _take_group(work: Work, group: list[RenderOptions]) -> list[Captured]:

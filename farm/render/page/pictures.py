@@ -64,11 +64,18 @@ def take(work: Work, send: Send) -> Captured:
     return captured
 
 
-def can_be_alike(options: RenderOptions) -> bool:
-    """Whether the picture is one of the viewport as it is, so that others can share its frame."""
+def can_share_frame(one: RenderOptions, other: RenderOptions) -> bool:
+    """Whether both are pictures of the same viewport as it is, which differ in the encoding."""
+    return _frame(one) is not None and _frame(one) == _frame(other)
+
+
+def _frame(options: RenderOptions) -> tuple[float, ...] | None:
+    """The viewport that the picture is of; None if it cannot share its frame."""
     is_plain = options.file_format.is_picture and not options.omit_background
     # With the clock standing, each frame has to be asked for by itself.
-    return is_plain and not regions.are_asked_for(options) and not options.deterministic
+    if not is_plain or regions.are_asked_for(options) or options.deterministic:
+        return None
+    return options.width, options.height, options.device_scale_factor
 
 
 def take_alike(work: Work, files: list[RenderOptions]) -> list[Captured]:

@@ -7,7 +7,8 @@ from PIL import ImageChops, ImageStat
 
 from farm.errors import InvalidRequest, OutputTooLarge, SelectorNotFound
 from farm.render import Engine
-from farm.request import HTML_OR_URL, RenderRequest
+from farm.render.page.outputs import groups
+from farm.request import HTML_OR_URL, Limits, RenderRequest
 from tests.support.images import BLUE, LIME, RED, colour, is_filled, opened
 from tests.support.site import Site
 
@@ -94,6 +95,22 @@ def test_pictures_of_one_viewport_differ_in_their_encoding_alone(engine: Engine)
     assert [is_filled(file["data"], LIME) for file in files[:3]] == [True] * 3
     assert files[0]["size"] > files[1]["size"]
     assert files[3]["format"] == "avif"
+
+
+def test_no_more_pixels_are_drawn_at_once_than_of_one_picture() -> None:
+    """Ten of 64 megapixels at once took the browser down, and other pages with it."""
+
+    def sizes(*outputs: dict[str, Any]) -> list[int]:
+        fields = {"html": "x", "outputs": outputs}
+        limits = Limits(deadline_ms=1, max_pixels=1 << 26)
+        files = RenderRequest.from_fields(fields, HTML_OR_URL, limits).files
+        return [len(group) for group in groups([file.options for file in files])]
+
+    large = {"width": 8000, "height": 8000}
+    middling = {"width": 2000, "height": 1000, "deviceScaleFactor": 2}
+    assert sizes(large, {**large, "format": "jpeg"}) == [1, 1]
+    assert sizes(*[middling] * 5) == [2, 2, 1]
+    assert sizes({}, {"format": "webp"}, middling, {}, {"format": "pdf"}, {}) == [2, 1, 1, 1, 1]
 
 
 def test_a_selector_without_a_match_names_its_file(engine: Engine) -> None:
