@@ -34,6 +34,7 @@ from farm.render.keeping.quarantine import Quarantine
 from farm.render.page import render as page_render
 from farm.render.page.caps import Caps
 from farm.render.page.settling import Patience
+from farm.render.page.time_limit import capture_s
 from farm.render.rendering import Rendering, State
 from farm.render.slots import SHARE_S, Slots
 from farm.renderer import RenderCancelled
@@ -41,9 +42,6 @@ from farm.renderer import RenderCancelled
 log = structlog.get_logger()
 
 STOPPING = "This instance is stopping; try again."
-#: What is kept of the deadline for the capture: a fifth, and not more than this.
-_CAPTURE_S = 2.0
-_CAPTURE_SHARE = 0.2
 #: How often a rendering may have a page.
 _MAX_TRIES = 2
 
@@ -200,7 +198,7 @@ class Outcomes:
     def _latest(self, rendering: Rendering) -> float:
         """When the capture must begin if the answer is to be there by the deadline."""
         allowed_s = rendering.deadline - rendering.arrived
-        return rendering.deadline - min(_CAPTURE_S, _CAPTURE_SHARE * allowed_s)
+        return rendering.deadline - capture_s(allowed_s, len(rendering.request.files))
 
     def _translate(
         self, exc: BaseException, rendering: Rendering, host: Host

@@ -57,6 +57,7 @@ def _show(work: Work) -> None:
     size, scale = (options.width, options.height), options.device_scale_factor
     if (page.size, page.scale) == (size, scale):
         return
+    work.settling.forget_unfinished()
     if page.size != size:
         page.resize(*size)
     if page.scale != scale:

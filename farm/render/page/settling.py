@@ -147,6 +147,10 @@ class Settling:
         self._limit = math.inf
         self.settle()
 
+    def forget_unfinished(self) -> None:
+        """What was waited for long enough is not waited for once more."""
+        self._activity.requests.drop(lambda request: request.url in self.unfinished)
+
     def settle(self) -> None:
         """Wait until the page is ready, wherever it goes meanwhile."""
         activity = self._activity

@@ -12,8 +12,19 @@ from typing import Self
 from farm.render.browser.devtools import DevToolsError
 from farm.render.browser.page import Page
 
+#: What is kept of a render's time for the capture: a fifth, and not more than two seconds.
+_CAPTURE_SHARE, _CAPTURE_S = 0.2, 2.0
+#: And of each further file; all together at most a half.
+_FILE_SHARE, _FILE_S = 0.05, 0.5
+_MAX_SHARE = 0.5
 #: A step may take the error for that of one frame, and go on: it is told again.
 _AGAIN_S = 0.05
+
+
+def capture_s(allowed_s: float, files: int) -> float:
+    """What is kept of so many seconds for the capture of so many files."""
+    share = min(_CAPTURE_SHARE + (files - 1) * _FILE_SHARE, _MAX_SHARE)
+    return min(_CAPTURE_S + (files - 1) * _FILE_S, share * allowed_s)
 
 
 class TimeUp(DevToolsError):

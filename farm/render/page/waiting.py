@@ -7,16 +7,13 @@ from contextlib import contextmanager
 from farm.errors import RenderTimeout
 from farm.render.page.calling import call, check_selectors, is_truthy
 from farm.render.page.settling import Patience
-from farm.render.page.time_limit import TimeLimit, TimeUp
+from farm.render.page.time_limit import TimeLimit, TimeUp, capture_s
 from farm.render.page.work import Work
 from farm.request import RenderOptions
 
 #: No request may have been under way for so long (`networkidle`), as Playwright has it.
 _IDLE_S = 0.5
-#: What is kept of the time for the capture: a fifth, and not more than this.
-_CAPTURE_S = 2.0
-_CAPTURE_SHARE = 0.2
-#: How much of that is kept for the answer that there is no picture.
+#: How much of the time for the capture is kept for the answer that there is no picture.
 _ANSWER_SHARE = 0.1
 #: How often the page is looked at, at first and later.
 _FIRST_LOOK_S = 0.02
@@ -46,7 +43,7 @@ def in_time(work: Work, patience: Patience) -> Iterator[None]:
     end = patience.deadline
     if options.timeout is not None:
         end = min(end, now + options.timeout / 1000)
-    kept_s = min(_CAPTURE_S, _CAPTURE_SHARE * (end - now))
+    kept_s = capture_s(end - now, len(work.request.files))
     answered = end - _ANSWER_SHARE * kept_s
     if options.on_timeout == "capture":
         until = min(end - kept_s, patience.latest)
@@ -79,8 +76,9 @@ def before_answer(work: Work) -> Iterator[None]:
                 raise RenderTimeout("Nothing of the page came in time, so there is no picture.")
             work.settling.give_up()
             formats = {file.options.format for file in work.request.files}
-            if "pdf" in formats and not work.activity.document.loaded:
-                # Chromium prints no page that still loads.
+            activity = work.activity
+            if "pdf" in formats and (activity.under_way or not activity.document.loaded):
+                # Chromium prints no page that still loads, or waits for its images.
                 work.page.session.post("Page.stopLoading")
             yield
     except TimeUp as exc:

@@ -8,6 +8,7 @@ from PIL import ImageChops, ImageStat
 from farm.errors import InvalidRequest, OutputTooLarge, SelectorNotFound
 from farm.render import Engine
 from farm.render.page.outputs import groups
+from farm.render.page.time_limit import capture_s
 from farm.request import HTML_OR_URL, Limits, RenderRequest
 from tests.support.images import BLUE, LIME, RED, colour, is_filled, opened
 from tests.support.site import Site
@@ -87,6 +88,31 @@ def test_a_page_is_waited_for_in_each_viewport(engine: Engine, site: Site) -> No
     files = rendered(engine, outputs, url=f"{site.url}/grows")
     assert not is_filled(files["1"]["data"], RED)
     assert [is_filled(files[name]["data"], RED) for name in ("2", "3")] == [True, True]
+
+
+def test_what_never_comes_is_not_waited_for_in_each_viewport(make_engine: Any, site: Site) -> None:
+    engine = make_engine(settle_max_s=1)
+    html = f"<script>fetch('{site.url}/slow', {{mode: 'no-cors'}}); x = new Image;"
+    html += f"onresize = () => {{ x.src = '{site.url}/red.svg?' + innerWidth }}</script>"
+    fields = {"html": html, "outputs": [{"width": 300 + place} for place in range(6)]}
+    result = engine.render(RenderRequest.from_fields(fields, HTML_OR_URL, engine.limits))
+    assert result.unfinished == (f"{site.url}/slow",)
+    # Else at least a second for each.
+    assert result.timings.capturing_ms < 6_000
+
+
+def test_all_files_of_a_page_whose_time_has_passed_are_captured(engine: Engine) -> None:
+    outputs = [*({"width": 300 + place, "fullPage": True} for place in range(9)), {"format": "pdf"}]
+    options = {"timeout": 4000, "onTimeout": "capture", "waitForSelector": "#never"}
+    assert len(rendered(engine, outputs, options=options)) == 10
+
+
+@pytest.mark.parametrize(
+    ("allowed_s", "files", "kept_s"),
+    [(30, 1, 2), (2, 1, 0.4), (30, 10, 6.5), (2, 10, 1), (4, 3, 1.2)],
+)
+def test_more_files_have_more_of_the_time(allowed_s: float, files: int, kept_s: float) -> None:
+    assert capture_s(allowed_s, files) == pytest.approx(kept_s)
 
 
 def test_pictures_of_one_viewport_differ_in_their_encoding_alone(engine: Engine) -> None:

@@ -171,6 +171,14 @@ def test_a_page_that_loads_for_ever_is_captured(engine: Engine, site: Site, path
         engine.render(request_for(engine, url=site.url + path, timeout=300))
 
 
+def test_html_is_printed_without_the_image_that_never_comes(engine: Engine, site: Site) -> None:
+    """Chromium waits two seconds for it, which is more than there is left."""
+    html = page("", f"<img src='{site.url}/slow.svg'>")
+    result = rendered(engine, html, timeout=1500, onTimeout="capture", format="pdf")
+    assert result.data.startswith(b"%PDF")
+    assert result.facts["timedOut"] == "waitUntil"
+
+
 def test_a_page_that_is_about_to_leave_is_captured_as_it_is(engine: Engine, site: Site) -> None:
     html = f"<body style='background:lime'><script>location = '{site.url}/slow'</script>"
     result = rendered(engine, html, timeout=2000, onTimeout="capture")
