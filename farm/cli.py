@@ -94,12 +94,15 @@ def render(context: click.Context, /, source: str, output: str, **given: Any) ->
     """Render SOURCE (a file of HTML or Markdown, a URL, or `-` for standard input).
 
     No server is needed. docs/options.md describes the flags in full. The format is that of the
-    output's name, unless --format says otherwise; without either it is png.
+    output's name, unless --format says otherwise; without either it is png. With --outputs it is a
+    ZIP of them all.
     """
     page = _page(source)
     page |= fields_given(context.command.params, given)
     suffix = Path(output).suffix.removeprefix(".").lower()
-    if suffix and not ("outputs" in page and suffix == ZIP.name):
+    if "outputs" in page and suffix not in ("", ZIP.name):
+        raise click.ClickException(f"{output}: several files are one ZIP; call it .zip.")
+    if suffix and "outputs" not in page:
         page["options"].setdefault("format", suffix)
     try:
         data = _render(json.dumps(page).encode())

@@ -131,3 +131,11 @@ def test_several_files_of_one_load_are_a_zip(tmp_path: Path) -> None:
     with zipfile.ZipFile(output) as bundle:
         assert bundle.namelist() == ["a.png", "2.pdf"]
         assert is_filled(bundle.read("a.png"), LIME)
+
+
+def test_several_files_are_not_called_one_picture(tmp_path: Path) -> None:
+    output = tmp_path / "files.png"
+    finished = farm("render", "-", "-o", str(output), "--outputs", "{}", stdin=GREEN.encode())
+    assert finished.returncode == 1
+    assert b"call it .zip" in finished.stderr
+    assert not output.exists()
