@@ -39,6 +39,8 @@ def _fields(form: Form, sources: tuple[str, ...]) -> dict[str, Any]:
     for name, field in _PAGES.items():
         if name in files:
             fields[field] = files.pop(name).text
+            if not fields[field]:
+                _refuse({name: "must not be empty"})
     assets = fields.setdefault("assets", {}) if files else None
     # One that is no object is told of with all else that is wrong in the JSON.
     if isinstance(assets, dict):

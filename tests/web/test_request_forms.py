@@ -136,7 +136,7 @@ def test_a_files_type_is_its_own_or_its_names(name: str, sent: str | None, kind:
             [("request", "{}")],
             "Send index.html, index.md, or a request with html, url or markdown.",
         ),
-        ([index(b"")], "HTML content or a URL is required."),
+        ([index(b"")], "index.html: must not be empty."),
         ([index(), index()], "index.html: given more than once."),
         ([index(), ("a", ("index.md", b"x"))], "index.md: not together with index.html."),
         ([index(), ("request", '{"html": "x"}')], "index.html: not together with html."),
