@@ -1,7 +1,6 @@
 """Capturing a page: as its one file, or as several, one after the other."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from farm.render.page import loading, pictures, regions
 from farm.render.page.caps import check_bytes
@@ -47,8 +46,11 @@ def groups(files: list[RenderOptions]) -> Iterator[list[RenderOptions]]:
 def _take_group(work: Work, group: list[RenderOptions]) -> list[Captured]:
     if len(group) > 1:
         return capture(work, lambda work, _: pictures.take_alike(work, group))
-    with _scrolled_back(work):
-        return [capture(work, take_file)]
+    captured = capture(work, take_file)
+    if work.options.selector is not None:
+        # The next file does not show what was scrolled to for this one.
+        regions.scroll_back(work)
+    return [captured]
 
 
 def _show(work: Work) -> None:
@@ -72,14 +74,3 @@ def _may_begin_more(work: Work) -> bool:
     """Whether a frame in another viewport may have the page load something."""
     html = work.request.html
     return html is None or work.activity.requests.begun > 0 or loading.may_load_late(html)
-
-
-@contextmanager
-def _scrolled_back(work: Work) -> Iterator[None]:
-    """An element is scrolled to; the next file does not show it."""
-    if work.options.selector is None:
-        yield
-        return
-    place = regions.scroll_position(work)
-    yield
-    regions.scroll_to(work, place)

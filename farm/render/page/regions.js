@@ -1,5 +1,14 @@
 // Where things are in a page: for `regions.py`.
 async function (name, ...args) {
+  const places = Symbol.for('places');
+  // A form may have fields that are called like properties.
+  const property = (of, name, element) => Reflect.get(of.prototype, name, element);
+  const placesAround = (element) => {
+    const found = [];
+    for (let each = element; each; each = property(Node, 'parentElement', each))
+      found.push([each, ...['scrollLeft', 'scrollTop'].map((name) => property(Element, name, each))]);
+    return found;
+  };
   const farm = {
     // How large the document is, and where it is scrolled to.
     pageSize: async () => {
@@ -12,11 +21,6 @@ async function (name, ...args) {
         scrollX,
         scrollY,
       };
-    },
-
-    scrollTo: async (x, y) => {
-      // Its promise is not awaited: it waits for a frame, of which there may be none.
-      window.scrollTo({ left: x, top: y, behavior: 'instant' });
     },
 
     // The border box of the first match, in the viewport; null: that is no selector.
@@ -34,7 +38,19 @@ async function (name, ...args) {
       return { x, y, width, height, scrollX, scrollY };
     },
 
-    elementOf: async (selector) => document.querySelector(selector),
+    // Called before it is scrolled to: where all that it lies in is scrolled to is kept.
+    elementOf: async (selector) => {
+      const element = document.querySelector(selector);
+      globalThis[places] ??= placesAround(element);
+      return element;
+    },
+
+    scrollBack: async () => {
+      // Its promises are not awaited: they wait for a frame, of which there may be none.
+      for (const [element, left, top] of globalThis[places] ?? [])
+        Element.prototype.scrollTo.call(element, { left, top, behavior: 'instant' });
+      delete globalThis[places];
+    },
   };
   return farm[name](...args);
 }

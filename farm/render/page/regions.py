@@ -6,10 +6,12 @@ Where each is, and how it is rounded, is as in Playwright's `screenshot` with `c
 
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from farm.errors import InvalidRequest, OutputTooLarge, Problem, SelectorNotFound
 from farm.render.browser.devtools import CommandFailed, Params
+from farm.render.page.activity import DocumentGone
 from farm.render.page.scripts import begin_call, begin_world, function_in, world_in
 from farm.render.page.tiles import Region
 from farm.render.page.work import Work
@@ -54,14 +56,10 @@ def find(work: Work) -> Found | None:
     return found
 
 
-def scroll_position(work: Work) -> tuple[float, float]:
-    """Where the page is scrolled to: to the right and down."""
-    size = _size(work)
-    return size["scrollX"], size["scrollY"]
-
-
-def scroll_to(work: Work, position: tuple[float, float]) -> None:
-    work.call("scrollTo", *position, function=_FUNCTION)
+def scroll_back(work: Work) -> None:
+    """To where the page was before an element was scrolled to; another page was never scrolled."""
+    with suppress(DocumentGone, CommandFailed):
+        work.call("scrollBack", function=_FUNCTION)
 
 
 def _rectangle(work: Work) -> Found:

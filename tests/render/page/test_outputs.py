@@ -139,6 +139,33 @@ def test_no_more_pixels_are_drawn_at_once_than_of_one_picture() -> None:
     assert sizes({}, {"format": "webp"}, middling, {}, {"format": "pdf"}, {}) == [2, 1, 1, 1, 1]
 
 
+@pytest.mark.parametrize("doctype", ["<!doctype html>", ""], ids=["standards", "quirks"])
+def test_all_is_scrolled_back_from_an_element(engine: Engine, doctype: str) -> None:
+    """Also what the element lies in, and a form whose fields are called like its properties."""
+    html = doctype + "<style>* { margin: 0; scroll-behavior: smooth } form { height: 200px;"
+    html += (
+        "overflow: auto } #far, input { display: block; height: 3000px; background: lime }</style>"
+    )
+    html += "<body style='height:9000px'><p style='height:900px'><form><input name=parentElement>"
+    html += "<input name=scrollTo><input name=scrollTop><b id=far></b></form><script>"
+    html += "document.querySelector('form').scrollTo({top: 70, behavior: 'instant'});"
+    html += "scrollTo({top: 800, behavior: 'instant'})</script>"
+    files = rendered(engine, [{"name": "a"}, {"selector": "#far"}, {"name": "b"}], html=html)
+    assert files["a"]["data"] == files["b"]["data"]
+
+
+@pytest.mark.parametrize("pause_ms", [110, 140, 170, 200, 230, 260])
+def test_a_page_that_goes_elsewhere_again_and_again_is_captured(
+    engine: Engine, site: Site, pause_ms: int
+) -> None:
+    """Between any two steps of it."""
+    site.pages["/flip"] = "<h1>A</h1><b id=far style='position:absolute;top:3000px'>b</b><script>"
+    site.pages["/flip"] += "const n = Number(location.search.slice(1)); if (n < 30) setTimeout(() "
+    site.pages["/flip"] += f"=> location.replace('/flip?' + (n + 1)), {pause_ms})</script>"
+    outputs = [{"selector": "h1"}, {"selector": "#far"}] * 5
+    assert len(rendered(engine, outputs, url=f"{site.url}/flip")) == 10
+
+
 def test_a_selector_without_a_match_names_its_file(engine: Engine) -> None:
     with pytest.raises(SelectorNotFound):
         rendered(engine, [{}, {"selector": "#none"}], options={"timeout": 500})
