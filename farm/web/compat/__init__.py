@@ -13,6 +13,7 @@ from farm.job import JobQueue
 from farm.renderer import Renderer
 from farm.settings import Settings
 from farm.web.body import Bodies
+from farm.web.compat.table import Tables
 from farm.web.routes import Resource
 
 
@@ -28,6 +29,8 @@ class Farm:
 
 #: By the names that `FARM_COMPAT` has: what makes a service's resources, by their templates.
 SERVICES: Mapping[str, Callable[[Farm], Mapping[str, Resource]]] = {}
+#: What docs/migrating.md tells of each service's fields, by the names of its tables.
+TABLES: Tables = {}
 
 
 def resources(farm: Farm) -> dict[str, Resource]:
