@@ -32,6 +32,7 @@ ALLOWED = {
     "parsing": {"errors"},
     "request": {"errors", "formats", "parsing", "policy", "settings", "webhooks", "request"},
     "renderer": {"request"},
+    "pdf_files": {"request"},
     "webhooks": set(),
     "job": {"request", "webhooks"},
     "storage": {"errors", "job"},
@@ -45,6 +46,7 @@ ALLOWED = {
         "machine",
         "markdown",
         "parsing",
+        "pdf_files",
         "policy",
         "processes",
         "egress",
@@ -59,7 +61,7 @@ ALLOWED = {
     # webhooks go out by a port of that engine's proxy; what cannot be allowed is refused before.
     "jobs": BELOW | {"signals", "render", "cache", "egress", "policy", "jobs"},
     # Whatever renders: neither the engine nor the cache.
-    "web": BELOW | {"callers", "rates", "web"},
+    "web": BELOW | {"callers", "markdown", "pdf_files", "rates", "web"},
 }
 ROOTS = {"cli", "wsgi", "supervisor", "doctor", "__init__"}
 LIBRARIES = {
@@ -75,7 +77,7 @@ LIBRARIES = {
     "prometheus_client": {"metrics"},
     "gunicorn": {"web"},
     "pyvips": {"render"},
-    "pikepdf": {"render"},
+    "pikepdf": {"pdf_files"},
     "adblock": {"render"},
     "markdown_it": {"markdown"},
     "pygments": {"markdown"},

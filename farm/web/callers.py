@@ -1,5 +1,7 @@
 """Who calls, and whether it may: before any route, and before a body is read."""
 
+import base64
+
 import falcon
 import structlog
 
@@ -40,13 +42,31 @@ class Callers:
 
 
 def identify(keys: ApiKeys, authorization: str | None, api_key: str | None) -> str:
-    """The name of the key that one of the two headers carries. Raises `Unauthorized`."""
-    scheme, _, bearer = (authorization or "").partition(" ")
-    sent = bearer.strip() if scheme.lower() == "bearer" else api_key
+    """The name of the key that one of the two headers carries. Raises `Unauthorized`.
+
+    Of a user name and a password, the password is the key, whatever the name is.
+    """
+    scheme, _, credentials = (authorization or "").partition(" ")
+    match scheme.lower():
+        case "bearer":
+            sent: str | None = credentials.strip()
+        case "basic":
+            sent = _password_in(credentials.strip())
+        case _:
+            sent = api_key
     name = keys.name_of(sent or "")
     if name is None:
         raise Unauthorized()
     return name
+
+
+def _password_in(credentials: str) -> str:
+    """RFC 7617; empty where there is none."""
+    try:
+        _, _, password = base64.b64decode(credentials).decode().partition(":")
+    except ValueError:
+        return ""
+    return password
 
 
 def _is_preflight(req: falcon.Request) -> bool:

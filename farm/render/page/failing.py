@@ -8,6 +8,8 @@ Sources: https://chromedevtools.github.io/devtools-protocol/tot/Network/ and …
 
 from contextlib import suppress
 
+import ada_url
+
 from farm.errors import PageFailed, Problem
 from farm.parsing import without_login
 from farm.render.browser.devtools import DevToolsError, Params, Session
@@ -88,7 +90,9 @@ class Failures:
 
     def _on_response(self, params: Params) -> None:
         status, url = params["response"]["status"], params["response"]["url"]
-        if not self._is_document(params) and names_status(self._fail_on.resource_status, status):
+        if self._is_document(params) or not names_status(self._fail_on.resource_status, status):
+            return
+        if not self._fail_on.ignores(_host(url)):
             self._note("resourceStatus", f"{_cut(url)} was answered with {status}")
 
     def _on_request(self, params: Params) -> None:
@@ -114,6 +118,13 @@ class Failures:
 
 def _problem(name: str, text: str) -> Problem:
     return Problem(f"options.failOn.{name}", text)
+
+
+def _host(url: str) -> str:
+    try:
+        return str(ada_url.URL(url).hostname)
+    except ValueError:
+        return ""
 
 
 def _cut(url: str) -> str:

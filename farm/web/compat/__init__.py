@@ -13,6 +13,7 @@ from farm.job import JobQueue
 from farm.renderer import Renderer
 from farm.settings import Settings
 from farm.web.body import Bodies
+from farm.web.compat import gotenberg
 from farm.web.compat.table import Tables
 from farm.web.routes import Resource
 
@@ -28,9 +29,11 @@ class Farm:
 
 
 #: By the names that `FARM_COMPAT` has: what makes a service's resources, by their templates.
-SERVICES: Mapping[str, Callable[[Farm], Mapping[str, Resource]]] = {}
+SERVICES: Mapping[str, Callable[[Farm], Mapping[str, Resource]]] = {
+    "gotenberg": gotenberg.resources,
+}
 #: What docs/migrating.md tells of each service's fields, by the names of its tables.
-TABLES: Tables = {}
+TABLES: Tables = {"gotenberg": tuple(gotenberg.mapped())}
 
 
 def resources(farm: Farm) -> dict[str, Resource]:

@@ -1,0 +1,169 @@
+"""The farm's errors in gotenberg's words: a status, and a sentence of plain text.
+
+What a person or a program may look for in it is as gotenberg says it; all else is the farm's own
+sentence. Of the farm's statuses gotenberg's clients do not know 422 and 504.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from farm.errors import (
+    Busy,
+    FarmError,
+    InvalidRequest,
+    NavigationFailed,
+    OutputTooLarge,
+    PageCrashes,
+    PageFailed,
+    Problem,
+    RenderTimeout,
+    ScriptFailed,
+    SelectorNotFound,
+    UnsupportedMediaType,
+    UrlRefused,
+)
+from farm.web.compat.gotenberg.options import NO_BOX
+
+_ANSWERED = re.compile(r"(.*) was answered with (\d+)", re.DOTALL)
+_NOT_LOADED = re.compile(r"(.*) could not be loaded \(([^()]*)\)", re.DOTALL)
+_STATUSES: Mapping[type[FarmError], int] = {
+    PageFailed: 409,
+    UrlRefused: 403,
+    NavigationFailed: 400,
+    OutputTooLarge: 400,
+    PageCrashes: 400,
+    ScriptFailed: 400,
+    SelectorNotFound: 400,
+    RenderTimeout: 503,
+    # Their word for a queue that is full.
+    Busy: 429,
+}
+_WANT_FORM = "Invalid 'Content-Type' header value: want 'multipart/form-data'"
+NO_BOUNDARY = "Invalid 'Content-Type' header value: no boundary"
+_ABERRANT = "Chromium does not handle the provided settings; please check for aberrant form values"
+#: Options of a PDF's pages, which Chromium checks there.
+_SETTINGS = ("options.pdf.paper", "options.pdf.margin", "options.pdf.scale", "options.pdf")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request asked for, as far as errors speak of it."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> str:
+        return str(self.values.get(name, ""))
+
+
+def told(error: FarmError, asked: Asked) -> tuple[int, str]:
+    """The status and the text."""
+    status = _STATUSES.get(type(error), error.status)
+    match error:
+        case UnsupportedMediaType():
+            text = str(error) if str(error) == NO_BOUNDARY else _WANT_FORM
+        case UrlRefused():
+            text = "Forbidden"
+        case PageFailed():
+            text = _page_failed(error.problems)
+        case ScriptFailed() if NO_BOX in str(error):
+            text = _no_box(asked)
+        case ScriptFailed() if asked["waitForExpression"]:
+            text = (
+                f"The expression '{asked['waitForExpression']}' (waitForExpression) returned an "
+                "exception or undefined"
+            )
+        case ScriptFailed() | SelectorNotFound() if asked["selector"]:
+            text = _no_box(asked)
+        case InvalidRequest():
+            text = _invalid(error, asked)
+        case _:
+            text = str(error)
+    return status, text
+
+
+def _no_box(asked: Asked) -> str:
+    return f"The selector '{asked['selector']}' (selector) matched no element with a visible box"
+
+
+def _invalid(error: InvalidRequest, asked: Asked) -> str:
+    if not error.problems:
+        return str(error)
+    first = error.problems[0]
+    pages = asked["nativePageRanges"]
+    if first.field == "options.pdf.pages" and "fewer pages" in first.problem:
+        return f"The page ranges '{pages}' (nativePageRanges) exceeds the page count"
+    if first.field == "options.pdf.pages":
+        return f"Chromium does not handle the page ranges '{pages}' (nativePageRanges) syntax"
+    if first.field == "options.waitForSelector":
+        return (
+            f"The selector '{asked['waitForSelector']}' (waitForSelector) returned an exception or "
+            "undefined"
+        )
+    if first.field == "options.selector":
+        return _no_box(asked)
+    if first.field == "options.pdf" or first.field.startswith(_SETTINGS[:-1]):
+        return f"{_ABERRANT} ({first.field.removeprefix('options.')}: {first.problem})"
+    if first.field == "url":
+        return f"Invalid URL: it {first.problem}"
+    problems = (f"{_name(each)}: {each.problem}" for each in error.problems)
+    return "Invalid form data: " + "\n".join(problems)
+
+
+def _name(problem: Problem) -> str:
+    return problem.field.removeprefix("options.")
+
+
+def _page_failed(problems: Sequence[Problem]) -> str:
+    """Only of the kind that gotenberg looks for first."""
+    by_kind: dict[str, list[str]] = {}
+    for problem in problems:
+        by_kind.setdefault(problem.field.rpartition(".")[2], []).append(problem.problem)
+    for kind, text in _KINDS.items():
+        if kind in by_kind:
+            return text(by_kind[kind])
+    return "\n".join(problem.problem for problem in problems)
+
+
+def _main_page(texts: Sequence[str]) -> str:
+    status = _status_line(texts[0])
+    return f"Invalid HTTP status code from the main page: {status}"
+
+
+def _resources(texts: Sequence[str]) -> str:
+    lines = [f"{text.partition(' was answered with ')[0]} - {_status_line(text)}" for text in texts]
+    return "Invalid HTTP status code from resources:\n" + "\n".join(lines)
+
+
+def _exceptions(texts: Sequence[str]) -> str:
+    lines = (text.removeprefix("a script threw ") for text in texts)
+    return "Chromium console exceptions:\n" + "\n".join(lines)
+
+
+def _not_loaded(texts: Sequence[str]) -> str:
+    return "Chromium failed to load resources: " + "\n".join(map(_resource, texts))
+
+
+def _resource(text: str) -> str:
+    match = _NOT_LOADED.fullmatch(text)
+    return f"resource {match[1]}: net::ERR_{match[2].removeprefix('ERR_')}" if match else text
+
+
+def _status_line(text: str) -> str:
+    match = _ANSWERED.fullmatch(text)
+    if match is None:
+        return text
+    code = int(match[2])
+    phrase = HTTPStatus(code).phrase if code in HTTPStatus._value2member_map_ else ""
+    return f"{code}: {phrase}"
+
+
+#: In the order in which gotenberg looks at them.
+_KINDS: Mapping[str, Callable[[Sequence[str]], str]] = {
+    "status": _main_page,
+    "resourceStatus": _resources,
+    "pageError": _exceptions,
+    "resourceError": _not_loaded,
+}
