@@ -203,12 +203,39 @@ class SelectorNotFound(FarmError):
     sentence = "No element that matches the selector has had a box in time."
 
 
+@dataclass(frozen=True)
+class Failure:
+    """One thing that the request calls a failure, and what is known of it."""
+
+    #: The field of `failOn` that names it.
+    kind: str
+    text: str
+    #: Of a resource: as Chromium calls its type (`Stylesheet`), its URL, and what became of it.
+    resource: str = ""
+    url: str = ""
+    status: int = 0
+    reason: str = ""
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(f"options.failOn.{self.kind}", self.text)
+
+
 class PageFailed(WithProblems):
     """What the request's `failOn` names has happened."""
 
     status = 422
     code = "page_failed"
     sentence = "The page has failed, by what the request calls a failure."
+
+    def __init__(
+        self,
+        sentence: str | None = None,
+        problems: Sequence[Problem] = (),
+        failures: Sequence[Failure] = (),
+    ) -> None:
+        super().__init__(sentence, problems)
+        self.failures = tuple(failures)
 
 
 class ScriptFailed(FarmError):

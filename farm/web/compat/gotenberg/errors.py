@@ -12,6 +12,7 @@ from typing import Any
 
 from farm.errors import (
     Busy,
+    Failure,
     FarmError,
     InvalidRequest,
     NavigationFailed,
@@ -27,8 +28,13 @@ from farm.errors import (
 )
 from farm.web.compat.gotenberg.options import NO_BOX
 
-_ANSWERED = re.compile(r"(.*) was answered with (\d+)", re.DOTALL)
-_NOT_LOADED = re.compile(r"(.*) could not be loaded \(([^()]*)\)", re.DOTALL)
+#: Why something could not be loaded, as Chromium names what the egress proxy has in words.
+_REASONS = {
+    "refused the connection": "ERR_CONNECTION_REFUSED",
+    "did not answer": "ERR_CONNECTION_TIMED_OUT",
+    "name": "ERR_NAME_NOT_RESOLVED",
+}
+_CHROMIUMS = re.compile(r"(?:ERR_)?[A-Z0-9_]+")
 _STATUSES: Mapping[type[FarmError], int] = {
     PageFailed: 409,
     UrlRefused: 403,
@@ -41,6 +47,8 @@ _STATUSES: Mapping[type[FarmError], int] = {
     # Their word for a queue that is full.
     Busy: 429,
 }
+#: Where a page is that has no address of its own.
+OWN_ADDRESS = "http://page.localhost/"
 _WANT_FORM = "Invalid 'Content-Type' header value: want 'multipart/form-data'"
 NO_BOUNDARY = "Invalid 'Content-Type' header value: no boundary"
 _ABERRANT = "Chromium does not handle the provided settings; please check for aberrant form values"
@@ -67,7 +75,7 @@ def told(error: FarmError, asked: Asked) -> tuple[int, str]:
         case UrlRefused():
             text = "Forbidden"
         case PageFailed():
-            text = _page_failed(error.problems)
+            text = _page_failed(error)
         case ScriptFailed() if NO_BOX in str(error):
             text = _no_box(asked)
         case ScriptFailed() if asked["waitForExpression"]:
@@ -116,52 +124,53 @@ def _name(problem: Problem) -> str:
     return problem.field.removeprefix("options.")
 
 
-def _page_failed(problems: Sequence[Problem]) -> str:
+def _page_failed(error: PageFailed) -> str:
     """Only of the kind that gotenberg looks for first."""
-    by_kind: dict[str, list[str]] = {}
-    for problem in problems:
-        by_kind.setdefault(problem.field.rpartition(".")[2], []).append(problem.problem)
+    by_kind: dict[str, list[Failure]] = {}
+    for failure in error.failures:
+        by_kind.setdefault(failure.kind, []).append(failure)
     for kind, text in _KINDS.items():
         if kind in by_kind:
             return text(by_kind[kind])
-    return "\n".join(problem.problem for problem in problems)
+    return str(error)
 
 
-def _main_page(texts: Sequence[str]) -> str:
-    status = _status_line(texts[0])
-    return f"Invalid HTTP status code from the main page: {status}"
+def _main_page(failures: Sequence[Failure]) -> str:
+    return f"Invalid HTTP status code from the main page: {_status_line(failures[0])}"
 
 
-def _resources(texts: Sequence[str]) -> str:
-    lines = [f"{text.partition(' was answered with ')[0]} - {_status_line(text)}" for text in texts]
+def _resources(failures: Sequence[Failure]) -> str:
+    lines = (f"{failure.url} - {_status_line(failure)}" for failure in failures)
     return "Invalid HTTP status code from resources:\n" + "\n".join(lines)
 
 
-def _exceptions(texts: Sequence[str]) -> str:
-    lines = (text.removeprefix("a script threw ") for text in texts)
-    return "Chromium console exceptions:\n" + "\n".join(lines)
+def _exceptions(failures: Sequence[Failure]) -> str:
+    return "Chromium console exceptions:\n" + "\n".join(each.reason for each in failures)
 
 
-def _not_loaded(texts: Sequence[str]) -> str:
-    return "Chromium failed to load resources: " + "\n".join(map(_resource, texts))
+def _not_loaded(failures: Sequence[Failure]) -> str:
+    lines = (f"resource {each.resource}: net::{_net_error(each)} ({each.url})" for each in failures)
+    return "Chromium failed to load resources: " + "\n".join(lines)
 
 
-def _resource(text: str) -> str:
-    match = _NOT_LOADED.fullmatch(text)
-    return f"resource {match[1]}: net::ERR_{match[2].removeprefix('ERR_')}" if match else text
+def _net_error(failure: Failure) -> str:
+    if failure.url.startswith(OWN_ADDRESS):
+        return "ERR_FILE_NOT_FOUND"
+    if _CHROMIUMS.fullmatch(failure.reason):
+        return f"ERR_{failure.reason.removeprefix('ERR_')}"
+    for words, name in _REASONS.items():
+        if words in failure.reason:
+            return name
+    return "ERR_BLOCKED_BY_CLIENT"
 
 
-def _status_line(text: str) -> str:
-    match = _ANSWERED.fullmatch(text)
-    if match is None:
-        return text
-    code = int(match[2])
-    phrase = HTTPStatus(code).phrase if code in HTTPStatus._value2member_map_ else ""
-    return f"{code}: {phrase}"
+def _status_line(failure: Failure) -> str:
+    known = failure.status in HTTPStatus._value2member_map_
+    return f"{failure.status}: {HTTPStatus(failure.status).phrase if known else ''}".rstrip()
 
 
 #: In the order in which gotenberg looks at them.
-_KINDS: Mapping[str, Callable[[Sequence[str]], str]] = {
+_KINDS: Mapping[str, Callable[[Sequence[Failure]], str]] = {
     "status": _main_page,
     "resourceStatus": _resources,
     "pageError": _exceptions,

@@ -1,6 +1,6 @@
 """What a form asks for: its values and files become a `RenderRequest`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,8 +57,6 @@ class Page:
 
 #: Reads what is particular to a route's page, and says what is missing of it.
 Read = Callable[[Source], Page]
-#: The fields of a request that name its page, made of the files of a form.
-_Name = Callable[[files.Files], Mapping[str, Any]]
 
 
 def of_url(is_pdf: bool) -> Read:
@@ -77,8 +75,7 @@ def of_html(is_pdf: bool) -> Read:
         found = files.files_in(source.form)
         index = files.find(found, "index.html")
         _read_values(source, is_pdf, [] if index is not None else [_NO_INDEX])
-        named = {"html": files.html_text(index or b""), "assets": files.assets(found)}
-        return _page(source, is_pdf, named, HTML)
+        return _page(source, is_pdf, _sent(files.html_text(index or b""), found), HTML)
 
     return read
 
@@ -92,10 +89,14 @@ def of_markdown(is_pdf: bool, convert: templates.Convert) -> Read:
             missing.append("no form file found for extensions: [.md]")
         _read_values(source, is_pdf, missing)
         html = templates.filled(files.html_text(index or b""), markdown, convert)
-        named = {"html": html, "assets": files.assets(found, markdown)}
-        return _page(source, is_pdf, named, HTML)
+        return _page(source, is_pdf, _sent(html, found, markdown), HTML)
 
     return read
+
+
+def _sent(html: str, found: files.Files, without: Iterable[str] = ()) -> dict[str, Any]:
+    """A page that is sent. It lies beside its files, also if it is the only one."""
+    return {"html": html, "assets": files.assets(found, without) or {"index.html": html}}
 
 
 _NO_INDEX = "form file 'index.html' is required"

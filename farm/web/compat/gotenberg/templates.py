@@ -1,4 +1,4 @@
-"""`{{ toHTML "file.md" }}` in an HTML file: the only thing of Go's templates that the farm knows."""
+"""`{{ toHTML "file.md" }}` in an HTML file: all that the farm knows of Go's templates."""
 
 import re
 from collections.abc import Callable, Mapping
