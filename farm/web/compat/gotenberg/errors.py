@@ -30,7 +30,6 @@ from farm.web.compat.gotenberg.options import NO_BOX
 
 #: Why something could not be loaded, as Chromium names what the egress proxy has in words.
 _REASONS = {
-    "refused the connection": "ERR_CONNECTION_REFUSED",
     "did not answer": "ERR_CONNECTION_TIMED_OUT",
     "name": "ERR_NAME_NOT_RESOLVED",
 }
@@ -161,7 +160,8 @@ def _net_error(failure: Failure) -> str:
     for words, name in _REASONS.items():
         if words in failure.reason:
             return name
-    return "ERR_BLOCKED_BY_CLIENT"
+    # The farm's own policy does.
+    return "ERR_CONNECTION_REFUSED"
 
 
 def _status_line(failure: Failure) -> str:
