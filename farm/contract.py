@@ -28,6 +28,9 @@ OPTIONS, OPENAPI = "options.md", "openapi.json"
 REQUEST = "request"
 #: The fields that may name the page, by the route that takes them.
 _ROUTES = {"/render": HTML, "/render-url": URL, "/render-async": HTML_OR_URL}
+#: What a request may have on a route that answers with a job, and on no other.
+_OF_JOBS = {"webhook"}
+_JOBS = "/render-async"
 
 _MEDIA_TYPES = [format_.media_type for format_ in FORMATS.values()]
 
@@ -151,7 +154,9 @@ def with_schemas(text: str) -> str:
     document["components"]["schemas"] = _schemas() | kept
     for route, names in _ROUTES.items():
         content = document["paths"][route]["post"]["requestBody"]["content"]
-        content["application/json"]["schema"] = _one_of([_page_schema(name) for name in names])
+        of_job = route == _JOBS
+        schema = _one_of([_page_schema(name, of_job) for name in names])
+        content["application/json"]["schema"] = schema
     for content in _contents(document["paths"]):
         if not content.keys().isdisjoint(_MEDIA_TYPES):
             content.update((name, {"schema": {"contentMediaType": name}}) for name in _MEDIA_TYPES)
@@ -161,7 +166,8 @@ def with_schemas(text: str) -> str:
 def _schemas() -> dict[str, Schema]:
     schemas = {name: dict(s) for name, s in definitions().items() if name != "RenderRequest"}
     for name in HTML_OR_URL:
-        schemas[_page_schema(name)] = _page(name)
+        for of_job in (False, True):
+            schemas[_page_schema(name, of_job)] = _page(name, of_job)
     schemas["Format"] = {"enum": list(FORMATS)}
     schemas["MediaType"] = {"enum": _MEDIA_TYPES}
     return {name: _published(schema) | {"$comment": _OURS} for name, schema in schemas.items()}
@@ -176,13 +182,14 @@ def _contents(paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield from (response["content"] for response in responses if "content" in response)
 
 
-def _page_schema(name: str) -> str:
-    return f"{name.capitalize()}Request"
+def _page_schema(name: str, of_job: bool) -> str:
+    return f"{name.capitalize()}{'Job' if of_job else ''}Request"
 
 
-def _page(name: str) -> Schema:
+def _page(name: str, of_job: bool) -> Schema:
     """The schema of a request whose page is named by one of the fields that may."""
     left_out = {*HTML_OR_URL, *(OF_CONTENT if name in URL else ())} - {name}
+    left_out |= set() if of_job else _OF_JOBS
     fields = properties("RenderRequest").items()
     others = {n: field for n, field in fields if n not in left_out}
     # Empty, it is missing.

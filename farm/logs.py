@@ -88,6 +88,8 @@ def _dict_config(settings: Settings) -> dict[str, Any]:
             # At DEBUG it tells the bytes of each picture.
             "pyvips": {"level": "WARNING"},
             "pikepdf": {"level": "WARNING"},
+            # It tells webhooks' URLs, which are secrets: at DEBUG of each, as a warning of some.
+            "urllib3": {"level": "ERROR"},
         },
     }
 

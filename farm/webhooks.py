@@ -86,8 +86,8 @@ class Delivery:
     tried_at: str | None = None
     status: int | None = None
     reason: str | None = None
-    #: No try begins after that, in milliseconds by Redis's clock; not for clients.
-    until_ms: int = 0
+    #: Since when it is tried, in milliseconds by Redis's clock; not for clients.
+    since_ms: int = 0
 
     @property
     def is_over(self) -> bool:
@@ -117,14 +117,18 @@ class Delivery:
 
 
 def deliveries_of(
-    targets: Iterable[Target], job_id: str, event: Event, until_ms: int
+    targets: Iterable[Target], job_id: str, event: Event, since_ms: int
 ) -> list[Delivery]:
-    """What the end of a job is to be told to. An id says of which job and end it is."""
+    """Whom the end of a job is to be told to.
+
+    An id says of which job and end it is. It has no full stop in it, since that is where it ends in
+    what is signed.
+    """
     wanted = [place for place, target in enumerate(targets) if event in target.events]
     found = []
     for nth, place in enumerate(wanted):
-        suffix = f".{nth + 1}" if nth else ""
-        found.append(Delivery(f"{job_id}.{event}{suffix}", event, place, until_ms=until_ms))
+        suffix = f"_{nth + 1}" if nth else ""
+        found.append(Delivery(f"{job_id}_{event}{suffix}", event, place, since_ms=since_ms))
     return found
 
 

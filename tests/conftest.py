@@ -24,6 +24,7 @@ from farm.storage import ObjectStorage
 from farm.web import create_app
 from tests.support.allowed_site import CERTIFICATE_SPKI
 from tests.support.farm_process import Farm, running_farm
+from tests.support.receiver import SECRET
 from tests.support.site import SITES, Site, running_site
 
 for name in [
@@ -203,7 +204,7 @@ def site() -> Iterator[Site]:
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     """A farm of two workers that is up for the whole session; tests may kill what is in it."""
     log_path = tmp_path_factory.mktemp("farm") / "log"
-    with running_farm(log_path, egress_allow=SITES) as running:
+    with running_farm(log_path, egress_allow=SITES, webhook_secret=SECRET) as running:
         yield running
 
 

@@ -73,6 +73,7 @@ LIBRARIES = {
     "obstore": {"storage"},
     "h11": {"egress"},
     "multipart": {"web"},
+    "requests": {"jobs"},
     "limits": {"rates"},
     "prometheus_client": {"metrics"},
     "gunicorn": {"web"},

@@ -1,5 +1,6 @@
 """Settings: read from the environment, all wrong ones named at once."""
 
+import base64
 import traceback
 from pathlib import Path
 
@@ -175,3 +176,32 @@ def test_a_secret_may_be_a_file_and_a_variable_wins(
     assert Settings.from_environment().dashboard_password == "from a file"
     monkeypatch.setenv("FARM_DASHBOARD_PASSWORD", "from the environment")
     assert Settings.from_environment().dashboard_password == "from the environment"
+
+
+KEY = base64.b64encode(b"k" * 24).decode()
+
+
+@pytest.mark.parametrize(
+    ("secret", "keys"),
+    [
+        (f"whsec_{KEY}", 1),
+        (KEY, 1),
+        (f"whsec_{base64.b64encode(b'k' * 25).decode().rstrip('=')}", 1),
+        (f"whsec_{KEY} whsec_{base64.b64encode(b'n' * 64).decode()}", 2),
+    ],
+)
+def test_a_webhooks_secret_is_one_key_or_several(secret: str, keys: int) -> None:
+    settings = Settings.model_validate({"webhook_secret": secret})
+    assert len(settings.webhook_keys) == keys
+    assert KEY not in repr(settings)
+    assert Settings().webhook_keys == ()
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "s3cret", "whsec_s3cret!", f"{KEY} s3cret", " ", "ü"])
+def test_a_webhooks_secret_that_is_none_is_refused_and_not_told(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FARM_WEBHOOK_SECRET", secret)
+    with pytest.raises(SettingsError, match=r"FARM_WEBHOOK_SECRET: .*must be whsec_") as caught:
+        Settings.from_environment()
+    assert "s3cret" not in str(caught.value)

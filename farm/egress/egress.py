@@ -41,7 +41,10 @@ _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LOCALDOMAIN", "RES_OPTIONS", "PYTHONP
 
 
 class Port:
-    """A browser context's port of the proxy, for one render at a time. Use it from any thread."""
+    """A port of the proxy: a browser context's, for one render at a time, or one of the farm's own.
+
+    Use it from any thread.
+    """
 
     def __init__(self, process: "_ProxyChild", number: int, listening: socket.socket) -> None:
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -145,7 +148,8 @@ class Egress:
         self._on_death = on_death
         self._on_return = on_return
         entry = pwd.getpwnam(account) if account is not None else None
-        rules = Rules(policy, entry.pw_uid if entry else os.geteuid(), max_connections, max_bytes)
+        self._uid = entry.pw_uid if entry else os.geteuid()
+        rules = Rules(policy, self._uid, max_connections, max_bytes)
         self._first_message = Start(rules, (entry.pw_uid, entry.pw_gid) if entry else None)
         self._process: _ProxyChild | None = None
         self._stopping = threading.Event()
@@ -173,10 +177,17 @@ class Egress:
 
     def open(self) -> Port:
         """A port for one browser context; never blocks. Raises `BrowserUnavailable`."""
+        return self._open(self._uid)
+
+    def open_own(self) -> Port:
+        """The same for what the farm itself sends; no browser gets an answer there."""
+        return self._open(os.geteuid())
+
+    def _open(self, uid: int) -> Port:
         process = self._process
         if process is None or not process.alive:
             raise BrowserUnavailable(NO_PROXY)
-        return process.open_port()
+        return process.open_port(uid)
 
     def close(self) -> None:
         """End the process, and with it every port."""
@@ -265,14 +276,15 @@ class _ProxyChild:
         # It says something with every beat, so silence within two is none.
         return max(0.0, self.silence_s - 2 * BEAT_S)
 
-    def open_port(self) -> Port:
+    def open_port(self, uid: int) -> Port:
+        """`uid`: the only user who is answered."""
         number = next(self._numbers)
         try:
             listening = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
         except OSError as exc:  # the farm may open no more files, say: its proxy is well
             raise NoPort() from exc
         try:
-            message = f"open {number}".encode()
+            message = f"open {number} {uid}".encode()
             socket.send_fds(self._control, [message], [listening.fileno()])
         except OSError as exc:
             listening.close()

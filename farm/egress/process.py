@@ -1,9 +1,9 @@
 """The egress proxy's process: `python -m farm.egress FD`, started by `farm.egress.Egress`.
 
-FD is a socket of whole messages. The first is a `Start`, then `open` with a listening socket,
-`renew` for each further render, `check` with a host and `close`; back come `Note`s, the news that a
-port is used, what the policy says of a host, and a beat each second. It ends when the other end is
-closed, and so with the farm.
+FD is a socket of whole messages. The first is a `Start`, then `open` with a listening socket and
+whose it is, `renew` for each further render, `check` with a host and `close`; back come `Note`s,
+the news that a port is used, what the policy says of a host, and a beat each second. It ends when
+the other end is closed, and so with the farm.
 """
 
 import asyncio
@@ -46,6 +46,7 @@ class _ServedPort:
 
     proxy: Proxy
     listening: socket.socket
+    rules: Rules
     account: int
 
 
@@ -88,15 +89,17 @@ class _ProxyServer:
             else:
                 self._obey_one(command, int(number), sockets, *map(int, rest))
 
-    def _obey_one(self, command: str, port: int, sockets: list[int], account: int = 0) -> None:
+    def _obey_one(self, command: str, port: int, sockets: list[int], value: int = 0) -> None:
+        """`value`: of `open` the user, of `renew` the account."""
         if command == "open":
             if not sockets:  # the kernel drops what this process has no descriptor for
                 sys.exit("The egress proxy has no file descriptor left for a render's port.")
-            self._serve(port, socket.socket(fileno=sockets[0]), account)
+            rules = replace(self._rules, uid=value)
+            self._serve(port, socket.socket(fileno=sockets[0]), rules, 0)
         elif (served := self._ports.get(port)) is None:
             return
         elif command == "renew" and not served.proxy.was_used:
-            served.account = account
+            served.account = value
         else:
             del self._ports[port]
             listening = None
@@ -105,12 +108,12 @@ class _ProxyServer:
                     listening = served.listening.dup()
             served.proxy.close()
             if listening is not None:
-                self._serve(port, listening, account)
+                self._serve(port, listening, served.rules, value)
 
-    def _serve(self, port: int, listening: socket.socket, account: int) -> None:
+    def _serve(self, port: int, listening: socket.socket, rules: Rules, account: int) -> None:
         listener = self._listener(port, lambda: served.account)
-        proxy = Proxy(self._rules, listener, self._turns, self._resolver.resolve)
-        served = self._ports[port] = _ServedPort(proxy, listening, account)
+        proxy = Proxy(rules, listener, self._turns, self._resolver.resolve)
+        served = self._ports[port] = _ServedPort(proxy, listening, rules, account)
         self._do(proxy.serve(listening))
 
     async def _check(self, port: int, account: int, host: str, host_port: int) -> None:

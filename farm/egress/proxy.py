@@ -1,7 +1,8 @@
 """An HTTP proxy for one render: `CONNECT` for TLS and WebSockets, and plain HTTP.
 
 It listens on a port of its own for each browser context, so that what it refuses, and the bounds on
-connections and bytes, belong to one render. Nobody but the browser's user gets an answer.
+connections and bytes, belong to one render. Nobody but the browser's user gets an answer; at a port
+of the farm's own, nobody but its own user.
 """
 
 import asyncio

@@ -168,8 +168,7 @@ class Records:
 
 def _with_deliveries(record: Record, targets: list[Target], job_id: str, now_ms: int) -> Record:
     event = cast(Event, record.status.value)  # it is final
-    until_ms = now_ms + due.TRIED_FOR_MS
-    return record.with_deliveries(deliveries_of(targets, job_id, event, until_ms))
+    return record.with_deliveries(deliveries_of(targets, job_id, event, now_ms))
 
 
 def parsed(text: bytes | str) -> Record:

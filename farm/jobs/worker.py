@@ -1,4 +1,6 @@
-"""`farm worker`: one process, one engine, N job threads, each a worker of its own to RQ."""
+"""`farm worker`: one process, one engine, N job threads, each a worker of its own to RQ; and the
+webhooks of whatever jobs have ended.
+"""
 
 import secrets
 import signal
@@ -17,6 +19,9 @@ from farm.errors import StartError
 from farm.jobs import task
 from farm.jobs.record import Records
 from farm.jobs.rq_adapter import HEARTBEAT_S, MAINTENANCE_S, ThreadWorker
+from farm.jobs.webhooks.outbox import Outbox
+from farm.jobs.webhooks.sender import Sender
+from farm.jobs.webhooks.sending import Sending
 from farm.logs import first_line
 from farm.metrics import exposition
 from farm.metrics.figures import EngineWatch
@@ -32,6 +37,8 @@ log = structlog.get_logger()
 _STORING_S = 120.0
 #: How long threads may take to hand back their jobs and take their leave of Redis.
 _LEAVE_S = 5.0
+#: How long webhooks may take that are being delivered; what is left is another worker's.
+_TRIES_END_S = 3.0
 _POLL_S = 0.05
 
 
@@ -49,6 +56,9 @@ class Worker:
         records = Records(client, settings.job_ttl_s)
         self._renderer = CachedRenderer.over(self._engine, settings)
         self._runner = task.JobRunner(self._renderer, storage, records)
+        timeout_s = settings.webhook_timeout_s
+        sending = Sending(self._engine.open_port, storage, settings.webhook_keys, timeout_s)
+        self._webhooks = Sender(Outbox(client), sending, timeout_s)
         self._names = _names()
         self._workers: list[ThreadWorker | None] = [None] * threads
         self._stopped = threading.Event()
@@ -67,6 +77,7 @@ class Worker:
             self._engine.wait_started()
             threads = [_started(self._take_jobs, place) for place in range(len(self._workers))]
             _started(self._keep)
+            self._webhooks.start()
             log.info("worker up", concurrency=len(threads))
             signals.next()
             self._stopped.set()
@@ -125,6 +136,8 @@ class Worker:
         if running := self._running():
             log.warning("worker hands back its jobs", jobs=running)
         self._runner.stopping.set()
+        # Those of the jobs that have just ended among them; they go out by the engine's proxy.
+        self._webhooks.stop(_TRIES_END_S)
         self._renderer.close()
         self._engine.close()
         # Not for ever: with its Redis gone, a thread would go on trying to take its leave.

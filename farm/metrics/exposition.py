@@ -63,6 +63,9 @@ class _Queue(CollectorRegistry):
             oldest.add_metric([figures.name], figures.oldest_s)
         yield jobs
         yield oldest
+        if figures is not None:
+            text = "Deliveries of webhooks that are not over."
+            yield GaugeMetricFamily("farm_webhooks_waiting", text, figures.webhooks)
         if figures is not None and figures.storage_bytes is not None:
             text = "Bytes of the jobs' inputs and files, as of the last sweep."
             yield GaugeMetricFamily("farm_storage_bytes", text, figures.storage_bytes)

@@ -55,6 +55,7 @@ CACHE_REQUESTS = _counter(
     "cache_requests", "Answers to requests that ask for the cache.", "outcome"
 )
 JOBS = _counter("jobs", "Jobs that ended.", "outcome")
+WEBHOOKS = _counter("webhooks", "Tries to deliver a webhook, by what became of it.", "outcome")
 
 RESTARTS = _counter("browser_restarts", "Browsers started because one was lost.", "cause")
 RECYCLES = _counter("browser_recycles", "Browsers replaced in time.")
@@ -75,6 +76,8 @@ BROWSER_MEMORY = _gauge("browser_memory_bytes", "Memory of the browsers' process
 # So that a rate is there from the first event on, and an alert has something to look at before it.
 for _outcome in ("completed", "failed", "cancelled"):
     JOBS.labels(_outcome)
+for _outcome in ("delivered", "retried", "failed", "expired"):
+    WEBHOOKS.labels(_outcome)
 for _outcome in ("hit", "miss", "joined", "off"):
     CACHE_REQUESTS.labels(_outcome)
 for _cause in ("died", "killed"):
@@ -163,6 +166,14 @@ def request(route: str, method: str, status: str, seconds: float) -> None:
 def job(outcome: str) -> None:
     """`completed`, `failed` or `cancelled`."""
     JOBS.labels(outcome).inc()
+
+
+@_harmless
+def webhook(outcome: str) -> None:
+    """Of a try: `delivered`, `retried` (it will be tried again), or `failed`; `expired`: with its
+    job, before it was over.
+    """
+    WEBHOOKS.labels(outcome).inc()
 
 
 class EngineWatch:

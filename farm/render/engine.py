@@ -12,7 +12,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 
 import structlog
 
-from farm.egress import NO_PROXY, Egress
+from farm.egress import NO_PROXY, Egress, Port
 from farm.errors import (
     BrowserDied,
     BrowserUnavailable,
@@ -121,6 +121,13 @@ class Engine(Renderer[Rendering]):
     def egress_pid(self) -> int | None:
         """Process id of the egress proxy, which may not be up yet."""
         return self._egress.pid
+
+    def open_port(self) -> Port:
+        """A port of its egress proxy, for what the farm itself sends; to be closed by the caller.
+
+        Raises `BrowserUnavailable`.
+        """
+        return self._egress.open_own()
 
     def admit(self) -> None:
         """Raises `Busy` if a render would be refused now: before the work of reading a request."""

@@ -31,7 +31,7 @@ class Webhook(Group):
     )
     headers: dict[str, str] = headers_option("Headers that are sent to it.", MAX_HEADERS)
     events: tuple[Event, ...] = option(
-        EVENTS, "Which ends it is told of.", min_length=1, max_length=len(EVENTS)
+        EVENTS, "Which ends it is told of.", max_length=len(EVENTS), schema={"minItems": 1}
     )
     send: Literal["record", "file"] = option(
         "record",
@@ -52,6 +52,8 @@ class Webhook(Group):
     @field_validator("events")
     @classmethod
     def _sorted(cls, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        if not events:
+            raise problem("must name at least one")
         # The same request is the same text.
         return tuple(event for event in EVENTS if event in events)
 

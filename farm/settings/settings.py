@@ -21,6 +21,7 @@ from farm.settings.network import Network
 from farm.settings.rendering import Rendering
 from farm.settings.serving import Serving
 from farm.settings.watching import Watching
+from farm.settings.webhooks import Webhooks
 
 PREFIX = "FARM_"
 #: Fewer, and waiting for the network costs time; more, and they hold each other up.
@@ -35,7 +36,9 @@ class SettingsError(StartError):
 
 
 # pydantic has the fields of the last first: so they are checked, and told of, from `Serving` on.
-class Settings(Watching, Cache, Jobs, Network, Browser, Rendering, Callers, Serving, BaseSettings):
+class Settings(
+    Watching, Cache, Webhooks, Jobs, Network, Browser, Rendering, Callers, Serving, BaseSettings
+):
     """Every setting, and what follows from several of them."""
 
     model_config = SettingsConfigDict(

@@ -31,7 +31,12 @@ from farm.web.callers import RATE_HEADERS, Callers
 from farm.web.downloads import Downloads
 from farm.web.gate import Gate
 from farm.web.health import HealthResource, StatusResource
-from farm.web.job_resources import DownloadResource, JobResource, SubmitResource
+from farm.web.job_resources import (
+    DownloadResource,
+    JobResource,
+    SubmitResource,
+    WebhookResource,
+)
 from farm.web.metrics import MetricsResource, Requests
 from farm.web.render_resource import RenderResource
 from farm.web.routes import NOWHERE, Resource, Routes
@@ -78,6 +83,7 @@ def create_app(
     submit = SubmitResource(renderer.limits, bodies, queue, settings.cache_ttl_s)
     app.add_route("/render-async", submit)
     app.add_route("/render-async/{job_id}", JobResource(queue, storage, downloads))
+    app.add_route("/render-async/{job_id}/webhook", WebhookResource(queue))
     app.add_route("/download/{job_id}", DownloadResource(queue, downloads))
     app.add_route("/health", HealthResource(renderer))
     app.add_route("/status", StatusResource(renderer))

@@ -1,4 +1,4 @@
-"""The routes of jobs: submit, ask, cancel, download."""
+"""The routes of jobs: submit, ask, cancel, tell once more, download."""
 
 import base64
 import itertools
@@ -103,6 +103,19 @@ class JobResource(Resource):
     def on_delete(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
         with logged("cancel", req):
             record = self._queue.cancel(job_id, req.context.caller)
+        resp.data = json.dumps(record.public()).encode()
+
+
+class WebhookResource(Resource):
+    """`POST /render-async/{jobId}/webhook`: the job's end is told once more."""
+
+    def __init__(self, queue: JobQueue) -> None:
+        self._queue = queue
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+        with logged("webhook again", req):
+            record = self._queue.send_again(job_id, req.context.caller)
+        resp.status = falcon.HTTP_ACCEPTED
         resp.data = json.dumps(record.public()).encode()
 
 

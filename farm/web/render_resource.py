@@ -6,6 +6,7 @@ from typing import Any
 
 import falcon
 
+from farm.errors import InvalidRequest, Problem
 from farm.formats import FORMATS
 from farm.renderer import Renderer
 from farm.request import RenderRequest, RenderResult
@@ -23,6 +24,9 @@ class RenderResource(RenderingResource):
 
     def parse(self, req: falcon.Request, body: bytes) -> tuple[RenderRequest, Answer]:
         request = RenderRequest.parse(body, self._sources, self._renderer.limits)
+        if request.webhook is not None:
+            text = "is for /render-async; this route answers with the render itself"
+            raise InvalidRequest.of(Problem("webhook", text))
         as_file = wants_file(req.get_header("Accept"), FORMATS[request.options.format])
         return request, partial(_answer, req, request, as_file)
 

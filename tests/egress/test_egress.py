@@ -1,6 +1,7 @@
 """The egress proxy's process, as the farm keeps it."""
 
 import os
+import pwd
 import resource
 import signal
 import socket
@@ -290,6 +291,18 @@ def test_it_runs_as_the_browsers_user_and_answers_no_other(site: Site) -> None:
         get(port, site.url)
     assert psutil.Process(running.pid).uids().saved != 0
     assert site.requests == []
+    own = running.open_own()
+    assert get(own, site.url).status_code == 200
+    os.seteuid(pwd.getpwnam("nobody").pw_uid)  # as the browser
+    try:
+        other = socket.create_connection(("127.0.0.1", int(own.url.rpartition(":")[2])), 30)
+    finally:
+        os.seteuid(0)
+    with other:
+        other.sendall(f"GET {site.url}/ HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        with suppress(ConnectionResetError):
+            assert other.recv(1) == b""
+    assert len(site.requests) == 1
     running.close()
 
 

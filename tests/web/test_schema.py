@@ -38,6 +38,7 @@ from farm.request.group import CONFLICTS
 from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
+from farm.webhooks import Target
 from tests.conftest import MakeApp, request_for
 from tests.support.site import Site
 from tests.web.test_job_resources import complete
@@ -75,7 +76,8 @@ def job_ids(
     redis_client: redis.Redis, jobs: RedisJobQueue, storage: ObjectStorage, engine: Engine
 ) -> dict[str, str]:
     """The jobs that `PLACES` stand for."""
-    ids = [jobs.submit(request_for(engine, html="x"), "id") for _ in range(6)]
+    told = [Target("https://example.com/")]
+    ids = [jobs.submit(request_for(engine, html="x"), "id", targets=told) for _ in range(6)]
     records = Records(redis_client, 3600)
     records.start(ids[0])
     complete(records, storage, ids[1])

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
 
 KEY = "farm:webhooks"
-#: For how long after the end of its job a delivery is tried.
-TRIED_FOR_MS = 3_600_000
 
 #: The first in the line whose receiver is not among ARGV[2…]; put off by ARGV[1] milliseconds.
 #: Redis does nothing else meanwhile, so it looks at some ten thousand at the most.

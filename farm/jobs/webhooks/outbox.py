@@ -22,6 +22,10 @@ _NO_WEBHOOK = "The job has no webhook that is told of its end."
 _NOT_READY = "The job has not ended yet; its webhook is called when it has."
 
 
+class Expired(Exception):
+    """The job's record is gone, and so its delivery has left the line. `str()`: the job's id."""
+
+
 @dataclass(frozen=True)
 class Parcel:
     """What one try is made of."""
@@ -47,9 +51,8 @@ class Outbox:
         """The next that is due and whose receiver is not `busy`, for `lease_s`; None: there is
         none.
 
-        Raises `NotFound` for one whose job has expired, and that so has left the line, and
-        `InternalError` where its record is not understood: it stays in the line, since another
-        version of the farm has written it.
+        Raises `Expired`, and `InternalError` where its record is not understood: it stays in the
+        line, since another version of the farm has written it.
         """
         with broker.translated():
             taken = self._line.take(lease_s, busy)
@@ -59,7 +62,7 @@ class Outbox:
             text = self._client.get(record_key(name.job_id))
             if text is None:
                 due.remove(self._client, name)
-                raise NotFound(NO_SUCH_JOB)
+                raise Expired(name.job_id)
         record = parsed(text)
         delivery = record.read_deliveries()[name.place]
         return Parcel(taken, record, record.read_targets()[delivery.target], delivery)
@@ -108,7 +111,7 @@ class Outbox:
                 raise NotReady(_NOT_READY) if targets else NotFound(_NO_WEBHOOK)
             now_ms = due.now_ms(pipe)
             deliveries = [
-                replace(each, state=DeliveryState.PENDING, until_ms=now_ms + due.TRIED_FOR_MS)
+                replace(each, state=DeliveryState.PENDING, since_ms=now_ms)
                 for each in record.read_deliveries()
             ]
             if not deliveries:

@@ -1,0 +1,179 @@
+"""The threads of a worker that deliver: one takes from the line, and starts one for each try.
+
+They never fork, and no fault of theirs ends the worker. What a process that dies or stops has not
+settled is due again when its lease is over, for whichever worker is alive.
+"""
+
+import random
+import threading
+import time
+from collections import Counter
+from dataclasses import replace
+
+import structlog
+
+from farm.clock import timestamp
+from farm.jobs.webhooks.outbox import Expired, Outbox, Parcel
+from farm.jobs.webhooks.sending import Outcome, Sending
+from farm.logs import first_line
+from farm.metrics import figures
+from farm.webhooks import Delivery, DeliveryState
+
+log = structlog.get_logger()
+
+#: Tries of this process at the same time, and how many of them one receiver may have: one that is
+#: slow holds up no other.
+_AT_ONCE = 16
+_OF_ONE_RECEIVER = 4
+#: How often it is looked whether one is due.
+_LOOK_S = 0.25
+#: Beyond the time of a try: for the storage, which has limits of its own, and for Redis.
+_LEASE_MARGIN_S = 15.0
+_FAULT_PAUSE_S = 1.0
+
+
+class Sender:
+    """Delivers what is due, from `start` to `stop`."""
+
+    #: The pause after a try that failed: as long as it has been tried already, at least and at most
+    #: so long, and a fifth more or less by chance. In seconds.
+    first_pause_s = 5.0
+    longest_pause_s = 600.0
+    #: No try begins later than that after the end of the job, or after it was asked for anew.
+    tried_for_s = 3600.0
+
+    def __init__(self, outbox: Outbox, sending: Sending, timeout_s: float) -> None:
+        """`timeout_s`: that one try may take."""
+        self._outbox = outbox
+        self._sending = sending
+        self._lease_s = timeout_s + _LEASE_MARGIN_S
+        self._places = threading.BoundedSemaphore(_AT_ONCE)
+        self._lock = threading.Lock()
+        #: Tries under way, by receiver.
+        self._under_way: Counter[str] = Counter()
+        self._stopping = threading.Event()
+        self._failing = False
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="webhooks", daemon=True).start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Take no more, and wait for the tries under way; what is left then is another worker's."""
+        self._stopping.set()
+        end = time.monotonic() + timeout_s
+        for _ in range(_AT_ONCE):
+            if not self._places.acquire(timeout=max(0.0, end - time.monotonic())):
+                return
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            if self._places.acquire(timeout=_LOOK_S):
+                self._stopping.wait(self._begin_next())
+
+    def _begin_next(self) -> float:
+        """Begin the try that is due, in the place that is held; in how many seconds to look again.
+
+        Without one, the place is free again.
+        """
+        pause_s, begun = 0.0, False
+        try:
+            with self._lock:
+                busy = {name for name, n in self._under_way.items() if n >= _OF_ONE_RECEIVER}
+            parcel = None if self._stopping.is_set() else self._outbox.take(self._lease_s, busy)
+            if parcel is None:
+                pause_s = _LOOK_S
+            else:
+                self._begin(parcel)
+                begun = True
+            self._failing = False
+        except Expired as exc:
+            log.info("webhook", outcome="expired", job_id=str(exc))
+            figures.webhook("expired")
+        except Exception as exc:
+            # Redis is gone, or has what this version does not understand: others go on.
+            if not self._failing:
+                log.warning("webhooks are not delivered for now", cause=first_line(exc))
+            self._failing = True
+            pause_s = _FAULT_PAUSE_S
+        finally:
+            if not begun:
+                self._places.release()
+        return pause_s
+
+    def _begin(self, parcel: Parcel) -> None:
+        with self._lock:
+            self._under_way[parcel.taken.name.receiver] += 1
+        try:
+            threading.Thread(target=self._try, args=[parcel], name="webhook", daemon=True).start()
+        except RuntimeError:  # no thread is to be had: its lease ends
+            self._ended(parcel)
+            raise
+
+    def _try(self, parcel: Parcel) -> None:
+        try:
+            began = time.monotonic()
+            outcome = self._sending.send(parcel)
+            if outcome.delivered or not self._stopping.is_set():
+                self._settle(parcel, outcome, time.monotonic() - began)
+        except Exception as exc:
+            log.error("webhook", outcome="not settled", job_id=parcel.job_id, exc_info=exc)
+        finally:
+            self._ended(parcel)
+            self._places.release()
+
+    def _ended(self, parcel: Parcel) -> None:
+        receiver = parcel.taken.name.receiver
+        with self._lock:
+            self._under_way[receiver] -= 1
+            if not self._under_way[receiver]:
+                del self._under_way[receiver]
+
+    def _settle(self, parcel: Parcel, outcome: Outcome, seconds: float) -> None:
+        now_ms = parcel.taken.now_ms + int(seconds * 1000)
+        again_in_ms = None
+        if not (outcome.delivered or outcome.ends_it):
+            again_in_ms = self._pause_ms(parcel.delivery, now_ms)
+        state = _state(outcome, again_in_ms)
+
+        def change(before: Delivery) -> Delivery:
+            return replace(
+                before,
+                state=state,
+                tries=before.tries + 1,
+                tried_at=timestamp(),
+                status=outcome.status,
+                reason=outcome.reason,
+            )
+
+        after = self._outbox.settle(parcel, change, again_in_ms)
+        said = "retried" if state is DeliveryState.PENDING else state.value
+        if after is None and not outcome.delivered:
+            said = "expired"
+        figures.webhook(said)
+        record = parcel.record
+        line = {
+            "outcome": said,
+            "job_id": parcel.job_id,
+            "request_id": record.request_id,
+            "caller": record.owner,
+            "host": parcel.target.host,
+            "status": outcome.status,
+            "cause": outcome.reason,
+            "tries": after.tries if after else None,
+            "again_in_s": again_in_ms / 1000 if after and again_in_ms is not None else None,
+            "total_ms": round(seconds * 1000, 1),
+        }
+        log.info("webhook", **{name: value for name, value in line.items() if value is not None})
+
+    def _pause_ms(self, delivery: Delivery, now_ms: int) -> int | None:
+        """Until the next try; None: there is no time left for one."""
+        tried_for_s = (now_ms - delivery.since_ms) / 1000
+        pause_s = min(max(tried_for_s, self.first_pause_s), self.longest_pause_s)
+        pause_ms = int(pause_s * random.uniform(0.8, 1.2) * 1000)
+        return pause_ms if tried_for_s + pause_ms / 1000 <= self.tried_for_s else None
+
+
+def _state(outcome: Outcome, again_in_ms: int | None) -> DeliveryState:
+    if outcome.delivered:
+        return DeliveryState.DELIVERED
+    return DeliveryState.FAILED if again_in_ms is None else DeliveryState.PENDING

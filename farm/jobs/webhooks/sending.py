@@ -1,0 +1,153 @@
+"""One try: the message by HTTP, through the farm's egress proxy and in bounded time.
+
+The proxy looks the receiver's name up, holds it against the policy, and dials what it has checked,
+as for a page. Redirects are not followed. Nothing of what fails is told but a few words: the
+library's own messages have the URL in them, which is a secret.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import requests
+
+from farm.egress import Port
+from farm.errors import FarmError, StorageUnavailable
+from farm.jobs.webhooks import signing
+from farm.jobs.webhooks.message import Bytes, StoredFile, compose
+from farm.jobs.webhooks.outbox import Parcel
+from farm.storage import NotStored, Storage
+
+#: The proxy is on this machine, but its process may be busy.
+_CONNECT_TIMEOUT_S = 5.0
+#: Of the answer's body, which says nothing; a receiver may want to be rid of it.
+_ANSWER_BYTES = 16_384
+_GONE = 410
+
+NO_FILE = "the file has expired"
+BROKEN_OFF = "the connection was broken off"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`status` of the answer, or the `reason` why there is none. `ends_it`: do not try again."""
+
+    status: int | None = None
+    reason: str | None = None
+    ends_it: bool = False
+
+    @property
+    def delivered(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Sending:
+    def __init__(
+        self,
+        open_port: Callable[[], Port],
+        storage: Storage,
+        keys: Sequence[bytes],
+        timeout_s: float,
+    ) -> None:
+        """`open_port`: of the egress proxy; raises `BrowserUnavailable`. `keys`: to sign with."""
+        self._open_port = open_port
+        self._storage = storage
+        self._keys = keys
+        self._timeout_s = timeout_s
+
+    def send(self, parcel: Parcel) -> Outcome:
+        """Whatever comes of it, it is an outcome."""
+        try:
+            port = self._open_port()
+        except FarmError:
+            return Outcome(reason="the farm's egress proxy is being started again")
+        try:
+            with _closed_after(self._timeout_s, port) as is_late:
+                try:
+                    return self._send(parcel, port)
+                except NotStored:
+                    return Outcome(reason=NO_FILE, ends_it=True)
+                except StorageUnavailable:
+                    return Outcome(reason="the storage of the jobs' files cannot be used")
+                except (requests.RequestException, OSError, ValueError) as exc:
+                    if is_late() or isinstance(exc, requests.Timeout):
+                        return Outcome(reason=f"no answer within {self._timeout_s:g} s")
+                    return _failure(port, exc)
+        finally:
+            port.close()
+
+    def _send(self, parcel: Parcel, port: Port) -> Outcome:
+        began = time.monotonic()
+        message = compose(parcel, self._storage)
+        body = _InTime(message.body, began + self._timeout_s)
+        timestamp_s = parcel.taken.now_ms // 1000
+        signed = signing.headers(self._keys, parcel.delivery.id, timestamp_s, body)
+        with requests.Session() as session:
+            # No proxy, password or certificate of the environment's.
+            session.trust_env = False
+            session.headers.clear()
+            with session.request(
+                parcel.target.method,
+                parcel.target.url,
+                headers=message.headers | signed | {"Connection": "close"},
+                data=body,
+                timeout=(_CONNECT_TIMEOUT_S, self._timeout_s),
+                allow_redirects=False,
+                proxies={"http": port.url, "https": port.url},
+                stream=True,
+            ) as answer:
+                with suppress(Exception):
+                    answer.raw.read(_ANSWER_BYTES)
+                return Outcome(answer.status_code, ends_it=answer.status_code == _GONE)
+
+
+class _InTime:
+    """A body that raises `TimeoutError` once its time is over."""
+
+    def __init__(self, body: Bytes | StoredFile, end: float) -> None:
+        self._body = body
+        self._end = end
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._body:
+            if time.monotonic() > self._end:
+                raise TimeoutError
+            yield piece
+
+
+@contextmanager
+def _closed_after(seconds: float, port: Port) -> Iterator[Callable[[], bool]]:
+    """Timeouts count for each read; the port, once closed, ends all of them.
+
+    Yields whether that has happened.
+    """
+    late = threading.Event()
+
+    def close() -> None:
+        late.set()
+        port.close()
+
+    timer = threading.Timer(seconds, close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late.is_set
+    finally:
+        timer.cancel()
+
+
+def _failure(port: Port, exc: Exception) -> Outcome:
+    notes = port.notes
+    if refusals := [note for note in notes if note.refused]:
+        return Outcome(reason=f"refused by the egress policy: {refusals[0].reason}", ends_it=True)
+    if isinstance(exc, requests.exceptions.SSLError):
+        is_unknown = "CERTIFICATE_VERIFY_FAILED" in str(exc)
+        return Outcome(
+            reason="its certificate is not valid" if is_unknown else "TLS with it failed"
+        )
+    return Outcome(reason=notes[-1].reason if notes else BROKEN_OFF)

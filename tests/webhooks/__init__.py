@@ -1,0 +1,1 @@
+"""A ledger of webhooks: `python -m tests.webhooks`."""
