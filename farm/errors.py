@@ -25,6 +25,7 @@
     ├─ ScriptFailed          422 script_failed
     ├─ RateLimited           429 rate_limited         with Retry-After
     ├─ InternalError         500 internal_error
+    ├─ NotOffered            501 not_offered
     ├─ Busy                  503 busy                 with Retry-After
     ├─ BrowserUnavailable    503 browser_unavailable  with Retry-After
     │  └─ BrowserDied        503 browser_unavailable  with Retry-After
@@ -234,6 +235,14 @@ class InternalError(FarmError):
     status = 500
     code = "internal_error"
     sentence = "The farm made a mistake; its log tells more under this request id."
+
+
+class NotOffered(FarmError):
+    """A route that another service has, and that the farm has no like of."""
+
+    status = 501
+    code = "not_offered"
+    sentence = "The farm does not do this."
 
 
 class Unavailable(FarmError):

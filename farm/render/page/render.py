@@ -65,6 +65,7 @@ def render(
         loading.load(work)
         failures.check_status()
         settling.run_clock()
+        actions.prepare(work)
         waiting.wait(work)
         banners.hide(work)
         actions.act(work)
