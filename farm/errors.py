@@ -25,7 +25,7 @@
     ├─ ScriptFailed          422 script_failed
     ├─ RateLimited           429 rate_limited         with Retry-After
     ├─ InternalError         500 internal_error
-    ├─ NotOffered            501 not_offered
+    ├─ NotSupported          501 not_supported
     ├─ Busy                  503 busy                 with Retry-After
     ├─ BrowserUnavailable    503 browser_unavailable  with Retry-After
     │  └─ BrowserDied        503 browser_unavailable  with Retry-After
@@ -237,12 +237,12 @@ class InternalError(FarmError):
     sentence = "The farm made a mistake; its log tells more under this request id."
 
 
-class NotOffered(FarmError):
-    """A route that another service has, and that the farm has no like of."""
+class NotSupported(FarmError):
+    """What another service does, and the farm does not; the sentence names it."""
 
     status = 501
-    code = "not_offered"
-    sentence = "The farm does not do this."
+    code = "not_supported"
+    sentence = "The farm does not do that."
 
 
 class Unavailable(FarmError):

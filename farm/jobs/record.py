@@ -3,13 +3,15 @@
 A record is one JSON string under `job:{jobId}`, which `GET /render-async/{jobId}` answers. It only
 moves forward, also when a job is run twice. It has no expiry before its final state, so
 that a backlog erases nothing, and from then on `FARM_JOB_TTL_S`, so that every file can be fetched
-for that long. Each end is published on the channel `farm:ended`.
+for that long. Each end is published on the channel `farm:ended`, and in the same step told to those
+whom the job names (`webhooks`), whoever has ended it.
 """
 
 import json
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import redis
 
@@ -17,11 +19,13 @@ from farm.clock import timestamp
 from farm.errors import AlreadyFinished, FarmError, InternalError, NotFound, WithProblems
 from farm.job import Record, State
 from farm.jobs import broker
+from farm.jobs.webhooks import due
 from farm.request import RenderResult
+from farm.webhooks import Event, Target, deliveries_of
 
 #: Job ids are published here when their job ends.
 ENDED_CHANNEL = "farm:ended"
-_NO_SUCH_JOB = "There is no such job, or it has expired."
+NO_SUCH_JOB = "There is no such job, or it has expired."
 _NOT_UNDERSTOOD = "The job's record is none that this version of the farm understands."
 
 
@@ -43,9 +47,9 @@ class Records:
         """Raises `NotFound`, also for what is no job id at all, or another caller's job."""
         with broker.translated():
             text = self._client.get(record_key(job_id)) if _is_job_id(job_id) else None
-        record = _parsed(text) if text is not None else None
+        record = parsed(text) if text is not None else None
         if record is None or (caller is not None and record.owner != caller):
-            raise NotFound(_NO_SUCH_JOB)
+            raise NotFound(NO_SUCH_JOB)
         return record
 
     def is_open(self, job_id: str) -> bool:
@@ -114,7 +118,7 @@ class Records:
 
         record, changed = self._advance(job_id, cancel)
         if record is None:
-            raise NotFound(_NO_SUCH_JOB)
+            raise NotFound(NO_SUCH_JOB)
         if not changed:
             raise AlreadyFinished()
         return record
@@ -131,7 +135,7 @@ class Records:
         """
         if not _is_job_id(job_id):
             return None, False
-        parse = parse or _parsed
+        parse = parse or parsed
         key = record_key(job_id)
         written: set[bytes] = set()
 
@@ -143,12 +147,17 @@ class Records:
             if before is None or before.status.final:
                 return before, False
             after = change(before)
+            targets = after.read_targets() if after.status.final else []
+            now_ms = due.now_ms(pipe) if targets else 0
+            if targets:
+                after = _with_deliveries(after, targets, job_id, now_ms)
             pipe.multi()
             written.add(after.to_json().encode())
             if after.status.final:
                 pipe.set(key, after.to_json(), ex=self._ttl_s)
                 if after.idempotency:
                     pipe.expire(after.idempotency, self._ttl_s)
+                due.put_all(pipe, job_id, targets, after.read_deliveries(), now_ms)
                 pipe.publish(ENDED_CHANNEL, job_id)
             elif after != before:
                 pipe.set(key, after.to_json())
@@ -157,24 +166,35 @@ class Records:
         return broker.transaction(self._client, advance, key)
 
 
-def _parsed(text: bytes | str) -> Record:
+def _with_deliveries(record: Record, targets: list[Target], job_id: str, now_ms: int) -> Record:
+    event = cast(Event, record.status.value)  # it is final
+    until_ms = now_ms + due.TRIED_FOR_MS
+    return record.with_deliveries(deliveries_of(targets, job_id, event, until_ms))
+
+
+def parsed(text: bytes | str) -> Record:
+    """Raises `InternalError` for what this version of the farm does not understand."""
     try:
-        return Record.from_json(text)
+        record = Record.from_json(text)
+        # So that they are understood wherever they are read.
+        record.read_targets(), record.read_deliveries()
+        return record
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
         raise InternalError(_NOT_UNDERSTOOD) from exc
 
 
 def _salvaged(text: bytes | str) -> Record:
-    """The record, or what must not be lost of one that is not understood: times, owner, key."""
-    try:
-        return _parsed(text)
-    except InternalError:
-        pass
-    try:
-        values = json.loads(text)
-        return Record.from_json(json.dumps(values | {"status": State.PENDING}))
-    except (ValueError, TypeError, AttributeError):
-        return Record(State.PENDING, created_at=timestamp(), request_id="")
+    """The record, or what must not be lost of one that is not understood: times, owner, key, and
+    whom to tell.
+    """
+    spoilt: list[dict[str, object]] = [{}, {"status": State.PENDING}]
+    spoilt.append(spoilt[-1] | {"targets": None, "deliveries": None})
+    for changes in spoilt:
+        try:
+            return parsed(json.dumps(json.loads(text) | changes))
+        except (InternalError, ValueError, TypeError):
+            continue
+    return Record(State.PENDING, created_at=timestamp(), request_id="")
 
 
 def _is_job_id(text: str) -> bool:

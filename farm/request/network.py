@@ -11,15 +11,15 @@ from pydantic import field_validator, model_validator
 
 from farm.parsing import parse_url
 from farm.request.group import Group, option, problem
+from farm.request.headers import OF_THE_CONNECTION, check_headers, headers_option
 from farm.request.patterns import MAX_LENGTH, check_pattern
 from farm.request.source import URL_SCHEMA
 
 MAX_HEADERS = 50
 MAX_COOKIES = 100
 MAX_PATTERNS = 100
-#: Of a header's or a cookie's name.
+#: Of a cookie's name.
 _MAX_NAME = 256
-_MAX_HEADER_VALUE = 8_192
 #: Of all names and values together, in bytes: sites refuse more.
 _MAX_HEADERS_BYTES = 32_768
 #: Chromium takes no larger cookies, and no longer attributes.
@@ -28,18 +28,9 @@ _MAX_ATTRIBUTE = 1_024
 #: The last second of the year 9999.
 _MAX_EXPIRES_S = 253_402_300_799
 
-#: RFC 9110, 5.6.2.
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?|")
 #: What RFC 6265bis has no cookie consist of.
 _NOT_IN_COOKIE = re.compile(r"[\x00-\x1f\x7f;]")
 _DOMAIN = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE)
-#: Whoever makes the connection sets them (RFC 9110, 7.6.1 among others).
-_REFUSED_HEADERS = (
-    *("connection", "content-length", "cookie2", "expect", "host", "http2-settings", "keep-alive"),
-    *("te", "trailer", "transfer-encoding", "upgrade"),
-)
-
 Resource = Literal[
     "image", "media", "font", "stylesheet", "script", "xhr", "fetch", "websocket", "other"
 ]
@@ -182,13 +173,8 @@ _NO_BLOCK = Block.model_construct()
 
 
 class Network(Group):
-    headers: dict[str, str] = option(
-        {},
-        "Headers of every request to the page's own origin, and of no other.",
-        unit="names",
-        max_length=MAX_HEADERS,
-        schema={"additionalProperties": {"type": "string", "maxLength": _MAX_HEADER_VALUE}},
-        repr=False,
+    headers: dict[str, str] = headers_option(
+        "Headers of every request to the page's own origin, and of no other.", MAX_HEADERS
     )
     cookies: tuple[Cookie, ...] = option(
         (),
@@ -204,13 +190,7 @@ class Network(Group):
     @field_validator("headers")
     @classmethod
     def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
-        names = {name.lower() for name in headers}
-        if len(names) < len(headers):
-            raise problem("has a name twice; names are the same in upper and lower case")
-        for name, value in headers.items():
-            _check_header(name, value)
-        if sum(len(name) + len(value) for name, value in headers.items()) > _MAX_HEADERS_BYTES:
-            raise problem(f"has more than {_MAX_HEADERS_BYTES:,} characters")
+        check_headers(headers, _MAX_HEADERS_BYTES, _check_header)
         return headers
 
     @property
@@ -238,21 +218,13 @@ def check_own_origin(options: Network, addresses: Iterable[str | None]) -> None:
     raise problem(f"{what} a page with an origin of its own: a url, or html with a baseUrl")
 
 
-def _check_header(name: str, value: str) -> None:
-    if len(name) > _MAX_NAME or not _TOKEN.fullmatch(name):
-        raise problem(f"each name must be a token of HTTP of at most {_MAX_NAME} characters")
-    lower = name.lower()
-    if lower in _REFUSED_HEADERS or lower.startswith(("proxy-", "sec-")):
+def _check_header(name: str, lower: str, value: str) -> None:
+    if lower in OF_THE_CONNECTION or lower == "cookie2" or lower.startswith(("proxy-", "sec-")):
         raise problem(f"{name} is set by the browser alone")
     if lower in ("cookie", "set-cookie"):
         raise problem(f"{name} cannot be set here; use cookies")
     if lower in _METHODS and _FORBIDDEN_METHOD.search(value):
         raise problem(f"{name} must not name CONNECT, TRACE or TRACK, which browsers do not send")
-    if len(value) > _MAX_HEADER_VALUE or not _HEADER_VALUE.fullmatch(value):
-        raise problem(
-            f"the value of {name} must be of at most {_MAX_HEADER_VALUE:,} printable ASCII"
-            " characters, without space around it"
-        )
 
 
 def _in_utf8(text: str) -> str:

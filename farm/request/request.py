@@ -18,6 +18,7 @@ from farm.request.pdf import Pdf
 from farm.request.problems import as_problems, summary
 from farm.request.source import Source, check_source
 from farm.request.waiting import Waiting
+from farm.request.webhook import Webhook
 
 
 class RenderOptions(Waiting, Capture, Emulation, Network, Actions, Failing, Pdf):
@@ -32,6 +33,8 @@ class RenderOptions(Waiting, Capture, Emulation, Network, Actions, Failing, Pdf)
 
 
 _DEFAULTS = RenderOptions.model_construct()
+#: Fields of a request that change nothing about what is rendered.
+_NOT_OF_THE_FILE = {"cache", "webhook"}
 
 
 class RenderRequest(Source):
@@ -42,6 +45,9 @@ class RenderRequest(Source):
     cache: Caching | None = option(
         None,
         "Whether it may be a file that was rendered before; left out, `FARM_CACHE_TTL_S` says so.",
+    )
+    webhook: Webhook | None = option(
+        None, "Who is called when the job has ended; of `/render-async` alone."
     )
 
     @property
@@ -117,7 +123,7 @@ class RenderRequest(Source):
 
     def identity(self) -> bytes:
         """All that decides what is rendered, the same for requests that are the same."""
-        text = self.model_dump_json(by_alias=True, exclude_defaults=True, exclude={"cache"})
+        text = self.model_dump_json(by_alias=True, exclude_defaults=True, exclude=_NOT_OF_THE_FILE)
         return text.encode()
 
 

@@ -9,14 +9,17 @@ from collections.abc import Callable, Mapping
 
 from farm.web.compat import browserless
 from farm.web.compat.farm import Farm
+from farm.web.compat.table import Tables
 from farm.web.routes import Resource
 
-__all__ = ["SERVICES", "Farm", "resources"]
+__all__ = ["SERVICES", "TABLES", "Farm", "resources"]
 
 #: By the names that `FARM_COMPAT` has: what makes a service's resources, by their templates.
 SERVICES: Mapping[str, Callable[[Farm], Mapping[str, Resource]]] = {
     "browserless": browserless.resources,
 }
+#: What docs/migrating.md tells of each service's fields, by the names of its tables.
+TABLES: Tables = {}
 
 
 def resources(farm: Farm) -> dict[str, Resource]:

@@ -10,7 +10,7 @@ from farm.web.compat.browserless.management import (
     OTHERS,
     ActiveResource,
     MetaResource,
-    NotOfferedResource,
+    UnsupportedResource,
     PressureResource,
 )
 from farm.web.compat.browserless.rendering import MAKERS
@@ -32,9 +32,9 @@ def _resources(farm: Farm) -> Iterator[tuple[str, Resource]]:
             yield f"{browser}/{name}", make(farm.renderer, farm.bodies)
         for name, sentence in OF_BROWSERS.items():
             if browser or name != "playwright":
-                yield f"{browser}/{name}", NotOfferedResource(sentence)
+                yield f"{browser}/{name}", UnsupportedResource(sentence)
     for path, sentence in OTHERS.items():
-        yield f"/{path}", NotOfferedResource(sentence)
+        yield f"/{path}", UnsupportedResource(sentence)
     yield "/pressure", PressureResource(farm.renderer)
     yield "/active", ActiveResource()
     yield "/meta", MetaResource()

@@ -7,7 +7,7 @@ from typing import Any
 import falcon
 
 import farm
-from farm.errors import Busy, FarmError, NotOffered
+from farm.errors import Busy, FarmError, NotSupported
 from farm.renderer import EngineStatus, Renderer
 from farm.web.compat.browserless.answers import answer_text
 from farm.web.compat.browserless.rendering import BrowserlessResource
@@ -83,7 +83,7 @@ class MetaResource(BrowserlessResource):
         resp.data = json.dumps(answer, indent=2).encode()
 
 
-class NotOfferedResource(BrowserlessResource):
+class UnsupportedResource(BrowserlessResource):
     """A route that says why the farm has no like of it."""
 
     uncounted = frozenset({"GET", "POST", "PUT"})
@@ -92,7 +92,7 @@ class NotOfferedResource(BrowserlessResource):
         self._sentence = sentence
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
-        raise NotOffered(self._sentence)
+        raise NotSupported(self._sentence)
 
     on_post = on_get
     on_put = on_get
