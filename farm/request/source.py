@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Discriminator, Tag, ValidationInfo, field_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from farm.errors import Problem
 from farm.parsing import MAX_URL_LENGTH, parse_url
@@ -73,20 +73,21 @@ def _base64(text: str) -> str:
     return text
 
 
+def _media_type(content_type: str) -> str:
+    if not _CONTENT_TYPE.fullmatch(content_type):
+        raise problem("must be a media type such as image/png")
+    return content_type
+
+
+Base64 = Annotated[str, AfterValidator(_base64)]
+MediaType = Annotated[str, Field(max_length=_MAX_CONTENT_TYPE), AfterValidator(_media_type)]
+
+
 class Asset(Group):
     """A file that is no text, or whose type its name does not tell."""
 
-    base64: Annotated[str, AfterValidator(_base64)] = option(..., "The file's bytes, in base64.")
-    content_type: str | None = option(
-        None, "Its media type; else its name tells.", max_length=_MAX_CONTENT_TYPE
-    )
-
-    @field_validator("content_type")
-    @classmethod
-    def _media_type(cls, content_type: str) -> str:
-        if not _CONTENT_TYPE.fullmatch(content_type):
-            raise problem("must be a media type such as image/png")
-        return content_type
+    base64: Base64 = option(..., "The file's bytes, in base64.")
+    content_type: MediaType | None = option(None, "Its media type; else its name tells.")
 
 
 def _kind(value: object) -> str:

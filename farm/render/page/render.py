@@ -10,6 +10,7 @@ from farm.render.page import (
     emulation,
     facts,
     loading,
+    mocking,
     network,
     report,
     waiting,
@@ -59,6 +60,7 @@ def render(
     work = Work(page, request, caps, activity, interception, settling, failures)
     reported = report.begin(work)
     network.prepare(work)
+    mocking.prepare(work)
     prepare(work)
     waiting.prepare(work)
     with waiting.in_time(work, patience):

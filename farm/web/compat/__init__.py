@@ -7,7 +7,7 @@ rates, budgets, metrics and logs are those of every route.
 
 from collections.abc import Callable, Mapping
 
-from farm.web.compat import browserless
+from farm.web.compat import browserless, cloudflare
 from farm.web.compat.farm import Farm
 from farm.web.compat.table import Tables
 from farm.web.routes import Resource
@@ -16,10 +16,10 @@ __all__ = ["SERVICES", "TABLES", "Farm", "resources"]
 
 #: By the names that `FARM_COMPAT` has: what makes a service's resources, by their templates.
 SERVICES: Mapping[str, Callable[[Farm], Mapping[str, Resource]]] = {
-    "browserless": browserless.resources,
+    "browserless": lambda farm: browserless.resources(farm) | cloudflare.resources(farm),
 }
 #: What docs/migrating.md tells of each service's fields, by the names of its tables.
-TABLES: Tables = {}
+TABLES: Tables = {**browserless.TABLES, **cloudflare.TABLES}
 
 
 def resources(farm: Farm) -> dict[str, Resource]:

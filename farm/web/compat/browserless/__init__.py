@@ -5,16 +5,20 @@ Source: https://github.com/browserless/browserless and https://docs.browserless.
 
 from collections.abc import Iterator
 
+from farm.web.compat.browserless.bodies import AnyPage, PdfPage, Query, Scrape, Screenshot
+from farm.web.compat.browserless.launch import LaunchOptions
 from farm.web.compat.browserless.management import (
     OF_BROWSERS,
     OTHERS,
     ActiveResource,
     MetaResource,
-    UnsupportedResource,
     PressureResource,
+    UnsupportedResource,
 )
 from farm.web.compat.browserless.rendering import MAKERS
 from farm.web.compat.farm import Farm
+from farm.web.compat.puppeteer.declared import mapped
+from farm.web.compat.table import Tables
 from farm.web.routes import Resource
 
 #: Before a route there may be the browser that it is for.
@@ -38,3 +42,14 @@ def _resources(farm: Farm) -> Iterator[tuple[str, Resource]]:
     yield "/pressure", PressureResource(farm.renderer)
     yield "/active", ActiveResource()
     yield "/meta", MetaResource()
+
+
+#: What docs/migrating.md tells of the fields.
+TABLES: Tables = {
+    "browserless": mapped(AnyPage),
+    "browserless-screenshot": mapped(Screenshot, AnyPage),
+    "browserless-pdf": mapped(PdfPage, AnyPage),
+    "browserless-scrape": mapped(Scrape, AnyPage),
+    "browserless-query": mapped(Query),
+    "browserless-launch": mapped(LaunchOptions),
+}

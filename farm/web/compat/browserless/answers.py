@@ -22,6 +22,7 @@ from farm.errors import (
     WithProblems,
 )
 from farm.request import RenderResult
+from farm.web.compat.puppeteer.rendering import WrongQuery
 
 TEXT = "text/plain; charset=UTF-8"
 _NO_ELEMENT = "Element not found on page!"
@@ -32,10 +33,6 @@ _NOT_FOUND = (
 #: How the engine names the text that threw.
 _IN_THE_PAGE = re.compile(r"(onLoad|scripts)\.\d+ threw an error in the page: (Error: )?")
 _MAX_URL = 1000
-
-
-class WrongQuery(InvalidRequest):
-    """A parameter is wrong."""
 
 
 def error_of(error: FarmError) -> tuple[int, str]:

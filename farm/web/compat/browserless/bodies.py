@@ -12,6 +12,7 @@ from farm.web.compat.browserless.launch import LaunchOptions, parse_launch
 from farm.web.compat.puppeteer.capture import EncodedScreenshotOptions, PdfOptions
 from farm.web.compat.puppeteer.declared import Body, field
 from farm.web.compat.puppeteer.draft import Draft
+from farm.web.compat.puppeteer.network import Interceptor, put_interceptors
 from farm.web.compat.puppeteer.page import (
     Milliseconds,
     Page,
@@ -39,6 +40,13 @@ class AnyPage(Page):
         "options.waitForFunction",
         "Of the document or the window; a function that listens for it.",
         put_event,
+    )
+
+    request_interceptors: list[Interceptor] | None = field(
+        None,
+        "options.mock",
+        "Regular expressions of Rust's syntax. Documents are not intercepted.",
+        put_interceptors,
     )
 
     def fill(self, draft: Draft) -> None:

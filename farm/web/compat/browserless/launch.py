@@ -17,19 +17,48 @@ from farm.web.compat.puppeteer.page import Milliseconds, Viewport
 
 #: Chromium's switches that make no page look different here.
 _HARMLESS = frozenset(
-    """
-    --disable-accelerated-2d-canvas --disable-background-networking
-    --disable-background-timer-throttling --disable-backgrounding-occluded-windows
-    --disable-breakpad --disable-client-side-phishing-detection --disable-component-update
-    --disable-default-apps --disable-dev-shm-usage --disable-extensions --disable-features
-    --disable-gpu --disable-hang-monitor --disable-infobars --disable-ipc-flooding-protection
-    --disable-notifications --disable-popup-blocking --disable-renderer-backgrounding
-    --disable-setuid-sandbox --disable-software-rasterizer --disable-sync --disable-translate
-    --enable-automation --enable-features --font-render-hinting --force-color-profile --headless
-    --hide-scrollbars --ignore-gpu-blocklist --metrics-recording-only --mute-audio
-    --no-default-browser-check --no-first-run --no-sandbox --no-zygote --password-store
-    --single-process --start-maximized --use-mock-keychain --window-size
-    """.split()
+    [
+        "--disable-accelerated-2d-canvas",
+        "--disable-background-networking",
+        "--disable-background-timer-throttling",
+        "--disable-backgrounding-occluded-windows",
+        "--disable-breakpad",
+        "--disable-client-side-phishing-detection",
+        "--disable-component-update",
+        "--disable-default-apps",
+        "--disable-dev-shm-usage",
+        "--disable-extensions",
+        "--disable-features",
+        "--disable-gpu",
+        "--disable-hang-monitor",
+        "--disable-infobars",
+        "--disable-ipc-flooding-protection",
+        "--disable-notifications",
+        "--disable-popup-blocking",
+        "--disable-renderer-backgrounding",
+        "--disable-setuid-sandbox",
+        "--disable-software-rasterizer",
+        "--disable-sync",
+        "--disable-translate",
+        "--enable-automation",
+        "--enable-features",
+        "--font-render-hinting",
+        "--force-color-profile",
+        "--headless",
+        "--hide-scrollbars",
+        "--ignore-gpu-blocklist",
+        "--metrics-recording-only",
+        "--mute-audio",
+        "--no-default-browser-check",
+        "--no-first-run",
+        "--no-sandbox",
+        "--no-zygote",
+        "--password-store",
+        "--single-process",
+        "--start-maximized",
+        "--use-mock-keychain",
+        "--window-size",
+    ]
 )
 
 

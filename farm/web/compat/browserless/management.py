@@ -103,8 +103,8 @@ _NO_SESSIONS = (
     "Playwright, and no sessions: ask /screenshot, /pdf, /content or /scrape."
 )
 _NO_CODE = (
-    "The farm runs no code beside pages: use addScriptTag and waitForFunction of /screenshot, /pdf, "
-    "/content or /scrape, whose scripts run in the page."
+    "The farm runs no code beside pages: use addScriptTag and waitForFunction of /screenshot, "
+    "/pdf, /content or /scrape, whose scripts run in the page."
 )
 _NO_LIGHTHOUSE = (
     "The farm makes no Lighthouse audits; report: true of POST /render tells of requests and times."
@@ -119,7 +119,9 @@ OF_BROWSERS = {
 }
 #: Why not, by whole paths.
 OTHERS = {
-    **dict.fromkeys(("chromium", "chrome", "playwright/chromium", "playwright/chrome"), _NO_SESSIONS),
+    **dict.fromkeys(
+        ("chromium", "chrome", "playwright/chromium", "playwright/chrome"), _NO_SESSIONS
+    ),
     **dict.fromkeys(("devtools/browser/{session}", "devtools/page/{session}"), _NO_SESSIONS),
     **dict.fromkeys(("json/version", "json/list", "json/new", "json/protocol"), _NO_SESSIONS),
     **dict.fromkeys(("sessions", "kill/{session}"), _NO_SESSIONS),

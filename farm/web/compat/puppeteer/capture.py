@@ -26,9 +26,7 @@ class Clip(Body):
     y: float = field(..., "options.clip.y")
     width: float = field(..., "options.clip.width")
     height: float = field(..., "options.clip.height")
-    scale: Literal[1, 1.0] | None = field(
-        None, "", "1 only; `viewport.deviceScaleFactor` does more."
-    )
+    scale: Literal[1] | None = field(None, "", "1 only; `viewport.deviceScaleFactor` does more.")
 
 
 class ScreenshotOptions(Body):

@@ -21,6 +21,7 @@ from farm.errors import InvalidRequest, Problem
 from farm.request import RenderRequest
 from farm.request.problems import as_problems
 from farm.web.compat.puppeteer.draft import Draft
+from farm.web.compat.table import Mapped
 
 #: Where a field's declaration is kept in pydantic's.
 _KEY = "becomes"
@@ -97,6 +98,16 @@ def declarations(model: type[Body], before: str = "") -> Iterator[tuple[str, Bec
             yield whole, becomes
         if inside is not None:
             yield from declarations(inside, f"{whole}.")
+
+
+def mapped(model: type[Body], without: type[Body] | None = None) -> list[Mapped]:
+    """The rows of a model's table, but for the fields that another one has as well."""
+    known = {name for name, _ in declarations(without)} if without is not None else set()
+    return [
+        Mapped(name, f"`{becomes.ours}`" if becomes.ours else "nothing", becomes.differs)
+        for name, becomes in declarations(model)
+        if name not in known
+    ]
 
 
 def requested(model: type[Body], draft: Draft) -> RenderRequest:

@@ -9,24 +9,18 @@ from farm.web.compat.puppeteer.draft import Draft
 #: A regular expression as JavaScript writes it, `/…/`; in use are some without the second slash.
 _SLASHED = re.compile(r"/(\^.*?|.*?(?=/[a-z]*$))(?:/[a-z]*)?", re.DOTALL)
 
-#: Puppeteer's types of requests, and what the farm calls them. It names some kinds alike.
-KINDS = {
-    "stylesheet": "stylesheet",
-    "image": "image",
-    "media": "media",
-    "font": "font",
-    "script": "script",
-    "xhr": "xhr",
-    "fetch": "fetch",
-    "websocket": "websocket",
-    **dict.fromkeys(("texttrack", "prefetch", "eventsource", "manifest", "signedexchange"), "other"),
-    **dict.fromkeys(("ping", "cspviolationreport", "preflight", "other", "fedcm"), "other"),
-}
+#: Puppeteer's types of requests that have a name here; all else is `other`.
+_NAMED = ("stylesheet", "image", "media", "font", "script", "xhr", "fetch", "websocket")
+_OTHER = "other"
+# fmt: off
 Kind = Literal[
-    *("document", "stylesheet", "image", "media", "font", "script", "xhr", "fetch", "websocket"),
-    *("texttrack", "prefetch", "eventsource", "manifest", "signedexchange", "ping"),
-    *("cspviolationreport", "preflight", "other", "fedcm"),
+    "document", "stylesheet", "image", "media", "font", "script", "texttrack", "xhr", "fetch",
+    "prefetch", "eventsource", "websocket", "manifest", "signedexchange", "ping",
+    "cspviolationreport", "preflight", "fedcm", "other",
 ]
+# fmt: on
+#: As browserless tells base64 from other texts.
+_BASE64 = re.compile(r"(?:[0-9a-zA-Z+/]{4})*(?:[0-9a-zA-Z+/]{2}==|[0-9a-zA-Z+/]{3}=)?", re.ASCII)
 
 
 class Cookie(Body):
@@ -73,15 +67,19 @@ def put_headers(draft: Draft, headers: dict[str, str]) -> None:
 
 def reject_kinds(draft: Draft, kinds: list[Kind]) -> None:
     if "document" in kinds:
-        draft.refuse("rejectResourceTypes", "the page itself is a document")
-    _block(draft, {KINDS[kind] for kind in kinds if kind != "document"})
+        draft.refuse("rejectResourceTypes", "must not have document: the page itself is one")
+    _block(draft, _named(kinds))
 
 
 def allow_kinds(draft: Draft, kinds: list[Kind]) -> None:
     """All others are blocked."""
-    allowed = {KINDS[kind] for kind in kinds if kind != "document"}
     if kinds:
-        _block(draft, set(KINDS.values()) - allowed)
+        _block(draft, {*_NAMED, _OTHER} - _named(kinds))
+
+
+def _named(kinds: list[Kind]) -> set[str]:
+    """As the farm calls them."""
+    return {kind if kind in _NAMED else _OTHER for kind in kinds if kind != "document"}
 
 
 def _block(draft: Draft, kinds: set[str]) -> None:
@@ -99,3 +97,34 @@ def _plain(expression: str) -> str:
     """Without slashes around it, which URLs cannot meet."""
     slashed = _SLASHED.fullmatch(expression)
     return slashed[1] if slashed else expression
+
+
+class Response(Body):
+    status: int | None = None
+    headers: dict[str, Any] | None = None
+    content_type: str | None = None
+    body: str | None = None
+
+
+class Interceptor(Body):
+    pattern: str
+    response: Response
+
+    def ours(self) -> dict[str, Any]:
+        response = self.response
+        mock: dict[str, Any] = {"url": _plain(self.pattern)}
+        if response.status is not None:
+            mock["status"] = response.status
+        if response.headers:
+            mock["headers"] = {name: str(value) for name, value in response.headers.items()}
+        if response.content_type:
+            mock["contentType"] = response.content_type
+        if response.body:
+            is_base64 = _BASE64.fullmatch(response.body) is not None
+            mock["base64" if is_base64 else "text"] = response.body
+        return mock
+
+
+def put_interceptors(draft: Draft, interceptors: list[Interceptor]) -> None:
+    if interceptors:
+        draft.set("options.mock", [each.ours() for each in interceptors])

@@ -21,16 +21,23 @@ _ELEMENT_MS = 30_000
 
 
 def read_elements(
-    draft: Draft, elements: list[tuple[str, int | None]], *, html: bool = False
+    draft: Draft,
+    elements: list[tuple[str, int | None]],
+    *,
+    are_needed: bool = True,
+    html: bool = False,
 ) -> None:
-    """Ask for what matches selectors, each waited for so many milliseconds (None: 30 s)."""
+    """Ask for what matches selectors, each waited for so many milliseconds (None: 30 s).
+
+    `are_needed`: one that does not come is an error. `html`: ask for the document's too.
+    """
     most = int(draft.limit_ms * _SHARE)
     has_timers = draft.get("options.javaScript") is not False
     wanted = [
         {
             "selector": selector,
             "timeoutMs": min(_ELEMENT_MS if ms is None else ms, most) if has_timers else 0,
-            "isNeeded": has_timers and not draft.best_attempt,
+            "isNeeded": are_needed and has_timers and not draft.best_attempt,
         }
         for selector, ms in elements
     ]
