@@ -1,7 +1,6 @@
 """How browserless answers: files as they are, errors as plain text."""
 
 import http.client
-import re
 
 import falcon
 
@@ -30,8 +29,6 @@ _NOT_FOUND = (
     "Not Found: Please verify the endpoint URL, the HTTP method (e.g., POST, GET), and check that "
     "your Content-Type header is supported (e.g., application/json)."
 )
-#: How the engine names the text that threw.
-_IN_THE_PAGE = re.compile(r"(onLoad|scripts)\.\d+ threw an error in the page: (Error: )?")
 _MAX_URL = 1000
 
 
@@ -49,8 +46,7 @@ def error_of(error: FarmError) -> tuple[int, str]:
         case SelectorNotFound():
             return 400, _NO_ELEMENT
         case ScriptFailed():
-            text = _IN_THE_PAGE.sub("", str(error))
-            return 400, text
+            return 400, str(error)
         case WrongQuery():
             return 400, f"Query-parameter validation failed: {_listed(error.problems)}"
         case WithProblems() if error.problems and isinstance(error, InvalidRequest):

@@ -60,11 +60,14 @@ def answer_error(resp: falcon.Response, error: FarmError) -> None:
     _put(resp, {"success": False, "errors": errors, "messages": [], "result": None})
 
 
-def answer_result(resp: falcon.Response, result: RenderResult, value: Any) -> None:
-    """`value` and what is told of the page."""
-    meta = {"status": result.facts.get("status", result.status)}
-    if "title" in result.facts:
-        meta["title"] = result.facts["title"]
+def answer_result(
+    resp: falcon.Response, result: RenderResult, value: Any, title: str | None = None
+) -> None:
+    """`value` and what is told of the page; its title, if it is not the document's any more."""
+    meta = {
+        "status": result.facts.get("status", result.status),
+        "title": title or result.facts.get("title", ""),
+    }
     _put(resp, {"success": True, "result": value, "meta": meta, "errors": [], "messages": []})
 
 

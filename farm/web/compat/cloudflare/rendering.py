@@ -59,7 +59,8 @@ class ValuesResource(CloudflarePageResource):
     """`/scrape` and `/links`."""
 
     def answer(self, page: Any, resp: falcon.Response, result: RenderResult) -> None:
-        answers.answer_result(resp, result, read(result)["values"])
+        found = read(result)
+        answers.answer_result(resp, result, found["values"], found["title"])
 
 
 class ScrapeResource(ValuesResource):

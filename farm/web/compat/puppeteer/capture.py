@@ -92,6 +92,10 @@ def _put_timeout(draft: Draft, timeout_ms: int) -> None:
         draft.timeout_ms = min(timeout_ms, draft.timeout_ms or timeout_ms)
 
 
+def _put_nothing(draft: Draft, value: bool) -> None:
+    """It is what is left out that is asked for."""
+
+
 #: Puppeteer's paper is the American one.
 _PAPER = "Letter"
 _WIDTH, _HEIGHT = 816, 1056
@@ -133,10 +137,12 @@ class PdfOptions(Body):
     timeout: Milliseconds | None = field(
         None, "options.timeout", "Of all of it, never more than the deadline.", _put_timeout
     )
-    wait_for_fonts: bool | None = field(None, "", "Has no effect: fonts are waited for.")
+    wait_for_fonts: bool | None = field(None, "options.scripts", "", _put_nothing)
 
     def fill(self, draft: Draft) -> None:
         super().fill(draft)
+        if self.wait_for_fonts is not False:
+            draft.add("options.scripts", "document.fonts.ready.then(() => {})")
         self._choose_paper(draft)
         if not self.display_header_footer:
             for name in ("header", "footer"):

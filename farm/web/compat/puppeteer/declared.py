@@ -52,7 +52,7 @@ class Body(BaseModel):
         try:
             return cls.model_validate(fields)
         except ValidationError as exc:
-            raise InvalidRequest(None, as_problems(cls, exc.errors())) from None
+            raise InvalidRequest(None, _first_each(as_problems(cls, exc.errors()))) from None
 
     def fill(self, draft: Draft) -> None:
         """Put each field that was given where it belongs."""
@@ -66,6 +66,17 @@ class Body(BaseModel):
                 value.fill(draft)
             elif becomes.ours:
                 draft.set(becomes.ours, value)
+
+
+def _first_each(problems: list[Problem]) -> list[Problem]:
+    """The first about each field: of one that may be several things, it says the same of each."""
+    classes = {each.__name__ for each in Body.__subclasses__()}
+    found: dict[str, Problem] = {}
+    for problem in problems:
+        # What it was taken for is named by its class.
+        parts = [part for part in problem.field.split(".") if part not in classes]
+        found.setdefault(".".join(parts), problem)
+    return list(found.values())
 
 
 def field(

@@ -56,7 +56,8 @@ async (name, ...args) => {
   };
 
   // In letters that no document writes otherwise.
-  const text = JSON.stringify(await readers[name](...args)).replace(
+  const title = document.title;
+  const text = JSON.stringify({ title, ...(await readers[name](...args)) }).replace(
     /[<>&\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

@@ -55,7 +55,7 @@ def _read(draft: Draft, script: str) -> None:
 
 
 def read(result: RenderResult) -> dict[str, Any]:
-    """What was asked for: `values`, and `html`.
+    """What was asked for: `values`, `html`, and the document's `title`.
 
     Raises `RenderTimeout` where an element has not come, `InvalidRequest` where a selector is none,
     and `ScriptFailed` where the page has gone elsewhere.

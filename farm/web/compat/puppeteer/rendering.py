@@ -1,18 +1,22 @@
 """A route whose body is a page as Puppeteer's users describe it."""
 
+import re
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 import falcon
 
-from farm.errors import FarmError, InvalidRequest
+from farm.errors import FarmError, InvalidRequest, ScriptFailed
 from farm.parsing import parse_json_object
 from farm.request import RenderRequest, RenderResult
 from farm.web.compat.puppeteer.declared import Body, requested, theirs
 from farm.web.compat.puppeteer.draft import Draft
 from farm.web.compat.puppeteer.page import Page
 from farm.web.rendering import Answer, RenderingResource
+
+#: How the engine names a script that the farm has made of a field, and not the caller.
+_OURS = re.compile(r"^(onLoad|scripts)\.\d+ threw an error in the page: (Error: )?")
 
 
 class WrongQuery(InvalidRequest):
@@ -46,6 +50,8 @@ class PageResource(RenderingResource):
             # What only the loaded page could tell has the farm's names.
             problems = [theirs(self.body, problem) for problem in error.problems]
             error = InvalidRequest(str(error), problems)
+        elif isinstance(error, ScriptFailed):
+            error = ScriptFailed(_OURS.sub("", str(error)))
         super().answer_error(req, resp, error)
 
     def _read_query(self, draft: Draft, query: str) -> None:
