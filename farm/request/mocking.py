@@ -7,7 +7,7 @@ from pydantic import field_validator
 from farm.request.group import Group, option, problem
 from farm.request.headers import OF_THE_CONNECTION, check_headers, headers_option
 from farm.request.patterns import MAX_LENGTH, check_pattern
-from farm.request.source import Base64, MediaType
+from farm.request.source import MAX_CONTENT_TYPE, Base64, check_media_type
 
 _MAX_MOCKS = 50
 _MAX_HEADERS = 50
@@ -23,7 +23,9 @@ class Mock(Group):
     )
     status: int = option(200, "HTTP's, of the answer.", ge=200, le=599)
     headers: dict[str, str] = headers_option("Of the answer.", _MAX_HEADERS)
-    content_type: MediaType | None = option(None, "Its media type, unless it is in `headers`.")
+    content_type: str | None = option(
+        None, "Its media type, unless it is in `headers`.", max_length=MAX_CONTENT_TYPE
+    )
     text: str | None = option(None, "What is answered; nothing without it.")
     base64: Base64 | None = option(None, "The same in base64; not together with `text`.")
 
@@ -37,6 +39,11 @@ class Mock(Group):
     def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
         check_headers(headers, _MAX_HEADERS_BYTES, _check_header)
         return headers
+
+    @field_validator("content_type")
+    @classmethod
+    def _media_type(cls, content_type: str) -> str:
+        return check_media_type(content_type)
 
     def conflicts(self) -> Iterator[str]:
         yield from super().conflicts()

@@ -318,5 +318,5 @@ def test_scripts_on_load_are_run_before_anything_is_waited_for(engine: Engine) -
     script = f"setTimeout(() => {{ document.body.id = 'late'; {LIMIT} }}, 200)"
     result = rendered(engine, page("x"), onLoad=[script], waitForSelector="#late", timeout=20_000)
     assert corner(result) == LIME
-    with pytest.raises(ScriptFailed, match="onLoad.0 threw an error"):
+    with pytest.raises(ScriptFailed, match=r"onLoad\.0 threw an error"):
         rendered(engine, "x", onLoad=["nothing.of.it"])

@@ -44,7 +44,9 @@ def _put_scroll(draft: Draft, is_asked: bool) -> None:
 
 class Screenshot(AnyPage):
     screenshot_options: EncodedScreenshotOptions | None = field(None, "")
-    selector: str | None = field(None, "options.selector", "One that matches nothing is a 422 at once.")
+    selector: str | None = field(
+        None, "options.selector", "One that matches nothing is a 422 at once."
+    )
     scroll_page: bool | None = field(None, "options.scroll", "`through`.", _put_scroll)
 
     def fill(self, draft: Draft) -> None:
