@@ -13,6 +13,7 @@ from farm.request.capture import Capture
 from farm.request.emulation import Emulation
 from farm.request.failing import Failing
 from farm.request.group import CONFLICTS, Limits, option
+from farm.request.mocking import Mocking
 from farm.request.network import Network, check_own_origin
 from farm.request.pdf import Pdf
 from farm.request.problems import as_problems, summary
@@ -21,7 +22,7 @@ from farm.request.waiting import Waiting
 from farm.request.webhook import Webhook
 
 
-class RenderOptions(Waiting, Capture, Emulation, Network, Actions, Failing, Pdf):
+class RenderOptions(Waiting, Capture, Emulation, Network, Mocking, Actions, Failing, Pdf):
     """How to render: every group's options, in one object."""
 
     def conflicts(self) -> Iterator[str]:

@@ -10,6 +10,7 @@ from farm.render.page import (
     emulation,
     facts,
     loading,
+    mocking,
     network,
     report,
     waiting,
@@ -59,12 +60,14 @@ def render(
     work = Work(page, request, caps, activity, interception, settling, failures)
     reported = report.begin(work)
     network.prepare(work)
+    mocking.prepare(work)
     prepare(work)
     waiting.prepare(work)
     with waiting.in_time(work, patience):
         loading.load(work)
         failures.check_status()
         settling.run_clock()
+        actions.prepare(work)
         waiting.wait(work)
         banners.hide(work)
         actions.act(work)

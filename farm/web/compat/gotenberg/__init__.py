@@ -9,9 +9,9 @@ Source: https://github.com/gotenberg/gotenberg, and its `test/integration/featur
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 from farm.markdown import Converter
+from farm.web.compat.farm import Farm
 from farm.web.compat.gotenberg import pages
 from farm.web.compat.gotenberg.fields import mapped
 from farm.web.compat.gotenberg.routes import (
@@ -22,18 +22,16 @@ from farm.web.compat.gotenberg.routes import (
     RootResource,
     VersionResource,
 )
+from farm.web.compat.table import Tables
 from farm.web.routes import Resource
 
-__all__ = ["mapped", "resources"]
-
-if TYPE_CHECKING:
-    from farm.web.compat import Farm
+TABLES: Tables = {"gotenberg": tuple(mapped())}
 
 #: What a Markdown file may take, of a request's time.
 _CONVERT_S = 10.0
 
 
-def resources(farm: "Farm") -> Mapping[str, Resource]:
+def resources(farm: Farm) -> Mapping[str, Resource]:
     """Its routes, by their templates."""
     convert = partial(Converter().convert_part, within_s=_CONVERT_S)
     found: dict[str, Resource] = {

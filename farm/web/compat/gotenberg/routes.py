@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 from urllib.parse import quote
 
 import falcon
@@ -11,6 +11,7 @@ import structlog
 
 from farm.errors import FarmError, NotSupported, Unauthorized, UnsupportedMediaType
 from farm.request import RenderRequest, RenderResult
+from farm.web.compat.farm import Farm
 from farm.web.compat.gotenberg import pages, pdfs, webhooks
 from farm.web.compat.gotenberg.errors import NO_BOUNDARY, Asked, told
 from farm.web.compat.gotenberg.files import plain_name
@@ -19,9 +20,6 @@ from farm.web.forms import parse_form
 from farm.web.rendering import Answer, RenderingResource
 from farm.web.request_log import logged
 from farm.web.routes import FORM, Resource
-
-if TYPE_CHECKING:
-    from farm.web.compat import Farm
 
 #: What its forms and answers are as here.
 VERSION = "8.36.0"
@@ -62,7 +60,7 @@ class FormResource(_Theirs, RenderingResource):
 
     media_types = (FORM,)
 
-    def __init__(self, farm: "Farm", read: pages.Read) -> None:
+    def __init__(self, farm: Farm, read: pages.Read) -> None:
         super().__init__(farm.renderer, farm.bodies)
         self._queue = farm.queue
         self._max_output_bytes = farm.settings.max_output_bytes
@@ -74,7 +72,7 @@ class FormResource(_Theirs, RenderingResource):
         if not parameters.get("boundary"):
             raise UnsupportedMediaType(NO_BOUNDARY)
 
-    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+    def on_post(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
         structlog.contextvars.bind_contextvars(correlation_id=trace(req, resp))
         calls = webhooks.calls_in(req)
         if calls is None:
@@ -174,6 +172,8 @@ class IconResource(_Theirs):
 
 class MissingResource(_Theirs):
     """A route of gotenberg's that the farm does not have."""
+
+    uncounted = frozenset({"POST"})
 
     def __init__(self, sentence: str) -> None:
         self._sentence = sentence
