@@ -33,6 +33,7 @@ ALLOWED = {
     "request": {"errors", "formats", "parsing", "policy", "settings", "webhooks", "request"},
     "renderer": {"request"},
     "pdf_files": {"request"},
+    "downloading": {"egress", "errors"},
     "webhooks": set(),
     "job": {"request", "webhooks"},
     "storage": {"errors", "job"},
@@ -61,7 +62,7 @@ ALLOWED = {
     # webhooks go out by a port of that engine's proxy; what cannot be allowed is refused before.
     "jobs": BELOW | {"signals", "render", "cache", "egress", "policy", "jobs"},
     # Whatever renders: neither the engine nor the cache.
-    "web": BELOW | {"callers", "markdown", "pdf_files", "rates", "web"},
+    "web": BELOW | {"callers", "downloading", "markdown", "pdf_files", "rates", "web"},
 }
 ROOTS = {"cli", "wsgi", "supervisor", "doctor", "__init__"}
 LIBRARIES = {
@@ -73,7 +74,7 @@ LIBRARIES = {
     "obstore": {"storage"},
     "h11": {"egress"},
     "multipart": {"web"},
-    "requests": {"jobs"},
+    "requests": {"downloading", "jobs"},
     "limits": {"rates"},
     "prometheus_client": {"metrics"},
     "gunicorn": {"web"},

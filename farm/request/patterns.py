@@ -18,7 +18,8 @@ _MAX_URL = 8_192
 _MAX_COUNT = 64
 #: `\pL` stands for thousands of ranges; URLs are ASCII.
 _CLASS_BY_NAME = re.compile(r"\\[pP]")
-_COUNTED = re.compile(r"(\)[?*+]*)?\{(\d*),?(\d*)\}")
+#: After a group, or what is counted already: these multiply. Spaces, since `(?x)` passes over them.
+_COUNTED = re.compile(r"([)}][?*+ ]*)?\{ *(\d*) *,? *(\d*) *\}")
 #: Of the engine's message, the line that says what is wrong.
 _REASON = re.compile(r"^error: (.+)$", re.MULTILINE)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from farm.downloading import Downloader
 from farm.job import JobQueue
 from farm.renderer import Renderer
 from farm.settings import Settings
@@ -15,3 +16,5 @@ class Farm:
     bodies: Bodies
     queue: JobQueue
     settings: Settings
+    #: None: nothing is loaded by the farm itself.
+    downloader: Downloader | None = None

@@ -225,6 +225,22 @@ def test_what_is_waited_for(client: Client) -> None:
         assert texts(file(post(client, f"{CONVERT}/html", html(page, asked)))) == ["late"]
 
 
+def test_files_are_downloaded(client: Client) -> None:
+    page = "/attachment/index.html"
+    with running_recording_site(pages={page: "<p>downloaded"}) as site:
+        asked = json.dumps([{"url": site.url + page, "extraHttpHeaders": {"X-Foo": "bar"}}])
+        result = post(client, f"{CONVERT}/html", [("downloadFrom", asked)], Gotenberg_Trace="t")
+        assert texts(file(result)) == ["downloaded"]
+        sent = site.sent[0].headers
+        assert (sent["X-Foo"], sent["Gotenberg-Trace"]) == ("bar", "t")
+        unnamed = json.dumps([{"url": site.url}])
+        result = post(client, f"{CONVERT}/html", [("downloadFrom", unnamed)])
+        assert refused(result, 400) == f"No 'Content-Disposition' header from '{site.url}/'"
+        private = json.dumps([{"url": f"{site.url}/private"}])
+        result = post(client, f"{CONVERT}/html", [("downloadFrom", private)])
+        assert "got status: '401'" in refused(result, 400)
+
+
 def test_media_are_emulated(client: Client) -> None:
     page = (
         "<style>p { display: none } @media print and (prefers-color-scheme: dark)"
@@ -312,7 +328,11 @@ def test_all_that_is_wrong_with_a_form_is_told_in_gos_words(client: Client) -> N
         ("convert/html", html("x", ("allowPrinting", "false")), 400, "require a 'userPassword'"),
         ("convert/html", html("x", ("splitMode", "pages")), 400, "split mode is not supported"),
         ("convert/html", html("x", ("waitDelay", "24h")), 400, "waitFor: must be"),
-        ("convert/html", html("x", ("downloadFrom", "[]")), 501, "downloadFrom: "),
+        ("convert/html", [("downloadFrom", "foo")], 400, "Invalid 'downloadFrom' form field"),
+        ("convert/html", [("downloadFrom", '[{"url": ""}]')], 400, "entry 0: URL must be set"),
+        ("convert/html", [("downloadFrom", '[{"url": "x"}]')], 400, "entry 0: URL must be an"),
+        ("convert/html", [("downloadFrom", '[{"url": "http://10.0.0.1/"}]')], 403, "Forbidden"),
+        ("convert/html", [("downloadFrom", '[{"url": "http://127.0.0.1:9/"}]')], 403, "Forbidden"),
         ("screenshot/html", html("x", ("width", "0")), 400, "width: must be"),
         ("screenshot/html", html("x", ("quality", "101")), 400, "value is superior to 100"),
     ],

@@ -193,7 +193,8 @@ OTHERS = (
     Mapped("footer.html", "`pdf.footer`", "The same."),
     Mapped("url", "`url`"),
     Mapped("flatten", "passed over", "As there, of Chromium's PDFs."),
-    Mapped("downloadFrom", "501"),
+    Mapped("downloadFrom", "files, loaded through the egress proxy", "At most 20, and as many "
+           "bytes as a body; not tried again. `embedded` and `field` are a 501."),
     Mapped("embeds", "501"),
     Mapped("Gotenberg-Output-Filename", "the file's name"),
     Mapped("Gotenberg-Trace", "answered; in the log as `correlation_id`"),

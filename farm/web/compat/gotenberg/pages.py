@@ -105,8 +105,6 @@ _NO_INDEX = "form file 'index.html' is required"
 def _read_values(source: Source, is_pdf: bool, missing: list[str]) -> None:
     """All values of the form, and what the farm can say of them without the page."""
     wanted: tuple[Field, ...] = (*fields.COMMON, *(fields.PDF if is_pdf else fields.SCREENSHOT))
-    if text_of(source.form, "downloadFrom"):
-        raise NotSupported("downloadFrom: the farm does not download files; send them.")
     problems: list[str] = []
     source.values |= fields.read(source.form, wanted, problems)
     if problems or missing:

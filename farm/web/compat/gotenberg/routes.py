@@ -12,7 +12,7 @@ import structlog
 from farm.errors import FarmError, NotSupported, Unauthorized, UnsupportedMediaType
 from farm.request import RenderRequest, RenderResult
 from farm.web.compat.farm import Farm
-from farm.web.compat.gotenberg import pages, pdfs, webhooks
+from farm.web.compat.gotenberg import downloads, pages, pdfs, webhooks
 from farm.web.compat.gotenberg.errors import NO_BOUNDARY, Asked, told
 from farm.web.compat.gotenberg.files import plain_name
 from farm.web.compat.gotenberg.pages import Page
@@ -47,11 +47,17 @@ class _Theirs(Resource):
 
 
 def trace(req: falcon.Request, resp: falcon.Response) -> str:
-    """The request's id as gotenberg's clients name it: theirs, or the farm's."""
+    """Answer the request's id, as gotenberg's clients name it; the id."""
+    found = trace_of(req)
+    resp.set_header(_TRACE, found)
+    return found
+
+
+def trace_of(req: falcon.Request) -> str:
+    """Theirs, or the farm's."""
     sent = req.get_header(_TRACE) or ""
     is_sane = 0 < len(sent) <= _MAX_TRACE and sent.isascii() and sent.isprintable()
     found: str = sent if is_sane else req.context.log_id
-    resp.set_header(_TRACE, found)
     return found
 
 
@@ -64,6 +70,7 @@ class FormResource(_Theirs, RenderingResource):
         super().__init__(farm.renderer, farm.bodies)
         self._queue = farm.queue
         self._max_output_bytes = farm.settings.max_output_bytes
+        self._downloader = farm.downloader
         self._read = read
 
     def check_media_type(self, content_type: str | None) -> None:
@@ -113,6 +120,7 @@ class FormResource(_Theirs, RenderingResource):
 
     def _page(self, req: falcon.Request, body: bytes) -> Page:
         form = parse_form(body, req.content_type or "")
+        form = downloads.with_downloads(form, self._downloader, trace_of(req))
         asked = pages.Source(form, self._renderer.limits)
         try:
             return self._read(asked)
