@@ -15,6 +15,7 @@ from farm.request.patterns import check_pattern, matches
         (r"^https?://([a-z0-9-]+\.)*example\.com/", "https://example.com.evil.net/", False),
         (r"https?:\/\/127\.0\.0\.1:(\d+)\/.*", "http://127.0.0.1:8080/", True),
         (r"[a-z]{2,64}$", "http://ab", True),
+        (r"a{5}b{9}\{x", "aaaaabbbbbbbbb{x", True),
         (".", "x" * 8_193, False),
     ],
 )
@@ -32,7 +33,9 @@ def test_urls_are_found(pattern: str, url: str, found: bool) -> None:
             "a{9}?{9}",
             "(a{9}){9}",
             "(a)?{9}",
-            "a{65}",
+            "a{257}",
+            "a{200}b{57}",
+            "a{,257}",
             "a{1,99999999999999999999}",
             "(?:a|b){2}",
         ),
