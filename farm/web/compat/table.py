@@ -35,9 +35,12 @@ Tables = Mapping[str, Iterable[Mapped]]
 
 
 def written(docs: Path, tables: Tables) -> dict[Path, str]:
-    """The page as it should be, by its path. Raises `OSError` or `ValueError`."""
+    """The page as it should be, by its path, where there is one.
+
+    Raises `OSError` or `ValueError`.
+    """
     page = docs / MIGRATING
-    return {page: with_tables(page.read_text(), tables)}
+    return {page: with_tables(page.read_text(), tables)} if page.exists() else {}
 
 
 def with_tables(text: str, tables: Tables) -> str:

@@ -503,7 +503,7 @@ def main() -> int:
                 print(f"  {'passed' if why is None else 'FAILED'}    {scenario.name}", end="")
                 print(f"\n              {why}" if why else "")
             totals.append((name, passed, failed, left_out))
-    print("\n| feature | scenarios | pass | differ | not here |\n|---|---|---|---|---|")
+    print("\n| feature | scenarios | pass | differ | not run |\n|---|---|---|---|---|")
     for name, passed, failed, left_out in totals:
         total = passed + failed + left_out
         print(f"| {name} | {total} | {passed} | {failed} | {left_out} |")
