@@ -26,6 +26,7 @@ from farm.errors import (
     UnsupportedMediaType,
     UrlRefused,
 )
+from farm.web.compat.gotenberg.fields import mapped
 from farm.web.compat.gotenberg.options import NO_BOX
 
 #: Why something could not be loaded, as Chromium names what the egress proxy has in words.
@@ -51,6 +52,11 @@ OWN_ADDRESS = "http://page.localhost/"
 _WANT_FORM = "Invalid 'Content-Type' header value: want 'multipart/form-data'"
 NO_BOUNDARY = "Invalid 'Content-Type' header value: no boundary"
 _ABERRANT = "Chromium does not handle the provided settings; please check for aberrant form values"
+#: Names of theirs, by the options that they become, and by those that have no field of their own.
+_THEIRS = {each.here.strip("`"): each.name for each in mapped()} | {
+    "headers": "extraHttpHeaders",
+    "scopedHeaders": "extraHttpHeaders",
+}
 #: Options of a PDF's pages, which Chromium checks there.
 _SETTINGS = ("options.pdf.paper", "options.pdf.margin", "options.pdf.scale", "options.pdf")
 
@@ -120,7 +126,14 @@ def _invalid(error: InvalidRequest, asked: Asked) -> str:
 
 
 def _name(problem: Problem) -> str:
-    return problem.field.removeprefix("options.")
+    """The form's own name of it: of an option, or of what it is a part of."""
+    path = problem.field.removeprefix("options.")
+    part = path
+    while part:
+        if part in _THEIRS:
+            return f"form field '{_THEIRS[part]}' is invalid"
+        part = part.rpartition(".")[0]
+    return path
 
 
 def _page_failed(error: PageFailed) -> str:
