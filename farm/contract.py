@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from farm.formats import FORMATS
+from farm.formats import FILE_FORMATS, FORMATS
 from farm.request import HTML, HTML_OR_URL, URL, RenderRequest
+from farm.request.outputs import Output
 from farm.request.schema import (
     PLACE,
     Schema,
@@ -30,6 +31,8 @@ REQUEST = "request"
 _ROUTES = {"/render": HTML, "/render-url": URL, "/render-async": HTML_OR_URL}
 
 _MEDIA_TYPES = [format_.media_type for format_ in FORMATS.values()]
+#: Of all that a raw answer may be.
+_ANSWERED = [format_.media_type for format_ in FILE_FORMATS.values()]
 
 _TABLE = re.compile(r"<!-- options: ([a-z-]+) -->\n.*?<!-- end -->\n", re.DOTALL)
 _HEAD = "| name | type | default | |\n|---|---|---|---|\n"
@@ -77,18 +80,19 @@ def _tables() -> dict[str, str]:
 
 
 def _rows(
-    fields: Mapping[str, Schema], path: str = "", required: Iterable[str] = ()
+    members: Mapping[str, Schema], path: str = "", required: Iterable[str] = ()
 ) -> Iterator[str]:
     """A row for each field, and below it those of the objects that its value may have in it."""
-    for name, field in fields.items():
+    for name, field in members.items():
         default = "required" if name in required else _default(field)
         cells = (f"`{path}{name}`", _type(field), default, field.get("description", ""))
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
         for step, model in models_in(field):
             inside = definitions()[model]
-            yield from _rows(
-                inside.get("properties", {}), f"{path}{name}{step}.", inside.get("required", ())
-            )
+            fields = inside.get("properties", {})
+            if model == Output.__name__:  # the others are options, which have rows of their own
+                fields = {n: f for n, f in fields.items() if n not in properties("RenderOptions")}
+            yield from _rows(fields, f"{path}{name}{step}.", inside.get("required", ()))
 
 
 def _default(field: Schema) -> str:
@@ -154,7 +158,7 @@ def with_schemas(text: str) -> str:
         content["application/json"]["schema"] = _one_of([_page_schema(name) for name in names])
     for content in _contents(document["paths"]):
         if not content.keys().isdisjoint(_MEDIA_TYPES):
-            content.update((name, {"schema": {"contentMediaType": name}}) for name in _MEDIA_TYPES)
+            content.update((name, {"schema": {"contentMediaType": name}}) for name in _ANSWERED)
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,13 @@ def test_contract_writes_what_docs_say_of_a_request_and_can_check_it(tmp_path: P
     assert farm("contract", str(tmp_path)).returncode == 0
     assert farm("contract", str(tmp_path), "--check").returncode == 0
     assert (tmp_path / "options.md").read_text() == (docs / "options.md").read_text()
+
+
+def test_several_files_of_one_load_are_a_zip(tmp_path: Path) -> None:
+    output = tmp_path / "files.zip"
+    outputs = ["--outputs", '{"name": "a", "width": 9}', "--outputs", '{"format": "pdf"}']
+    finished = farm("render", "-", "-o", str(output), *outputs, stdin=GREEN.encode())
+    assert finished.returncode == 0, finished.stderr
+    with zipfile.ZipFile(output) as bundle:
+        assert bundle.namelist() == ["a.png", "2.pdf"]
+        assert is_filled(bundle.read("a.png"), LIME)

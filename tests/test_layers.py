@@ -10,7 +10,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: What each room may import of the farm; the composition roots may import anything.
 BELOW = {
-    *("errors", "settings", "clock", "formats", "request", "renderer"),
+    *("errors", "settings", "clock", "bundle", "formats", "request", "renderer"),
     *("job", "webhooks", "storage", "logs", "parsing", "metrics"),
 }
 ALLOWED = {
@@ -18,6 +18,7 @@ ALLOWED = {
     "machine": set(),
     "processes": set(),
     "signals": set(),
+    "bundle": set(),
     "formats": set(),
     "policy": {"policy"},
     "egress": {"errors", "processes", "policy", "egress"},
@@ -30,12 +31,15 @@ ALLOWED = {
     "clock": set(),
     "markdown": {"errors", "markdown"},
     "parsing": {"errors"},
-    "request": {"errors", "formats", "parsing", "policy", "settings", "webhooks", "request"},
+    "request": {
+        *("bundle", "errors", "formats", "parsing", "policy", "settings", "webhooks", "request"),
+    },
     "renderer": {"request"},
     "webhooks": set(),
     "job": {"request", "webhooks"},
     "storage": {"errors", "job"},
     "render": {
+        "bundle",
         "errors",
         "settings",
         "request",

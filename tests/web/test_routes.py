@@ -64,7 +64,7 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
 
 
 def ask(app: Any, method: str, template: str, **more: Any) -> falcon.testing.Result:
-    path = template.format(job_id=NOBODYS, account_id="mine", session="1")
+    path = template.format(job_id=NOBODYS, name="a.png", account_id="mine", session="1")
     return falcon.testing.TestClient(app).simulate_request(method, path, **more)
 
 
