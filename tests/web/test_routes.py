@@ -29,7 +29,7 @@ COUNTED = {
     ),
     *(
         ("POST", f"{CLOUDFLARE}/{name}")
-        for name in ("screenshot", "pdf", "content", "scrape", "links")
+        for name in ("screenshot", "pdf", "content", "snapshot", "scrape", "links")
     ),
 }
 
