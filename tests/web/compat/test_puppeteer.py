@@ -22,18 +22,8 @@ MODELS = [
     *(cloudflares.Scrape, cloudflares.Links),
 ]
 WORDS = [
-    "",
-    "a",
-    "x" * 2000,
-    "load",
-    "png",
-    "a4",
-    "1in",
-    "http://a.example/",
-    "(",
-    "\ud83d",
+    *("", "a", "x" * 2000, "load", "png", "a4", "1in", "http://a.example/", "(", "\ud83d", "5"),
     "\0",
-    "5",
 ]
 SCALARS = st.one_of(
     st.none(),
@@ -83,8 +73,7 @@ def test_a_body_is_a_request_or_is_refused(model: type[Body], data: st.DataObjec
         fields.setdefault("elements", [{"selector": "a"}])
     try:
         request = parsed(model, fields)
-    except (InvalidRequest, OutputTooLarge) as exc:
-        assert str(exc)
+    except (InvalidRequest, OutputTooLarge):
         return
     assert RenderRequest.from_json(request.to_json(), LIMITS) == request
 
