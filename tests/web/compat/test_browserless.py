@@ -435,7 +435,8 @@ def test_what_is_no_json_is_refused(client: Client) -> None:
 
 
 def test_fates_of_pages_have_the_statuses_that_its_clients_know(client: Client, site: Site) -> None:
-    refused(post(client, "/screenshot?timeout=300", {"url": f"{site.url}/slow"}), 408)
+    text = refused(post(client, "/screenshot?timeout=300", {"url": f"{site.url}/slow"}), 408)
+    assert "gotoOptions.waitUntil was still waited for" in text
     refused(post(client, "/screenshot", {"url": "http://10.0.0.1/"}), 403)
     refused(post(client, "/screenshot", {"url": f"{site.url}/hang-up"}), 422)
     refused(post(client, "/screenshot", {"url": "file:///etc/passwd"}), 400)
