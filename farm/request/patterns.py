@@ -1,7 +1,7 @@
 """Regular expressions that a request brings, to be matched with URLs.
 
-Rust's engine (https://docs.rs/regex/latest/regex/#syntax), which pydantic has in it: the time that a
-match takes grows with the URL's length and the pattern's alone, whatever stranger wrote it. What
+Rust's engine (https://docs.rs/regex/latest/regex/#syntax), which pydantic has in it: the time that
+a match takes grows with the URL's length and the pattern's alone, whatever stranger wrote it. What
 makes a pattern larger than its text is bounded here. It can neither look around nor refer back.
 """
 
@@ -15,10 +15,13 @@ from farm.request.group import problem
 MAX_LENGTH = 1_024
 #: Longer URLs match no pattern.
 _MAX_URL = 8_192
-_MAX_COUNT = 64
+#: Of all counted repetitions together: each is so many copies of what it repeats.
+_MAX_COUNT = 256
 #: `\pL` stands for thousands of ranges; URLs are ASCII.
 _CLASS_BY_NAME = re.compile(r"\\[pP]")
-_COUNTED = re.compile(r"(\)[?*+]*)?\{(\d*),?(\d*)\}")
+_COUNTED = re.compile(r"\{ *(\d*) *,? *(\d*) *\}")
+#: After a group, or what is counted already: these multiply. Spaces, since `(?x)` passes over them.
+_MULTIPLIED = re.compile(r"[)}][?*+ ]*\{ *[\d,]")
 #: Of the engine's message, the line that says what is wrong.
 _REASON = re.compile(r"^error: (.+)$", re.MULTILINE)
 
@@ -29,11 +32,12 @@ def check_pattern(text: str) -> str:
         raise problem(f"must be of 1 to {MAX_LENGTH:,} printable characters")
     if _CLASS_BY_NAME.search(text):
         raise problem(r"must not have \p, since URLs are ASCII")
-    for group, least, most in _COUNTED.findall(text):
-        if group or any(int(count or 0) > _MAX_COUNT for count in (least[-9:], most[-9:])):
-            raise problem(
-                f"must not have a counted repetition of a group, nor one of more than {_MAX_COUNT}"
-            )
+    counts = sum(max(int(count[-9:] or 0) for count in bounds) for bounds in _COUNTED.findall(text))
+    if _MULTIPLIED.search(text) or counts > _MAX_COUNT:
+        raise problem(
+            "must not have a counted repetition of a group, nor counted ones of more than "
+            f"{_MAX_COUNT} in all"
+        )
     try:
         _compiled(text)
     except SchemaError as exc:

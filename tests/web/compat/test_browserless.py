@@ -205,6 +205,16 @@ def test_elements_are_waited_for(client: Client) -> None:
     assert post(client, "/scrape", body).json["data"] == [{"results": [], "selector": "blink"}]
 
 
+def test_what_is_not_read_in_time_is_told(client: Client, site: Site) -> None:
+    body = {
+        "url": f"{site.url}/with-slow-image",
+        "elements": [{"selector": "img"}],
+        "gotoOptions": {"timeout": 1000},
+        "bestAttempt": True,
+    }
+    assert "was still waited for" in refused(post(client, "/scrape", body), 408)
+
+
 def test_a_page_that_leaves_while_it_is_read_is_no_defect(client: Client, site: Site) -> None:
     html = f"<script>setTimeout(() => location = '{site.url}/', 200)</script>"
     body = {"html": html, "elements": [{"selector": "blink"}]}

@@ -127,3 +127,34 @@ def test_the_times_of_its_steps_are_the_time_for_all(
     asked: dict[str, Any], timeout: int | None
 ) -> None:
     assert parsed(bodies.Content, {"html": "x", **asked}).options.timeout == timeout
+
+
+@pytest.mark.parametrize(
+    ("asked", "wait"),
+    [
+        ({}, None),
+        ({"waitForSelector": {"selector": "a"}}, 30_000),
+        ({"waitForSelector": {"selector": "a", "timeout": 100}}, 100),
+        ({"waitForSelector": {"selector": "a", "timeout": 0}}, None),
+        (
+            {
+                "waitForSelector": {"selector": "a", "timeout": 100},
+                "waitForFunction": {"fn": "1", "timeout": 200},
+            },
+            200,
+        ),
+        (
+            {
+                "waitForSelector": {"selector": "a", "timeout": 100},
+                "waitForFunction": {"fn": "1"},
+            },
+            30_000,
+        ),
+    ],
+)
+def test_the_longest_time_for_a_wait_holds_for_each(
+    asked: dict[str, Any], wait: int | None
+) -> None:
+    draft = Draft(Limits(60_000, 1_000_000))
+    bodies.Content.read({"html": "x", **asked}).fill(draft)
+    assert requested(bodies.Content, draft).options.wait_timeout == wait

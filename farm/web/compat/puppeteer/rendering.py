@@ -13,6 +13,7 @@ from farm.request import RenderRequest, RenderResult
 from farm.web.compat.puppeteer.declared import Body, requested, theirs
 from farm.web.compat.puppeteer.draft import Draft
 from farm.web.compat.puppeteer.page import Page
+from farm.web.compat.puppeteer.reading import failure_of
 from farm.web.rendering import Answer, RenderingResource
 
 #: How the engine names a script that the farm has made of a field, and not the caller.
@@ -54,7 +55,8 @@ class PageResource(RenderingResource):
             problems = [theirs(self.body, problem) for problem in error.problems]
             error = InvalidRequest(str(error), problems)
         elif isinstance(error, ScriptFailed):
-            error = ScriptFailed(_OURS.sub("", str(error)))
+            text = _OURS.sub("", str(error))
+            error = failure_of(text) or ScriptFailed(text)
         elif isinstance(error, RenderTimeout):
             error = RenderTimeout(_WAITED_FOR.sub(self._named, str(error)))
         super().answer_error(req, resp, error)
