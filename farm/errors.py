@@ -25,6 +25,7 @@
     ├─ ScriptFailed          422 script_failed
     ├─ RateLimited           429 rate_limited         with Retry-After
     ├─ InternalError         500 internal_error
+    ├─ NotSupported          501 not_supported
     ├─ Busy                  503 busy                 with Retry-After
     ├─ BrowserUnavailable    503 browser_unavailable  with Retry-After
     │  └─ BrowserDied        503 browser_unavailable  with Retry-After
@@ -234,6 +235,14 @@ class InternalError(FarmError):
     status = 500
     code = "internal_error"
     sentence = "The farm made a mistake; its log tells more under this request id."
+
+
+class NotSupported(FarmError):
+    """What another service does, and the farm does not; the sentence names it."""
+
+    status = 501
+    code = "not_supported"
+    sentence = "The farm does not do that."
 
 
 class Unavailable(FarmError):

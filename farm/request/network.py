@@ -12,6 +12,7 @@ from pydantic import field_validator, model_validator
 from farm.parsing import parse_url
 from farm.request.group import Group, option, problem
 from farm.request.headers import OF_THE_CONNECTION, check_headers, headers_option
+from farm.request.patterns import MAX_LENGTH, check_pattern
 from farm.request.source import URL_SCHEMA
 
 MAX_HEADERS = 50
@@ -139,6 +140,12 @@ class Block(Group):
         max_length=MAX_PATTERNS,
         schema={"items": {"type": "string", "minLength": 1, "maxLength": _MAX_ATTRIBUTE}},
     )
+    matching: tuple[str, ...] = option(
+        (),
+        "Regular expressions (Rust's syntax) that are looked for in a request's URL.",
+        max_length=MAX_PATTERNS,
+        schema={"items": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}},
+    )
     ads: bool = option(False, "Ads and trackers that EasyList and EasyPrivacy know.")
     cookie_banners: bool = option(
         False, "Banners that ask for consent: their scripts are not loaded, and they are hidden."
@@ -151,6 +158,11 @@ class Block(Group):
             if not 1 <= len(pattern) <= _MAX_ATTRIBUTE or not pattern.isprintable():
                 raise problem(f"each must be of 1 to {_MAX_ATTRIBUTE:,} printable characters")
         return patterns
+
+    @field_validator("matching")
+    @classmethod
+    def _expressions(cls, expressions: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_pattern(each) for each in expressions)
 
     @property
     def is_asked_for(self) -> bool:

@@ -19,7 +19,19 @@ from tests.web.test_app import NOBODYS, assert_is_error
 KEY = "0123456789abcdef"
 #: The contract: what is answered without a key, and what counts against a rate.
 OPEN = {"/health"}
-COUNTED = {("POST", "/render"), ("POST", "/render-url"), ("POST", "/render-async")}
+CLOUDFLARE = "/client/v4/accounts/{account_id}/browser-rendering"
+COUNTED = {
+    *(("POST", path) for path in ("/render", "/render-url", "/render-async")),
+    *(
+        ("POST", f"{browser}/{name}")
+        for browser in ("", "/chromium", "/chrome")
+        for name in ("screenshot", "pdf", "content", "scrape")
+    ),
+    *(
+        ("POST", f"{CLOUDFLARE}/{name}")
+        for name in ("screenshot", "pdf", "content", "snapshot", "scrape", "links")
+    ),
+}
 
 
 class New(Resource):
@@ -52,7 +64,7 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
 
 
 def ask(app: Any, method: str, template: str, **more: Any) -> falcon.testing.Result:
-    path = template.format(job_id=NOBODYS, name="a.png")
+    path = template.format(job_id=NOBODYS, name="a.png", account_id="mine", session="1")
     return falcon.testing.TestClient(app).simulate_request(method, path, **more)
 
 
