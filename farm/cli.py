@@ -16,6 +16,7 @@ from farm import doctor as checks
 from farm import logs, supervisor
 from farm.errors import FarmError, StartError, WithProblems
 from farm.flags import GroupedCommand, fields_given, with_flags
+from farm.formats import ZIP
 from farm.jobs import broker
 from farm.jobs import dashboard as jobs_dashboard
 from farm.jobs.files import open_swept_storage
@@ -100,7 +101,7 @@ def render(context: click.Context, /, source: str, output: str, **given: Any) ->
     page = _page(source)
     page |= fields_given(context.command.params, given)
     suffix = Path(output).suffix.removeprefix(".").lower()
-    if suffix:
+    if suffix and not ("outputs" in page and suffix == ZIP.name):
         page["options"].setdefault("format", suffix)
     try:
         data = _render(json.dumps(page).encode())

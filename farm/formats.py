@@ -34,8 +34,12 @@ _FORMATS = (
     Format("html", "text/html; charset=utf-8", is_picture=False),
     Format("mhtml", "multipart/related", is_picture=False),
 )
+#: What several files of one load are put together as; no request asks for it by its name.
+ZIP = Format("zip", "application/zip", is_picture=False)
 #: By their names.
 FORMATS = {format_.name: format_ for format_ in _FORMATS}
+#: Those of every file that a render can make.
+FILE_FORMATS = {**FORMATS, ZIP.name: ZIP}
 #: All names that a request may use.
 NAMES = tuple(name for format_ in _FORMATS for name in (format_.name, *format_.aliases))
 

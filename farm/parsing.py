@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from typing import Any
 
 import ada_url
@@ -22,29 +23,32 @@ _JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _LOGIN = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\\]*@")
 
 
-def parse_json_object(body: bytes) -> dict[str, Any]:
-    """A JSON object, read strictly: UTF-8, no duplicate names, no NaN. Raises `InvalidRequest`."""
+def parse_json_object(body: bytes, what: str = "The body") -> dict[str, Any]:
+    """A JSON object, read strictly: UTF-8, no duplicate names, no NaN. Raises `InvalidRequest`.
+
+    `what` it is begins the sentences.
+    """
     if has_too_many_values(body):
-        raise InvalidRequest("The body has far more values than a request can have.")
+        raise InvalidRequest(f"{what} has far more values than a request can have.")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        raise InvalidRequest(f"The body is not UTF-8: byte {exc.start} is wrong.") from exc
+        raise InvalidRequest(f"{what} is not UTF-8: byte {exc.start} is wrong.") from exc
     duplicates: list[str] = []
     try:
         value = json.loads(
             text,
             object_pairs_hook=lambda pairs: _object(pairs, duplicates),
-            parse_constant=_refuse_constant,
+            parse_constant=partial(_refuse_constant, what),
         )
     except json.JSONDecodeError as exc:
         where = f"{exc.msg[0].lower()}{exc.msg[1:]}, line {exc.lineno} column {exc.colno}"
-        raise InvalidRequest(f"The body is not valid JSON: {where}.") from exc
+        raise InvalidRequest(f"{what} is not valid JSON: {where}.") from exc
     except (ValueError, RecursionError) as exc:
         cause = "a number or a nesting in it is out of all bounds"
-        raise InvalidRequest(f"The body is not valid JSON: {cause}.") from exc
+        raise InvalidRequest(f"{what} is not valid JSON: {cause}.") from exc
     if not isinstance(value, dict):
-        raise InvalidRequest("The body must be a JSON object.")
+        raise InvalidRequest(f"{what} must be a JSON object.")
     if duplicates:
         problems = [Problem(name, "given more than once") for name in duplicates]
         raise InvalidRequest(f"{duplicates[0]}: given more than once.", problems)
@@ -117,5 +121,5 @@ def _object(pairs: list[tuple[str, Any]], duplicates: list[str]) -> dict[str, An
     return value
 
 
-def _refuse_constant(name: str) -> None:
-    raise InvalidRequest(f"The body is not valid JSON: {name} is not a JSON number.")
+def _refuse_constant(what: str, name: str) -> None:
+    raise InvalidRequest(f"{what} is not valid JSON: {name} is not a JSON number.")

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,8 @@ def test_settings_prints_the_table_and_can_check_it(tmp_path: Path) -> None:
 
 def test_contract_writes_what_docs_say_of_a_request_and_can_check_it(tmp_path: Path) -> None:
     docs = Path(__file__).parents[1] / "docs"
-    shutil.copy(docs / "openapi.json", tmp_path)
+    for name in ("openapi.json", "migrating.md"):
+        shutil.copy(docs / name, tmp_path)
     stale = (docs / "options.md").read_text().replace("<!-- end -->", "stale\n<!-- end -->")
     (tmp_path / "options.md").write_text(stale)
     checked = farm("contract", str(tmp_path), "--check")
@@ -120,3 +122,13 @@ def test_contract_writes_what_docs_say_of_a_request_and_can_check_it(tmp_path: P
     assert farm("contract", str(tmp_path)).returncode == 0
     assert farm("contract", str(tmp_path), "--check").returncode == 0
     assert (tmp_path / "options.md").read_text() == (docs / "options.md").read_text()
+
+
+def test_several_files_of_one_load_are_a_zip(tmp_path: Path) -> None:
+    output = tmp_path / "files.zip"
+    outputs = ["--outputs", '{"name": "a", "width": 9}', "--outputs", '{"format": "pdf"}']
+    finished = farm("render", "-", "-o", str(output), *outputs, stdin=GREEN.encode())
+    assert finished.returncode == 0, finished.stderr
+    with zipfile.ZipFile(output) as bundle:
+        assert bundle.namelist() == ["a.png", "2.pdf"]
+        assert is_filled(bundle.read("a.png"), LIME)

@@ -10,7 +10,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: What each room may import of the farm; the composition roots may import anything.
 BELOW = {
-    *("errors", "settings", "clock", "formats", "request", "renderer"),
+    *("errors", "settings", "clock", "bundle", "formats", "request", "renderer"),
     *("job", "webhooks", "storage", "logs", "parsing", "metrics"),
 }
 ALLOWED = {
@@ -18,19 +18,22 @@ ALLOWED = {
     "machine": set(),
     "processes": set(),
     "signals": set(),
+    "bundle": set(),
     "formats": set(),
     "policy": {"policy"},
     "egress": {"errors", "processes", "policy", "egress"},
     "callers": set(),
     "rates": set(),
     "settings": {"errors", "machine", "policy", "callers", "rates", "settings"},
-    "contract": {"formats", "request"},
+    "contract": {"formats", "request", "contract"},
     "flags": {"request"},
     "logs": {"settings"},
     "clock": set(),
     "markdown": {"errors", "markdown"},
     "parsing": {"errors"},
-    "request": {"errors", "formats", "parsing", "policy", "settings", "webhooks", "request"},
+    "request": {
+        *("bundle", "errors", "formats", "parsing", "policy", "settings", "webhooks", "request"),
+    },
     "renderer": {"request"},
     "pdf_files": {"request"},
     "downloading": {"egress", "errors"},
@@ -38,6 +41,7 @@ ALLOWED = {
     "job": {"request", "webhooks"},
     "storage": {"errors", "job"},
     "render": {
+        "bundle",
         "errors",
         "settings",
         "request",

@@ -31,7 +31,7 @@ from farm.cache.store import Entry, Store
 from farm.cache.ticket import Ticket
 from farm.cache.value import Stored, encode, is_right, tag_of
 from farm.errors import Busy, FarmError
-from farm.formats import FORMATS
+from farm.formats import FILE_FORMATS
 from farm.renderer import EngineStatus, Renderer
 from farm.request import CacheUse, RenderRequest, RenderResult
 from farm.settings import MAX_JOINED, Settings
@@ -83,7 +83,7 @@ class CachedRenderer(Renderer[Ticket]):
             is_own = settings.has_embedded_cache
             store = Store(
                 settings.cache_address,
-                FORMATS,
+                FILE_FORMATS,
                 Bell.from_environment().ring if is_own else None,
                 settings.cache_socket if is_own else None,
                 settings.cache_timeout_ms / 1000,

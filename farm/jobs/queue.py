@@ -246,4 +246,4 @@ def _description(request: RenderRequest) -> str:
     page = "HTML" if request.markdown is None else "Markdown"
     if request.url is not None:
         page = without_secrets(request.url)
-    return f"{page} → {options.format} {options.width} × {options.height}"
+    return f"{page} → {request.format.name} {options.width} × {options.height}"

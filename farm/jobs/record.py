@@ -11,7 +11,7 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import redis
 
@@ -21,6 +21,7 @@ from farm.job import Record, State
 from farm.jobs import broker
 from farm.jobs.webhooks import due
 from farm.request import RenderResult
+from farm.request.result import OUTPUTS
 from farm.webhooks import Event, Target, deliveries_of
 
 #: Job ids are published here when their job ends.
@@ -73,6 +74,8 @@ class Records:
     def complete(self, job_id: str, result: RenderResult) -> Record | None:
         """To `completed`, unless it has ended already; the record as it then is."""
 
+        download_url = f"/download/{job_id}"
+
         def complete(record: Record) -> Record:
             return replace(
                 record,
@@ -82,10 +85,10 @@ class Records:
                 format=result.format.name,
                 width=result.width,
                 height=result.height,
-                download_url=f"/download/{job_id}",
+                download_url=download_url,
                 blocked=result.blocked or None,
                 unfinished=result.left_out or None,
-                facts=dict(result.facts) or None,
+                facts=_facts(result, download_url) or None,
             )
 
         record, _ = self._advance(job_id, complete)
@@ -164,6 +167,16 @@ class Records:
             return after, after != before
 
         return broker.transaction(self._client, advance, key)
+
+
+def _facts(result: RenderResult, download_url: str) -> dict[str, Any]:
+    """Each of several files has an address of its own."""
+    facts = dict(result.facts)
+    if OUTPUTS in facts:
+        facts[OUTPUTS] = [
+            {**told, "downloadUrl": f"{download_url}/{told['name']}"} for told in facts[OUTPUTS]
+        ]
+    return facts
 
 
 def _with_deliveries(record: Record, targets: list[Target], job_id: str, now_ms: int) -> Record:

@@ -148,7 +148,7 @@ class JobRunner:
         del data
         try:
             with figures.render("job") as counted:
-                counted.format = request.options.format
+                counted.format = request.format.name
                 rendering = self._renderer.begin(request, request_id, caller)
                 self._renderings[job_id] = rendering
                 if job_id in self._cancelled_ids:

@@ -147,9 +147,9 @@ class Engine(Renderer[Rendering]):
         deadline_s = self._deadline_s if within_s is None else min(within_s, self._deadline_s)
         rendering = Rendering(request, request_id, caller, deadline_s)
         if request.markdown is not None:
-            pdf = request.options.pdf
+            printed = (file.options.pdf for file in request.files)
             # The stylesheet's margins would win.
-            has_margins = pdf is None or not any(pdf.margins.values())
+            has_margins = not any(pdf and any(pdf.margins.values()) for pdf in printed)
             html = self._converter.convert(request.markdown, rendering.left_s, has_margins)
             # From here on it is a page of HTML as any other.
             changes = {"html": html, "markdown": None}
@@ -169,7 +169,7 @@ class Engine(Renderer[Rendering]):
         except FutureTimeout:
             self._outcomes.give_up(rendering, self._why_late(rendering))
             result = rendering.answer.result()
-        return self._finishing.finish(result, rendering.request.options, rendering.left_s)
+        return self._finishing.finish(result, rendering.request, rendering.left_s)
 
     def cancel(self, rendering: Rendering) -> None:
         """End it now, from any thread; nothing of it runs on."""

@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from farm.bundle import pack
 from farm.errors import InternalError, RenderTimeout
 from farm.logs import first_line
 from farm.machine import usable_cores
 from farm.render.finishing_pdf import finish_pdf, needs_finishing
 from farm.render.page.caps import check_bytes
 from farm.render.page.captured import Tiles
-from farm.request import RenderOptions, RenderResult
+from farm.request import File, RenderOptions, RenderRequest, RenderResult
+from farm.request.result import OUTPUTS
 
 if TYPE_CHECKING:
     import pyvips
@@ -40,11 +42,52 @@ class Finishing:
         self._max_output_bytes = max_output_bytes
         self._turns = threading.BoundedSemaphore(at_once)
 
-    def finish(self, result: RenderResult, options: RenderOptions, left_s: float) -> RenderResult:
+    def finish(self, result: RenderResult, request: RenderRequest, left_s: float) -> RenderResult:
         """The result with its file, within the seconds that are left.
 
         Raises `OutputTooLarge` and `RenderTimeout`.
         """
+        if not result.parts:
+            return self._finish_file(result, request.options, left_s)
+        end = time.monotonic() + left_s
+        finished = []
+        for file, part in zip(request.files, result.parts, strict=True):
+            left_s = max(0.0, end - time.monotonic())
+            finished.append((file, self._finish_file(part, file.options, left_s)))
+        return self._bundled(result, finished)
+
+    def _bundled(
+        self, result: RenderResult, finished: list[tuple[File, RenderResult]]
+    ) -> RenderResult:
+        told = [
+            {
+                "name": file.name,
+                "fileName": file.file_name,
+                "size": part.size,
+                "format": part.format.name,
+                "width": part.width,
+                "height": part.height,
+                **part.facts,
+            }
+            for file, part in finished
+        ]
+        bundle = pack((file.file_name, part.data) for file, part in finished)
+        check_bytes(len(bundle), self._max_output_bytes)
+        late_ms = sum(
+            part.timings.capturing_ms - result.timings.capturing_ms for _, part in finished
+        )
+        capturing_ms = result.timings.capturing_ms + late_ms
+        return replace(
+            result,
+            content=bundle,
+            parts=(),
+            facts={**result.facts, OUTPUTS: told},
+            timings=replace(result.timings, capturing_ms=capturing_ms),
+        )
+
+    def _finish_file(
+        self, result: RenderResult, options: RenderOptions, left_s: float
+    ) -> RenderResult:
         if needs_finishing(options.pdf):
             with self._turn(left_s):
                 return finish_pdf(result, options.pdf, self._max_output_bytes)

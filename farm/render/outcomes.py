@@ -189,7 +189,7 @@ class Outcomes:
                         raise _NetworkLost
                     if drawing.has_spoilt(rendering):
                         raise _DrawingLost
-            if result.format.is_picture:
+            if any(file.format.is_picture for file in result.parts or (result,)):
                 drawing.note_picture()
             # What the page lacks may be for want of the proxy's answer, not of the site's.
             if result.unfinished and self._egress.down_s > 0:

@@ -10,6 +10,7 @@ how an option is declared.
 from farm.request.caching import Caching
 from farm.request.failing import FailOn, names_status
 from farm.request.group import Limits
+from farm.request.outputs import File
 from farm.request.request import OtherVersion, RenderOptions, RenderRequest
 from farm.request.result import CacheUse, RenderResult, Timings
 from farm.request.source import HTML, HTML_OR_URL, URL, Asset
@@ -22,6 +23,7 @@ __all__ = [
     "CacheUse",
     "Caching",
     "FailOn",
+    "File",
     "Limits",
     "OtherVersion",
     "RenderOptions",

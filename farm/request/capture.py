@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
+from pydantic.alias_generators import to_camel
 
 from farm.errors import OutputTooLarge
 from farm.formats import FORMATS, MAX_SIDE_PX, NAMES, Format, canonical
@@ -16,6 +17,10 @@ _MAX_SELECTOR = 2_000
 _PICTURES = [name for name, format_ in FORMATS.items() if format_.is_picture]
 _WITH_ALPHA = [name for name in _PICTURES if FORMATS[name].has_alpha]
 _WITH_QUALITY = [name for name in _PICTURES if FORMATS[name].quality is not None]
+
+
+#: What a picture may be of, each without the others.
+PARTS = ("clip", "selector", "full_page")
 
 
 class Clip(Group):
@@ -50,6 +55,11 @@ class Resize(Group):
 
 
 class Capture(Group):
+    #: What not every format has.
+    OF_SOME_FORMATS: ClassVar[tuple[str, ...]] = (
+        *("quality", "optimize_for_speed", "omit_background", *PARTS, "resize"),
+    )
+
     width: int = option(1280, "Of the viewport.", unit="pixels", ge=1, le=MAX_SIDE_PX)
     height: int = option(720, "Of the viewport.", unit="pixels", ge=1, le=MAX_SIDE_PX)
     device_scale_factor: float = option(
@@ -97,30 +107,39 @@ class Capture(Group):
         # So that pictures that are joined can meet at whole device pixels.
         return round(scale, 3)
 
-    def conflicts(self) -> Iterator[str]:
-        yield from super().conflicts()
+    @property
+    def misplaced(self) -> list[str]:
+        """The options that are asked for, and that the format has not."""
+        return [n for n in self.OF_SOME_FORMATS if self._asks(n) and not self._has(n)]
+
+    def capture_conflicts(self) -> Iterator[str]:
+        """As `conflicts`, of what is only asked of a file."""
         longest = min(self.file_format.max_side_px, MAX_SIDE_PX)
         if max(self.device_px(self.width), self.device_px(self.height)) > longest:
             yield f"{self.format} has sides of at most {longest} pixels"
-        format_ = self.file_format
-        asked = {
-            "quality": (self.quality is not None, format_.quality is not None),
-            "optimizeForSpeed": (not self.optimize_for_speed, self.format == "png"),
-            "omitBackground": (
-                self.omit_background,
-                format_.is_picture and format_.has_alpha,
-            ),
-            "clip": (self.clip is not None, format_.is_picture),
-            "selector": (self.selector is not None, format_.is_picture),
-            "fullPage": (self.full_page, format_.is_picture),
-            "resize": (self.resize is not None, format_.is_picture),
-        }
-        wrong = [name for name, (is_asked, may_be) in asked.items() if is_asked and not may_be]
-        if wrong:
-            yield f"{self.format} has no {', '.join(wrong)}"
-        parts = [name for name in ("clip", "selector", "fullPage") if asked[name][0]]
+        if wrong := [name for name in self.misplaced if name in Capture.OF_SOME_FORMATS]:
+            yield f"{self.format} has no {', '.join(map(to_camel, wrong))}"
+        parts = [name for name in PARTS if self._asks(name) and self._has(name)]
         if len(parts) > 1:
-            yield f"{parts[0]} is not together with {', '.join(parts[1:])}"
+            first, *others = map(to_camel, parts)
+            yield f"{first} is not together with {', '.join(others)}"
+
+    def _asks(self, name: str) -> bool:
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
+
+    def _has(self, name: str) -> bool:
+        """Whether a file of the format may have the option."""
+        format_ = self.file_format
+        match name:
+            case "quality":
+                return format_.quality is not None
+            case "optimize_for_speed":
+                return self.format == "png"
+            case "omit_background":
+                return format_.is_picture and format_.has_alpha
+            case "clip" | "selector" | "full_page" | "resize":
+                return format_.is_picture
+        return True
 
     @property
     def file_format(self) -> Format:

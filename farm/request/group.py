@@ -27,6 +27,8 @@ class Limits:
     max_pixels: int
     #: Whether a URL may carry a user name and a password.
     url_credentials: bool = False
+    #: Not a limit: the options are no file's own, but what each of several files starts from.
+    are_shared: bool = False
 
 
 #: The type of an error that has several sentences.
@@ -55,8 +57,8 @@ class Group(BaseModel):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        if texts := list(self.conflicts()):
-            raise PydanticCustomError(CONFLICTS, "does not go together", {"texts": texts})
+        if texts := [("", text) for text in self.conflicts()]:
+            raise conflict(texts)
         return self
 
 
@@ -81,6 +83,14 @@ def option(
 def limits_of(info: ValidationInfo) -> Limits:
     assert isinstance(info.context, Limits), "validate with context=limits"
     return info.context
+
+
+def conflict(texts: list[tuple[str, str]]) -> PydanticCustomError:
+    """To be raised by a validator: sentences of what makes no sense together.
+
+    Each with where it is in the field that is validated: `0`, or nothing for the field itself.
+    """
+    return PydanticCustomError(CONFLICTS, "does not go together", {"texts": texts})
 
 
 def problem(text: str) -> PydanticCustomError:

@@ -42,7 +42,8 @@ def as_problems(model: type[BaseModel], errors: Iterable[ErrorDetails]) -> list[
     for error in errors:
         field = ".".join(str(part) for part in error["loc"] if not _is_choice(part))
         if error["type"] == CONFLICTS:
-            problems += [Problem(field, text) for text in error["ctx"]["texts"]]
+            for where, text in error["ctx"]["texts"]:
+                problems.append(Problem(".".join(filter(None, (field, where))), text))
         else:
             problems.append(Problem(field, _text(model, error)))
     return problems

@@ -1,20 +1,24 @@
 """A body becomes a `RenderRequest` here, once; from then on only the value is used."""
 
-from collections.abc import Iterator
-from typing import Any, Self
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
-from pydantic import ValidationError, ValidationInfo, field_validator
+from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
 from farm.errors import InvalidRequest, InvalidUrl
+from farm.formats import ZIP, Format
 from farm.parsing import parse_json_object
 from farm.request.actions import Actions
 from farm.request.caching import Caching
 from farm.request.capture import Capture
 from farm.request.emulation import Emulation
 from farm.request.failing import Failing
-from farm.request.group import CONFLICTS, Limits, option
+from farm.request.group import CONFLICTS, Limits, conflict, limits_of, option
 from farm.request.mocking import Mocking
 from farm.request.network import Network, check_own_origin
+from farm.request.outputs import MAX_OUTPUTS, File, Output, conflicts
 from farm.request.pdf import Pdf
 from farm.request.problems import as_problems, summary
 from farm.request.source import Source, check_source
@@ -25,12 +29,26 @@ from farm.request.webhook import Webhook
 class RenderOptions(Waiting, Capture, Emulation, Network, Mocking, Actions, Failing, Pdf):
     """How to render: every group's options, in one object."""
 
-    def conflicts(self) -> Iterator[str]:
-        yield from super().conflicts()
-        if self.pdf is not None and self.format != "pdf":
+    OF_SOME_FORMATS: ClassVar[tuple[str, ...]] = (*Capture.OF_SOME_FORMATS, "pdf")
+
+    @model_validator(mode="after")
+    def _makes_sense(self, info: ValidationInfo) -> Self:
+        texts = list(self.conflicts())
+        if not limits_of(info).are_shared:
+            texts += self.capture_conflicts()
+        if texts:
+            raise conflict([("", text) for text in texts])
+        return self
+
+    def capture_conflicts(self) -> Iterator[str]:
+        yield from super().capture_conflicts()
+        if "pdf" in self.misplaced:
             yield f"pdf is for the format pdf, not for {self.format}"
         if self.deterministic and self.format == "mhtml":
             yield "mhtml has the date in it: not together with deterministic"
+
+    def _has(self, name: str) -> bool:
+        return super()._has(name) if name != "pdf" else self.format == "pdf"
 
 
 _DEFAULTS = RenderOptions.model_construct()
@@ -42,6 +60,12 @@ class RenderRequest(Source):
     """One render: what the page is, and the options. Valid by construction."""
 
     options: RenderOptions = option(_DEFAULTS, "How to render it.")
+    outputs: tuple[Output, ...] = option(
+        (),
+        "Several files of one load: the page is loaded once, and captured in this order, each time "
+        "with other options.",
+        max_length=MAX_OUTPUTS,
+    )
     report: bool = option(False, "Whether JSON answers tell what the page did, lacked and took.")
     cache: Caching | None = option(
         None,
@@ -63,6 +87,30 @@ class RenderRequest(Source):
         check_own_origin(options, [info.data.get(name, "") for name in ("url", "base_url")])
         return options
 
+    @field_validator("outputs")
+    @classmethod
+    def _can_be_captured(
+        cls, outputs: tuple[Output, ...], info: ValidationInfo
+    ) -> tuple[Output, ...]:
+        if "options" in info.data and (found := conflicts(_files(outputs, info.data["options"]))):
+            raise conflict(found)
+        return outputs
+
+    @cached_property
+    def files(self) -> list[File]:
+        """What the page is captured as: the one file of `options`, or each of `outputs`."""
+        return _files(self.outputs, self.options) or [File("", self.options)]
+
+    @property
+    def format(self) -> Format:
+        """Of the one file that the render makes."""
+        return ZIP if self.outputs else self.options.file_format
+
+    def check_pixels(self, limits: Limits) -> None:
+        """Raises `OutputTooLarge` if an image would have more pixels than allowed."""
+        for file in self.files:
+            file.options.check_pixels(limits)
+
     @classmethod
     def parse(cls, body: bytes, sources: tuple[str, ...], limits: Limits) -> Self:
         """The request in a JSON body whose page is named by one of `sources`, as `HTML_OR_URL`.
@@ -77,7 +125,8 @@ class RenderRequest(Source):
         """As `parse`, of what has been read already."""
         problems = check_source(fields, sources)
         try:
-            request = cls.model_validate(fields, context=limits)
+            shared = replace(limits, are_shared=bool(fields.get("outputs")))
+            request = cls.model_validate(fields, context=shared)
         except ValidationError as exc:
             errors = exc.errors()
             problems += as_problems(cls, errors)
@@ -88,7 +137,7 @@ class RenderRequest(Source):
             raise InvalidRequest(summary(problems), problems) from None
         if problems:
             raise InvalidRequest(summary(problems), problems)
-        request.options.check_pixels(limits)
+        request.check_pixels(limits)
         return request
 
     @classmethod
@@ -99,14 +148,16 @@ class RenderRequest(Source):
         where another version of the farm must have made it, for which it was right.
         """
         try:
-            request = cls.model_validate_json(data, context=limits)
+            # What it has captured makes sense: that was seen to when it was taken.
+            shared = replace(limits, are_shared=True)
+            request = cls.model_validate_json(data, context=shared)
         except ValidationError as exc:
             errors = exc.errors()
             problems = as_problems(cls, errors)
             if any(error["type"] not in _OF_THE_LIMITS for error in errors):
                 raise OtherVersion(summary(problems)) from exc
             raise InvalidRequest(summary(problems), problems) from exc
-        request.options.check_pixels(limits)
+        request.check_pixels(limits)
         return request
 
     def to_json(self) -> bytes:
@@ -126,6 +177,13 @@ class RenderRequest(Source):
         """All that decides what is rendered, the same for requests that are the same."""
         text = self.model_dump_json(by_alias=True, exclude_defaults=True, exclude=_NOT_OF_THE_FILE)
         return text.encode()
+
+
+def _files(outputs: Iterable[Output], options: RenderOptions) -> list[File]:
+    return [
+        File(output.name or str(number), output.over(options))
+        for number, output in enumerate(outputs, 1)
+    ]
 
 
 #: The errors that other limits, or a broken file, can cause. What else is wrong with a stored

@@ -6,12 +6,15 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from farm.bundle import Member, members
 from farm.formats import Format
 from farm.policy import Refusal
 
 #: How many refusals, and how many unfinished requests, an answer tells of, and how much of a URL.
 _MAX_BLOCKED = 20
 _MAX_TEXT = 300
+#: The fact that tells of each of several files.
+OUTPUTS = "outputs"
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class RenderResult:
     facts: Mapping[str, Any] = field(default_factory=dict)
     #: Of a picture that is not finished, and has no content yet: PNGs in base64, in rows.
     tiles: tuple[tuple[str, ...], ...] = ()
+    #: Several files that are yet to be finished, and to be put into one (`farm.bundle`).
+    parts: "tuple[RenderResult, ...]" = ()
     #: None: the request was not one for the cache.
     cache: CacheUse | None = None
 
@@ -89,6 +94,17 @@ class RenderResult:
     @property
     def size(self) -> int:
         """Length of `data` in bytes."""
-        if isinstance(self.content, bytes):
-            return len(self.content)
-        return len(self.content) // 4 * 3 - self.content[-2:].count("=")
+        return size_of(self.content)
+
+    @property
+    def members(self) -> list[Member]:
+        """Where each of several files is in `data`, in the order of the fact `outputs`."""
+        outputs = self.facts.get(OUTPUTS, ())
+        return list(members((told["fileName"], told["size"]) for told in outputs))
+
+
+def size_of(content: str | bytes) -> int:
+    """How many bytes a file has that may be in base64."""
+    if isinstance(content, bytes):
+        return len(content)
+    return len(content) // 4 * 3 - content[-2:].count("=")

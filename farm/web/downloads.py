@@ -7,9 +7,11 @@ bounded share of the threads, and where that is taken, a slow client makes way (
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import falcon
 
+from farm.bundle import Member
 from farm.errors import Busy, NotFound, RangeNotSatisfiable
 from farm.job import file_name
 from farm.storage import NotStored, Storage, Stored
@@ -31,28 +33,36 @@ class Downloads:
         self._sockets: set[ClientSocket] = set()
         self._lock = threading.Lock()
 
-    def answer(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
-        """Answer with a job's file, or the range of it that is asked for.
+    def answer(
+        self, req: falcon.Request, resp: falcon.Response, job_id: str, part: Member | None = None
+    ) -> None:
+        """Answer with a job's file, or a part of that, or the range of it that is asked for.
 
         Raises `Busy`, `NotFound`, `RangeNotSatisfiable` or `StorageUnavailable`.
         """
-        stream = self.send(req, lambda: self._answer(req, resp, file_name(job_id)))
+        stream = self.send(req, lambda: self._answer(req, resp, file_name(job_id), part))
         if resp.content_length and req.method == "GET":
             resp.stream = stream
         else:
             stream.close()
 
-    def _answer(self, req: falcon.Request, resp: falcon.Response, name: str) -> Iterator[bytes]:
+    def _answer(
+        self, req: falcon.Request, resp: falcon.Response, name: str, part: Member | None
+    ) -> Iterator[bytes]:
         """Set the headers; the pieces to be sent."""
         pieces: Iterator[bytes] = iter(())
+        offset = 0 if part is None else part.offset
         try:
             stored = self._storage.stat(name)
+            if part is not None:
+                etag = f'{stored.etag[:-1]}-{part.offset}"'
+                stored = replace(stored, size=part.size, etag=etag)
             if has_tag(req.get_header("If-None-Match"), stored.etag):
                 resp.status = falcon.HTTP_NOT_MODIFIED
             else:
                 start, length = _asked_range(req, stored)
                 if req.method == "GET":
-                    pieces = self._storage.stream(name, start, length)
+                    pieces = self._storage.stream(name, offset + start, length)
                 resp.content_length = length
                 resp.set_header("Accept-Ranges", "bytes")
                 if length < stored.size:

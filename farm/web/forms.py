@@ -22,6 +22,8 @@ _MAX_NAME = 500
 _MAX_HEADER_LINES = 8
 #: Of each line; a file's name of 255 bytes takes a thousand, written in two ways.
 _MAX_HEADER_BYTES = 2_048
+#: Of all parts together, since they take a second for sixteen times as much.
+_MAX_HEADERS_BYTES = 1 << 20
 #: RFC 2046 has it no longer, nor with other characters than a part of these.
 _BOUNDARY = re.compile(r"[ !#-\[\]-~]{0,69}[!#-\[\]-~]")
 #: Also a string that never ends; possessive, so that it never looks back.
@@ -124,6 +126,7 @@ def _boundary(content_type: str) -> bytes:
 
 def _parts(parser: PushMultipartParser, body: bytes) -> Iterator[Part]:
     count = 0
+    header_bytes = 0
     segment: MultipartSegment | None = None
     pieces: list[bytes] = []
     try:
@@ -133,11 +136,18 @@ def _parts(parser: PushMultipartParser, body: bytes) -> Iterator[Part]:
                 count += 1
                 if count > MAX_PARTS:
                     raise InvalidRequest(f"The form has more than {MAX_PARTS:,} parts.")
+                header_bytes += sum(len(name) + len(value) for name, value in event.headerlist)
+                if header_bytes > _MAX_HEADERS_BYTES:
+                    raise InvalidRequest("The headers of the form's parts are too large together.")
             elif event is not None:
                 pieces.append(event)
             else:
                 assert segment is not None
-                yield _part(segment, b"".join(pieces), count)
+                data = b"".join(pieces)
+                if data.startswith(b"--" + parser.boundary):
+                    # An empty part without a line end of its own: to some this is a part's end.
+                    raise InvalidRequest(_malformed(count, in_data=True))
+                yield _part(segment, data, count)
                 segment = None
     except ParserLimitReached as exc:
         raise InvalidRequest(
@@ -145,14 +155,14 @@ def _parts(parser: PushMultipartParser, body: bytes) -> Iterator[Part]:
             f"lines of {_MAX_HEADER_BYTES:,} bytes."
         ) from exc
     except MultipartError as exc:
-        raise InvalidRequest(_malformed(count, segment is not None)) from exc
+        raise InvalidRequest(_malformed(count, in_data=segment is not None)) from exc
 
 
-def _malformed(count: int, in_data: bool) -> str:
+def _malformed(count: int, *, in_data: bool) -> str:
     if in_data:
         return (
-            f"Part {count} of the form does not end as it must: with its boundary and a line end "
-            "(CRLF), and where its Content-Length says, if it has one."
+            f"Part {count} of the form does not end as it must: with a line end (CRLF), its "
+            "boundary and another line end, and where its Content-Length says, if it has one."
         )
     return (
         f"Part {count + 1} of the form is malformed: it must begin with its boundary and header "

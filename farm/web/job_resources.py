@@ -9,16 +9,19 @@ from typing import Any
 
 import falcon
 
+from farm.bundle import Member, members
 from farm.errors import InvalidRequest, NotFound, NotReady, Problem
-from farm.formats import FORMATS
-from farm.job import JobQueue, State, file_name
-from farm.request import HTML_OR_URL, Limits, RenderRequest
+from farm.formats import FILE_FORMATS, FORMATS, Format
+from farm.job import JobQueue, Record, State, file_name
+from farm.request import HTML_OR_URL, Limits
+from farm.request.result import OUTPUTS
 from farm.storage import NotStored, Storage
 from farm.web.body import Bodies
 from farm.web.downloads import NO_FILE, Downloads
 from farm.web.negotiation import wants_anew
+from farm.web.request_forms import read_request
 from farm.web.request_log import logged
-from farm.web.routes import Resource
+from farm.web.routes import FORM, JSON, Resource
 
 _MAX_WAIT_S = 30
 _SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,9})?")
@@ -29,6 +32,7 @@ class SubmitResource(Resource):
     """`POST /render-async`: validated and stored, then queued, then answered."""
 
     with_body = frozenset({"POST"})
+    media_types = (JSON, FORM)
 
     def __init__(
         self, limits: Limits, bodies: Bodies, queue: JobQueue, cache_ttl_s: int = 0
@@ -43,7 +47,7 @@ class SubmitResource(Resource):
         with logged("submit", req) as line:
             key = _idempotency_key(req)
             with self._bodies.read(req, self) as body:
-                request = RenderRequest.parse(body, HTML_OR_URL, self._limits)
+                request = read_request(req, body, HTML_OR_URL, self._limits)
                 del body
                 # What does not use the cache is stored, and digested, as ever.
                 if (request.cache or self._cache_ttl_s) and wants_anew(
@@ -51,7 +55,7 @@ class SubmitResource(Resource):
                 ):
                     request = request.without_cache()
                 job_id = self._queue.submit(request, req.context.log_id, key, req.context.caller)
-            line |= {"format": request.options.format, "job_id": job_id}
+            line |= {"format": request.format.name, "job_id": job_id}
         url = f"/render-async/{job_id}"
         answer = {
             "success": True,
@@ -120,7 +124,7 @@ class WebhookResource(Resource):
 
 
 class DownloadResource(Resource):
-    """`GET /download/{jobId}`: the file, as an attachment."""
+    """`GET /download/{jobId}`: the file, as an attachment; `…/{name}`: one of several."""
 
     uncounted = frozenset({"GET", "HEAD"})
 
@@ -128,23 +132,40 @@ class DownloadResource(Resource):
         self._queue = queue
         self._downloads = downloads
 
-    def on_get(self, req: falcon.Request, resp: falcon.Response, job_id: str) -> None:
+    def on_get(
+        self, req: falcon.Request, resp: falcon.Response, job_id: str, name: str | None = None
+    ) -> None:
         with logged("download", req) as line:
             record, _ = self._queue.read(job_id, req.context.caller)
             if not record.status.final:
                 raise NotReady()
             # A format may be unknown to an older version of the farm.
-            format_ = FORMATS.get(record.format or "")
+            format_ = FILE_FORMATS.get(record.format or "")
             if record.status is not State.COMPLETED or format_ is None:
                 raise NotFound(NO_FILE)
-            self._downloads.answer(req, resp, job_id)
+            part, size, file_name = None, record.size, f"{job_id}.{format_.name}"
+            if name is not None:
+                part, format_ = _part(record, name)
+                size, file_name = part.size, part.file_name
+            self._downloads.answer(req, resp, job_id, part)
             resp.set_header("Cache-Control", "private, no-cache")
             if resp.status != falcon.HTTP_NOT_MODIFIED:
                 resp.content_type = format_.media_type
-                resp.downloadable_as = f"{job_id}.{format_.name}"
-            line["bytes"] = record.size
+                resp.downloadable_as = file_name
+            line["bytes"] = size
 
     on_head = on_get
+
+
+def _part(record: Record, name: str) -> tuple[Member, Format]:
+    """Which part of the job's file the one of that name is. Raises `NotFound`."""
+    outputs = (record.facts or {}).get(OUTPUTS, [])
+    places = members((told["fileName"], told["size"]) for told in outputs)
+    for told, member in zip(outputs, places, strict=True):
+        format_ = FORMATS.get(told["format"])
+        if name in (told["name"], told["fileName"]) and format_ is not None:
+            return member, format_
+    raise NotFound("The job has no file of that name.")
 
 
 def _base64(pieces: Iterator[bytes]) -> Iterator[bytes]:

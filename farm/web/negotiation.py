@@ -1,9 +1,10 @@
 """How a render is answered, by the request's headers: as what, how fresh, and whether at all."""
 
 from farm.errors import NotAcceptable
-from farm.formats import Format
+from farm.formats import ZIP, Format
 
 _JSON_RANGES = ("application/json", "application/*", "*/*")
+MULTIPART = "multipart/mixed"
 
 
 def wants_file(accept: str | None, format_: Format) -> bool:
@@ -12,15 +13,35 @@ def wants_file(accept: str | None, format_: Format) -> bool:
     The file is answered where its type (or `image/*` for an image) is named at least as strongly
     as JSON itself; `*/*` and nothing mean JSON.
     """
+    return _wanted(accept, [format_.media_type.partition(";")[0]]) is not None
+
+
+def wants_files(accept: str | None) -> str | None:
+    """The media type that several files are answered as: ZIP's or `MULTIPART`; None for JSON.
+
+    By the same rules.
+    """
+    return _wanted(accept, [MULTIPART, ZIP.media_type])
+
+
+def _wanted(accept: str | None, media_types: list[str]) -> str | None:
     ranges = _parse(accept or "*/*")
-    media_type = format_.media_type.partition(";")[0]
-    names = {media_type} | ({"image/*"} if media_type.startswith("image/") else set())
-    file_quality = max((ranges.get(name, 0.0) for name in names), default=0.0)
-    if file_quality > 0 and file_quality >= ranges.get("application/json", 0.0):
-        return True
+    best = max(media_types, key=lambda media_type: _quality(ranges, media_type))
+    quality = _quality(ranges, best)
+    if quality > 0 and quality >= ranges.get("application/json", 0.0):
+        return best
     if any(ranges.get(name, 0.0) > 0 for name in _JSON_RANGES):
-        return False
-    raise NotAcceptable(f"The answer would be {media_type} or JSON, and Accept allows neither.")
+        return None
+    raise NotAcceptable(
+        f"The answer would be {' or '.join([*media_types, 'JSON'])}, and Accept allows neither."
+    )
+
+
+def _quality(ranges: dict[str, float], media_type: str) -> float:
+    """Of a file's media type; `*/*` and `application/*` mean JSON."""
+    kind = media_type.partition("/")[0]
+    names = {media_type, f"{kind}/*"} if kind in ("image", "multipart") else {media_type}
+    return max((ranges.get(name, 0.0) for name in names), default=0.0)
 
 
 def wants_anew(cache_control: str | None) -> bool:

@@ -1,69 +1,108 @@
-"""`POST /render` and `POST /render-url`: a render as a file or as JSON."""
+"""`POST /render` and `POST /render-url`: a render as a file, as several, or as JSON."""
 
 import json
+import uuid
+from base64 import b64encode
 from functools import partial
 from typing import Any
 
 import falcon
 
 from farm.errors import InvalidRequest, Problem
-from farm.formats import FORMATS
+from farm.formats import FORMATS, Format
 from farm.renderer import Renderer
-from farm.request import RenderRequest, RenderResult
+from farm.request import URL, RenderRequest, RenderResult
+from farm.request.result import OUTPUTS
 from farm.web.body import Bodies
-from farm.web.negotiation import has_tag, wants_file
+from farm.web.negotiation import MULTIPART, has_tag, wants_file, wants_files
 from farm.web.rendering import Answer, RenderingResource
+from farm.web.request_forms import read_request
+from farm.web.routes import FORM, JSON
 
 
 class RenderResource(RenderingResource):
-    """`sources` are the fields that may name the page."""
+    """`sources` are the fields that may name the page, of which a form has some as files."""
 
     def __init__(self, renderer: Renderer[Any], bodies: Bodies, sources: tuple[str, ...]) -> None:
         super().__init__(renderer, bodies)
         self._sources = sources
+        self.media_types = (JSON,) if sources == URL else (JSON, FORM)
 
     def parse(self, req: falcon.Request, body: bytes) -> tuple[RenderRequest, Answer]:
-        request = RenderRequest.parse(body, self._sources, self._renderer.limits)
+        request = read_request(req, body, self._sources, self._renderer.limits)
         if request.webhook is not None:
             text = "is for /render-async; this route answers with the render itself"
             raise InvalidRequest.of(Problem("webhook", text))
-        as_file = wants_file(req.get_header("Accept"), FORMATS[request.options.format])
-        return request, partial(_answer, req, request, as_file)
+        accept = req.get_header("Accept")
+        if request.outputs:
+            as_type = wants_files(accept)
+            answer = _answer_multipart if as_type == MULTIPART else _answer_file
+            return request, partial(answer if as_type else _answer_json, req, request)
+        as_file = wants_file(accept, request.format)
+        return request, partial(_answer_file if as_file else _answer_json, req, request)
 
 
-def _answer(
-    req: falcon.Request,
-    request: RenderRequest,
-    as_file: bool,
-    resp: falcon.Response,
-    result: RenderResult,
+def _answer_file(
+    req: falcon.Request, request: RenderRequest, resp: falcon.Response, result: RenderResult
 ) -> None:
-    resp.set_header("Vary", "Accept")
-    if as_file:
-        if result.cache is not None:
-            # Not of JSON answers, each of which has a request id of its own.
-            etag = f'"{result.cache.tag}"'
-            resp.set_header("ETag", etag)
-            if has_tag(req.get_header("If-None-Match"), etag):
-                resp.status = falcon.HTTP_NOT_MODIFIED
-                return
-        resp.content_type = result.format.media_type
+    if _is_known(req, resp, result):
+        return
+    resp.content_type = result.format.media_type
+    if not request.outputs:
         resp.set_header("X-Image-Width", str(result.width))
         resp.set_header("X-Image-Height", str(result.height))
-        if result.unfinished:
-            resp.set_header("X-Unfinished", str(len(result.unfinished)))
-        resp.data = result.data
-        return
+    if result.unfinished:
+        resp.set_header("X-Unfinished", str(len(result.unfinished)))
+    resp.data = result.data
+
+
+def _is_known(req: falcon.Request, resp: falcon.Response, result: RenderResult) -> bool:
+    """Whether the client has the file already; what is said of any raw answer is set."""
+    resp.set_header("Vary", "Accept")
+    if result.cache is None:
+        return False
+    # Not of JSON answers, each of which has a request id of its own.
+    etag = f'"{result.cache.tag}"'
+    resp.set_header("ETag", etag)
+    if not has_tag(req.get_header("If-None-Match"), etag):
+        return False
+    resp.status = falcon.HTTP_NOT_MODIFIED
+    return True
+
+
+def _answer_multipart(
+    req: falcon.Request, request: RenderRequest, resp: falcon.Response, result: RenderResult
+) -> None:
+    """Each file as a part, with its name and its sides (RFC 2046, 5.1.3)."""
+    resp.set_header("Vary", "Accept")
+    boundary = uuid.uuid4().hex
+    resp.content_type = f"{MULTIPART}; boundary={boundary}"
+    if result.unfinished:
+        resp.set_header("X-Unfinished", str(len(result.unfinished)))
+    pieces = []
+    for told, member in zip(result.facts[OUTPUTS], result.members, strict=True):
+        head = (
+            f"--{boundary}\r\n"
+            f"Content-Type: {FORMATS[told['format']].media_type}\r\n"
+            f'Content-Disposition: attachment; filename="{member.file_name}"\r\n'
+            f"Content-Length: {member.size}\r\n"
+            f"X-Image-Width: {told['width']}\r\n"
+            f"X-Image-Height: {told['height']}\r\n\r\n"
+        )
+        pieces += [head.encode(), member.of(result.data), b"\r\n"]
+    resp.data = b"".join([*pieces, f"--{boundary}--\r\n".encode()])
+
+
+def _answer_json(
+    req: falcon.Request, request: RenderRequest, resp: falcon.Response, result: RenderResult
+) -> None:
+    resp.set_header("Vary", "Accept")
     # Facts take the place of nothing that is said anyway.
-    data: dict[str, Any] = dict(result.facts) | {
-        "imageBase64": result.base64,
-        "contentType": result.format.media_type,
-        "size": result.size,
-        "format": result.format.name,
-        "width": result.width,
-        "height": result.height,
-        "requestId": req.context.id,
-    }
+    data: dict[str, Any] = dict(result.facts)
+    if request.outputs:
+        data |= {OUTPUTS: _outputs(req, result), "requestId": req.context.id}
+    else:
+        data |= _file(req, result.base64, result.size, result.format, result.width, result.height)
     if request.url is not None:
         data["url"] = request.url
     if result.refusals:
@@ -72,3 +111,27 @@ def _answer(
         data["unfinished"] = result.left_out
     resp.content_type = falcon.MEDIA_JSON
     resp.data = json.dumps({"success": True, "data": data}).encode()
+
+
+def _outputs(req: falcon.Request, result: RenderResult) -> list[dict[str, Any]]:
+    found = []
+    for told, member in zip(result.facts[OUTPUTS], result.members, strict=True):
+        base64 = b64encode(member.of(result.data)).decode("ascii")
+        format_ = FORMATS[told["format"]]
+        file = _file(req, base64, member.size, format_, told["width"], told["height"])
+        found.append(told | file)
+    return found
+
+
+def _file(
+    req: falcon.Request, base64: str, size: int, format_: Format, width: int, height: int
+) -> dict[str, Any]:
+    return {
+        "imageBase64": base64,
+        "contentType": format_.media_type,
+        "size": size,
+        "format": format_.name,
+        "width": width,
+        "height": height,
+        "requestId": req.context.id,
+    }

@@ -45,7 +45,7 @@ class RenderingResource(Resource):
             with self._bodies.read(req, self) as body:
                 request, answer = self.parse(req, body)
                 del body
-                line["format"] = counted.format = request.options.format
+                line["format"] = counted.format = request.format.name
                 anew = wants_anew(req.get_header("Cache-Control"))
                 result = self._renderer.render(
                     request, req.context.log_id, req.context.caller, anew

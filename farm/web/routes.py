@@ -31,7 +31,7 @@ class Resource:
     #: Methods whose body is read.
     with_body: ClassVar[frozenset[str]] = frozenset()
     #: The media types that such a body may have.
-    media_types: ClassVar[tuple[str, ...]] = (JSON,)
+    media_types: tuple[str, ...] = (JSON,)
 
     def counts(self, method: str) -> bool:
         """Whether a request counts against its caller's rate; one that is a 405 does not."""
@@ -42,7 +42,7 @@ class Resource:
 
     def check_media_type(self, content_type: str | None) -> None:
         """Raises `UnsupportedMediaType`."""
-        if (content_type or "").partition(";")[0].strip().lower() not in self.media_types:
+        if media_type(content_type) not in self.media_types:
             raise UnsupportedMediaType(
                 None if self.media_types == (JSON,) else _sentence(self.media_types)
             )
@@ -55,6 +55,11 @@ class Resource:
         resp.status = error.status
         resp.content_type = falcon.MEDIA_JSON
         resp.data = json.dumps(body).encode()
+
+
+def media_type(content_type: str | None) -> str:
+    """A `Content-Type` without its parameters."""
+    return (content_type or "").partition(";")[0].strip().lower()
 
 
 def _sentence(media_types: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from farm.errors import OutputTooLarge, RenderTimeout
 from farm.formats import FORMATS
 from farm.render import Engine
 from farm.render.finishing import Finishing
-from farm.request import Limits, RenderOptions, RenderResult, Timings
+from farm.request import Limits, RenderRequest, RenderResult, Timings
 from tests.conftest import request_for
 
 LIMITS = Limits(deadline_ms=30_000, max_pixels=67_108_864)
@@ -24,8 +24,8 @@ def png(width: int, height: int, colour: Any = "red", mode: str = "RGB") -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def options(**given: object) -> RenderOptions:
-    return RenderOptions.model_validate(given, context=LIMITS)
+def asked(**given: object) -> RenderRequest:
+    return RenderRequest.from_fields({"html": "x", "options": given}, ("html",), LIMITS)
 
 
 def unfinished(*rows: tuple[str, ...], format_: str = "png") -> RenderResult:
@@ -34,7 +34,7 @@ def unfinished(*rows: tuple[str, ...], format_: str = "png") -> RenderResult:
 
 def finished(*rows: tuple[str, ...], left_s: float = 30, **given: Any) -> Image.Image:
     result = unfinished(*rows, format_=given.get("format", "png"))
-    done = Finishing(1 << 27).finish(result, options(**given), left_s)
+    done = Finishing(1 << 27).finish(result, asked(**given), left_s)
     picture = Image.open(io.BytesIO(done.data))
     assert picture.size == (done.width, done.height)
     assert done.tiles == ()
@@ -44,7 +44,7 @@ def finished(*rows: tuple[str, ...], left_s: float = 30, **given: Any) -> Image.
 
 def test_what_is_finished_stays_as_it_is() -> None:
     result = RenderResult("eA==", FORMATS["png"], 1, 1, Timings())
-    assert Finishing(0).finish(result, options(), 0) is result
+    assert Finishing(0).finish(result, asked(), 0) is result
 
 
 def test_tiles_are_joined_in_rows() -> None:
@@ -117,21 +117,21 @@ def test_a_picture_longer_than_its_format_is_refused() -> None:
 
 def test_a_file_has_at_most_the_bytes_that_are_allowed() -> None:
     with pytest.raises(OutputTooLarge, match="more than 10 bytes"):
-        Finishing(10).finish(unfinished((png(5, 5),)), options(), 30)
+        Finishing(10).finish(unfinished((png(5, 5),)), asked(), 30)
 
 
 def test_so_many_are_finished_at_the_same_time() -> None:
     finishing = Finishing(1 << 20, at_once=1)
     with finishing._turns, pytest.raises(RenderTimeout):
-        finishing.finish(unfinished((png(5, 5),)), options(), 0.01)
-    assert finishing.finish(unfinished((png(5, 5),)), options(), 30).size > 0
+        finishing.finish(unfinished((png(5, 5),)), asked(), 0.01)
+    assert finishing.finish(unfinished((png(5, 5),)), asked(), 30).size > 0
 
 
 def test_one_that_fails_leaves_its_turn_to_the_next() -> None:
     finishing = Finishing(10, at_once=1)
     for _ in range(2):
         with pytest.raises(OutputTooLarge):
-            finishing.finish(unfinished((png(5, 5),)), options(), 30)
+            finishing.finish(unfinished((png(5, 5),)), asked(), 30)
 
 
 def test_a_picture_that_is_late_is_given_up() -> None:

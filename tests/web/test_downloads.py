@@ -1,8 +1,10 @@
 """Downloads over HTTP: ranges, ETags, and no more of them or for longer than there is room for."""
 
 import base64
+import io
 import socket
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,8 +17,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from farm.bundle import pack
 from farm.errors import RenderTimeout, StorageUnavailable
-from farm.formats import FORMATS
+from farm.formats import FORMATS, ZIP
 from farm.job import file_name
 from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
@@ -527,3 +530,77 @@ def test_no_download_is_a_500(
     assert result.headers["X-Request-Id"]
     if result.status_code >= 400 and method != "HEAD":
         assert_is_error(result, result.status_code, result.json["code"])
+
+
+# ---- one of several files
+
+
+@pytest.fixture
+def several(client: Client, records: Records, storage: ObjectStorage) -> str:
+    """The path of a job's download: a ZIP of `a.png` and `b.pdf`."""
+    job_id = submit(client)
+    records.start(job_id)
+    files = {"a.png": FILE, "b.pdf": b"%PDF"}
+    bundle = pack(files.items())
+    storage.put(file_name(job_id), bundle)
+    told = [
+        {"name": name[0], "fileName": name, "size": len(data), "format": name[2:]}
+        for name, data in files.items()
+    ]
+    result = RenderResult(bundle, ZIP, 4, 3, Timings(), facts={"outputs": told})
+    assert records.complete(job_id, result)
+    return f"/download/{job_id}"
+
+
+def test_the_files_together_are_a_zip(client: Client, several: str) -> None:
+    result = client.simulate_get(several)
+    assert result.headers["Content-Type"] == "application/zip"
+    assert result.headers["Content-Disposition"].endswith('.zip"')
+    with zipfile.ZipFile(io.BytesIO(result.content)) as bundle:
+        files = {name: bundle.read(name) for name in bundle.namelist()}
+    assert files == {"a.png": FILE, "b.pdf": b"%PDF"}
+
+
+@pytest.mark.parametrize("name", ["a", "a.png"])
+def test_each_is_a_download_of_its_own(client: Client, several: str, name: str) -> None:
+    result = client.simulate_get(f"{several}/{name}")
+    assert result.content == FILE
+    assert result.headers["Content-Type"] == "image/png"
+    assert result.headers["Content-Disposition"] == 'attachment; filename="a.png"'
+    etag = result.headers["ETag"]
+    assert etag != client.simulate_get(f"{several}/b").headers["ETag"]
+    again = client.simulate_get(f"{several}/{name}", headers={"If-None-Match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+    head = client.simulate_head(f"{several}/{name}")
+    assert (head.headers["Content-Length"], head.content) == (str(len(FILE)), b"")
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"), [("0-9", 0, 10), ("1000-", 1000, 1024), ("-5", 1019, 1024)]
+)
+def test_a_range_is_one_of_the_file(
+    client: Client, several: str, asked: str, start: int, end: int
+) -> None:
+    result = client.simulate_get(f"{several}/a", headers={"Range": f"bytes={asked}"})
+    assert (result.status_code, result.content) == (206, FILE[start:end])
+    assert result.headers["Content-Range"] == f"bytes {start}-{end - 1}/{len(FILE)}"
+
+
+def test_a_range_behind_the_file_is_not_the_next_one(client: Client, several: str) -> None:
+    result = client.simulate_get(f"{several}/a", headers={"Range": "bytes=1024-1030"})
+    assert_is_error(result, 416, "range_not_satisfiable")
+
+
+def test_there_is_no_file_of_another_name(
+    client: Client, several: str, make_file: MakeFile
+) -> None:
+    for path in (f"{several}/c", f"{several}/a.pdf", f"{make_file()}/a", f"{several}/a/b"):
+        assert_is_error(client.simulate_get(path), 404, "not_found")
+
+
+def test_the_record_tells_where_each_is(client: Client, several: str) -> None:
+    record = client.simulate_get(several.replace("download", "render-async")).json
+    assert record["format"] == "zip"
+    assert [output["downloadUrl"] for output in record["outputs"]] == [
+        *(f"{several}/a", f"{several}/b"),
+    ]

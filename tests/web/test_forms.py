@@ -181,6 +181,7 @@ def test_extended_file_names_must_be_utf8(value: str) -> None:
         (VALID.replace(b"one\r\n--B--", b"one\r\n--Bgarbage\r\n--B--"), "Part 1 .* does not end"),
         (VALID[:-4] + b"\r\nx\r\n\r\n\r\n--B--", "Part 2 of the form is malformed"),
         (encoded(b"\r\nx"), "Part 1 of the form is malformed"),
+        (b"--B\r\n" + HEAD + b"\r\n" + VALID, "Part 1 of the form does not end"),
         (encoded(b'Content-Disposition: attachment; name="a"\r\n\r\nx'), "Part 1 .* malformed"),
         (encoded(disposition('filename="a"')), "Part 1 of the form is malformed"),
         (encoded(HEAD + b"\r\nx", b"no header\r\n\r\nx"), "Part 2 of the form is malformed"),
@@ -192,6 +193,7 @@ def test_extended_file_names_must_be_utf8(value: str) -> None:
         (encoded(disposition(f'name="{501 * "a"}"')), "Part 1 of the form has too long a name"),
         (encoded(disposition(f'name=a; filename="{501 * "a"}"')), "too long a name"),
         (encoded(*[HEAD + b"\r\n"] * (MAX_PARTS + 1)), "more than 1,000 parts"),
+        (encoded(*[HEAD + b"X: " + 2_000 * b"x" + b"\r\n\r\n"] * 600), "too large together"),
         (
             encoded(disposition("name=a", b"YQ==", "Content-Transfer-Encoding: base64\r\n")),
             "^a: must be sent as it is",

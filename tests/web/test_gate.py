@@ -10,6 +10,7 @@ from farm.web import Gate, create_app
 
 KEY = "0123456789abcdef"
 JSON = {"CONTENT-TYPE": "application/json; charset=utf-8"}
+FORM = {"CONTENT-TYPE": "multipart/form-data; boundary=x"}
 
 
 def gate(**given: Any) -> Gate:
@@ -25,6 +26,7 @@ def gate(**given: Any) -> Gate:
 def test_what_makes_renders_and_jobs_has_a_body(path: str) -> None:
     assert gate().wants_body("POST", path, JSON, 10)
     assert gate().wants_body("POST", path, JSON, None)
+    assert gate().wants_body("POST", path, FORM, 10) == (path != "/render-url")
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ COUNTED = {
     ),
     *(
         ("POST", f"{CLOUDFLARE}/{name}")
-        for name in ("screenshot", "pdf", "content", "scrape", "links")
+        for name in ("screenshot", "pdf", "content", "snapshot", "scrape", "links")
     ),
 }
 
@@ -69,7 +69,8 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
 
 
 def ask(app: Any, method: str, template: str, **more: Any) -> falcon.testing.Result:
-    path = template.format(job_id=NOBODYS, account_id="mine", session="1", route="x", action="y")
+    given = {"name": "a.png", "account_id": "mine", "session": "1", "route": "x", "action": "y"}
+    path = template.format(job_id=NOBODYS, **given)
     return falcon.testing.TestClient(app).simulate_request(method, path, **more)
 
 
@@ -85,7 +86,9 @@ def test_every_route_counts_but_for_those_of_the_contract(make_app: Any) -> None
     counted = {
         (m, path) for m, path in routes(app) if "RateLimit-Limit" in ask(app, m, path).headers
     }
-    assert counted == COUNTED | {("GET", "/new"), ("POST", "/new")}
+    # It makes no render, but a delivery to somebody.
+    again = ("POST", "/render-async/{job_id}/webhook")
+    assert counted == COUNTED | {again, ("GET", "/new"), ("POST", "/new")}
 
 
 def test_every_route_is_in_the_metrics_also_where_it_is_refused(make_app: Any) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from urllib3 import encode_multipart_formdata
 
 from tests.support.farm_process import (
     Farm,
@@ -193,6 +194,17 @@ def test_a_body_of_50_mb_passes_and_a_byte_more_does_not(farm: Farm, chunked: bo
     response = send(body + b" ")
     assert response.status_code == 413
     assert response.json()["code"] == "body_too_large"
+
+
+def test_a_form_of_50_mb_is_read_as_it_arrives(farm: Farm) -> None:
+    page = ("index.html", b"<link rel=stylesheet href=page.css>")
+    css = ("page.css", b"html { background: lime }/*" + b"x" * 52_420_000 + b"*/")
+    body, content_type = encode_multipart_formdata([("file", page), ("file", css)])
+    pieces = (body[i : i + 1_000_000] for i in range(0, len(body), 1_000_000))
+    headers = {"Content-Type": content_type, **ACCEPT_PNG}
+    response = requests.post(farm.url + "/render", data=pieces, headers=headers, timeout=60)
+    assert response.status_code == 200
+    assert is_filled(response.content, LIME)
 
 
 def test_a_body_that_is_framed_wrongly_is_a_400(farm: Farm) -> None:

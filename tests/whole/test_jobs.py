@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import zipfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,25 @@ def test_a_farm_without_a_redis_does_jobs_out_of_the_box(farm: Farm) -> None:
     assert response.headers["Content-Type"] == "image/png"
     assert response.headers["Content-Disposition"] == f'attachment; filename="{job_id}.png"'
     assert farm.log_lines("embedded valkey up")
+
+
+def test_a_job_of_several_files_has_each_at_an_address_of_its_own(farm: Farm) -> None:
+    outputs = [{"name": "small"}, {"format": "pdf"}]
+    body = {"html": RED, "options": {"width": 60, "height": 40}, "outputs": outputs}
+    record = ended(farm, str(farm.post("/render-async", body).json()["jobId"]))
+    assert record["format"] == "zip"
+    small, paper = (
+        requests.get(farm.url + output["downloadUrl"], timeout=60).content
+        for output in record["outputs"]
+    )
+    assert is_red(small)
+    assert paper.startswith(b"%PDF")
+    whole = requests.get(farm.url + record["downloadUrl"], timeout=60)
+    with zipfile.ZipFile(io.BytesIO(whole.content)) as bundle:
+        assert {name: bundle.read(name) for name in bundle.namelist()} == {
+            "small.png": small,
+            "2.pdf": paper,
+        }
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from string import Template
 from typing import Any
 
 import farm
-from farm.formats import FORMATS
+from farm.formats import FILE_FORMATS
 from farm.job import Record, State, file_name
 from farm.jobs.webhooks.outbox import Parcel
 from farm.storage import Storage
@@ -60,7 +60,7 @@ def compose(parcel: Parcel, storage: Storage) -> Message:
     body: Bytes | StoredFile
     media_type = _JSON
     if target.body == "file" and record.status is State.COMPLETED:
-        format_ = FORMATS.get(record.format or "")
+        format_ = FILE_FORMATS.get(record.format or "")
         media_type = format_.media_type if format_ else _UNKNOWN_TYPE
         body = StoredFile(storage, file_name(parcel.job_id))
     elif target.body == "text":

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import requests
+import structlog
 
 from farm.egress import Port
 from farm.errors import FarmError, StorageUnavailable
@@ -19,6 +20,8 @@ from farm.jobs.webhooks import signing
 from farm.jobs.webhooks.message import Bytes, StoredFile, compose
 from farm.jobs.webhooks.outbox import Parcel
 from farm.storage import NotStored, Storage
+
+log = structlog.get_logger()
 
 #: The proxy is on this machine, but its process may be busy.
 _CONNECT_TIMEOUT_S = 5.0
@@ -71,7 +74,7 @@ class Sending:
                     return Outcome(reason=NO_FILE, ends_it=True)
                 except StorageUnavailable:
                     return Outcome(reason="the storage of the jobs' files cannot be used")
-                except (requests.RequestException, OSError, ValueError) as exc:
+                except Exception as exc:
                     if is_late() or isinstance(exc, requests.Timeout):
                         return Outcome(reason=f"no answer within {self._timeout_s:g} s")
                     return _failure(port, exc)
@@ -150,4 +153,8 @@ def _failure(port: Port, exc: Exception) -> Outcome:
         return Outcome(
             reason="its certificate is not valid" if is_unknown else "TLS with it failed"
         )
+    if not isinstance(exc, requests.RequestException | OSError):
+        # A defect; its message may have the URL in it.
+        log.error("webhook not sent", cause=type(exc).__name__)
+        return Outcome(reason="it could not be sent")
     return Outcome(reason=notes[-1].reason if notes else BROKEN_OFF)

@@ -1,6 +1,7 @@
 """Taking the file of a page that is ready, again where the page went elsewhere meanwhile."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from farm.render.browser.devtools import CommandFailed, Params
 from farm.render.page import documents, emulation, pdf, pictures, templates
@@ -9,6 +10,7 @@ from farm.render.page.caps import Send
 from farm.render.page.captured import Captured
 from farm.render.page.work import Work
 
+_Taken = TypeVar("_Taken")
 #: A capture that fails though the page stays is tried again: Chromium is about to show another
 #: document, or has given that up. How long the news of it may take, after how many failures the
 #: page is held where it is, and after how many it is over.
@@ -24,15 +26,14 @@ def prepare(work: Work) -> None:
     templates.prepare(work)
 
 
-def capture(work: Work) -> Captured:
-    """The file, of one document.
+def capture(work: Work, take: Callable[[Work, Send], _Taken]) -> _Taken:
+    """What `take` makes of the page, all of one document.
 
     Raises `OutputTooLarge`, `SelectorNotFound`, `InvalidRequest` for a selector that is none or for
     pages that the document has not, and `CommandFailed` where the browser cannot capture the page.
     """
 
     activity = work.activity
-    take = _taker(work)
 
     def send(method: str, params: Params) -> Params:
         return activity.bind(work.page.session.begin(method, params))
@@ -57,10 +58,10 @@ def capture(work: Work) -> Captured:
         work.settling.settle_again()
 
 
-def _taker(work: Work) -> Callable[[Work, Send], Captured]:
+def take_file(work: Work, send: Send) -> Captured:
+    """The file of `work.options`."""
     format_ = work.options.file_format
     if format_.is_picture:
-        return pictures.take
-    return {"pdf": pdf.take, "html": documents.take_html, "mhtml": documents.take_mhtml}[
-        format_.name
-    ]
+        return pictures.take(work, send)
+    takers = {"pdf": pdf.take, "html": documents.take_html, "mhtml": documents.take_mhtml}
+    return takers[format_.name](work, send)

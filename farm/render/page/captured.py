@@ -1,6 +1,10 @@
 """What a capture gives."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from farm.request.result import size_of
 
 #: PNGs in base64, in rows.
 Tiles = tuple[tuple[str, ...], ...]
@@ -16,3 +20,11 @@ class Captured:
     height: int
     #: Of a picture that is yet to be joined, made smaller or encoded (`farm.render.finishing`).
     tiles: Tiles = ()
+    #: What is told of it besides (`RenderResult.facts`).
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file, or of its tiles."""
+        tiles = (tile for row in self.tiles for tile in row)
+        return sum(map(size_of, (self.content, *tiles)))

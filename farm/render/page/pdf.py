@@ -24,7 +24,7 @@ _NO_SUCH_PAGE = "Page range exceeds page count"
 
 
 def take(work: Work, send: Send) -> Captured:
-    """The PDF; its pages are counted in `work.facts`.
+    """The PDF; its pages are counted in `facts`.
 
     Raises `OutputTooLarge`, `InvalidRequest` for pages that the document has not, and
     `DevToolsError`.
@@ -39,9 +39,9 @@ def take(work: Work, send: Send) -> Captured:
     params = parameters(asked) | templates.parameters(work, send, asked)
     if asked.single_page:
         with SinglePage(work, send, asked) as of_one_page:
-            data = _print(send, params | of_one_page | ranges)
+            data = _print(work, send, params | of_one_page | ranges)
     else:
-        data = _print(send, params | ranges)
+        data = _print(work, send, params | ranges)
     check_bytes(len(data) * 3 // 4, work.caps.max_output_bytes)
     pages = page_count(base64.b64decode(data))
     if pages > work.caps.max_pdf_pages:
@@ -50,8 +50,7 @@ def take(work: Work, send: Send) -> Captured:
         )
     if asked.single_page and pages > 1:
         raise OutputTooLarge("The content does not fit onto one page; leave singlePage out.")
-    work.facts["pages"] = pages
-    return Captured(data, work.options.width, work.options.height)
+    return Captured(data, work.options.width, work.options.height, facts={"pages": pages})
 
 
 def parameters(asked: PdfOptions) -> Params:
@@ -77,13 +76,13 @@ def parameters(asked: PdfOptions) -> Params:
     return params | {name: value for name, (value, default) in others.items() if value != default}
 
 
-def _print(send: Send, params: Params) -> str:
+def _print(work: Work, send: Send, params: Params) -> str:
     try:
         data: str = send("Page.printToPDF", params)["data"]
     except CommandFailed as exc:
         if _NO_SUCH_PAGE not in str(exc):
             raise
-        problem = Problem("options.pdf.pages", "the document has fewer pages")
+        problem = Problem(f"{work.place}.pdf.pages", "the document has fewer pages")
         raise InvalidRequest.of(problem) from exc
     return data
 

@@ -64,28 +64,56 @@ def take(work: Work, send: Send) -> Captured:
     return captured
 
 
+def can_be_alike(options: RenderOptions) -> bool:
+    """Whether the picture is one of the viewport as it is, so that others can share its frame."""
+    is_plain = options.file_format.is_picture and not options.omit_background
+    # With the clock standing, each frame has to be asked for by itself.
+    return is_plain and not regions.are_asked_for(options) and not options.deterministic
+
+
+def take_alike(work: Work, files: list[RenderOptions]) -> list[Captured]:
+    """Pictures that differ in their encoding alone, drawn and encoded at the same time.
+
+    Five take a third of the time of five that wait for a frame one after the other. Raises what
+    `take` does.
+    """
+    session, bind = work.page.session, work.activity.bind
+    begun = [session.begin("Page.captureScreenshot", encoding(options)) for options in files]
+    pictures = [bind(wait)["data"] for wait in begun]
+    return [_of_viewport(work, *pair) for pair in zip(files, pictures, strict=True)]
+
+
 def _draw(work: Work, send: Send, region: regions.Found | None) -> Captured:
     options = work.options
     if region is None:
-        picture = _screenshot(send, encoding(options))
-    else:
-        # With the clock standing, Chromium may draw no second part of a page.
-        most = MAX_SINGLE_PIXELS if options.deterministic else MAX_TILE_PIXELS
-        tiles = cut(region.region, options.device_scale_factor, most)
-        if len(tiles) > 1 or len(tiles[0]) > 1:
-            if options.deterministic:
-                raise OutputTooLarge(
-                    f"A deterministic picture may have at most {MAX_SINGLE_PIXELS:,} pixels, and "
-                    f"{MAX_TILE_PX:,} a side."
-                )
-            return _draw_tiles(work, send, tiles)
-        picture = _screenshot(send, encoding(options) | _part(tiles[0][0], region.is_in_view))
+        return _of_viewport(work, options, _screenshot(send, encoding(options)))
+    # With the clock standing, Chromium may draw no second part of a page.
+    most = MAX_SINGLE_PIXELS if options.deterministic else MAX_TILE_PIXELS
+    tiles = cut(region.region, options.device_scale_factor, most)
+    if len(tiles) > 1 or len(tiles[0]) > 1:
+        if options.deterministic:
+            raise OutputTooLarge(
+                f"A deterministic picture may have at most {MAX_SINGLE_PIXELS:,} pixels, and "
+                f"{MAX_TILE_PX:,} a side."
+            )
+        return _draw_tiles(work, send, tiles)
+    picture = _screenshot(send, encoding(options) | _part(tiles[0][0], region.is_in_view))
+    return _captured(work, options, picture)
+
+
+def _of_viewport(work: Work, options: RenderOptions, picture: str) -> Captured:
+    is_plain = options.device_scale_factor == 1
+    return _captured(work, options, picture, (options.width, options.height) if is_plain else None)
+
+
+def _captured(
+    work: Work, options: RenderOptions, picture: str, sides: tuple[int, int] | None = None
+) -> Captured:
+    """`sides`: the picture's, where they are known without a look at it."""
     if is_finished_later(options):
         return Captured("", options.width, options.height, ((picture,),))
     check_bytes(len(picture) * 3 // 4, work.caps.max_output_bytes)
-    is_plain = region is None and options.device_scale_factor == 1
-    sides = (options.width, options.height) if is_plain else sides_of(picture)
-    return Captured(picture, *sides)
+    return Captured(picture, *(sides or sides_of(picture)))
 
 
 def _draw_tiles(work: Work, send: Send, tiles: list[list[Region]]) -> Captured:

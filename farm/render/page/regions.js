@@ -14,6 +14,11 @@ async function (name, ...args) {
       };
     },
 
+    scrollTo: async (x, y) => {
+      // Its promise is not awaited: it waits for a frame, of which there may be none.
+      window.scrollTo({ left: x, top: y, behavior: 'instant' });
+    },
+
     // The border box of the first match, in the viewport; null: that is no selector.
     boxOf: async (selector) => {
       let element;

@@ -13,13 +13,13 @@ from farm.render.browser.devtools import CommandFailed, Params
 from farm.render.page.scripts import begin_call, begin_world, function_in, world_in
 from farm.render.page.tiles import Region
 from farm.render.page.work import Work
+from farm.request import RenderOptions
 
 #: How often an element that is not there yet is looked for.
 _LOOK_EVERY_MS = 50
 #: What Playwright takes for no part of a pixel.
 _NEXT_TO_NOTHING = 1e-3
 _FUNCTION = function_in("regions.js")
-_NO_SELECTOR = Problem("options.selector", "must be a CSS selector")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class Found:
 
     region: Region
     is_in_view: bool
+
+
+def are_asked_for(options: RenderOptions) -> bool:
+    """Whether a part of the page is wanted, and not the viewport."""
+    return options.clip is not None or options.selector is not None or options.full_page
 
 
 def find(work: Work) -> Found | None:
@@ -47,6 +52,16 @@ def find(work: Work) -> Found | None:
         return None
     options.check_sides(found.region.width, found.region.height, work.caps.max_pixels)
     return found
+
+
+def scroll_position(work: Work) -> tuple[float, float]:
+    """Where the page is scrolled to: to the right and down."""
+    size = _size(work)
+    return size["scrollX"], size["scrollY"]
+
+
+def scroll_to(work: Work, position: tuple[float, float]) -> None:
+    work.call("scrollTo", *position, function=_FUNCTION)
 
 
 def _rectangle(work: Work) -> Found:
@@ -96,7 +111,7 @@ def _wait_for_box(work: Work, selector: str) -> Params:
     while True:
         box = work.call("boxOf", selector, function=_FUNCTION)
         if box is None:
-            raise InvalidRequest.of(_NO_SELECTOR)
+            raise InvalidRequest.of(Problem(f"{work.place}.selector", "must be a CSS selector"))
         if box.get("width") and box.get("height"):
             return box
         has_waited = work.capture_until is not None

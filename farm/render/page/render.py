@@ -1,7 +1,7 @@
 """One render, top to bottom: load, settle, wait, act, capture, tell."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from farm.render.browser.page import Page
 from farm.render.page import (
@@ -12,18 +12,20 @@ from farm.render.page import (
     loading,
     mocking,
     network,
+    outputs,
     report,
     waiting,
 )
 from farm.render.page.activity import Activity
 from farm.render.page.caps import Caps
-from farm.render.page.capture import capture, prepare
+from farm.render.page.capture import prepare
+from farm.render.page.captured import Captured
 from farm.render.page.deterministic import stop_clock
 from farm.render.page.failing import Failures
 from farm.render.page.interception import Interception
 from farm.render.page.settling import HTML_QUIET_S, URL_QUIET_S, Patience, Settling
 from farm.render.page.work import Work
-from farm.request import RenderRequest, RenderResult, Timings
+from farm.request import File, RenderRequest, RenderResult, Timings
 
 
 @dataclass
@@ -57,7 +59,7 @@ def render(
     settling = Settling(page, activity, interception, patience, quiet_s)
     settling.clock = virtual_clock
     failures = Failures(page, activity, request.options.fail_on)
-    work = Work(page, request, caps, activity, interception, settling, failures)
+    work = Work(page, request, caps, activity, interception, settling, failures, request.options)
     reported = report.begin(work)
     network.prepare(work)
     mocking.prepare(work)
@@ -76,7 +78,7 @@ def render(
         loading_ms = clock.step(settling.loaded_at)
         loading.check_arrived(page, activity)
         settling_ms = clock.step(time.monotonic())
-        captured = capture(work)
+        captured = outputs.take(work)
     loading.check_arrived(page, activity)
     timings = Timings(waiting_ms, loading_ms, settling_ms, clock.step(time.monotonic()))
     status = activity.document.status
@@ -85,15 +87,30 @@ def render(
         reported.finish(timings, patience)
     if settling.unfinished or activity.requests.are_too_many or activity.leaving_for is not None:
         page.is_altered = True
-    return RenderResult(
-        content=captured.content,
-        tiles=captured.tiles,
-        format=request.options.file_format,
-        width=captured.width,
-        height=captured.height,
-        timings=timings,
+    files = [_result(file, one, timings) for file, one in zip(request.files, captured, strict=True)]
+    result = files[0] if not request.outputs else _bundle(request, files, timings)
+    return replace(
+        result,
         refusals=tuple(page.port.refusals),
         unfinished=settling.unfinished,
         status=status,
-        facts=work.facts,
+        facts=work.facts | dict(result.facts),
     )
+
+
+def _result(file: File, captured: Captured, timings: Timings) -> RenderResult:
+    return RenderResult(
+        content=captured.content,
+        tiles=captured.tiles,
+        format=file.options.file_format,
+        width=captured.width,
+        height=captured.height,
+        timings=timings,
+        facts=captured.facts,
+    )
+
+
+def _bundle(request: RenderRequest, files: list[RenderResult], timings: Timings) -> RenderResult:
+    """Of several files, which are put into one when they are finished."""
+    sides = request.options.width, request.options.height
+    return RenderResult(b"", request.format, *sides, timings, parts=tuple(files))

@@ -39,8 +39,8 @@ Face = dict[str, Any]
 
 def prepare(work: Work) -> None:
     """Before anything is loaded: have the browser keep the page's fonts for `parameters`."""
-    asked = work.options.pdf
-    if asked is None or (asked.header is None and asked.footer is None):
+    printed = [file.options.pdf for file in work.request.files if file.options.pdf is not None]
+    if all(asked.header is None and asked.footer is None for asked in printed):
         return
     work.page.is_altered = True
     work.page.session.post("Network.enable", _BUFFERS)

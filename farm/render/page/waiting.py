@@ -79,7 +79,8 @@ def before_answer(work: Work) -> Iterator[None]:
             if work.request.url is not None and not work.activity.document.loader:
                 raise RenderTimeout("Nothing of the page came in time, so there is no picture.")
             work.settling.give_up()
-            if work.options.format == "pdf" and not work.activity.document.loaded:
+            formats = {file.options.format for file in work.request.files}
+            if "pdf" in formats and not work.activity.document.loaded:
                 # Chromium prints no page that still loads.
                 work.page.session.post("Page.stopLoading")
             yield

@@ -24,6 +24,9 @@ class Work:
     interception: Interception
     settling: Settling
     failures: Failures
+    #: Those of the file that is captured, and where the request has them.
+    options: RenderOptions
+    place: str = "options"
     #: The option that is worked on now.
     step: str = "waitUntil"
     #: When its capture must be done if its time has passed (`monotonic`).
@@ -38,7 +41,3 @@ class Work:
         session, bind = self.page.session, self.activity.bind
         world = world_in(bind(begin_world(session, self.page.id)))
         return value_in(bind(begin_call(session, world, name, *arguments, function=function)))
-
-    @property
-    def options(self) -> RenderOptions:
-        return self.request.options

@@ -205,6 +205,16 @@ def test_elements_are_waited_for(client: Client) -> None:
     assert post(client, "/scrape", body).json["data"] == [{"results": [], "selector": "blink"}]
 
 
+def test_what_is_not_read_in_time_is_told(client: Client, site: Site) -> None:
+    body = {
+        "url": f"{site.url}/with-slow-image",
+        "elements": [{"selector": "img"}],
+        "gotoOptions": {"timeout": 1000},
+        "bestAttempt": True,
+    }
+    assert "was still waited for" in refused(post(client, "/scrape", body), 408)
+
+
 def test_a_page_that_leaves_while_it_is_read_is_no_defect(client: Client, site: Site) -> None:
     html = f"<script>setTimeout(() => location = '{site.url}/', 200)</script>"
     body = {"html": html, "elements": [{"selector": "blink"}]}
@@ -435,7 +445,8 @@ def test_what_is_no_json_is_refused(client: Client) -> None:
 
 
 def test_fates_of_pages_have_the_statuses_that_its_clients_know(client: Client, site: Site) -> None:
-    refused(post(client, "/screenshot?timeout=300", {"url": f"{site.url}/slow"}), 408)
+    text = refused(post(client, "/screenshot?timeout=300", {"url": f"{site.url}/slow"}), 408)
+    assert "gotoOptions.waitUntil was still waited for" in text
     refused(post(client, "/screenshot", {"url": "http://10.0.0.1/"}), 403)
     refused(post(client, "/screenshot", {"url": f"{site.url}/hang-up"}), 422)
     refused(post(client, "/screenshot", {"url": "file:///etc/passwd"}), 400)

@@ -1,5 +1,6 @@
 """Cloudflare's quick actions, with the real engine behind."""
 
+import base64
 import io
 from typing import Any
 
@@ -76,6 +77,25 @@ def test_content_is_told_with_what_is_known_of_the_page(client: Client, page: st
     result = post(client, "content", body)
     assert "<h1>Title</h1>" in value(result)
     assert result.json["meta"] == {"status": 200, "title": "A page"}
+
+
+def test_a_snapshot_is_the_picture_and_the_document_of_one_load(
+    client: Client, page: str, site: Site
+) -> None:
+    body: dict[str, Any] = {
+        "url": page,
+        "addScriptTag": [{"content": 'document.body.innerHTML = "Snapshot Page";'}],
+        "viewport": {"width": 300, "height": 200},
+        "screenshotOptions": {"type": "jpeg", "quality": 50},
+    }
+    result = post(client, "snapshot", body)
+    found = value(result)
+    assert ">Snapshot Page<" in found["content"]
+    assert opened(base64.b64decode(found["screenshot"])).size == (300, 200)
+    assert result.json["meta"] == {"status": 200, "title": "A page"}
+    assert [path for path, _ in site.requests].count("/page") == 1
+    assert set(value(post(client, "snapshot", {**body, "formats": ["content"]}))) == {"content"}
+    refused(post(client, "snapshot", {"html": "x", "formats": ["markdown"]}), 400)
 
 
 def test_only_kinds_that_are_allowed_are_loaded(client: Client, page: str, site: Site) -> None:

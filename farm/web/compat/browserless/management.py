@@ -99,7 +99,7 @@ class UnsupportedResource(BrowserlessResource):
 
 
 _NO_SESSIONS = (
-    "The farm gives nobody a browser of his own, so it has no WebSockets for Puppeteer and "
+    "The farm gives no client a browser of its own, so it has no WebSockets for Puppeteer and "
     "Playwright, and no sessions: ask /screenshot, /pdf, /content or /scrape."
 )
 _NO_CODE = (

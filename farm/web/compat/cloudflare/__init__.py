@@ -3,7 +3,7 @@
 Source: https://developers.cloudflare.com/browser-run/quick-actions/
 """
 
-from farm.web.compat.cloudflare.bodies import AnyPage, Links, Query, Scrape
+from farm.web.compat.cloudflare.bodies import AnyPage, Links, Query, Scrape, Screenshot, Snapshot
 from farm.web.compat.cloudflare.rendering import MAKERS, UNSUPPORTED, UnsupportedResource
 from farm.web.compat.farm import Farm
 from farm.web.compat.puppeteer.declared import mapped
@@ -25,6 +25,7 @@ def resources(farm: Farm) -> dict[str, Resource]:
 #: What docs/migrating.md tells of the fields that browserless has not.
 TABLES: Tables = {
     "cloudflare": mapped(AnyPage, Page),
+    "cloudflare-snapshot": mapped(Snapshot, Screenshot),
     "cloudflare-scrape": mapped(Scrape, AnyPage),
     "cloudflare-links": mapped(Links, AnyPage),
     "cloudflare-query": mapped(Query),

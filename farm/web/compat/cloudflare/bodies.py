@@ -4,11 +4,15 @@ Source: https://developers.cloudflare.com/api/resources/browser_rendering and
 https://developers.cloudflare.com/browser-run/reference/timeouts/
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
-from farm.web.compat.puppeteer.capture import EncodedScreenshotOptions, PdfOptions
+from farm.web.compat.puppeteer.capture import (
+    EncodedScreenshotOptions,
+    PdfOptions,
+    ScreenshotOptions,
+)
 from farm.web.compat.puppeteer.declared import Body, field
 from farm.web.compat.puppeteer.draft import Draft
 from farm.web.compat.puppeteer.network import Kind, allow_kinds
@@ -74,6 +78,38 @@ class Content(AnyPage):
     def fill(self, draft: Draft) -> None:
         super().fill(draft)
         draft.set("options.format", "html")
+
+
+_Format = Literal["content", "screenshot", "markdown", "accessibilityTree"]
+#: What each of the files of a snapshot is, by its name.
+_OUTPUTS: dict[str, dict[str, str]] = {
+    "content": {"name": "content", "format": "html"},
+    "screenshot": {"name": "screenshot"},
+}
+
+
+def _put_formats(draft: Draft, formats: list[_Format]) -> None:
+    for name in formats:
+        if name in _OUTPUTS:
+            draft.add("outputs", _OUTPUTS[name])
+        else:
+            draft.refuse("formats", f"must not have {name}, which is not made here")
+
+
+class Snapshot(AnyPage):
+    screenshot_options: ScreenshotOptions | None = field(None, "")
+    formats: list[_Format] | None = field(
+        None,
+        "outputs",
+        "`content` and `screenshot`, which is what there is without it; others are refused.",
+        _put_formats,
+        min_length=1,
+    )
+
+    def fill(self, draft: Draft) -> None:
+        super().fill(draft)
+        if self.formats is None:
+            _put_formats(draft, ["content", "screenshot"])
 
 
 class Element(Body):

@@ -1,5 +1,6 @@
 """Cloudflare's routes that render, and those that the farm has no like of."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import falcon
 
 from farm.errors import FarmError, NotSupported
 from farm.request import RenderResult
+from farm.request.result import OUTPUTS
 from farm.web.compat.cloudflare import answers
 from farm.web.compat.cloudflare.bodies import (
     Content,
@@ -15,6 +17,7 @@ from farm.web.compat.cloudflare.bodies import (
     Query,
     Scrape,
     Screenshot,
+    Snapshot,
 )
 from farm.web.compat.puppeteer.reading import read
 from farm.web.compat.puppeteer.rendering import PageResource
@@ -55,6 +58,18 @@ class ContentResource(CloudflarePageResource):
         answers.answer_result(resp, result, result.data.decode())
 
 
+class SnapshotResource(CloudflarePageResource):
+    body = Snapshot
+
+    def answer(self, page: Snapshot, resp: falcon.Response, result: RenderResult) -> None:
+        found = {}
+        for told, member in zip(result.facts[OUTPUTS], result.members, strict=True):
+            data = member.of(result.data)
+            is_text = told["name"] == "content"
+            found[told["name"]] = data.decode() if is_text else b64encode(data).decode()
+        answers.answer_result(resp, result, found)
+
+
 class ValuesResource(CloudflarePageResource):
     """`/scrape` and `/links`."""
 
@@ -90,6 +105,7 @@ MAKERS: dict[str, Callable[..., RenderingResource]] = {
     "screenshot": ScreenshotResource,
     "pdf": PdfResource,
     "content": ContentResource,
+    "snapshot": SnapshotResource,
     "scrape": ScrapeResource,
     "links": LinksResource,
 }

@@ -9,7 +9,14 @@ from urllib.parse import quote
 import falcon
 import structlog
 
-from farm.errors import FarmError, NotSupported, Unauthorized, UnsupportedMediaType
+from farm.errors import (
+    FarmError,
+    MethodNotAllowed,
+    NotFound,
+    NotSupported,
+    Unauthorized,
+    UnsupportedMediaType,
+)
 from farm.request import RenderRequest, RenderResult
 from farm.web.compat.farm import Farm
 from farm.web.compat.gotenberg import downloads, pages, pdfs, webhooks
@@ -146,10 +153,16 @@ def _disposition(name: str, suffix: str) -> str:
     return header if full.isascii() else f"{header}; filename*=UTF-8''{quote(full, safe='')}"
 
 
-class RootResource(_Theirs):
-    """`GET /`."""
+class RootResource(Resource):
+    """`GET /`. For all else there is nothing at this address, as ever."""
 
     uncounted = frozenset({"GET"})
+
+    def answer_error(self, req: falcon.Request, resp: falcon.Response, error: FarmError) -> None:
+        if isinstance(error, MethodNotAllowed):
+            resp.delete_header("Allow")
+            error = NotFound()
+        super().answer_error(req, resp, error)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         trace(req, resp)

@@ -73,8 +73,13 @@ class Draft:
         """What its steps may take together, where it is said what loading may take."""
         if not self.load_ms:
             return None
-        waits = [_WAIT_MS if ms is None else ms or self.limits.deadline_ms for ms in self.waits_ms]
-        return self.load_ms + sum(waits) + int(self.get("options.waitFor") or 0)
+        return self.load_ms + sum(self._each_ms) + int(self.get("options.waitFor") or 0)
+
+    @property
+    def _each_ms(self) -> list[int]:
+        """How long each wait may take."""
+        deadline_ms = self.limits.deadline_ms
+        return [_WAIT_MS if ms is None else ms or deadline_ms for ms in self.waits_ms]
 
     def request(self) -> RenderRequest:
         """Raises `InvalidRequest`, `InvalidUrl` or `OutputTooLarge`, by the farm's own names."""
@@ -83,8 +88,9 @@ class Draft:
             self.set("options.waitForFunction", text)
         if self.limit_ms < self.limits.deadline_ms:
             self.set("options.timeout", self.limit_ms)
-        if longest := max((ms or 0 for ms in self.waits_ms), default=0):
-            self.set("options.waitTimeout", min(longest, self.limits.deadline_ms))
+        longest_ms = max(self._each_ms, default=self.limits.deadline_ms)
+        if longest_ms < self.limits.deadline_ms:
+            self.set("options.waitTimeout", longest_ms)
         if self.best_attempt:
             self.set("options.onTimeout", "capture")
         return RenderRequest.from_fields(self.fields, HTML_OR_URL, self.limits)

@@ -30,12 +30,12 @@ async (name, ...args) => {
         try {
           document.querySelector(selector);
         } catch {
-          return { wrong: index };
+          throw new Error(`elements.${index}.selector must be a CSS selector`);
         }
       }
       const there = await Promise.all(elements.map((each) => isThere(each.selector, each.timeoutMs)));
       const missing = elements.find((each, index) => each.isNeeded && !there[index]);
-      if (missing) return { missing: missing.selector };
+      if (missing) throw new Error(`Timed out waiting for selector "${missing.selector}"`);
       const values = elements.map(({ selector }) => ({
         results: [...document.querySelectorAll(selector)].map(told),
         selector,

@@ -8,13 +8,14 @@ import json
 import re
 from typing import Any
 
-from farm.errors import InvalidRequest, Problem, RenderTimeout, ScriptFailed
+from farm.errors import FarmError, InvalidRequest, Problem, RenderTimeout, ScriptFailed
 from farm.request import RenderResult
 from farm.web.compat.puppeteer.draft import Draft
 from farm.web.compat.puppeteer.scripts import called
 
 _SCRIPT = "reading.js"
 _VALUES = re.compile(rb"<farm-values[^>]*>(.*?)</farm-values>", re.DOTALL)
+_WRONG = re.compile(r"(elements\.\d+\.selector) (must be a CSS selector)")
 #: How much of the time for all there is for elements to come.
 _SHARE = 0.7
 _ELEMENT_MS = 30_000
@@ -57,16 +58,25 @@ def _read(draft: Draft, script: str) -> None:
 def read(result: RenderResult) -> dict[str, Any]:
     """What was asked for: `values`, `html`, and the document's `title`.
 
-    Raises `RenderTimeout` where an element has not come, `InvalidRequest` where a selector is none,
-    and `ScriptFailed` where the page has gone elsewhere.
+    Raises `RenderTimeout` or `ScriptFailed` where the page was captured before it was read.
     """
     match = _VALUES.search(result.data)
-    if match is None:
-        raise ScriptFailed("The page has gone elsewhere before its elements were read.")
-    found: dict[str, Any] = json.loads(match[1])
-    if "missing" in found:
-        raise RenderTimeout(f'Timed out waiting for selector "{found["missing"]}".')
-    if "wrong" in found:
-        problem = Problem(f"elements.{found['wrong']}.selector", "must be a CSS selector")
-        raise InvalidRequest(None, [problem])
-    return found
+    if match is not None:
+        found: dict[str, Any] = json.loads(match[1])
+        return found
+    if "timedOut" in result.facts:
+        step = result.facts["timedOut"]
+        raise RenderTimeout(f"The page did not finish in time: {step} was still waited for.")
+    raise ScriptFailed("The page has gone elsewhere before its elements were read.")
+
+
+def failure_of(text: str) -> FarmError | None:
+    """What the script has thrown, as an error; None: it is not one of its own.
+
+    It throws, so that no cache keeps a document without values.
+    """
+    if text.startswith("Timed out waiting for selector "):
+        return RenderTimeout(text)
+    if match := _WRONG.fullmatch(text):
+        return InvalidRequest(None, [Problem(match[1], match[2])])
+    return None

@@ -7,16 +7,20 @@ from urllib.parse import parse_qsl
 
 import falcon
 
-from farm.errors import FarmError, InvalidRequest, ScriptFailed
+from farm.errors import FarmError, InvalidRequest, Problem, RenderTimeout, ScriptFailed
 from farm.parsing import parse_json_object
 from farm.request import RenderRequest, RenderResult
 from farm.web.compat.puppeteer.declared import Body, requested, theirs
 from farm.web.compat.puppeteer.draft import Draft
 from farm.web.compat.puppeteer.page import Page
+from farm.web.compat.puppeteer.reading import failure_of
 from farm.web.rendering import Answer, RenderingResource
 
 #: How the engine names a script that the farm has made of a field, and not the caller.
 _OURS = re.compile(r"^(onLoad|scripts)\.\d+ threw an error in the page: (Error: )?")
+
+#: How it names what it still waited for.
+_WAITED_FOR = re.compile(r"\b([a-z]+[A-Za-z]*(?:\.\d+)?)(?= was still waited for)")
 
 
 class WrongQuery(InvalidRequest):
@@ -51,8 +55,15 @@ class PageResource(RenderingResource):
             problems = [theirs(self.body, problem) for problem in error.problems]
             error = InvalidRequest(str(error), problems)
         elif isinstance(error, ScriptFailed):
-            error = ScriptFailed(_OURS.sub("", str(error)))
+            text = _OURS.sub("", str(error))
+            error = failure_of(text) or ScriptFailed(text)
+        elif isinstance(error, RenderTimeout):
+            error = RenderTimeout(_WAITED_FOR.sub(self._named, str(error)))
         super().answer_error(req, resp, error)
+
+    def _named(self, step: re.Match[str]) -> str:
+        """What was waited for, by the body's name of it."""
+        return theirs(self.body, Problem(f"options.{step[1]}", "")).field
 
     def _read_query(self, draft: Draft, query: str) -> None:
         """Raises `WrongQuery`."""

@@ -1,0 +1,79 @@
+"""Capturing a page: as its one file, or as several, one after the other."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
+
+from farm.render.page import loading, pictures, regions
+from farm.render.page.caps import check_bytes
+from farm.render.page.capture import capture, take_file
+from farm.render.page.captured import Captured
+from farm.render.page.work import Work
+from farm.request import RenderOptions
+
+
+def take(work: Work) -> list[Captured]:
+    """Each of the request's files, in their order. Raises what `capture` does."""
+    if not work.request.outputs:
+        return [capture(work, take_file)]
+    found: list[Captured] = []
+    for group in _groups([file.options for file in work.request.files]):
+        work.options, work.place = group[0], f"outputs.{len(found)}"
+        _show(work)
+        found += _take_group(work, group)
+        size = sum(captured.size for captured in found)
+        check_bytes(size, work.caps.max_output_bytes)
+    return found
+
+
+def _groups(files: list[RenderOptions]) -> Iterator[list[RenderOptions]]:
+    """Files that can be captured at the same time, in their order."""
+
+    def frame(place: int) -> tuple[object, ...]:
+        options = files[place]
+        if not pictures.can_be_alike(options):
+            return (place,)
+        return options.width, options.height, options.device_scale_factor
+
+    for _, places in groupby(range(len(files)), frame):
+        yield [files[place] for place in places]
+
+
+def _take_group(work: Work, group: list[RenderOptions]) -> list[Captured]:
+    if len(group) > 1:
+        return capture(work, lambda work, _: pictures.take_alike(work, group))
+    with _scrolled_back(work):
+        return [capture(work, take_file)]
+
+
+def _show(work: Work) -> None:
+    """Give the page the viewport of a file, and wait for what it begins in it."""
+    page, options = work.page, work.options
+    size, scale = (options.width, options.height), options.device_scale_factor
+    if (page.size, page.scale) == (size, scale):
+        return
+    if page.size != size:
+        page.resize(*size)
+    if page.scale != scale:
+        page.magnify(scale)
+    if _may_begin_more(work):
+        work.settling.draw()
+    if work.capture_until is None:
+        work.settling.resume()
+
+
+def _may_begin_more(work: Work) -> bool:
+    """Whether a frame in another viewport may have the page load something."""
+    html = work.request.html
+    return html is None or work.activity.requests.begun > 0 or loading.may_load_late(html)
+
+
+@contextmanager
+def _scrolled_back(work: Work) -> Iterator[None]:
+    """An element is scrolled to; the next file does not show it."""
+    if work.options.selector is None:
+        yield
+        return
+    place = regions.scroll_position(work)
+    yield
+    regions.scroll_to(work, place)

@@ -1,0 +1,102 @@
+"""Several files of one load: what each is captured as, over the request's own options."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, field_validator, model_serializer
+
+from farm.request.capture import PARTS, Capture
+from farm.request.group import Group, option, problem
+from farm.request.pdf import Pdf
+
+if TYPE_CHECKING:
+    from farm.request.request import RenderOptions
+
+MAX_OUTPUTS = 10
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class File:
+    """One of the files of a load: its name, and all that it is captured with."""
+
+    name: str
+    options: "RenderOptions"
+
+    @property
+    def file_name(self) -> str:
+        """The name with the format's suffix."""
+        suffix = f".{self.options.format}"
+        return self.name if self.name.lower().endswith(suffix) else self.name + suffix
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class Output(Capture, Pdf):
+    """One of the files. What it does not ask for is as the request's `options` have it."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    name: str | None = option(
+        None,
+        "What the file is called, its format being added; else its number, from 1.",
+        schema={"pattern": f"^{_NAME.pattern}$"},
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _is_file_name(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise problem(
+                "must be 1 to 64 letters, digits, dots, dashes or underscores, no dot the first"
+            )
+        return name
+
+    @model_serializer
+    def _as_asked(self) -> dict[str, Any]:
+        # Also what has a default's value: it may differ from the request's options.
+        fields = type(self).model_fields
+        names = sorted(self.model_fields_set)
+        return {fields[name].alias or name: _as_json(getattr(self, name)) for name in names}
+
+    def over(self, options: "RenderOptions") -> "RenderOptions":
+        """The options that this file is captured with.
+
+        Of the request's options those do not count that the file's format has not, nor the part of
+        the page where the file has one of its own.
+        """
+        asked = {name: getattr(self, name) for name in self.model_fields_set - {"name"}}
+        defaults = {name: field.default for name, field in type(options).model_fields.items()}
+        if not asked.keys().isdisjoint(PARTS):
+            asked = {name: defaults[name] for name in PARTS} | asked
+        merged = options.model_copy(update=asked)
+        misplaced = set(merged.misplaced) - asked.keys()
+        return merged.model_copy(update={name: defaults[name] for name in misplaced})
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, Group):
+        return value.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    # A `pdf` that asks for nothing is None.
+    return {} if value is None else value
+
+
+def conflicts(files: list[File]) -> list[tuple[str, str]]:
+    """The place of each file that makes no sense, and why."""
+    found: list[tuple[str, str]] = []
+    if len(files) > 1 and files[0].options.deterministic:
+        # With its clock standing, Chromium now and then draws no second picture of a page.
+        found.append(("", "several files are not together with deterministic"))
+    seen: set[str] = set()
+    for place, file in enumerate(files):
+        found += [(str(place), text) for text in file.options.capture_conflicts()]
+        # Not all systems tell capitals apart.
+        name = file.file_name.lower()
+        if name in seen:
+            found.append((f"{place}.name", f"there is another {file.file_name}"))
+        seen.add(name)
+    return found
