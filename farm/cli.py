@@ -28,6 +28,8 @@ from farm.render.browser.chromium import find_chromium
 from farm.request import HTML_OR_URL, RenderRequest
 from farm.settings import Settings
 from farm.settings.table import as_markdown
+from farm.web import compat
+from farm.web.compat import table
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -148,9 +150,10 @@ def settings(check: Path | None) -> None:
 @click.argument("docs", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--check", is_flag=True, help="Fail if they are not up to date; write nothing.")
 def contract(docs: Path, check: bool) -> None:
-    """Write what the folder DOCS says of a request: in options.md and openapi.json."""
+    """Write what the folder DOCS says of requests: in options.md, openapi.json, migrating.md."""
     try:
-        for path, text in request_docs.written(docs).items():
+        pages = request_docs.written(docs) | table.written(docs, compat.TABLES)
+        for path, text in pages.items():
             if path.read_text() == text:
                 continue
             if check:

@@ -25,6 +25,7 @@
     ├─ ScriptFailed          422 script_failed
     ├─ RateLimited           429 rate_limited         with Retry-After
     ├─ InternalError         500 internal_error
+    ├─ NotSupported          501 not_supported
     ├─ Busy                  503 busy                 with Retry-After
     ├─ BrowserUnavailable    503 browser_unavailable  with Retry-After
     │  └─ BrowserDied        503 browser_unavailable  with Retry-After
@@ -202,12 +203,39 @@ class SelectorNotFound(FarmError):
     sentence = "No element that matches the selector has had a box in time."
 
 
+@dataclass(frozen=True)
+class Failure:
+    """One thing that the request calls a failure, and what is known of it."""
+
+    #: The field of `failOn` that names it.
+    kind: str
+    text: str
+    #: Of a resource: as Chromium calls its type (`Stylesheet`), its URL, and what became of it.
+    resource: str = ""
+    url: str = ""
+    status: int = 0
+    reason: str = ""
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(f"options.failOn.{self.kind}", self.text)
+
+
 class PageFailed(WithProblems):
     """What the request's `failOn` names has happened."""
 
     status = 422
     code = "page_failed"
     sentence = "The page has failed, by what the request calls a failure."
+
+    def __init__(
+        self,
+        sentence: str | None = None,
+        problems: Sequence[Problem] = (),
+        failures: Sequence[Failure] = (),
+    ) -> None:
+        super().__init__(sentence, problems)
+        self.failures = tuple(failures)
 
 
 class ScriptFailed(FarmError):
@@ -234,6 +262,14 @@ class InternalError(FarmError):
     status = 500
     code = "internal_error"
     sentence = "The farm made a mistake; its log tells more under this request id."
+
+
+class NotSupported(FarmError):
+    """What another service does, and the farm does not; the sentence names it."""
+
+    status = 501
+    code = "not_supported"
+    sentence = "The farm does not do that."
 
 
 class Unavailable(FarmError):

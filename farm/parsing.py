@@ -28,8 +28,7 @@ def parse_json_object(body: bytes, what: str = "The body") -> dict[str, Any]:
 
     `what` it is begins the sentences.
     """
-    skeleton = _JSON_STRING.sub(b"", body)
-    if sum(map(skeleton.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
+    if has_too_many_values(body):
         raise InvalidRequest(f"{what} has far more values than a request can have.")
     try:
         text = body.decode("utf-8-sig")
@@ -54,6 +53,12 @@ def parse_json_object(body: bytes, what: str = "The body") -> dict[str, Any]:
         problems = [Problem(name, "given more than once") for name in duplicates]
         raise InvalidRequest(f"{duplicates[0]}: given more than once.", problems)
     return value
+
+
+def has_too_many_values(text: bytes) -> bool:
+    """Whether a JSON text may have far more values than a request can have."""
+    skeleton = _JSON_STRING.sub(b"", text)
+    return sum(map(skeleton.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES
 
 
 def parse_url(url: str, *, credentials: bool = False) -> str:

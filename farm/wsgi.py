@@ -7,6 +7,7 @@ import structlog
 
 from farm import logs
 from farm.cache import CachedRenderer
+from farm.downloading import Downloader
 from farm.errors import StartError
 from farm.jobs import broker
 from farm.jobs.files import open_swept_storage
@@ -48,7 +49,8 @@ def create() -> falcon.App[falcon.Request, falcon.Response]:
     _queue = RedisJobQueue(client, storage, own)
     rates = RateLimiter(own.rate_limit, own.queue_url) if own.rate_limit else None
     _renderer = CachedRenderer.over(_engine, own)
-    app = create_app(_renderer, _queue, storage, own, rates)
+    downloader = Downloader(engine.open_port, own.render_deadline_s)
+    app = create_app(_renderer, _queue, storage, own, rates, downloader)
     gate = app.gate
     return app
 

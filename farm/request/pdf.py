@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -116,11 +117,50 @@ class Metadata(Group):
     subject: str | None = option(None, "What it is about.", max_length=_MAX_TEXT)
     keywords: str | None = option(None, "Separated by commas.", max_length=_MAX_TEXT)
     creator: str | None = option(None, "The program that made the document.", max_length=_MAX_TEXT)
+    producer: str | None = option(
+        None, "The program that made the PDF of it; else Chromium's.", max_length=_MAX_TEXT
+    )
+    rights: str | None = option(None, "Whose it is (`dc:rights` in its XMP).", max_length=_MAX_TEXT)
+    is_protected: bool | None = option(
+        None, "Whether it is somebody's, or in the public domain (`xmpRights:Marked`)."
+    )
+    trapped: Literal["True", "False", "Unknown"] | None = option(
+        None, "Whether overlapping colours have been seen to for a press."
+    )
+    created: str | None = option(
+        None, "When it was made, as RFC 3339 has it: `2026-11-27T12:00:00+01:00`.", max_length=40
+    )
+    modified: str | None = option(None, "When it was changed last.", max_length=40)
 
-    @field_validator("*")
+    @field_validator("title", "author", "subject", "keywords", "creator", "producer", "rights")
     @classmethod
     def _of_characters(cls, text: str) -> str:
         return _check_text(text)
+
+    @field_validator("created", "modified")
+    @classmethod
+    def _moment(cls, text: str) -> str:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise problem("must be a date and a time as RFC 3339 has them") from None
+        if moment.tzinfo is None:
+            raise problem("must have a time zone, such as Z or +01:00")
+        return moment.isoformat(timespec="seconds")
+
+
+class Permissions(Group):
+    """What readers let those do who have not opened the file with the owner's password."""
+
+    printing: bool = option(True, "Print it.")
+    copying: bool = option(True, "Copy text and pictures out of it.")
+    modifying: bool = option(True, "Change its content.")
+    annotating: bool = option(True, "Write notes into it.")
+    filling_forms: bool = option(True, "Fill in its forms.")
+    assembling: bool = option(True, "Add, take out and turn pages.")
+
+
+_EVERYTHING = Permissions.model_construct()
 
 
 def _check_paper(name: str) -> str:
@@ -179,8 +219,19 @@ class PdfOptions(Group):
     password: str | None = option(
         None, "Needed to open the file (AES-256).", min_length=1, max_length=127, repr=False
     )
+    owner_password: str | None = option(
+        None,
+        "Opens the file without the bounds of `permissions`; else `password` does. Alone, anybody "
+        "can open it.",
+        min_length=1,
+        max_length=127,
+        repr=False,
+    )
+    permissions: Permissions = option(
+        _EVERYTHING, "What the file may be used for without the owner's password."
+    )
 
-    @field_validator("header", "footer", "password")
+    @field_validator("header", "footer", "password", "owner_password")
     @classmethod
     def _of_characters(cls, text: str) -> str:
         return _check_text(text)
@@ -196,7 +247,7 @@ class PdfOptions(Group):
         _ranges(text)
         return text
 
-    @field_validator("password")
+    @field_validator("password", "owner_password")
     @classmethod
     def _short_enough(cls, password: str) -> str:
         if len(password.encode()) > _MAX_PASSWORD_BYTES:
@@ -209,6 +260,12 @@ class PdfOptions(Group):
             yield f"the margins leave less than {MIN_SIDE_PX} pixels of the paper"
         if self.single_page and self.pages is not None:
             yield "singlePage is not together with pages"
+        if self.permissions != _EVERYTHING and not self.is_encrypted:
+            yield "permissions must have a password or an ownerPassword"
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.password is not None or self.owner_password is not None
 
     @property
     def paper_in(self) -> tuple[float, float]:

@@ -68,11 +68,11 @@ def _text(model: type[BaseModel], error: ErrorDetails) -> str:
         case kind if kind in _OUT_OF_BOUNDS or kind in _TOO_LONG:
             field = field_at(model, error["loc"])
             return f"must be {kind_of(field)}" if field else error["msg"]
-        case "int_type" | "int_parsing_size" | "int_from_float":
+        case "int_type" | "int_parsing" | "int_parsing_size" | "int_from_float":
             return "must be an integer"
-        case "float_type" | "finite_number":
+        case "float_type" | "float_parsing" | "finite_number":
             return "must be a number"
-        case "bool_type":
+        case "bool_type" | "bool_parsing":
             return "must be true or false"
         case "string_unicode":
             return "must be valid Unicode: it has half of a surrogate pair"

@@ -16,6 +16,7 @@ from farm.request.capture import Capture
 from farm.request.emulation import Emulation
 from farm.request.failing import Failing
 from farm.request.group import CONFLICTS, Limits, conflict, limits_of, option
+from farm.request.mocking import Mocking
 from farm.request.network import Network, check_own_origin
 from farm.request.outputs import MAX_OUTPUTS, File, Output, conflicts
 from farm.request.pdf import Pdf
@@ -25,7 +26,7 @@ from farm.request.waiting import Waiting
 from farm.request.webhook import Webhook
 
 
-class RenderOptions(Waiting, Capture, Emulation, Network, Actions, Failing, Pdf):
+class RenderOptions(Waiting, Capture, Emulation, Network, Mocking, Actions, Failing, Pdf):
     """How to render: every group's options, in one object."""
 
     OF_SOME_FORMATS: ClassVar[tuple[str, ...]] = (*Capture.OF_SOME_FORMATS, "pdf")

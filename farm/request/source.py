@@ -24,7 +24,7 @@ URL_SCHEMA = {
 OF_CONTENT = ("baseUrl", "assets")
 _MAX_ASSETS = 256
 _MAX_NAME = 500
-_MAX_CONTENT_TYPE = 200
+MAX_CONTENT_TYPE = 200
 #: Not in a relative path: what begins a query or a fragment, and control characters.
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f?#\\]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -73,20 +73,28 @@ def _base64(text: str) -> str:
     return text
 
 
+Base64 = Annotated[str, AfterValidator(_base64)]
+
+
+def check_media_type(content_type: str) -> str:
+    """The same. Raises a problem."""
+    if not _CONTENT_TYPE.fullmatch(content_type):
+        raise problem("must be a media type such as image/png")
+    return content_type
+
+
 class Asset(Group):
     """A file that is no text, or whose type its name does not tell."""
 
-    base64: Annotated[str, AfterValidator(_base64)] = option(..., "The file's bytes, in base64.")
+    base64: Base64 = option(..., "The file's bytes, in base64.")
     content_type: str | None = option(
-        None, "Its media type; else its name tells.", max_length=_MAX_CONTENT_TYPE
+        None, "Its media type; else its name tells.", max_length=MAX_CONTENT_TYPE
     )
 
     @field_validator("content_type")
     @classmethod
     def _media_type(cls, content_type: str) -> str:
-        if not _CONTENT_TYPE.fullmatch(content_type):
-            raise problem("must be a media type such as image/png")
-        return content_type
+        return check_media_type(content_type)
 
 
 def _kind(value: object) -> str:

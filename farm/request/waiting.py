@@ -63,10 +63,16 @@ class Waiting(Group):
         unit="milliseconds",
         schema={"minimum": 1},
     )
+    wait_timeout: int | None = option(
+        None,
+        "For `waitForSelector` and for `waitForFunction`, for each; else there is `timeout` alone.",
+        unit="milliseconds",
+        schema={"minimum": 1},
+    )
     on_timeout: Literal["fail", "capture"] = option(
         "fail",
         "`capture`: what is there when the time has passed is captured, and `data.timedOut` names "
-        "what was waited for.",
+        "what was waited for. After `waitTimeout` all else is done first.",
     )
 
     @field_validator("wait_for")
@@ -77,7 +83,7 @@ class Waiting(Group):
             raise problem(f"must be an integer from 0 to {longest_ms} (milliseconds)")
         return wait_ms
 
-    @field_validator("timeout")
+    @field_validator("timeout", "wait_timeout")
     @classmethod
     def _at_most_deadline(cls, timeout_ms: int, info: ValidationInfo) -> int:
         longest_ms = limits_of(info).deadline_ms

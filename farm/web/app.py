@@ -8,6 +8,7 @@ from typing import Any
 import falcon
 import structlog
 
+from farm.downloading import Downloader
 from farm.errors import (
     FarmError,
     InternalError,
@@ -65,6 +66,7 @@ def create_app(
     storage: Storage,
     settings: Settings,
     rates: RateLimiter | None = None,
+    downloader: Downloader | None = None,
 ) -> App:
     """The farm as a WSGI application over a renderer that was started, or will be."""
     routes = Routes()
@@ -91,7 +93,7 @@ def create_app(
     app.add_route("/status", StatusResource(renderer))
     app.add_route("/metrics", MetricsResource(queue))
     for template, resource in compat.resources(
-        compat.Farm(renderer, bodies, queue, settings)
+        compat.Farm(renderer, bodies, queue, settings, downloader)
     ).items():
         app.add_route(template, resource)
     app.add_error_handler(Exception, answer_error)

@@ -1,5 +1,8 @@
 """Who calls, and whether it may: before any route, and before a body is read."""
 
+import base64
+from urllib.parse import parse_qs
+
 import falcon
 import structlog
 
@@ -7,7 +10,7 @@ from farm.callers import ApiKeys
 from farm.errors import RateLimited, Unauthorized
 from farm.rates import RateLimiter, Standing
 from farm.web.request_log import logged
-from farm.web.routes import Routes
+from farm.web.routes import Resource, Routes
 
 _KEY_HEADERS = ("Authorization", "X-Api-Key")
 #: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/07/, times in seconds.
@@ -33,20 +36,48 @@ class Callers:
             req.context.resource = resource
             if self._keys and not resource.is_open and not _is_preflight(req):
                 authorization, api_key = (req.get_header(name) for name in _KEY_HEADERS)
-                req.context.caller = identify(self._keys, authorization, api_key)
+                sent = api_key or key_in(resource, req.query_string)
+                req.context.caller = identify(self._keys, authorization, sent)
                 structlog.contextvars.bind_contextvars(caller=req.context.caller)
             if self._rates and resource.counts(req.method):
                 _answer_rate(resp, self._rates.hit(req.context.caller or req.remote_addr))
 
 
+def key_in(resource: Resource, query: str) -> str | None:
+    """The key that a request's query carries, where its resource says that it may."""
+    if resource.key_parameter is None:
+        return None
+    return parse_qs(query).get(resource.key_parameter, [None])[0]
+
+
 def identify(keys: ApiKeys, authorization: str | None, api_key: str | None) -> str:
-    """The name of the key that one of the two headers carries. Raises `Unauthorized`."""
-    scheme, _, bearer = (authorization or "").partition(" ")
-    sent = bearer.strip() if scheme.lower() == "bearer" else api_key
+    """The name of the key that a request carries. Raises `Unauthorized`.
+
+    `authorization`: the header of that name. Of a user name and a password in it, the password is
+    the key, whatever the name is. `api_key`: the key as it is, from wherever it was.
+    """
+    scheme, _, credentials = (authorization or "").partition(" ")
+    match scheme.lower():
+        case "bearer":
+            sent: str | None = credentials.strip()
+        case "basic":
+            # The name and the password may be those of a proxy in front of the farm.
+            sent = api_key or _password_in(credentials.strip())
+        case _:
+            sent = api_key
     name = keys.name_of(sent or "")
     if name is None:
         raise Unauthorized()
     return name
+
+
+def _password_in(credentials: str) -> str:
+    """RFC 7617; empty where there is none."""
+    try:
+        _, _, password = base64.b64decode(credentials).decode().partition(":")
+    except ValueError:
+        return ""
+    return password
 
 
 def _is_preflight(req: falcon.Request) -> bool:

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from farm.callers import ApiKeys
 from farm.errors import FarmError
 from farm.settings import MAX_BODY_BYTES
-from farm.web.callers import identify
+from farm.web.callers import identify, key_in
 from farm.web.routes import Routes
 
 
@@ -21,7 +21,12 @@ class Gate:
         self._keys = keys
 
     def wants_body(
-        self, method: str, path: str, headers: Mapping[str, str], length: int | None
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        length: int | None,
+        query: str = "",
     ) -> bool:
         """`headers` by their names in capitals; `length` None: it is not announced."""
         resource, _ = self._routes.at(unquote(path))
@@ -32,7 +37,8 @@ class Gate:
         try:
             resource.check_media_type(headers.get("CONTENT-TYPE"))
             if self._keys:
-                identify(self._keys, headers.get("AUTHORIZATION"), headers.get("X-API-KEY"))
+                sent = headers.get("X-API-KEY") or key_in(resource, query)
+                identify(self._keys, headers.get("AUTHORIZATION"), sent)
             resource.admit()
         except FarmError:
             return False

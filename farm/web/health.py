@@ -13,17 +13,22 @@ from farm.web.routes import Resource
 
 
 class HealthResource(Resource):
-    """`GET /health`: 200 while this worker process can render, else 503."""
+    """`GET` and `HEAD /health`: 200 while this worker process can render, else 503."""
 
     is_open = True
-    uncounted = frozenset({"GET"})
+    uncounted = frozenset({"GET", "HEAD"})
 
     def __init__(self, renderer: Renderer[Any]) -> None:
         self._renderer = renderer
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         self._renderer.check()
-        resp.data = json.dumps({"status": "ok", "timestamp": timestamp()}).encode()
+        now = timestamp()
+        # The details as gotenberg tells them, whose clients ask at the same address.
+        details = {"chromium": {"status": "up", "timestamp": now}}
+        resp.data = json.dumps({"status": "ok", "timestamp": now, "details": details}).encode()
+
+    on_head = on_get
 
 
 class StatusResource(Resource):

@@ -37,7 +37,8 @@ class RenderingResource(Resource):
         """
         raise NotImplementedError
 
-    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+    def on_post(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
+        """What the address has in it beside the route's own words means nothing to a render."""
         route = (req.uri_template or "").strip("/")
         with logged("render", req) as line, figures.render(route) as counted:
             self.admit()

@@ -24,6 +24,8 @@ class Resource:
 
     #: Whether it is answered without a key, too: for balancers and monitors, which have none.
     is_open: ClassVar[bool] = False
+    #: The parameter of its query in which a caller may send its key, besides the headers.
+    key_parameter: ClassVar[str | None] = None
     #: Methods that do not count against a caller's rate, since they make no renders.
     uncounted: ClassVar[frozenset[str]] = frozenset()
     #: Methods whose body is read.

@@ -166,7 +166,8 @@ def test_what_is_no_range_is_refused(pages: str) -> None:
             {"metadata": {"title": "x" * 1001, "author": "\x00"}},
             ["metadata.title", "metadata.author"],
         ),
-        ({"metadata": {"producer": "x"}}, ["metadata.producer"]),
+        ({"metadata": {"trapped": "x"}}, ["metadata.trapped"]),
+        ({"metadata": {"created": "2006-09-18"}}, ["metadata.created"]),
         ({"password": ""}, ["password"]),
         ({"password": "ü" * 64}, ["password"]),
         ({"tagged": 1, "outline": "yes"}, ["tagged", "outline"]),
@@ -185,3 +186,26 @@ def test_a_password_is_not_shown() -> None:
     request = parse({"password": "open, sesame"})
     assert "sesame" not in repr(request)
     assert "sesame" not in str(problems({"password": "open, sesame" * 20}))
+
+
+def test_permissions_are_for_encrypted_files() -> None:
+    pdf = {"permissions": {"copying": False}}
+    assert problems({**pdf}) == {
+        "options.pdf": "permissions must have a password or an ownerPassword"
+    }
+    assert not asked(**pdf, ownerPassword="x").permissions.copying
+    assert asked(landscape=True).permissions.copying
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2006-09-18T16:27:50-04:00", "2006-09-18T16:27:50-04:00"),
+        ("2006-09-18T16:27:50.123Z", "2006-09-18T16:27:50+00:00"),
+        ("2006-09-18 16:27+01:00", "2006-09-18T16:27:00+01:00"),
+    ],
+)
+def test_moments_have_a_time_zone(text: str, moment: str) -> None:
+    metadata = asked(metadata={"created": text}).metadata
+    assert metadata is not None
+    assert metadata.created == moment

@@ -15,7 +15,7 @@ from farm.request.schema import (
 )
 
 #: Bounded by the limit on a body, and by the deadline.
-ELSEWHERE = {"html", "markdown", "assets", "base64", "waitFor", "timeout"}
+ELSEWHERE = {"html", "markdown", "assets", "base64", "text", "waitFor", "timeout", "waitTimeout"}
 
 
 FIELDS = [

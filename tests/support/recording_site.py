@@ -30,7 +30,8 @@ class Sent:
 
 @dataclass
 class RecordingSite:
-    """`/redirect?to=…` leads there, `/private…` wants a password, `.svg` is a red image.
+    """`/redirect?to=…` leads there, `/private…` wants a password, `.svg` is a red image, and
+    `/attachment/…` is a file of that name.
 
     All else is one of `pages`, by its path, or empty.
     """
@@ -62,6 +63,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(307, "text/html", b"", {"Location": unquote(to)})
         elif path.startswith("/private") and self.headers["Authorization"] != _AUTHORIZATION:
             self._send(401, "text/html", b"no", {"WWW-Authenticate": 'Basic realm="here"'})
+        elif path.startswith("/attachment/"):
+            name = path.removeprefix("/attachment/")
+            disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+            body = self.site.pages.get(path, "").encode()
+            self._send(200, "application/octet-stream", body, disposition)
         elif path in self.site.pages:
             self._send(200, self._type_of(path), self.site.pages[path].encode())
         elif path.endswith(".svg"):

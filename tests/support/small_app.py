@@ -57,7 +57,9 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[byt
     return [data]
 
 
-def wants_body(method: str, path: str, headers: Mapping[str, str], length: int | None) -> bool:
+def wants_body(
+    method: str, path: str, headers: Mapping[str, str], length: int | None, query: str
+) -> bool:
     return path == "/take" and (length or 0) <= MAX_BODY_BYTES
 
 

@@ -52,3 +52,11 @@ def test_only_callers_with_a_key_are_listened_to() -> None:
     assert not keyed.wants_body("POST", "/render", JSON | {"X-API-KEY": KEY + "0"}, 10)
     assert keyed.wants_body("POST", "/render", JSON | {"X-API-KEY": KEY}, 10)
     assert keyed.wants_body("POST", "/render", JSON | {"AUTHORIZATION": f"Bearer {KEY}"}, 10)
+
+
+def test_a_key_may_be_in_the_query_only_where_the_route_says_so() -> None:
+    keyed = gate(api_keys=f"me:{KEY}")
+    assert keyed.wants_body("POST", "/screenshot", JSON, 10, f"a=b&token={KEY}")
+    assert not keyed.wants_body("POST", "/screenshot", JSON, 10, f"a=b&token={KEY}0")
+    assert not keyed.wants_body("POST", "/screenshot", JSON, 10)
+    assert not keyed.wants_body("POST", "/render", JSON, 10, f"token={KEY}")

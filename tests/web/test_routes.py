@@ -18,8 +18,25 @@ from tests.web.test_app import NOBODYS, assert_is_error
 
 KEY = "0123456789abcdef"
 #: The contract: what is answered without a key, and what counts against a rate.
-OPEN = {"/health"}
-COUNTED = {("POST", "/render"), ("POST", "/render-url"), ("POST", "/render-async")}
+OPEN = {("GET", "/health"), ("HEAD", "/health")}
+CLOUDFLARE = "/client/v4/accounts/{account_id}/browser-rendering"
+COUNTED = {
+    *(("POST", path) for path in ("/render", "/render-url", "/render-async")),
+    *(
+        ("POST", f"{browser}/{name}")
+        for browser in ("", "/chromium", "/chrome")
+        for name in ("screenshot", "pdf", "content", "scrape")
+    ),
+    *(
+        ("POST", f"/forms/chromium/{kind}/{name}")
+        for kind in ("convert", "screenshot")
+        for name in ("html", "url", "markdown")
+    ),
+    *(
+        ("POST", f"{CLOUDFLARE}/{name}")
+        for name in ("screenshot", "pdf", "content", "snapshot", "scrape", "links")
+    ),
+}
 
 
 class New(Resource):
@@ -52,14 +69,15 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
 
 
 def ask(app: Any, method: str, template: str, **more: Any) -> falcon.testing.Result:
-    path = template.format(job_id=NOBODYS, name="a.png")
+    given = {"name": "a.png", "account_id": "mine", "session": "1", "route": "x", "action": "y"}
+    path = template.format(job_id=NOBODYS, **given)
     return falcon.testing.TestClient(app).simulate_request(method, path, **more)
 
 
 def test_every_route_wants_a_key_but_for_those_of_the_contract(make_app: Any) -> None:
     app = make_app(api_keys=f"me:{KEY}")
     answered = {(m, path) for m, path in routes(app) if ask(app, m, path).status_code != 401}
-    assert answered == {("GET", path) for path in OPEN}
+    assert answered == OPEN
     assert ask(app, "GET", "/new", headers={"X-Api-Key": KEY}).status_code == 200
 
 
@@ -79,14 +97,18 @@ def test_every_route_is_in_the_metrics_also_where_it_is_refused(make_app: Any) -
         ask(app, method, path)
     text = ask(app, "GET", "/metrics", headers={"X-Api-Key": KEY}).text
     refused = [line for line in text.splitlines() if 'status="401"' in line]
-    for method, path in set(routes(app)) - {("GET", path) for path in OPEN}:
+    for method, path in set(routes(app)) - OPEN:
         assert any(f'route="{path}"' in ln and f'method="{method}"' in ln for ln in refused)
 
 
 def test_no_body_is_read_for_a_route_that_does_not_say_so(make_app: Any) -> None:
     app = make_app()
-    json = {"CONTENT-TYPE": "application/json"}
-    wanted = {(m, p) for m, p in routes(app) if app.gate.wants_body(m, p, json, 10)}
+    types = ("application/json", "multipart/form-data; boundary=x")
+    wanted = {
+        (method, path)
+        for method, path in routes(app)
+        if any(app.gate.wants_body(method, path, {"CONTENT-TYPE": each}, 10) for each in types)
+    }
     assert wanted == COUNTED
 
 

@@ -23,6 +23,13 @@ _GROWS_S = 1.0
 _MAX_DOCUMENTS = 3
 
 
+def prepare(work: Work) -> None:
+    """What comes before anything is waited for. Raises `ScriptFailed`."""
+    for number, text in enumerate(work.options.on_load):
+        work.step = f"onLoad.{number}"
+        _run(work, text)
+
+
 def act(work: Work) -> None:
     """Raises `ScriptFailed`, and `InvalidRequest` where a selector is none."""
     options = work.options

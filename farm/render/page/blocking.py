@@ -7,6 +7,7 @@ from farm.render.browser.page import Page
 from farm.render.page import filters
 from farm.render.page.filters import Listed
 from farm.render.page.interception import Paused
+from farm.render.page.matching import Matching
 from farm.render.page.traffic import told_url
 from farm.request.network import Block
 
@@ -56,11 +57,12 @@ class Blocking:
         self._kinds = set(block.resources)
         if "fetch" in self._kinds:
             self._kinds.add("xhr")
+        self._matching = Matching(block.matching)
         self._urls = [pattern.split("*") for pattern in block.urls]
         self.patterns: list[Params] = [
             *({"resourceType": each} for kind in block.resources for each in _TYPES[kind]),
             *({"urlPattern": _escaped(pattern)} for pattern in block.urls),
-            *({"urlPattern": "*"} for _ in self._lists[:1]),
+            *({"urlPattern": "*"} for _ in (*self._lists, *block.matching)[:1]),
         ]
         #: As the answer tells it: how many requests were blocked, and the first of them.
         self.blocked: dict[str, Any] = {"count": 0, "urls": []}
@@ -89,6 +91,7 @@ class Blocking:
         return (
             _kind_of(paused) in self._kinds
             or any(_fits(url, parts) for parts in self._urls)
+            or self._matching.find(url) is not None
             or any(is_listed(url, paused.kind) for is_listed in self._lists)
         )
 

@@ -8,7 +8,9 @@ Sources: https://chromedevtools.github.io/devtools-protocol/tot/Network/ and …
 
 from contextlib import suppress
 
-from farm.errors import PageFailed, Problem
+import ada_url
+
+from farm.errors import Failure, PageFailed
 from farm.parsing import without_login
 from farm.render.browser.devtools import DevToolsError, Params, Session
 from farm.render.browser.page import Page
@@ -32,7 +34,7 @@ class Failures:
         self._activity = activity
         self._fail_on = fail_on
         #: In the order in which they happened, each once.
-        self._noted: dict[Problem, None] = {}
+        self._noted: dict[Failure, None] = {}
         self._urls: dict[str, str] = {}
         if fail_on.resource_status or fail_on.resource_error or fail_on.page_error:
             page.on("Page.frameNavigated", self._on_navigated)
@@ -51,7 +53,8 @@ class Failures:
     def note_missing(self, field: str, selector: str) -> None:
         """A selector matches nothing that could be clicked."""
         if self._fail_on.missing_selector:
-            self._note("missingSelector", f"{field} matched nothing to be clicked: {selector}")
+            text = f"{field} matched nothing to be clicked: {selector}"
+            self._note(Failure("missingSelector", text))
 
     @property
     def _has_status(self) -> bool:
@@ -64,18 +67,31 @@ class Failures:
 
     def check(self) -> None:
         """Raises `PageFailed` if anything that is called a failure has happened."""
-        found = list(self._noted)
+        found = self._explained()
         if self._has_status:
             status = self._activity.document.status
-            found.insert(0, _problem("status", f"the page was answered with {status}"))
+            text = f"the page was answered with {status}"
+            found.insert(0, Failure("status", text, status=status))
         if found:
-            first = found[0].problem
+            first = found[0].text
             more = f" {len(found) - 1} more in details." if len(found) > 1 else ""
-            raise PageFailed(f"The page has failed: {first}.{more}", found[:_MOST])
+            told = found[:_MOST]
+            problems = [failure.problem for failure in told]
+            raise PageFailed(f"The page has failed: {first}.{more}", problems, told)
 
-    def _note(self, name: str, text: str) -> None:
+    def _explained(self) -> list[Failure]:
+        """What has happened, with what the egress proxy noted of a host, which knows more."""
+        reasons = {note.host.lower(): note.reason for note in self._page.port.notes}
+        return [
+            _not_loaded(failure.url, failure.resource, reasons[_host(failure.url)])
+            if failure.reason and _host(failure.url) in reasons
+            else failure
+            for failure in self._noted
+        ]
+
+    def _note(self, failure: Failure) -> None:
         if len(self._noted) < _MOST:
-            self._noted[_problem(name, text)] = None
+            self._noted[failure] = None
 
     def _is_document(self, params: Params) -> bool:
         """Whether a request is for what the main frame shows, or is about to."""
@@ -88,8 +104,12 @@ class Failures:
 
     def _on_response(self, params: Params) -> None:
         status, url = params["response"]["status"], params["response"]["url"]
-        if not self._is_document(params) and names_status(self._fail_on.resource_status, status):
-            self._note("resourceStatus", f"{_cut(url)} was answered with {status}")
+        if self._is_document(params) or not names_status(self._fail_on.resource_status, status):
+            return
+        if not self._fail_on.ignores(_host(url)):
+            text = f"{_cut(url)} was answered with {status}"
+            kind = params.get("type", "")
+            self._note(Failure("resourceStatus", text, kind, _cut(url), status))
 
     def _on_request(self, params: Params) -> None:
         if len(self._urls) < _MAX_REQUESTS and not self._is_document(params):
@@ -101,10 +121,11 @@ class Failures:
         is_meant = params.get("canceled") or params.get("blockedReason") == "inspector"
         if url is not None and not is_meant:
             reason = params.get("blockedReason") or params["errorText"].removeprefix("net::")
-            self._note("resourceError", f"{_cut(url)} could not be loaded ({reason})")
+            self._note(_not_loaded(_cut(url), params.get("type", ""), reason))
 
     def _on_exception(self, params: Params) -> None:
-        self._note("pageError", f"a script threw {message_of(params['exceptionDetails'])}")
+        message = message_of(params["exceptionDetails"])
+        self._note(Failure("pageError", f"a script threw {message}", reason=message))
 
     @staticmethod
     def _tell_errors(_: Params, session: Session) -> None:
@@ -112,8 +133,16 @@ class Failures:
             session.post("Runtime.enable")
 
 
-def _problem(name: str, text: str) -> Problem:
-    return Problem(f"options.failOn.{name}", text)
+def _not_loaded(url: str, resource: str, reason: str) -> Failure:
+    text = f"{url} could not be loaded ({reason})"
+    return Failure("resourceError", text, resource, url, reason=reason)
+
+
+def _host(url: str) -> str:
+    try:
+        return str(ada_url.URL(url).hostname)
+    except ValueError:
+        return ""
 
 
 def _cut(url: str) -> str:

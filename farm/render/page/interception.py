@@ -76,8 +76,10 @@ class Paused:
         self.answered = True
         with suppress(DevToolsError):  # the page is gone
             self._session.post(method, {"requestId": self._id, **params})
-            if method != "Fetch.failRequest":
+            if method == "Fetch.fulfillRequest" or self._has_changed:
                 # In vain, unless Chromium has refused the answer: the request would stay paused.
+                # It takes a request back that is asked for a password by then, and never lets it go
+                # on. So it is not for one that goes on as it is, which is not refused.
                 failure = {"requestId": self._id, "errorReason": "Failed"}
                 self._session.post("Fetch.failRequest", failure)
 

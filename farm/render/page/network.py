@@ -1,9 +1,11 @@
 """What a page sends and loads, as its request says: cookies, headers, a password, what is blocked.
 
 Each is for the page's own origin, which is that of the URL that the request names, wherever it
-leads. Nothing of it is ever logged.
+leads, but for `scopedHeaders`. Nothing of it is ever logged.
 """
 
+import time
+from collections.abc import Iterable
 from typing import Any
 
 import ada_url
@@ -14,10 +16,14 @@ from farm.render.page.blocking import Blocking
 from farm.render.page.filters import FiltersMissing
 from farm.render.page.interception import Paused
 from farm.render.page.work import Work
-from farm.request.network import Cookie, Credentials
+from farm.request.network import Cookie, Credentials, ScopedHeaders
+from farm.request.patterns import matches
 from farm.request.problems import summary
 
 _REFUSED_COOKIE = "Chromium refuses it for its host, or since it is secure and its url is not"
+_OVER_THE_NETWORK: list[Params] = [{"urlPattern": "http*"}]
+#: Of the browser's thread, for matching patterns with the URLs of one page. None is sent after it.
+_MATCHING_S = 0.25
 
 
 def prepare(work: Work) -> None:
@@ -35,6 +41,9 @@ def prepare(work: Work) -> None:
         if options.auth is not None:
             password = _Password(origin, options.auth)
             intercepting.append(work.interception.answer_auth(password.answer, _all_of(origin)))
+    if options.scoped_headers:
+        scoped = _ScopedHeaders(options.scoped_headers)
+        intercepting.append(work.interception.add(scoped.set, _OVER_THE_NETWORK))
     if options.block.is_asked_for:
         blocking = _blocking(work, own_url)
         work.facts["blockedRequests"] = blocking.blocked
@@ -83,6 +92,25 @@ class _Headers:
         by = paused.header("Origin")
         if origin_of(paused.url) == self._origin and by in (None, self._origin):
             paused.set_headers(self._headers)
+
+
+class _ScopedHeaders:
+    def __init__(self, scopes: Iterable[ScopedHeaders]) -> None:
+        self._scopes = scopes
+        self._left_s = _MATCHING_S
+
+    def set(self, paused: Paused) -> None:
+        found: dict[str, str] = {}
+        began = time.perf_counter()
+        for scope in self._scopes:
+            if self._left_s > 0 and matches(scope.url, paused.url):
+                # Names are the same in upper and lower case.
+                names = {name.lower() for name in scope.headers}
+                found = {name: value for name, value in found.items() if name.lower() not in names}
+                found |= scope.headers
+        self._left_s -= time.perf_counter() - began
+        if found:
+            paused.set_headers(found)
 
 
 class _Password:

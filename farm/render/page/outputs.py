@@ -64,13 +64,10 @@ def _show(work: Work) -> None:
         page.resize(*size)
     if page.scale != scale:
         page.magnify(scale)
-    if _may_begin_more(work):
+    if work.capture_until is not None:
         work.settling.draw()
-    if work.capture_until is None:
-        work.settling.resume()
-
-
-def _may_begin_more(work: Work) -> bool:
-    """Whether a frame in another viewport may have the page load something."""
-    html = work.request.html
-    return html is None or work.activity.requests.begun > 0 or loading.may_load_late(html)
+        return
+    if not work.activity.requests.begun and loading.may_load_late(work.request.html or ""):
+        # It may ask for something for the first time, which no settling would wait for.
+        work.settling.draw()
+    work.settling.resume()

@@ -10,6 +10,7 @@ from farm.render.page import (
     emulation,
     facts,
     loading,
+    mocking,
     network,
     outputs,
     report,
@@ -61,12 +62,14 @@ def render(
     work = Work(page, request, caps, activity, interception, settling, failures, request.options)
     reported = report.begin(work)
     network.prepare(work)
+    mocking.prepare(work)
     prepare(work)
     waiting.prepare(work)
     with waiting.in_time(work, patience):
         loading.load(work)
         failures.check_status()
         settling.run_clock()
+        actions.prepare(work)
         waiting.wait(work)
         banners.hide(work)
         actions.act(work)

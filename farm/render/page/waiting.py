@@ -25,6 +25,7 @@ def has_time_limit(options: RenderOptions) -> bool:
     return bool(
         options.timeout is not None
         or options.on_timeout == "capture"
+        or options.on_load
         or options.wait_for_selector
         or options.wait_for_function
         or options.scripts
@@ -100,10 +101,12 @@ def wait(work: Work) -> None:
         work.settling.wait_until_idle(_IDLE_S)
     if options.wait_for_selector is not None:
         work.step = "waitForSelector"
-        _wait_for_selector(work)
+        with _in_own_time(work):
+            _wait_for_selector(work)
     if options.wait_for_function is not None:
         work.step = "waitForFunction"
-        _wait_for_function(work, options.wait_for_function)
+        with _in_own_time(work):
+            _wait_for_function(work, options.wait_for_function)
     if options.wait_for:
         work.step = "waitFor"
         if not options.deterministic:  # else it was added to the virtual clock
@@ -111,6 +114,28 @@ def wait(work: Work) -> None:
     if work.step != "waitUntil":
         # What the page did meanwhile may have brought images, fonts and frames.
         work.settling.resume()
+
+
+@contextmanager
+def _in_own_time(work: Work) -> Iterator[None]:
+    """For one wait, within the time for all. Raises `RenderTimeout`, unless the render goes on."""
+    options = work.options
+    if options.wait_timeout is None:
+        yield
+        return
+    until = time.monotonic() + options.wait_timeout / 1000
+    try:
+        with TimeLimit(work.page, until):
+            yield
+    except TimeUp as exc:
+        if time.monotonic() >= work.latest:
+            raise
+        if options.on_timeout == "fail":
+            raise RenderTimeout(
+                f"The page did not finish in time: {work.step} was still waited for."
+            ) from exc
+        work.page.is_altered = True
+        work.facts.setdefault("timedOut", work.step)
 
 
 def _wait_for_selector(work: Work) -> None:

@@ -6,28 +6,21 @@ rates, budgets, metrics and logs are those of every route.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
-from farm.job import JobQueue
-from farm.renderer import Renderer
-from farm.settings import Settings
-from farm.web.body import Bodies
+from farm.web.compat import browserless, cloudflare, gotenberg
+from farm.web.compat.farm import Farm
+from farm.web.compat.table import Tables
 from farm.web.routes import Resource
 
-
-@dataclass(frozen=True)
-class Farm:
-    """What a service's routes are made of."""
-
-    renderer: Renderer[Any]
-    bodies: Bodies
-    queue: JobQueue
-    settings: Settings
-
+__all__ = ["SERVICES", "TABLES", "Farm", "resources"]
 
 #: By the names that `FARM_COMPAT` has: what makes a service's resources, by their templates.
-SERVICES: Mapping[str, Callable[[Farm], Mapping[str, Resource]]] = {}
+SERVICES: Mapping[str, Callable[[Farm], Mapping[str, Resource]]] = {
+    "gotenberg": gotenberg.resources,
+    "browserless": lambda farm: browserless.resources(farm) | cloudflare.resources(farm),
+}
+#: What docs/migrating.md tells of each service's fields, by the names of its tables.
+TABLES: Tables = {**gotenberg.TABLES, **browserless.TABLES, **cloudflare.TABLES}
 
 
 def resources(farm: Farm) -> dict[str, Resource]:

@@ -43,7 +43,7 @@ _PAUSE_S = 0.02
 _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF)
 
-WantsBody = Callable[[str, str, Mapping[str, str], int | None], bool]
+WantsBody = Callable[[str, str, Mapping[str, str], int | None, str], bool]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -169,7 +169,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         continues, request._expected_100_continue = request._expected_100_continue, False
         if body.whole:
             self._count_body(conn)
-        elif self._wants_body(request.method, request.path, dict(request.headers), body.announced):
+        elif self._wants_body(
+            request.method, request.path, dict(request.headers), body.announced, request.query
+        ):
             if continues and not body.arrived:
                 with suppress(OSError):
                     conn.sock.try_send(b"HTTP/1.1 100 Continue\r\n\r\n")

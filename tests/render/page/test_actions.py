@@ -312,3 +312,11 @@ def test_a_page_that_changes_what_promises_become_is_told_of_in_time(engine: Eng
     html = "<script>Object.prototype.then = function (done) { done(1) }</script>"
     with pytest.raises((ScriptFailed, RenderTimeout)):
         rendered(engine, html, waitForFunction="1", scripts=["2"], timeout=2000)
+
+
+def test_scripts_on_load_are_run_before_anything_is_waited_for(engine: Engine) -> None:
+    script = f"setTimeout(() => {{ document.body.id = 'late'; {LIMIT} }}, 200)"
+    result = rendered(engine, page("x"), onLoad=[script], waitForSelector="#late", timeout=20_000)
+    assert corner(result) == LIME
+    with pytest.raises(ScriptFailed, match=r"onLoad\.0 threw an error"):
+        rendered(engine, "x", onLoad=["nothing.of.it"])

@@ -234,3 +234,32 @@ def test_a_page_that_is_never_idle_is_captured_as_one_that_never_settles(
     site.pages["/page"] = page("setInterval(() => fetch('/red.svg'), 100)")
     request = request_for(engine, url=site.url + "/page", waitUntil="networkidle")
     assert engine.render(request).size
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"waitForSelector": "#never"}, "waitForSelector"),
+        ({"waitForFunction": "new Promise(() => {})"}, "waitForFunction"),
+        ({"waitForSelector": "#never", "waitForFunction": "false"}, "waitForSelector"),
+    ],
+)
+def test_a_wait_may_have_a_time_of_its_own(
+    engine: Engine, options: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(RenderTimeout, match=f"{named} was still waited for"):
+        rendered(engine, page(""), waitTimeout=300, **options)
+    script = "document.body.style.background = 'lime'"
+    result = rendered(
+        engine, page(""), waitTimeout=300, onTimeout="capture", scripts=[script], **options
+    )
+    assert result.facts["timedOut"] == named
+    assert is_lime(result)
+
+
+def test_the_time_for_all_of_it_ends_a_wait_that_has_more(engine: Engine) -> None:
+    options = {"waitForSelector": "#never", "waitTimeout": 20_000, "timeout": 500}
+    with pytest.raises(RenderTimeout, match="waitForSelector was still waited for"):
+        rendered(engine, page(""), **options)
+    result = rendered(engine, page(""), onTimeout="capture", **options)
+    assert result.facts["timedOut"] == "waitForSelector"

@@ -1,0 +1,120 @@
+"""Files that a request names by URLs, loaded by the farm itself: through its egress proxy alone.
+
+The proxy looks each name up, holds it against the policy, and dials what it has checked, as for a
+page; so redirects are followed. What a file takes is bounded: its bytes, its time, and how many are
+loaded at once.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import requests
+
+from farm.egress import Port
+from farm.errors import Busy, NavigationFailed, OutputTooLarge, RenderTimeout, UrlRefused
+
+#: The proxy is on this machine, but its process may be busy.
+_CONNECT_TIMEOUT_S = 5.0
+#: One may hold as many bytes as a body may have.
+_AT_ONCE = 4
+_MAX_REDIRECTS = 10
+_PIECE_BYTES = 1 << 16
+_BUSY = "Too many files are being downloaded; try again in a moment."
+_USER_AGENT = "render-farm"
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    status: int
+    #: By their names in lower case.
+    headers: Mapping[str, str]
+    data: bytes = field(repr=False)
+
+
+class Downloader:
+    """Thread-safe."""
+
+    def __init__(self, open_port: Callable[[], Port], timeout_s: float) -> None:
+        """`open_port`: of the egress proxy; raises `BrowserUnavailable`."""
+        self._open_port = open_port
+        self._timeout_s = timeout_s
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+
+    def get(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Downloaded:
+        """What is answered, whatever its status. The URL and the headers are valid.
+
+        Raises `UrlRefused`, `NavigationFailed`, `OutputTooLarge` for more than `max_bytes`,
+        `RenderTimeout`, `Busy` and `BrowserUnavailable`.
+        """
+        if not self._turns.acquire(timeout=self._timeout_s):
+            raise Busy(_BUSY)
+        try:
+            port = self._open_port()
+            try:
+                return self._get(port, url, headers, max_bytes)
+            finally:
+                port.close()
+        finally:
+            self._turns.release()
+
+    def _get(self, port: Port, url: str, headers: Mapping[str, str], max_bytes: int) -> Downloaded:
+        with _closed_after(self._timeout_s, port) as is_late, requests.Session() as session:
+            # No proxy, password or certificate of the environment's.
+            session.trust_env = False
+            session.max_redirects = _MAX_REDIRECTS
+            session.headers.clear()
+            try:
+                with session.get(
+                    url,
+                    headers={"User-Agent": _USER_AGENT, "Accept": "*/*", **headers},
+                    timeout=(_CONNECT_TIMEOUT_S, self._timeout_s),
+                    proxies={"http": port.url, "https": port.url},
+                    stream=True,
+                ) as answer:
+                    data = _read(answer, max_bytes)
+                    names = {name.lower(): value for name, value in answer.headers.items()}
+                    return Downloaded(answer.status_code, names, data)
+            except (requests.RequestException, OSError, ValueError) as exc:
+                if is_late() or isinstance(exc, requests.Timeout):
+                    raise RenderTimeout("A file could not be downloaded in time.") from exc
+                raise _failure(port) from exc
+
+
+def _read(answer: requests.Response, max_bytes: int) -> bytes:
+    data = bytearray()
+    for piece in answer.iter_content(_PIECE_BYTES):
+        data += piece
+        if len(data) > max_bytes:
+            raise OutputTooLarge(f"The files have more than {max_bytes:,} bytes together.")
+    return bytes(data)
+
+
+@contextmanager
+def _closed_after(seconds: float, port: Port) -> Iterator[Callable[[], bool]]:
+    """Timeouts count for each read; the port, once closed, ends all of them.
+
+    Yields whether that has happened.
+    """
+    late = threading.Event()
+
+    def close() -> None:
+        late.set()
+        port.close()
+
+    timer = threading.Timer(seconds, close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late.is_set
+    finally:
+        timer.cancel()
+
+
+def _failure(port: Port) -> UrlRefused | NavigationFailed:
+    """Of the library's own messages nothing is told: they have the URL in them."""
+    notes = port.notes
+    if any(note.refused for note in notes):
+        return UrlRefused()
+    return NavigationFailed(notes[-1].reason if notes else "the connection was broken off")

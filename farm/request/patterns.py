@@ -1,0 +1,59 @@
+"""Regular expressions that a request brings, to be matched with URLs.
+
+Rust's engine (https://docs.rs/regex/latest/regex/#syntax), which pydantic has in it: the time that
+a match takes grows with the URL's length and the pattern's alone, whatever stranger wrote it. What
+makes a pattern larger than its text is bounded here. It can neither look around nor refer back.
+"""
+
+import re
+from functools import lru_cache
+
+from pydantic_core import SchemaError, SchemaValidator, core_schema
+
+from farm.request.group import problem
+
+MAX_LENGTH = 1_024
+#: Longer URLs match no pattern.
+_MAX_URL = 8_192
+#: Of all counted repetitions together: each is so many copies of what it repeats.
+_MAX_COUNT = 256
+#: `\pL` stands for thousands of ranges; URLs are ASCII.
+_CLASS_BY_NAME = re.compile(r"\\[pP]")
+_COUNTED = re.compile(r"\{ *(\d*) *,? *(\d*) *\}")
+#: After a group, or what is counted already: these multiply. Spaces, since `(?x)` passes over them.
+_MULTIPLIED = re.compile(r"[)}][?*+ ]*\{ *[\d,]")
+#: Of the engine's message, the line that says what is wrong.
+_REASON = re.compile(r"^error: (.+)$", re.MULTILINE)
+
+
+def check_pattern(text: str) -> str:
+    """The same. Raises a problem."""
+    if not 1 <= len(text) <= MAX_LENGTH or not text.isprintable():
+        raise problem(f"must be of 1 to {MAX_LENGTH:,} printable characters")
+    if _CLASS_BY_NAME.search(text):
+        raise problem(r"must not have \p, since URLs are ASCII")
+    counts = sum(max(int(count[-9:] or 0) for count in bounds) for bounds in _COUNTED.findall(text))
+    if _MULTIPLIED.search(text) or counts > _MAX_COUNT:
+        raise problem(
+            "must not have a counted repetition of a group, nor counted ones of more than "
+            f"{_MAX_COUNT} in all"
+        )
+    try:
+        _compiled(text)
+    except SchemaError as exc:
+        reason = _REASON.search(str(exc))
+        raise problem(
+            "must be a regular expression of Rust's syntax"
+            + (f": {reason[1]}" if reason else ", and not too large")
+        ) from None
+    return text
+
+
+def matches(text: str, url: str) -> bool:
+    """Whether a pattern that was checked is found anywhere in the URL."""
+    return len(url) <= _MAX_URL and _compiled(text).isinstance_python(url)
+
+
+@lru_cache(maxsize=256)
+def _compiled(text: str) -> SchemaValidator:
+    return SchemaValidator(core_schema.str_schema(pattern=text, regex_engine="rust-regex"))

@@ -1,0 +1,129 @@
+"""What is asked of an instance of browserless, and what the farm does not do."""
+
+import json
+import time
+from typing import Any
+
+import falcon
+
+import farm
+from farm.errors import Busy, FarmError, NotSupported
+from farm.renderer import EngineStatus, Renderer
+from farm.web.compat.browserless.answers import answer_text
+from farm.web.compat.browserless.rendering import BrowserlessResource
+
+_JSON = "application/json; charset=UTF-8"
+_FULL = "Concurrency and queue are full"
+
+
+class PressureResource(BrowserlessResource):
+    """`GET /pressure`: whether this worker process would take another render."""
+
+    uncounted = frozenset({"GET"})
+
+    def __init__(self, renderer: Renderer[Any]) -> None:
+        self._renderer = renderer
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        status = self._renderer.status
+        reason, message = self._trouble()
+        if req.get_header("Accept") == "text/plain":
+            answer_text(resp, 503 if message else 200, message)
+            return
+        resp.content_type = _JSON
+        resp.data = json.dumps({"pressure": _pressure(status, reason, message)}, indent=2).encode()
+
+    def _trouble(self) -> tuple[str, str]:
+        """browserless' word and its sentence for what is in the way; empty: nothing is."""
+        try:
+            self._renderer.check()
+            self._renderer.admit()
+        except Busy:
+            return "full", _FULL
+        except FarmError as exc:
+            return "", str(exc)
+        return "", ""
+
+
+def _pressure(status: EngineStatus, reason: str, message: str) -> dict[str, Any]:
+    """What is not known here is null: the processor and the memory are the machine's."""
+    return {
+        "cpu": None,
+        "date": time.time_ns() // 1_000_000,
+        "isAvailable": not message,
+        "maxConcurrent": status.pages,
+        "maxQueued": status.max_waiting,
+        "memory": None,
+        "message": message,
+        "queued": status.waiting,
+        "reason": reason,
+        "recentlyRejected": 0,
+        "running": status.rendering,
+    }
+
+
+class ActiveResource(BrowserlessResource):
+    """`GET /active`: 204 while there is an answer at all."""
+
+    uncounted = frozenset({"GET"})
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.status = falcon.HTTP_NO_CONTENT
+
+
+class MetaResource(BrowserlessResource):
+    """`GET /meta`: the farm's version. Of browsers no versions are told."""
+
+    uncounted = frozenset({"GET"})
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        nothing: dict[str, Any] = dict.fromkeys(("chromium", "firefox", "webkit"))
+        answer = {"version": farm.__version__, **nothing, "playwright": [], "puppeteer": []}
+        resp.content_type = _JSON
+        resp.data = json.dumps(answer, indent=2).encode()
+
+
+class UnsupportedResource(BrowserlessResource):
+    """A route that says why the farm has no like of it."""
+
+    uncounted = frozenset({"GET", "POST", "PUT"})
+
+    def __init__(self, sentence: str) -> None:
+        self._sentence = sentence
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
+        raise NotSupported(self._sentence)
+
+    on_post = on_get
+    on_put = on_get
+
+
+_NO_SESSIONS = (
+    "The farm gives no client a browser of its own, so it has no WebSockets for Puppeteer and "
+    "Playwright, and no sessions: ask /screenshot, /pdf, /content or /scrape."
+)
+_NO_CODE = (
+    "The farm runs no code beside pages: use addScriptTag and waitForFunction of /screenshot, "
+    "/pdf, /content or /scrape, whose scripts run in the page."
+)
+_NO_LIGHTHOUSE = (
+    "The farm makes no Lighthouse audits; report: true of POST /render tells of requests and times."
+)
+_NO_DOWNLOADS = "The farm hands out no files that a page downloads."
+#: Why not, by the paths below one of the browsers' names.
+OF_BROWSERS = {
+    "function": _NO_CODE,
+    "performance": _NO_LIGHTHOUSE,
+    "download": _NO_DOWNLOADS,
+    "playwright": _NO_SESSIONS,
+}
+#: Why not, by whole paths.
+OTHERS = {
+    **dict.fromkeys(
+        ("chromium", "chrome", "playwright/chromium", "playwright/chrome"), _NO_SESSIONS
+    ),
+    **dict.fromkeys(("devtools/browser/{session}", "devtools/page/{session}"), _NO_SESSIONS),
+    **dict.fromkeys(("json/version", "json/list", "json/new", "json/protocol"), _NO_SESSIONS),
+    **dict.fromkeys(("sessions", "kill/{session}"), _NO_SESSIONS),
+    "config": "The farm's settings are not told; GET /status says what it has and uses.",
+}

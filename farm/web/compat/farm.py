@@ -1,0 +1,20 @@
+"""What the routes of other services are made of."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from farm.downloading import Downloader
+from farm.job import JobQueue
+from farm.renderer import Renderer
+from farm.settings import Settings
+from farm.web.body import Bodies
+
+
+@dataclass(frozen=True)
+class Farm:
+    renderer: Renderer[Any]
+    bodies: Bodies
+    queue: JobQueue
+    settings: Settings
+    #: None: nothing is loaded by the farm itself.
+    downloader: Downloader | None = None

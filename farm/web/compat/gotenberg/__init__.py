@@ -1,0 +1,52 @@
+"""gotenberg 8: its six routes of Chromium, `/version`, `/`, and the words of its errors.
+
+`fields` declares the form; `values` and `objects` read it; `pages` makes a request of it, with
+`options`, `files` and `templates`; `pdfs` and `splitting` cut PDFs; `errors` tells what went wrong;
+`webhooks` has jobs told; `routes` answers.
+
+Source: https://github.com/gotenberg/gotenberg, and its `test/integration/features`.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+
+from farm.markdown import Converter
+from farm.web.compat.farm import Farm
+from farm.web.compat.gotenberg import pages
+from farm.web.compat.gotenberg.fields import mapped
+from farm.web.compat.gotenberg.routes import (
+    MISSING,
+    FormResource,
+    IconResource,
+    MissingResource,
+    RootResource,
+    VersionResource,
+)
+from farm.web.compat.table import Tables
+from farm.web.routes import Resource
+
+TABLES: Tables = {"gotenberg": tuple(mapped())}
+
+#: What a Markdown file may take, of a request's time.
+_CONVERT_S = 10.0
+
+
+def resources(farm: Farm) -> Mapping[str, Resource]:
+    """Its routes, by their templates."""
+    convert = partial(Converter().convert_part, within_s=_CONVERT_S)
+    found: dict[str, Resource] = {
+        "/": RootResource(),
+        "/version": VersionResource(),
+        "/favicon.ico": IconResource(),
+        **{template: MissingResource(sentence) for template, sentence in MISSING.items()},
+    }
+    for kind in ("convert", "screenshot"):
+        is_pdf = kind == "convert"
+        reads = {
+            "html": pages.of_html(is_pdf),
+            "url": pages.of_url(is_pdf),
+            "markdown": pages.of_markdown(is_pdf, convert),
+        }
+        for name, read in reads.items():
+            found[f"/forms/chromium/{kind}/{name}"] = FormResource(farm, read)
+    return found

@@ -1,0 +1,81 @@
+"""The files of a form: the page, its header and footer, and what it refers to by name."""
+
+import base64
+import codecs
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from farm.web.forms import Form
+
+#: Files of these fields are for a PDF, not for the page.
+_FOR_PDF = frozenset({"embeds", "watermark", "stamp", "facturxXml"})
+_SEPARATORS = re.compile(r"[/\\]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+#: `<meta charset=…>`, and what `<meta http-equiv=Content-Type>` has in it.
+_META_CHARSET = re.compile(
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w:.-]{1,40})", re.IGNORECASE
+)
+#: How far into a document browsers look for it
+#: (https://html.spec.whatwg.org/multipage/parsing.html#prescan-a-byte-stream-to-determine-its-encoding).
+_PRESCANNED = 1_024
+
+#: By their names.
+Files = Mapping[str, bytes]
+
+
+def files_in(form: Form) -> dict[str, bytes]:
+    """All files for the page; of two with one name, the last."""
+    found = {}
+    for part in form.parts:
+        if part.filename and part.name not in _FOR_PDF and (name := plain_name(part.filename)):
+            found[name] = part.data
+    return found
+
+
+def plain_name(name: str) -> str:
+    """The last step of a path, without what a name should not have."""
+    last = _SEPARATORS.split(name)[-1]
+    return unicodedata.normalize("NFC", _CONTROLS.sub("", last))
+
+
+def find(files: Files, name: str) -> bytes | None:
+    """The file of that name, its suffix in upper or lower case."""
+    for each, data in files.items():
+        path = PurePosixPath(each)
+        if each == name or path.with_suffix("").name + path.suffix.lower() == name:
+            return data
+    return None
+
+
+def with_suffix(files: Files, suffix: str) -> dict[str, bytes]:
+    return {n: data for n, data in files.items() if PurePosixPath(n).suffix.lower() == suffix}
+
+
+def assets(files: Files, without: Iterable[str] = ()) -> dict[str, dict[str, str]]:
+    """As the request has them."""
+    left_out = {*without, "index.html", ".", ".."}
+    return {
+        # As the page writes a name in a URL.
+        quote(name, safe="~!$&'()*+,;=@ "): {"base64": base64.b64encode(data).decode("ascii")}
+        for name, data in files.items()
+        if name not in left_out
+    }
+
+
+def html_text(data: bytes) -> str:
+    """The text of an HTML file, by its own charset, as browsers find it."""
+    for mark, encoding in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16")):
+        if data.startswith(mark):
+            return data.decode(encoding, errors="replace")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        pass
+    meta = _META_CHARSET.search(data[:_PRESCANNED])
+    try:
+        return data.decode(meta[1].decode("ascii") if meta else "cp1252", errors="replace")
+    except (LookupError, UnicodeError, ValueError):
+        return data.decode("cp1252", errors="replace")

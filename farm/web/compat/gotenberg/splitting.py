@@ -1,0 +1,58 @@
+"""Which pages go into which file: `splitMode`, `splitSpan`, `splitUnify`."""
+
+import re
+from collections.abc import Sequence
+
+from farm.errors import InvalidRequest
+from farm.web.compat.gotenberg.fields import Values
+
+_RANGE = re.compile(r"([0-9]{1,6})?(-)?([0-9]{1,6})?", re.ASCII)
+#: In gotenberg's words.
+_REFUSED = (
+    "The requested split mode is not supported, or no PDF engine could process it. Valid modes: "
+    "'intervals', 'pages'."
+)
+
+
+def check(values: Values) -> None:
+    """Raises `InvalidRequest` for a span that is none, whatever the document has."""
+    if values["splitMode"] == "pages":
+        _ranges(values["splitSpan"])
+
+
+def parts(values: Values, count: int) -> list[Sequence[int]] | None:
+    """The pages of each file, counted from 0, of a document with so many; None: it stays whole.
+
+    Raises `InvalidRequest` where it has none of those that are wanted.
+    """
+    span = values["splitSpan"]
+    match values["splitMode"]:
+        case "intervals":
+            size = int(span)
+            return [range(at, min(at + size, count)) for at in range(0, count, size)]
+        case "pages":
+            wanted = [
+                page
+                for first, last in _ranges(span)
+                for page in range(first - 1, min(last or count, count))
+            ]
+            if not wanted:
+                raise InvalidRequest(_REFUSED)
+            return [wanted] if values["splitUnify"] else [[page] for page in wanted]
+    return None
+
+
+def _ranges(span: str) -> list[tuple[int, int | None]]:
+    """Each with its first and last page; None: to the end."""
+    found: list[tuple[int, int | None]] = []
+    for part in span.split(","):
+        match = _RANGE.fullmatch(part)
+        if match is None or part in ("", "-"):
+            raise InvalidRequest(_REFUSED)
+        first, dash, last = match.groups()
+        start = int(first or 1)
+        end = int(last) if last else None if dash else start
+        if start < 1 or (end is not None and end < start):
+            raise InvalidRequest(_REFUSED)
+        found.append((start, end))
+    return found

@@ -1,0 +1,82 @@
+"""Values out of a page: it is rendered as HTML, and a script that runs last leaves them in it.
+
+The script takes the place of all that the document had, so that nothing of the page can be taken
+for its values, and the answer is no longer than they are.
+"""
+
+import json
+import re
+from typing import Any
+
+from farm.errors import FarmError, InvalidRequest, Problem, RenderTimeout, ScriptFailed
+from farm.request import RenderResult
+from farm.web.compat.puppeteer.draft import Draft
+from farm.web.compat.puppeteer.scripts import called
+
+_SCRIPT = "reading.js"
+_VALUES = re.compile(rb"<farm-values[^>]*>(.*?)</farm-values>", re.DOTALL)
+_WRONG = re.compile(r"(elements\.\d+\.selector) (must be a CSS selector)")
+#: How much of the time for all there is for elements to come.
+_SHARE = 0.7
+_ELEMENT_MS = 30_000
+
+
+def read_elements(
+    draft: Draft,
+    elements: list[tuple[str, int | None]],
+    *,
+    are_needed: bool = True,
+    html: bool = False,
+) -> None:
+    """Ask for what matches selectors, each waited for so many milliseconds (None: 30 s).
+
+    `are_needed`: one that does not come is an error. `html`: ask for the document's too.
+    """
+    most = int(draft.limit_ms * _SHARE)
+    has_timers = draft.get("options.javaScript") is not False
+    wanted = [
+        {
+            "selector": selector,
+            "timeoutMs": min(_ELEMENT_MS if ms is None else ms, most) if has_timers else 0,
+            "isNeeded": are_needed and has_timers and not draft.best_attempt,
+        }
+        for selector, ms in elements
+    ]
+    _read(draft, called(_SCRIPT, "elements", wanted, html))
+
+
+def read_links(draft: Draft, *, visible_only: bool, own_only: bool) -> None:
+    """Ask for the addresses of all links."""
+    _read(draft, called(_SCRIPT, "links", visible_only, own_only))
+
+
+def _read(draft: Draft, script: str) -> None:
+    draft.set("options.format", "html")
+    draft.add("options.scripts", script)
+
+
+def read(result: RenderResult) -> dict[str, Any]:
+    """What was asked for: `values`, `html`, and the document's `title`.
+
+    Raises `RenderTimeout` or `ScriptFailed` where the page was captured before it was read.
+    """
+    match = _VALUES.search(result.data)
+    if match is not None:
+        found: dict[str, Any] = json.loads(match[1])
+        return found
+    if "timedOut" in result.facts:
+        step = result.facts["timedOut"]
+        raise RenderTimeout(f"The page did not finish in time: {step} was still waited for.")
+    raise ScriptFailed("The page has gone elsewhere before its elements were read.")
+
+
+def failure_of(text: str) -> FarmError | None:
+    """What the script has thrown, as an error; None: it is not one of its own.
+
+    It throws, so that no cache keeps a document without values.
+    """
+    if text.startswith("Timed out waiting for selector "):
+        return RenderTimeout(text)
+    if match := _WRONG.fullmatch(text):
+        return InvalidRequest(None, [Problem(match[1], match[2])])
+    return None
