@@ -6,13 +6,13 @@ loaded at once.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import requests
 
-from farm.egress import Port
+from farm.egress import Port, closed_after
 from farm.errors import Busy, NavigationFailed, OutputTooLarge, RenderTimeout, UrlRefused
 
 #: The proxy is on this machine, but its process may be busy.
@@ -21,6 +21,7 @@ _CONNECT_TIMEOUT_S = 5.0
 _AT_ONCE = 4
 _MAX_REDIRECTS = 10
 _PIECE_BYTES = 1 << 16
+_LATE = "The files could not be downloaded in time."
 _BUSY = "Too many files are being downloaded; try again in a moment."
 _USER_AGENT = "render-farm"
 
@@ -42,25 +43,37 @@ class Downloader:
         self._timeout_s = timeout_s
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
 
-    def get(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Downloaded:
+    def end(self) -> float:
+        """When files that are asked for now are late, by the monotonic clock."""
+        return time.monotonic() + self._timeout_s
+
+    def get(
+        self, url: str, headers: Mapping[str, str], max_bytes: int, end: float | None = None
+    ) -> Downloaded:
         """What is answered, whatever its status. The URL and the headers are valid.
 
-        Raises `UrlRefused`, `NavigationFailed`, `OutputTooLarge` for more than `max_bytes`,
-        `RenderTimeout`, `Busy` and `BrowserUnavailable`.
+        `end`: see there; of several files the same. Raises `UrlRefused`, `NavigationFailed`,
+        `OutputTooLarge` for more than `max_bytes`, `RenderTimeout`, `Busy` and
+        `BrowserUnavailable`.
         """
-        if not self._turns.acquire(timeout=self._timeout_s):
+        end = self.end() if end is None else end
+        if not self._turns.acquire(timeout=max(0.0, end - time.monotonic())):
             raise Busy(_BUSY)
         try:
             port = self._open_port()
             try:
-                return self._get(port, url, headers, max_bytes)
+                return self._get(port, url, headers, max_bytes, end - time.monotonic())
             finally:
                 port.close()
         finally:
             self._turns.release()
 
-    def _get(self, port: Port, url: str, headers: Mapping[str, str], max_bytes: int) -> Downloaded:
-        with _closed_after(self._timeout_s, port) as is_late, requests.Session() as session:
+    def _get(
+        self, port: Port, url: str, headers: Mapping[str, str], max_bytes: int, within_s: float
+    ) -> Downloaded:
+        if within_s <= 0:
+            raise RenderTimeout(_LATE)
+        with closed_after(within_s, port) as is_late, requests.Session() as session:
             # No proxy, password or certificate of the environment's.
             session.trust_env = False
             session.max_redirects = _MAX_REDIRECTS
@@ -69,7 +82,7 @@ class Downloader:
                 with session.get(
                     url,
                     headers={"User-Agent": _USER_AGENT, "Accept": "*/*", **headers},
-                    timeout=(_CONNECT_TIMEOUT_S, self._timeout_s),
+                    timeout=(_CONNECT_TIMEOUT_S, within_s),
                     proxies={"http": port.url, "https": port.url},
                     stream=True,
                 ) as answer:
@@ -77,9 +90,10 @@ class Downloader:
                     names = {name.lower(): value for name, value in answer.headers.items()}
                     return Downloaded(answer.status_code, names, data)
             except (requests.RequestException, OSError, ValueError) as exc:
+                # The library's own messages have the URL in them, which no log may have.
                 if is_late() or isinstance(exc, requests.Timeout):
-                    raise RenderTimeout("A file could not be downloaded in time.") from exc
-                raise _failure(port) from exc
+                    raise RenderTimeout(_LATE) from None
+                raise _failure(port) from None
 
 
 def _read(answer: requests.Response, max_bytes: int) -> bytes:
@@ -91,29 +105,7 @@ def _read(answer: requests.Response, max_bytes: int) -> bytes:
     return bytes(data)
 
 
-@contextmanager
-def _closed_after(seconds: float, port: Port) -> Iterator[Callable[[], bool]]:
-    """Timeouts count for each read; the port, once closed, ends all of them.
-
-    Yields whether that has happened.
-    """
-    late = threading.Event()
-
-    def close() -> None:
-        late.set()
-        port.close()
-
-    timer = threading.Timer(seconds, close)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield late.is_set
-    finally:
-        timer.cancel()
-
-
 def _failure(port: Port) -> UrlRefused | NavigationFailed:
-    """Of the library's own messages nothing is told: they have the URL in them."""
     notes = port.notes
     if any(note.refused for note in notes):
         return UrlRefused()

@@ -57,3 +57,17 @@ def test_a_file_takes_no_longer_than_it_may(engine: Engine, site: Site) -> None:
     with pytest.raises(RenderTimeout):
         Downloader(engine.open_port, timeout_s=0.2).get(f"{site.url}/slow", {}, 100)
     site.hold.set()
+
+
+def test_files_that_are_late_together_are_not_asked_for(
+    downloader: Downloader, files: RecordingSite
+) -> None:
+    with pytest.raises(RenderTimeout):
+        downloader.get(f"{files.url}/a.txt", {}, 100, end=downloader.end() - 11)
+    assert not files.sent
+
+
+def test_why_it_failed_does_not_name_the_url(downloader: Downloader) -> None:
+    with pytest.raises(UrlRefused) as caught:
+        downloader.get("http://10.0.0.1/secret", {}, 100)
+    assert caught.value.__cause__ is None

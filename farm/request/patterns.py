@@ -19,9 +19,21 @@ _MAX_URL = 8_192
 _MAX_COUNT = 256
 #: `\pL` stands for thousands of ranges; URLs are ASCII.
 _CLASS_BY_NAME = re.compile(r"\\[pP]")
-_COUNTED = re.compile(r"\{ *(\d*) *,? *(\d*) *\}")
-#: After a group, or what is counted already: these multiply. Spaces, since `(?x)` passes over them.
-_MULTIPLIED = re.compile(r"[)}][?*+ ]*\{ *[\d,]")
+_COUNTED = re.compile(r"\{(\d*),?(\d*)\}")
+#: After a group, or what is counted already: these multiply.
+_MULTIPLIED = re.compile(r"[)}][?*+]*\{[\d,]")
+#: Each group costs memory for each place in the pattern, as long as the pattern is kept.
+_MAX_GROUPS = 16
+#: Classes in ASCII, which URLs are: of Unicode each is hundreds of ranges.
+_ASCII = {
+    "w": "[0-9A-Za-z_]",
+    "W": "[^0-9A-Za-z_]",
+    "d": "[0-9]",
+    "D": "[^0-9]",
+    "s": r"[\t-\r\x20]",
+    "S": r"[^\t-\r\x20]",
+}
+_ESCAPE = re.compile(r"\\(.)")
 #: Of the engine's message, the line that says what is wrong.
 _REASON = re.compile(r"^error: (.+)$", re.MULTILINE)
 
@@ -32,12 +44,16 @@ def check_pattern(text: str) -> str:
         raise problem(f"must be of 1 to {MAX_LENGTH:,} printable characters")
     if _CLASS_BY_NAME.search(text):
         raise problem(r"must not have \p, since URLs are ASCII")
-    counts = sum(max(int(count[-9:] or 0) for count in bounds) for bounds in _COUNTED.findall(text))
-    if _MULTIPLIED.search(text) or counts > _MAX_COUNT:
+    # `(?x)` passes over spaces, in numbers too.
+    dense = text.replace(" ", "")
+    counts = sum(max(int(each[-9:] or 0) for each in bounds) for bounds in _COUNTED.findall(dense))
+    if _MULTIPLIED.search(dense) or counts > _MAX_COUNT:
         raise problem(
             "must not have a counted repetition of a group, nor counted ones of more than "
             f"{_MAX_COUNT} in all"
         )
+    if text.count("(") - text.count("(?:") > _MAX_GROUPS:
+        raise problem(f"must have at most {_MAX_GROUPS} groups, beside those that begin with ?:")
     try:
         _compiled(text)
     except SchemaError as exc:
@@ -56,4 +72,5 @@ def matches(text: str, url: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _compiled(text: str) -> SchemaValidator:
-    return SchemaValidator(core_schema.str_schema(pattern=text, regex_engine="rust-regex"))
+    pattern = _ESCAPE.sub(lambda escape: _ASCII.get(escape[1], escape[0]), text)
+    return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))

@@ -17,6 +17,8 @@ from farm.request.patterns import check_pattern, matches
         (r"[a-z]{2,64}$", "http://ab", True),
         (r"a{5}b{9}\{x", "aaaaabbbbbbbbb{x", True),
         (".", "x" * 8_193, False),
+        (r"^\w+:[^\w][\W]\D\S\\w", "http://a.\\w", True),
+        (r"\w" * 500, "ü" * 500, False),
     ],
 )
 def test_urls_are_found(pattern: str, url: str, found: bool) -> None:
@@ -38,6 +40,8 @@ def test_urls_are_found(pattern: str, url: str, found: bool) -> None:
             "a{,257}",
             "a{1,99999999999999999999}",
             "(?:a|b){2}",
+            "(?x)[^a] { 9 9 9 9 }",
+            r"(\w*)*" * 17,
         ),
     ],
 )

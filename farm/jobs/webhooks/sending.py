@@ -5,16 +5,15 @@ as for a page. Redirects are not followed. Nothing of what fails is told but a f
 library's own messages have the URL in them, which is a secret.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 
 import requests
 import structlog
 
-from farm.egress import Port
+from farm.egress import Port, closed_after
 from farm.errors import FarmError, StorageUnavailable
 from farm.jobs.webhooks import signing
 from farm.jobs.webhooks.message import Bytes, StoredFile, compose
@@ -67,7 +66,7 @@ class Sending:
         except FarmError:
             return Outcome(reason="the farm's egress proxy is being started again")
         try:
-            with _closed_after(self._timeout_s, port) as is_late:
+            with closed_after(self._timeout_s, port) as is_late:
                 try:
                     return self._send(parcel, port)
                 except NotStored:
@@ -121,27 +120,6 @@ class _InTime:
             if time.monotonic() > self._end:
                 raise TimeoutError
             yield piece
-
-
-@contextmanager
-def _closed_after(seconds: float, port: Port) -> Iterator[Callable[[], bool]]:
-    """Timeouts count for each read; the port, once closed, ends all of them.
-
-    Yields whether that has happened.
-    """
-    late = threading.Event()
-
-    def close() -> None:
-        late.set()
-        port.close()
-
-    timer = threading.Timer(seconds, close)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield late.is_set
-    finally:
-        timer.cancel()
 
 
 def _failure(port: Port, exc: Exception) -> Outcome:

@@ -1,7 +1,7 @@
 """Matching the URLs of a page's requests with regular expressions, within a bounded time."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from farm.request.patterns import matches
 
@@ -18,10 +18,15 @@ class Matching:
 
     def find(self, url: str) -> int | None:
         """Which of the patterns is found in the URL first."""
-        if self._left_s <= 0:
-            return None
-        began = time.perf_counter()
-        found = (n for n, pattern in enumerate(self._patterns) if matches(pattern, url))
-        first = next(found, None)
-        self._left_s -= time.perf_counter() - began
-        return first
+        return next(self.find_all(url), None)
+
+    def find_all(self, url: str) -> Iterator[int]:
+        """Which of the patterns are found in the URL."""
+        for number, pattern in enumerate(self._patterns):
+            if self._left_s <= 0:
+                return
+            began = time.perf_counter()
+            is_found = matches(pattern, url)
+            self._left_s -= time.perf_counter() - began
+            if is_found:
+                yield number

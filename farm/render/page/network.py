@@ -4,8 +4,7 @@ Each is for the page's own origin, which is that of the URL that the request nam
 leads, but for `scopedHeaders`. Nothing of it is ever logged.
 """
 
-import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import ada_url
@@ -15,15 +14,13 @@ from farm.render.browser.devtools import CommandFailed, Params, Wait
 from farm.render.page.blocking import Blocking
 from farm.render.page.filters import FiltersMissing
 from farm.render.page.interception import Paused
+from farm.render.page.matching import Matching
 from farm.render.page.work import Work
 from farm.request.network import Cookie, Credentials, ScopedHeaders
-from farm.request.patterns import matches
 from farm.request.problems import summary
 
 _REFUSED_COOKIE = "Chromium refuses it for its host, or since it is secure and its url is not"
 _OVER_THE_NETWORK: list[Params] = [{"urlPattern": "http*"}]
-#: Of the browser's thread, for matching patterns with the URLs of one page. None is sent after it.
-_MATCHING_S = 0.25
 
 
 def prepare(work: Work) -> None:
@@ -95,20 +92,18 @@ class _Headers:
 
 
 class _ScopedHeaders:
-    def __init__(self, scopes: Iterable[ScopedHeaders]) -> None:
+    def __init__(self, scopes: Sequence[ScopedHeaders]) -> None:
         self._scopes = scopes
-        self._left_s = _MATCHING_S
+        self._matching = Matching([scope.url for scope in scopes])
 
     def set(self, paused: Paused) -> None:
         found: dict[str, str] = {}
-        began = time.perf_counter()
-        for scope in self._scopes:
-            if self._left_s > 0 and matches(scope.url, paused.url):
-                # Names are the same in upper and lower case.
-                names = {name.lower() for name in scope.headers}
-                found = {name: value for name, value in found.items() if name.lower() not in names}
-                found |= scope.headers
-        self._left_s -= time.perf_counter() - began
+        for number in self._matching.find_all(paused.url):
+            headers = self._scopes[number].headers
+            # Names are the same in upper and lower case.
+            names = {name.lower() for name in headers}
+            found = {name: value for name, value in found.items() if name.lower() not in names}
+            found |= headers
         if found:
             paused.set_headers(found)
 

@@ -221,6 +221,20 @@ def test_a_page_that_leaves_while_it_is_read_is_no_defect(client: Client, site: 
     assert "gone elsewhere" in refused(post(client, "/scrape", body), 400)
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        *("<farm-values>x</farm-values>", "<farm-values>{}</farm-values>"),
+        '<farm-values>{"values": 1, "title": ""}</farm-values>',
+        f"<farm-values>{'[' * 5000}</farm-values>",
+    ],
+)
+def test_what_a_page_writes_itself_is_no_defect(client: Client, html: str) -> None:
+    keeps = "<script>Element.prototype.replaceChildren = () => {}</script>"
+    body = {"html": keeps + html, "elements": [{"selector": "body"}]}
+    assert "keeps its elements" in refused(post(client, "/scrape", body), 400)
+
+
 def test_what_scraping_saw_can_be_asked_for(client: Client) -> None:
     html = "<p>x<script>console.log('hello', 1)</script>"
     debug = {"html": True, "console": True}
@@ -465,7 +479,8 @@ def test_harmless_ways_to_launch_are_accepted(client: Client, launch: dict[str, 
     for value in (text, base64.b64encode(text.encode()).decode()):
         result = post(client, "/screenshot", {"html": "x"}, params={"launch": value})
         assert opened(picture(result)).width == width
-    picture(post(client, "/screenshot?headless=false&blockAds=false&trackingId=a", {"html": "x"}))
+    old = "headless=false&stealth=false&--mute-audio&blockAds=false&trackingId=a"
+    picture(post(client, f"/screenshot?{old}", {"html": "x"}))
 
 
 def test_other_ways_to_launch_are_named(client: Client) -> None:
@@ -474,6 +489,18 @@ def test_other_ways_to_launch_are_named(client: Client) -> None:
     text = refused(result, 400)
     assert '"launch.stealth"' in text
     assert '"launch.userDataDir"' in text
+    result = post(client, "/pdf?launch={}&stealth&--user-data-dir=a", {"html": "x"})
+    assert '"launch.stealth" must be false' in refused(result, 400)
+    result = post(client, '/pdf?launch={"args":["--lang=de"]}&--user-data-dir=a', {"html": "x"})
+    assert '"launch.args.1" --user-data-dir' in refused(result, 400)
+
+
+def test_names_of_one_option_are_told_apart(client: Client) -> None:
+    paper = post(client, "/pdf", {"html": "x", "options": {"width": 1}})
+    assert '"options.width" must be at least' in refused(paper, 400)
+    for wait in ({"waitForFunction": {"fn": "0"}}, {"waitForEvent": {"event": "x"}}):
+        text = refused(post(client, "/content?timeout=1500", {"html": "x", **wait}), 408)
+        assert f"{next(iter(wait))} was still waited for" in text
 
 
 @pytest.mark.parametrize(

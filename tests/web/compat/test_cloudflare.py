@@ -103,6 +103,16 @@ def test_only_kinds_that_are_allowed_are_loaded(client: Client, page: str, site:
     assert [path for path, _ in site.requests] == ["/page"]
 
 
+@pytest.mark.parametrize("kind", ["xhr", "fetch"])
+def test_requests_of_scripts_are_allowed_by_either_name(
+    client: Client, site: Site, kind: str
+) -> None:
+    asks = "const x = new XMLHttpRequest(); x.open('GET', '/y', false); x.send()"
+    site.pages = {"/x": f"<script>{asks}</script>", "/y": "y"}
+    value(post(client, "content", {"url": f"{site.url}/x", "allowResourceTypes": [kind]}))
+    assert [path for path, _ in site.requests] == ["/x", "/y"]
+
+
 def test_elements_are_read_without_waiting_for_them(client: Client, page: str) -> None:
     elements = [{"selector": "h1"}, {"selector": "h6"}]
     title, none = value(post(client, "scrape", {"url": page, "elements": elements}))

@@ -10,10 +10,12 @@ import falcon.testing
 import pikepdf
 import pypdfium2
 import pytest
+from structlog.testing import capture_logs
 
 from farm.jobs.queue import RedisJobQueue
 from farm.render import Engine
 from farm.settings import Settings
+from farm.web.compat.gotenberg import downloads
 from tests.conftest import MakeApp
 from tests.support.images import colour, opened
 from tests.support.recording_site import running_recording_site
@@ -111,7 +113,8 @@ def test_the_paper_is_theirs_to_choose(
 
 def test_files_are_found_by_their_names(client: Client) -> None:
     page = "<style>body { margin: 0 }</style><img src='a%23b%20ü.svg?v=1'>"
-    parts = html(page, ("x", RED_SVG, "some/folder/a#b ü.svg"), ("clip", "true"))
+    nameless: list[Part] = [("x", "x", name) for name in (".", "..", "a/.")]
+    parts = html(page, ("x", RED_SVG, "some/folder/a#b ü.svg"), ("clip", "true"), *nameless)
     assert colour(file(post(client, f"{SCREENSHOT}/html", parts), "image/png"), 20, 20) == (
         255,
         0,
@@ -241,6 +244,20 @@ def test_files_are_downloaded(client: Client) -> None:
         assert "got status: '401'" in refused(result, 400)
 
 
+@pytest.mark.parametrize("name", ["idna''a", "punycode''a-%ff", "%00''a"])
+def test_a_name_in_a_charset_that_cannot_be_is_none(name: str) -> None:
+    header = f"attachment; filename*={name}"
+    assert downloads.filename_in(header) is None
+
+
+def test_what_is_downloaded_is_in_no_log(client: Client) -> None:
+    asked = json.dumps([{"url": "http://10.0.0.1/secret"}, {"url": "http://127.0.0.1:1/secret"}])
+    with capture_logs() as logs:
+        refused(post(client, f"{CONVERT}/html", [("downloadFrom", asked)]), 403)
+    assert logs
+    assert "secret" not in str(logs)
+
+
 def test_media_are_emulated(client: Client) -> None:
     page = (
         "<style>p { display: none } @media print and (prefers-color-scheme: dark)"
@@ -327,6 +344,14 @@ def test_all_that_is_wrong_with_a_form_is_told_in_gos_words(client: Client) -> N
         ("convert/html", html("x", ("metadata", '{"X": 1}')), 501, "metadata: "),
         ("convert/html", html("x", ("allowPrinting", "false")), 400, "require a 'userPassword'"),
         ("convert/html", html("x", ("splitMode", "pages")), 400, "split mode is not supported"),
+        ("convert/html", html("x", ("splitMode", "intervals")), 400, "(got '', resulting to"),
+        ("convert/html", html("x", ("metadata", '{"Title": null}')), 400, "'Title' must be a text"),
+        (
+            "convert/html",
+            html("x", ("emulatedMediaFeatures", '{"prefers-contrast": "x"}')),
+            400,
+            "form field 'emulatedMediaFeatures' is invalid: must be one of",
+        ),
         (
             "convert/html",
             html("x", ("waitDelay", "24h")),
@@ -463,9 +488,9 @@ def test_a_webhook_is_a_job(client: Client, jobs: RedisJobQueue) -> None:
         "Gotenberg_Webhook_Error_Url": "https://example.com/error",
         "Gotenberg_Webhook_Extra_Http_Headers": '{"X-Foo": "bar"}',
     }
-    result = post(client, f"{CONVERT}/html", html("x"), Gotenberg_Trace="t", **hooks)
+    result = post(client, f"{CONVERT}/html", html("x"), Gotenberg_Trace="50%d $x", **hooks)
     assert (result.status_code, result.content) == (204, b"")
-    assert result.headers["Gotenberg-Trace"] == "t"
+    assert result.headers["Gotenberg-Trace"] == "50%d $x"
     assert jobs.figures().waiting == 1
 
 

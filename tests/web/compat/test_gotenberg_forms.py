@@ -70,6 +70,7 @@ def test_durations(text: str, seconds: float) -> None:
         ("1s2", 'time: missing unit in duration "1s2"'),
         (".s", 'time: invalid duration ".s"'),
         ("-", 'time: invalid duration "-"'),
+        pytest.param("9" * 400 + "s", f'time: invalid duration "{"9" * 400}s"', id="endless"),
     ],
 )
 def test_what_is_no_duration(text: str, says: str) -> None:
@@ -130,6 +131,12 @@ def test_pages_are_chosen(span: str, found: list[list[int]]) -> None:
     assert splitting.parts(asked | {"splitUnify": True}, 3) == unified
 
 
+def test_pages_are_named_a_bounded_number_of_times() -> None:
+    span = ",".join(["1-"] * 1_000_000)
+    with pytest.raises(InvalidRequest, match="more than 10,000 pages"):
+        splitting.parts({"splitMode": "pages", "splitSpan": span, "splitUnify": True}, 1_000)
+
+
 @pytest.mark.parametrize("span", ["", "foo", "-", "3-2", "0", "1,", "9-10"])
 def test_a_span_that_is_none_is_refused(span: str) -> None:
     with pytest.raises(InvalidRequest):
@@ -141,7 +148,7 @@ def test_a_span_that_is_none_is_refused(span: str) -> None:
 
 def filled(html: str, **markdown: str) -> str:
     found = {f"{name}.md": text.encode() for name, text in markdown.items()}
-    return templates.filled(html, found, lambda text: f"[{text}]")
+    return templates.filled(html, found, lambda text, within_s: f"[{text}]")
 
 
 @pytest.mark.parametrize(
@@ -151,7 +158,8 @@ def filled(html: str, **markdown: str) -> str:
         ("a {{- toHTML `a.md` -}} b", "a[A]b"),
         ('{{"a.md"|toHTML}}{{/* a comment */}}', "[A]"),
         ("nothing", "nothing"),
-        ("{ { }} {{", "{ { }} {{"),
+        ("{ { }} {", "{ { }} {"),
+        ("x{{- `a.md` | toHTML -}} {{- `a.md` | toHTML }} y", "x[A][A] y"),
     ],
 )
 def test_templates_are_filled(html: str, becomes: str) -> None:
@@ -166,6 +174,30 @@ def test_other_actions_are_refused() -> None:
 def test_all_missing_files_are_named() -> None:
     with pytest.raises(InvalidRequest, match=r"'b\.md'\n'c\.md'"):
         filled('{{ toHTML "b.md" }}{{ toHTML "c.md" }}', a="A")
+
+
+@pytest.mark.parametrize("html", ["{{", 'x {{ toHTML "a.md"', "{{" + " " * 2_000 + "}}"])
+def test_an_action_without_an_end_is_refused(html: str) -> None:
+    with pytest.raises(InvalidRequest, match="has no end"):
+        filled(html)
+
+
+def test_a_template_takes_time_by_its_length_alone() -> None:
+    space = " " * 5_000_000
+    assert filled(space + '{{ toHTML "a.md" }}' + space, a="A") == f"{space}[A]{space}"
+
+
+def test_a_file_is_converted_once() -> None:
+    asked: list[str] = []
+    templates.filled(
+        '{{ toHTML "a.md" }}' * 9, {"a.md": b"A"}, lambda text, _: asked.append(text) or text
+    )
+    assert asked == ["A"]
+
+
+def test_a_template_does_not_grow_beyond_a_body() -> None:
+    with pytest.raises(InvalidRequest, match="would have more than"):
+        filled('{{ toHTML "a.md" }}' * 1_000, a="A" * 100_000)
 
 
 @given(st.text(alphabet='{}"`-a. toHTML|', max_size=60))
@@ -185,6 +217,9 @@ def test_whatever_a_template_is_it_ends(html: str) -> None:
         ("ü".encode("utf-16"), "ü"),
         ("ü".encode("cp1252"), "ü"),
         (b"<meta charset=iso-8859-2>\xb1", "<meta charset=iso-8859-2>ą"),
+        # Codecs of Python's that are no charsets of the web.
+        (b"<meta charset=punycode>a-b\xff", "<meta charset=punycode>a-bÿ"),
+        (b"<meta charset=unicode_escape>\\ud800\xff", "<meta charset=unicode_escape>\\ud800ÿ"),
         (b"<meta charset=nonsense>\xfc", "<meta charset=nonsense>ü"),
     ],
 )

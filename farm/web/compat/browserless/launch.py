@@ -8,9 +8,12 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator
 
 from farm.errors import InvalidRequest, Problem
+from farm.request.group import problem
 from farm.web.compat.puppeteer.declared import Body, field
 from farm.web.compat.puppeteer.draft import Draft
 from farm.web.compat.puppeteer.page import Milliseconds, Viewport
@@ -73,6 +76,15 @@ def _put_args(draft: Draft, switches: list[str]) -> None:
             draft.refuse(f"launch.args.{number}", f"{name} is not for callers to set here")
 
 
+def _check_off(is_on: bool) -> bool:
+    if is_on:
+        raise problem("must be false")
+    return is_on
+
+
+_Never = Annotated[bool, AfterValidator(_check_off)]
+
+
 class LaunchOptions(Body):
     headless: bool | Literal["shell", "new", "old"] | None = field(None, "", "Has no effect.")
     args: list[str] | None = field(
@@ -83,19 +95,15 @@ class LaunchOptions(Body):
         _put_args,
     )
     default_viewport: Viewport | None = field(None, "")
-    devtools: Literal[False] | None = field(None, "", "`false` only.")
+    devtools: _Never | None = field(None, "", "`false` only.")
     dumpio: bool | None = field(None, "", "Has no effect.")
     slow_mo: float | None = field(None, "", "Has no effect.")
-    stealth: Literal[False] | None = field(
-        None, "", "`false` only: the farm does not hide what it is."
-    )
+    stealth: _Never | None = field(None, "", "`false` only: the farm does not hide what it is.")
     timeout: Milliseconds | None = field(None, "", "Has no effect: the browser is there already.")
     wait_for_initial_page: bool | None = field(None, "", "Has no effect.")
-    ignore_default_args: Literal[False] | None = field(None, "", "`false` only.")
-    accept_insecure_certs: Literal[False] | None = field(None, "", "`false` only.")
-    ignore_https_errors: Literal[False] | None = field(
-        None, "", "`false` only.", alias="ignoreHTTPSErrors"
-    )
+    ignore_default_args: _Never | None = field(None, "", "`false` only.")
+    accept_insecure_certs: _Never | None = field(None, "", "`false` only.")
+    ignore_https_errors: _Never | None = field(None, "", "`false` only.", alias="ignoreHTTPSErrors")
 
 
 def parse_launch(text: str) -> LaunchOptions | list[Problem] | None:
@@ -107,6 +115,23 @@ def parse_launch(text: str) -> LaunchOptions | list[Problem] | None:
         return LaunchOptions.read(found)
     except InvalidRequest as exc:
         return [Problem(f"launch.{each.field}", each.problem) for each in exc.problems]
+
+
+def with_old(text: str, old: Mapping[str, str]) -> str:
+    """`launch` with parameters of browserless 1 in it; its own fields win."""
+    found = _json(text)
+    if found is None:
+        return text
+    switches = [
+        name if value == "true" else f"{name}={value}"
+        for name, value in old.items()
+        if name.startswith("--")
+    ]
+    others = {name: value for name, value in old.items() if not name.startswith("--")}
+    merged = {**others, **found}
+    if switches and isinstance(found.get("args", []), list):
+        merged["args"] = [*found.get("args", []), *switches]
+    return json.dumps(merged)
 
 
 def _json(text: str) -> Mapping[str, Any] | None:

@@ -16,6 +16,7 @@ from farm.web.compat.browserless.bodies import (
     Scrape,
     Screenshot,
 )
+from farm.web.compat.browserless.launch import with_old
 from farm.web.compat.puppeteer.reading import read
 from farm.web.compat.puppeteer.rendering import PageResource
 from farm.web.rendering import RenderingResource
@@ -40,9 +41,7 @@ class BrowserlessPageResource(PageResource, BrowserlessResource):
     def parameters(self, query: str) -> dict[str, Any]:
         given = super().parameters(query)
         old = {name: given.pop(name) for name in list(given) if _is_old(name)}
-        if old and "launch" not in given:
-            given["launch"] = json.dumps(_as_launch(old))
-        return given
+        return given | {"launch": with_old(given.get("launch", "{}"), old)} if old else given
 
     def answer(self, page: Any, resp: falcon.Response, result: RenderResult) -> None:
         answer_page(resp, result)
@@ -93,16 +92,6 @@ class ScrapeResource(BrowserlessPageResource):
 
 def _is_old(name: str) -> bool:
     return name.startswith("--") or name in _LEGACY
-
-
-def _as_launch(old: dict[str, str]) -> dict[str, Any]:
-    switches = [
-        name if value == "true" else f"{name}={value}"
-        for name, value in old.items()
-        if name.startswith("--")
-    ]
-    others = {name: value for name, value in old.items() if not name.startswith("--")}
-    return {**others, "args": switches} if switches else others
 
 
 #: By the last part of their paths.

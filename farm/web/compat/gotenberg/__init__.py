@@ -8,7 +8,6 @@ Source: https://github.com/gotenberg/gotenberg, and its `test/integration/featur
 """
 
 from collections.abc import Mapping
-from functools import partial
 
 from farm.markdown import Converter
 from farm.web.compat.farm import Farm
@@ -27,13 +26,10 @@ from farm.web.routes import Resource
 
 TABLES: Tables = {"gotenberg": tuple(mapped())}
 
-#: What a Markdown file may take, of a request's time.
-_CONVERT_S = 10.0
-
 
 def resources(farm: Farm) -> Mapping[str, Resource]:
     """Its routes, by their templates."""
-    convert = partial(Converter().convert_part, within_s=_CONVERT_S)
+    convert = Converter().convert_part
     found: dict[str, Resource] = {
         "/": RootResource(),
         "/version": VersionResource(),

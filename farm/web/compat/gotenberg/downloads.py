@@ -41,9 +41,9 @@ def with_downloads(form: Form, downloader: Downloader | None, trace: str) -> For
     if downloader is None:
         raise NotSupported(f"{NAME}: the farm does not download files here; send them.")
     loaded: list[Part] = []
-    left = MAX_BODY_BYTES
+    left, end = MAX_BODY_BYTES, downloader.end()
     for each in wanted:
-        part = _load(each, downloader, trace, left)
+        part = _load(each, downloader, trace, left, end)
         left -= len(part.data)
         loaded.append(part)
     return replace(form, parts=(*loaded, *form.parts))
@@ -81,10 +81,10 @@ def _checked(number: int, entry: dict[str, Any]) -> _Wanted:
     return _Wanted(url, headers)
 
 
-def _load(wanted: _Wanted, downloader: Downloader, trace: str, max_bytes: int) -> Part:
+def _load(wanted: _Wanted, downloader: Downloader, trace: str, max_bytes: int, end: float) -> Part:
     headers = {**wanted.headers, "Gotenberg-Trace": trace}
     try:
-        found = downloader.get(wanted.url, headers, max_bytes)
+        found = downloader.get(wanted.url, headers, max_bytes, end)
     except NavigationFailed as exc:
         raise InvalidRequest(f"Unable to download file from '{wanted.url}': {exc}") from exc
     if found.status != 200:
@@ -94,7 +94,7 @@ def _load(wanted: _Wanted, downloader: Downloader, trace: str, max_bytes: int) -
     disposition = found.headers.get("content-disposition")
     if not disposition:
         raise InvalidRequest(f"No 'Content-Disposition' header from '{wanted.url}'")
-    name = _filename(disposition)
+    name = filename_in(disposition)
     if not name:
         raise InvalidRequest(
             f"Invalid 'Content-Disposition' header '{disposition}' from '{wanted.url}': no filename"
@@ -102,11 +102,15 @@ def _load(wanted: _Wanted, downloader: Downloader, trace: str, max_bytes: int) -
     return Part(NAME, name, found.headers.get("content-type"), found.data)
 
 
-def _filename(disposition: str) -> str | None:
+def filename_in(disposition: str) -> str | None:
+    """The name that a `Content-Disposition` has; None: there is none that can be read."""
     message = Message()
     try:
         # Headers are bytes, which clients read as Latin-1; most names are UTF-8.
         message["Content-Disposition"] = disposition.encode("latin-1").decode("utf-8")
     except (UnicodeError, ValueError):
         message["Content-Disposition"] = disposition
-    return message.get_filename()
+    try:
+        return message.get_filename()
+    except (UnicodeError, ValueError):  # a charset of its own that cannot be
+        return None

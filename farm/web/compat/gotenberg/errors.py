@@ -26,6 +26,7 @@ from farm.errors import (
     UnsupportedMediaType,
     UrlRefused,
 )
+from farm.web.compat.gotenberg import objects
 from farm.web.compat.gotenberg.fields import mapped
 from farm.web.compat.gotenberg.options import NO_BOX
 
@@ -56,6 +57,7 @@ _ABERRANT = "Chromium does not handle the provided settings; please check for ab
 _THEIRS = {each.here.strip("`"): each.name for each in mapped()} | {
     "headers": "extraHttpHeaders",
     "scopedHeaders": "extraHttpHeaders",
+    **dict.fromkeys(objects.FEATURES.values(), "emulatedMediaFeatures"),
 }
 #: Options of a PDF's pages, which Chromium checks there.
 _SETTINGS = ("options.pdf.paper", "options.pdf.margin", "options.pdf.scale", "options.pdf")

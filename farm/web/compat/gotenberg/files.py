@@ -13,7 +13,8 @@ from farm.web.forms import Form
 #: Files of these fields are for a PDF, not for the page.
 _FOR_PDF = frozenset({"embeds", "watermark", "stamp", "facturxXml"})
 _SEPARATORS = re.compile(r"[/\\]")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+#: And halves of surrogate pairs, which no URL can have.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 #: `<meta charset=…>`, and what `<meta http-equiv=Content-Type>` has in it.
 _META_CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w:.-]{1,40})", re.IGNORECASE
@@ -21,6 +22,17 @@ _META_CHARSET = re.compile(
 #: How far into a document browsers look for it
 #: (https://html.spec.whatwg.org/multipage/parsing.html#prescan-a-byte-stream-to-determine-its-encoding).
 _PRESCANNED = 1_024
+
+#: Those of Python's that browsers have too; others it takes long for, or they are no charsets.
+_CHARSETS = re.compile(
+    r"cp\d+|iso8859-\d+|koi8-[ru]|mac-roman|gb\w+|big5\w*|euc_\w+|iso2022_jp|shift_jis\w*", re.ASCII
+)
+_FALLBACK = "cp1252"
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 #: By their names.
 Files = Mapping[str, bytes]
@@ -36,9 +48,9 @@ def files_in(form: Form) -> dict[str, bytes]:
 
 
 def plain_name(name: str) -> str:
-    """The last step of a path, without what a name should not have."""
-    last = _SEPARATORS.split(name)[-1]
-    return unicodedata.normalize("NFC", _CONTROLS.sub("", last))
+    """The last step of a path, without what a name should not have; empty where it is none."""
+    last = unicodedata.normalize("NFC", _CONTROLS.sub("", _SEPARATORS.split(name)[-1]))
+    return "" if last in (".", "..") else last
 
 
 def find(files: Files, name: str) -> bytes | None:
@@ -56,7 +68,7 @@ def with_suffix(files: Files, suffix: str) -> dict[str, bytes]:
 
 def assets(files: Files, without: Iterable[str] = ()) -> dict[str, dict[str, str]]:
     """As the request has them."""
-    left_out = {*without, "index.html", ".", ".."}
+    left_out = {*without, "index.html"}
     return {
         # As the page writes a name in a URL.
         quote(name, safe="~!$&'()*+,;=@ "): {"base64": base64.b64encode(data).decode("ascii")}
@@ -67,7 +79,7 @@ def assets(files: Files, without: Iterable[str] = ()) -> dict[str, dict[str, str
 
 def html_text(data: bytes) -> str:
     """The text of an HTML file, by its own charset, as browsers find it."""
-    for mark, encoding in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16")):
+    for mark, encoding in _MARKS.items():
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")
     try:
@@ -75,7 +87,12 @@ def html_text(data: bytes) -> str:
     except UnicodeDecodeError:
         pass
     meta = _META_CHARSET.search(data[:_PRESCANNED])
+    return data.decode(_codec(meta[1]) if meta else _FALLBACK, errors="replace")
+
+
+def _codec(charset: bytes) -> str:
     try:
-        return data.decode(meta[1].decode("ascii") if meta else "cp1252", errors="replace")
-    except (LookupError, UnicodeError, ValueError):
-        return data.decode("cp1252", errors="replace")
+        found = codecs.lookup(charset.decode("ascii")).name
+    except (LookupError, UnicodeError):
+        return _FALLBACK
+    return found if _CHARSETS.fullmatch(found) else _FALLBACK

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from farm.errors import NotSupported
+from farm.errors import InvalidRequest, NotSupported
 from farm.web.compat.gotenberg import values
 from farm.web.compat.gotenberg.values import Unreadable
 
@@ -24,7 +24,7 @@ PERMISSIONS = {
     "allowAssembling": "assembling",
 }
 #: Media features, and the options that they become.
-_FEATURES = {
+FEATURES = {
     "prefers-color-scheme": "colorScheme",
     "prefers-reduced-motion": "reducedMotion",
     "forced-colors": "forcedColors",
@@ -135,18 +135,21 @@ def header_options(found: tuple[Header, ...], has_own_origin: bool) -> Iterator[
 def media_features(found: Mapping[str, str]) -> dict[str, str]:
     """Options. Raises `NotSupported`."""
     for name in found:
-        if name not in _FEATURES:
+        if name not in FEATURES:
             raise NotSupported(
                 f"emulatedMediaFeatures: the farm does not emulate '{name}'; it does "
-                f"{', '.join(_FEATURES)}."
+                f"{', '.join(FEATURES)}."
             )
-    return {_FEATURES[name]: value for name, value in found.items()}
+    return {FEATURES[name]: value for name, value in found.items()}
 
 
 def metadata(tags: Mapping[str, Any]) -> dict[str, Any]:
-    """`pdf.metadata`. Raises `NotSupported`."""
+    """`pdf.metadata`. Raises `NotSupported`, and `InvalidRequest` for a value that is no text."""
     found: dict[str, Any] = {}
     for tag, value in tags.items():
+        items = value if isinstance(value, list) else [value]
+        if any(item is None or isinstance(item, dict | list) for item in items):
+            raise InvalidRequest(f"metadata: '{tag}' must be a text, a number, a boolean or texts.")
         if tag in _TEXTS:
             found[_TEXTS[tag]] = _joined(value)
         elif tag in _MOMENTS:
@@ -162,4 +165,8 @@ def metadata(tags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _joined(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(_text, value if isinstance(value, list) else [value]))
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

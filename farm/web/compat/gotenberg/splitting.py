@@ -1,12 +1,15 @@
 """Which pages go into which file: `splitMode`, `splitSpan`, `splitUnify`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from farm.errors import InvalidRequest
 from farm.web.compat.gotenberg.fields import Values
 
 _RANGE = re.compile(r"([0-9]{1,6})?(-)?([0-9]{1,6})?", re.ASCII)
+#: One may be named any number of times, and each is a file.
+_MAX_PAGES = 10_000
 #: In gotenberg's words.
 _REFUSED = (
     "The requested split mode is not supported, or no PDF engine could process it. Valid modes: "
@@ -16,6 +19,12 @@ _REFUSED = (
 
 def check(values: Values) -> None:
     """Raises `InvalidRequest` for a span that is none, whatever the document has."""
+    if values["splitMode"] == "intervals" and not values["splitSpan"]:
+        # As Go says it of an empty text.
+        raise InvalidRequest(
+            "Invalid form data: form field 'splitSpan' is invalid (got '', resulting to "
+            'strconv.Atoi: parsing "": invalid syntax)'
+        )
     if values["splitMode"] == "pages":
         _ranges(values["splitSpan"])
 
@@ -31,15 +40,18 @@ def parts(values: Values, count: int) -> list[Sequence[int]] | None:
             size = int(span)
             return [range(at, min(at + size, count)) for at in range(0, count, size)]
         case "pages":
-            wanted = [
-                page
-                for first, last in _ranges(span)
-                for page in range(first - 1, min(last or count, count))
-            ]
+            wanted = list(islice(_pages(span, count), _MAX_PAGES + 1))
             if not wanted:
                 raise InvalidRequest(_REFUSED)
+            if len(wanted) > _MAX_PAGES:
+                raise InvalidRequest(f"splitSpan names more than {_MAX_PAGES:,} pages.")
             return [wanted] if values["splitUnify"] else [[page] for page in wanted]
     return None
+
+
+def _pages(span: str, count: int) -> Iterator[int]:
+    for first, last in _ranges(span):
+        yield from range(first - 1, min(last or count, count))
 
 
 def _ranges(span: str) -> list[tuple[int, int | None]]:

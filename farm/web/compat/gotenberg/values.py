@@ -19,6 +19,8 @@ _FLOAT = re.compile(
 )
 _LENGTHS_IN = {"pt": 1 / 72, "px": 1 / 96, "in": 1, "mm": 1 / 25.4, "cm": 1 / 2.54, "pc": 1 / 6}
 _SPANS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
+#: Go counts nanoseconds in 63 bits.
+_MAX_SPAN_S = 2**63 / 1e9
 _SPAN = re.compile(r"([0-9]*\.?[0-9]*)([^0-9.]*)", re.ASCII)
 _LITERALS = {"t": "true", "f": "false", "n": "null"}
 _MAX_TEXT = 30
@@ -76,7 +78,7 @@ def seconds(text: str) -> float:
             raise Unreadable(f"time: unknown unit {_quoted(unit)} in duration {_quoted(text)}")
         total += float(count) * _SPANS_S[unit]
         place = match.end()
-    if not rest:
+    if not rest or total > _MAX_SPAN_S:
         raise wrong
     return -total if text.startswith("-") else total
 

@@ -72,7 +72,9 @@ class Calls:
                 body="text",
                 texts={_OTHERS: head + '"event":"webhook.success"}'},
             )
-            text = head + '"event":"webhook.error","error":{"status":%d,"message":%s}}'
+            # A percent sign in the trace is none of the template's.
+            text = head.replace("%", "%%")
+            text += '"event":"webhook.error","error":{"status":%d,"message":%s}}'
             failed = replace(done, events=("failed", "cancelled"), texts=_texts(asked, text))
             found += [done, failed]
         return found

@@ -9,7 +9,7 @@ From a declaration come the check of a body, what the field becomes in the farm'
 name that an error of that request is told by, and its row in docs/migrating.md.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, cast, get_args
 
@@ -54,6 +54,14 @@ class Body(BaseModel):
         except ValidationError as exc:
             raise InvalidRequest(None, _first_each(as_problems(cls, exc.errors()))) from None
 
+    @property
+    def given(self) -> set[str]:
+        """The names of the fields that have a value."""
+        fields = type(self).model_fields
+        return {
+            info.alias or name for name, info in fields.items() if getattr(self, name) is not None
+        }
+
     def fill(self, draft: Draft) -> None:
         """Put each field that was given where it belongs."""
         for name, info in type(self).model_fields.items():
@@ -74,8 +82,8 @@ def _first_each(problems: list[Problem]) -> list[Problem]:
     found: dict[str, Problem] = {}
     for problem in problems:
         # What it was taken for is named by its class.
-        parts = [part for part in problem.field.split(".") if part not in classes]
-        found.setdefault(".".join(parts), problem)
+        name = ".".join(part for part in problem.field.split(".") if part not in classes)
+        found.setdefault(name, Problem(name, problem.problem))
     return list(found.values())
 
 
@@ -136,14 +144,20 @@ def requested(model: type[Body], draft: Draft) -> RenderRequest:
     return request
 
 
-def theirs(model: type[Body], problem: Problem) -> Problem:
-    """A problem of the farm's own request, by the name that the body has for what it is about."""
+def theirs(model: type[Body], problem: Problem, given: Container[str] = ()) -> Problem:
+    """A problem of the farm's own request, by the name that the body has for what it is about.
+
+    `given`: the body's fields, by which names are chosen where several become the same.
+    """
     parts = problem.field.split(".")
-    names = {each.ours: name for name, each in declarations(model) if each.ours}
+    names: dict[str, str] = {}
+    for name, each in declarations(model):
+        if each.ours and (each.ours not in names or name.partition(".")[0] in given):
+            names[each.ours] = name
     for length in range(len(parts), 0, -1):
-        name = names.get(".".join(parts[:length]))
-        if name is not None:
-            return Problem(".".join([name, *parts[length:]]), problem.problem)
+        known = names.get(".".join(parts[:length]))
+        if known is not None:
+            return Problem(".".join([known, *parts[length:]]), problem.problem)
     return Problem("" if problem.field == "options" else problem.field, problem.problem)
 
 

@@ -12,6 +12,8 @@ _SLASHED = re.compile(r"/(\^.*?|.*?(?=/[a-z]*$))(?:/[a-z]*)?", re.DOTALL)
 #: Puppeteer's types of requests that have a name here; all else is `other`.
 _NAMED = ("stylesheet", "image", "media", "font", "script", "xhr", "fetch", "websocket")
 _OTHER = "other"
+#: Blocking one of them blocks the other.
+_ALIKE = frozenset({"xhr", "fetch"})
 # fmt: off
 Kind = Literal[
     "document", "stylesheet", "image", "media", "font", "script", "texttrack", "xhr", "fetch",
@@ -73,8 +75,11 @@ def reject_kinds(draft: Draft, kinds: list[Kind]) -> None:
 
 def allow_kinds(draft: Draft, kinds: list[Kind]) -> None:
     """All others are blocked."""
+    allowed = _named(kinds)
+    if not _ALIKE.isdisjoint(allowed):
+        allowed |= _ALIKE
     if kinds:
-        _block(draft, {*_NAMED, _OTHER} - _named(kinds))
+        _block(draft, {*_NAMED, _OTHER} - allowed)
 
 
 def _named(kinds: list[Kind]) -> set[str]:

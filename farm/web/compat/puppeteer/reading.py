@@ -60,14 +60,34 @@ def read(result: RenderResult) -> dict[str, Any]:
 
     Raises `RenderTimeout` or `ScriptFailed` where the page was captured before it was read.
     """
-    match = _VALUES.search(result.data)
-    if match is not None:
-        found: dict[str, Any] = json.loads(match[1])
+    found = _values_in(result.data)
+    if found is not None:
         return found
     if "timedOut" in result.facts:
         step = result.facts["timedOut"]
         raise RenderTimeout(f"The page did not finish in time: {step} was still waited for.")
-    raise ScriptFailed("The page has gone elsewhere before its elements were read.")
+    raise ScriptFailed("The page has gone elsewhere, or keeps its elements from being read.")
+
+
+def _values_in(document: bytes) -> dict[str, Any] | None:
+    """None: there are none, or what the page itself has written is no such thing."""
+    match = _VALUES.search(document)
+    if match is None:
+        return None
+    try:
+        found = json.loads(match[1])
+    except (ValueError, RecursionError):
+        return None
+    return found if _is_whole(found) else None
+
+
+def _is_whole(found: Any) -> bool:
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("values"), list)
+        and isinstance(found.get("title"), str)
+        and isinstance(found.setdefault("html", None), str | None)
+    )
 
 
 def failure_of(text: str) -> FarmError | None:

@@ -1,6 +1,7 @@
 """A route whose body is a page as Puppeteer's users describe it."""
 
 import re
+from collections.abc import Container
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
@@ -38,7 +39,9 @@ class PageResource(RenderingResource):
         self._read_query(draft, req.query_string)
         page = self.body.read(parse_json_object(body))
         page.fill(draft)
-        return requested(self.body, draft), partial(self.answer, page)
+        request = requested(self.body, draft)
+        req.context.given = page.given
+        return request, partial(self.answer, page)
 
     def parameters(self, query: str) -> dict[str, Any]:
         """Of a query, as its model takes them; what has no value is true."""
@@ -50,20 +53,22 @@ class PageResource(RenderingResource):
         resp.data = result.data
 
     def answer_error(self, req: falcon.Request, resp: falcon.Response, error: FarmError) -> None:
-        if isinstance(error, InvalidRequest) and not isinstance(error, WrongQuery):
-            # What only the loaded page could tell has the farm's names.
-            problems = [theirs(self.body, problem) for problem in error.problems]
+        # None: the body has not become a request, and what is wrong with it has its own names.
+        given = getattr(req.context, "given", None)
+        if isinstance(error, InvalidRequest) and given is not None:
+            problems = [theirs(self.body, problem, given) for problem in error.problems]
             error = InvalidRequest(str(error), problems)
         elif isinstance(error, ScriptFailed):
             text = _OURS.sub("", str(error))
             error = failure_of(text) or ScriptFailed(text)
         elif isinstance(error, RenderTimeout):
-            error = RenderTimeout(_WAITED_FOR.sub(self._named, str(error)))
+            named = partial(self._named, given or ())
+            error = RenderTimeout(_WAITED_FOR.sub(named, str(error)))
         super().answer_error(req, resp, error)
 
-    def _named(self, step: re.Match[str]) -> str:
+    def _named(self, given: Container[str], step: re.Match[str]) -> str:
         """What was waited for, by the body's name of it."""
-        return theirs(self.body, Problem(f"options.{step[1]}", "")).field
+        return theirs(self.body, Problem(f"options.{step[1]}", ""), given).field
 
     def _read_query(self, draft: Draft, query: str) -> None:
         """Raises `WrongQuery`."""
