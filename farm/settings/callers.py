@@ -35,8 +35,8 @@ class Callers(Group):
     rate_limit: str | None = Field(
         None,
         description="How many renders and jobs a caller may ask for: `60/minute`, or several "
-        "rates with `;` between. By API key, or by client address where there are none; of links, by "
-        "the name of their key. Unset: any number.",
+        "rates with `;` between. By API key, or by client address where there are none; of links, "
+        "by the name of their key. Unset: any number.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
