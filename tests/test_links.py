@@ -2,11 +2,14 @@
 
 import base64
 import json
+import re
+import shutil
 import string
 import subprocess
 import sys
 import zlib
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -227,3 +230,36 @@ def test_it_needs_nothing_but_python() -> None:
         [sys.executable, "-I", "-c", code, str(path)], capture_output=True, text=True
     )
     assert (finished.returncode, finished.stderr) == (0, "")
+
+
+# docs/links.md.
+
+DOCS = (Path(__file__).parents[1] / "docs" / "links.md").read_text()
+REQUEST = {"html": "<h1>Grüße, 'you' & \"me\" 🎉", "options": {"width": 300}, "exp": 1_900_000_000}
+
+
+def recipe(language: str) -> str:
+    match = re.search(rf"<!-- tried by \S+ -->\n```{language}\n(.*?)```", DOCS, re.DOTALL)
+    assert match
+    return match[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "language", "call"),
+    [
+        ("node", "js", "console.log(makeLink(JSON.parse(process.argv[1]), process.argv[2]))"),
+        ("sh", "sh", 'make_link "$1" "$2"'),
+    ],
+)
+def test_the_recipes_of_the_docs_make_links(command: str, language: str, call: str) -> None:
+    if shutil.which(command) is None or shutil.which("openssl") is None:
+        pytest.skip(f"{command} is not installed")
+    request = json.dumps(REQUEST, ensure_ascii=False)
+    script = [command, "-e" if command == "node" else "-c", recipe(language) + call]
+    own_name = [] if command == "node" else ["sh"]
+    made = subprocess.run(
+        [*script, *own_name, request, KEY], capture_output=True, text=True, check=True
+    )
+    signature, payload = parts(made.stdout.strip())
+    assert LinkKeys.parse(KEY).name_of(signature, payload) == "default"
+    assert json.loads(unpack(payload)) == REQUEST
