@@ -103,8 +103,11 @@ def nginx_program() -> str | None:
 
 
 @contextmanager
-def running_nginx(instances: Sequence[Listener]) -> Iterator[str]:
-    """nginx before these; gives its URL. Only addresses and places of files are changed."""
+def running_nginx(instances: Sequence[Listener], log_path: Path | None = None) -> Iterator[str]:
+    """nginx before these; gives its URL. Only addresses and places of files are changed.
+
+    `log_path`: of its log of requests; None: it has none.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)  # nginx's workers may run as another user
@@ -118,7 +121,10 @@ def running_nginx(instances: Sequence[Listener]) -> Iterator[str]:
         )
         text = text.replace("listen 8080", f"listen 127.0.0.1:{port}")
         text = text.replace("/tmp/render-farm-nginx", f"{name}/nginx")
-        text = text.replace("access_log /dev/stderr farm;", "access_log off;")
+        text = text.replace(
+            "access_log /dev/stderr farm;",
+            f"access_log {log_path} farm;" if log_path else "access_log off;",
+        )
         conf = Path(name) / "nginx.conf"
         conf.write_text(text)
         program = nginx_program() or "nginx"

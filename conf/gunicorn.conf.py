@@ -61,6 +61,9 @@ worker_connections = max(settings.threads, min(worker_connections, _files - _oth
 # the one to close it first.
 keepalive = 75
 
+# A signed link has its whole request in the address (farm/links.py); gunicorn takes no more.
+limit_request_line = 8190
+
 # No client's header changes what the request is (gunicorn would believe those from loopback).
 forwarded_allow_ips = ""
 secure_scheme_headers = {}

@@ -14,13 +14,14 @@ import farm
 from farm import contract as request_docs
 from farm import doctor as checks
 from farm import logs, supervisor
-from farm.errors import FarmError, StartError, WithProblems
-from farm.flags import GroupedCommand, fields_given, with_flags
+from farm.errors import FarmError, StartError
+from farm.flags import GroupedCommand, fields_given, page_at, refusal, with_flags
 from farm.formats import ZIP
 from farm.jobs import broker
 from farm.jobs import dashboard as jobs_dashboard
 from farm.jobs.files import open_swept_storage
 from farm.jobs.worker import Worker
+from farm.link_command import link
 from farm.machine import is_taken
 from farm.metrics import folder
 from farm.render import Engine
@@ -99,7 +100,7 @@ def render(context: click.Context, /, source: str, output: str, **given: Any) ->
     output's name, unless --format says otherwise; without either it is png. With --outputs it is a
     ZIP of them all.
     """
-    page = _page(source)
+    page = page_at(source)
     page |= fields_given(context.command.params, given)
     suffix = Path(output).suffix.removeprefix(".").lower()
     if "outputs" in page and suffix not in ("", ZIP.name):
@@ -109,15 +110,15 @@ def render(context: click.Context, /, source: str, output: str, **given: Any) ->
     try:
         data = _render(json.dumps(page).encode())
     except (FarmError, StartError) as exc:
-        lines = [str(exc)]
-        if isinstance(exc, WithProblems):
-            lines += [f"  {problem.field}: {problem.problem}" for problem in exc.problems]
-        raise click.ClickException("\n".join(lines)) from exc
+        raise refusal(exc) from exc
     try:
         with click.open_file(output, "wb") as file:
             file.write(data)
     except OSError as exc:
         raise click.ClickException(f"{output} cannot be written: {exc.strerror}.") from exc
+
+
+main.add_command(link)
 
 
 @main.command()
@@ -162,18 +163,6 @@ def contract(docs: Path, check: bool) -> None:
             click.echo(f"{path} is written.")
     except (OSError, ValueError, KeyError) as exc:
         raise click.ClickException(f"{docs} cannot be written: {exc}") from exc
-
-
-def _page(source: str) -> dict[str, Any]:
-    if source.startswith(("http://", "https://")):
-        return {"url": source}
-    try:
-        with click.open_file(source, encoding="utf-8") as file:
-            is_markdown = Path(source).suffix.lower() in (".md", ".markdown")
-            return {"markdown" if is_markdown else "html": file.read()}
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
-        raise click.ClickException(f"{source} cannot be read: {reason}.") from exc
 
 
 def _render(body: bytes) -> bytes:

@@ -8,6 +8,11 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def seconds() -> int:
+    """Now, in whole seconds since 1970."""
+    return int(datetime.now(UTC).timestamp())
+
+
 def age_s(moment: str) -> float:
     """Seconds since a `timestamp`; 0 if a clock was set back meanwhile."""
     return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())

@@ -7,6 +7,7 @@
     │  └─ InvalidUrl         400 invalid_url
     ├─ Unauthorized          401 unauthorized         with WWW-Authenticate
     ├─ UrlRefused            403 url_refused
+    ├─ LinkRefused           403 link_refused
     ├─ NotFound              404 not_found
     ├─ MethodNotAllowed      405 method_not_allowed
     ├─ NotAcceptable         406 not_acceptable
@@ -14,6 +15,7 @@
     ├─ NotReady              409 not_ready
     ├─ AlreadyFinished       409 already_finished
     ├─ IdempotencyConflict   409 idempotency_conflict
+    ├─ LinkExpired           410 link_expired
     ├─ BodyTooLarge          413 body_too_large
     ├─ UnsupportedMediaType  415 unsupported_media_type
     ├─ RangeNotSatisfiable   416 range_not_satisfiable
@@ -108,6 +110,14 @@ class UrlRefused(FarmError):
     sentence = "The farm's egress policy does not allow what the URL leads to."
 
 
+class LinkRefused(FarmError):
+    """Nothing else is looked at before."""
+
+    status = 403
+    code = "link_refused"
+    sentence = "The link's signature is of no key of this farm, or the link was changed."
+
+
 class NotFound(FarmError):
     status = 404
     code = "not_found"
@@ -152,6 +162,14 @@ class IdempotencyConflict(FarmError):
     status = 409
     code = "idempotency_conflict"
     sentence = "This Idempotency-Key came with another request before; send a new key."
+
+
+class LinkExpired(FarmError):
+    """It was right once, and never will be again: caches and crawlers may forget it."""
+
+    status = 410
+    code = "link_expired"
+    sentence = "The link has expired; who made it can make a new one."
 
 
 class BodyTooLarge(FarmError):

@@ -1,4 +1,4 @@
-"""The flags of `farm render`, made from the models of a request.
+"""What commands that render are given: a page, and flags made from the models of a request.
 
 `waitFor` is `--wait-for`. What is true or false has a `--no-` form, what is a list may be given
 again and again, and what is an object is JSON. A value that cannot be read as the field's type is
@@ -7,11 +7,13 @@ passed on as it is: the request's own checks say what is wrong with it.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 from pydantic.alias_generators import to_snake
 
+from farm.errors import FarmError, StartError, WithProblems
 from farm.request import HTML_OR_URL
 from farm.request.schema import Schema, kinds, option_groups, properties
 
@@ -89,6 +91,27 @@ def fields_given(params: list[click.Parameter], values: Mapping[str, Any]) -> di
             if value is not None:
                 (fields["options"] if flag.of_options else fields)[flag.field] = value
     return fields
+
+
+def page_at(source: str) -> dict[str, Any]:
+    """The fields that name the page of a command: a file's or standard input's text, or a URL."""
+    if source.startswith(("http://", "https://")):
+        return {"url": source}
+    try:
+        with click.open_file(source, encoding="utf-8") as file:
+            is_markdown = Path(source).suffix.lower() in (".md", ".markdown")
+            return {"markdown" if is_markdown else "html": file.read()}
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+        raise click.ClickException(f"{source} cannot be read: {reason}.") from exc
+
+
+def refusal(exc: FarmError | StartError) -> click.ClickException:
+    """What a command ends with: the sentence, and each problem."""
+    lines = [str(exc)]
+    if isinstance(exc, WithProblems):
+        lines += [f"  {problem.field}: {problem.problem}" for problem in exc.problems]
+    return click.ClickException("\n".join(lines))
 
 
 def _flags() -> Iterator[Flag]:

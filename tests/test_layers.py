@@ -23,16 +23,20 @@ ALLOWED = {
     "policy": {"policy"},
     "egress": {"errors", "processes", "policy", "egress"},
     "callers": set(),
+    # For clients: nothing but Python.
+    "links": set(),
     "rates": set(),
-    "settings": {"errors", "machine", "policy", "callers", "rates", "settings"},
+    "settings": {"errors", "machine", "policy", "callers", "links", "rates", "settings"},
     "contract": {"formats", "request", "contract"},
-    "flags": {"request"},
+    "flags": {"errors", "request"},
+    "link_command": {"clock", "errors", "flags", "links", "request", "settings"},
     "logs": {"settings"},
     "clock": set(),
     "markdown": {"errors", "markdown"},
     "parsing": {"errors"},
     "request": {
-        *("bundle", "errors", "formats", "parsing", "policy", "settings", "webhooks", "request"),
+        *("bundle", "errors", "formats", "links", "parsing", "policy", "settings"),
+        *("webhooks", "request"),
     },
     "renderer": {"request"},
     "pdf_files": {"request"},
@@ -66,7 +70,7 @@ ALLOWED = {
     # webhooks go out by a port of that engine's proxy; what cannot be allowed is refused before.
     "jobs": BELOW | {"signals", "render", "cache", "egress", "policy", "jobs"},
     # Whatever renders: neither the engine nor the cache.
-    "web": BELOW | {"callers", "downloading", "markdown", "pdf_files", "rates", "web"},
+    "web": BELOW | {"callers", "downloading", "links", "markdown", "pdf_files", "rates", "web"},
 }
 ROOTS = {"cli", "wsgi", "supervisor", "doctor", "__init__"}
 LIBRARIES = {

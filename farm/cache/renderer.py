@@ -29,7 +29,7 @@ from farm.cache.locks import Locks
 from farm.cache.recent import RECENT_S, Recent
 from farm.cache.store import Entry, Store
 from farm.cache.ticket import Ticket
-from farm.cache.value import Stored, encode, is_right, tag_of
+from farm.cache.value import Stored, encode, tag_of
 from farm.errors import Busy, FarmError
 from farm.formats import FILE_FORMATS
 from farm.renderer import EngineStatus, Renderer
@@ -245,7 +245,7 @@ class CachedRenderer(Renderer[Ticket]):
             # Bytes, which all who join can share.
             result = _off(replace(result, content=result.data), tag)
             ttl_ms = max(ticket.ttl_ms, ticket.old_left_ms, flight.ttl_ms if flight else 0)
-            if self._store is not None and is_right(result) and result.size <= self._max_bytes:
+            if self._store is not None and result.is_right and result.size <= self._max_bytes:
                 value = encode(key, result, tag, ttl_ms)
         finally:
             if self._store is not None:

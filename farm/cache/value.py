@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from farm.formats import Format
-from farm.policy import DENIED, NO_NETWORK, NOT_PUBLIC, PORT, Refusal
+from farm.policy import Refusal
 from farm.request import CacheUse, RenderResult, Timings
 
 #: Raised with every change of what is written.
 _MAGIC = b"farm-cache 2 "
 #: A report may be among it.
 _MAX_HEAD_BYTES = 1 << 18
-#: What the egress policy says for good. What it refuses for other reasons (the connections or the
-#: bytes of a render, say) it may allow the next time.
-_LASTING = {PORT, DENIED, NO_NETWORK, NOT_PUBLIC}
 _TAG = re.compile(r"[0-9a-f]{32}")
 
 
@@ -59,16 +56,6 @@ class Stored:
             facts=self.facts,
             cache=outcome,
         )
-
-
-def is_right(result: RenderResult) -> bool:
-    """Whether the next render would make the same file, for all that is known."""
-    return (
-        not result.unfinished
-        and "timedOut" not in result.facts
-        and result.status < 400
-        and all(refusal.reason in _LASTING for refusal in result.refusals)
-    )
 
 
 def tag_of(data: bytes) -> str:

@@ -54,6 +54,7 @@ REFUSALS = _counter("egress_refusals", "Addresses that the egress policy kept pa
 CACHE_REQUESTS = _counter(
     "cache_requests", "Answers to requests that ask for the cache.", "outcome"
 )
+LINKS = _counter("links", "Requests for links whose signature was right.", "key")
 JOBS = _counter("jobs", "Jobs that ended.", "outcome")
 WEBHOOKS = _counter("webhooks", "Tries to deliver a webhook, by what became of it.", "outcome")
 
@@ -160,6 +161,12 @@ def request(route: str, method: str, status: str, seconds: float) -> None:
     """`route`: the path's template."""
     REQUESTS.labels(route, method, status).inc()
     REQUEST_SECONDS.labels(route).observe(seconds)
+
+
+@_harmless
+def link(key: str) -> None:
+    """`key`: the name of the one that has signed it."""
+    LINKS.labels(key).inc()
 
 
 @_harmless

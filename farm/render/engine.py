@@ -86,11 +86,7 @@ class Engine(Renderer[Rendering]):
         self._finishing = Finishing(settings.max_output_bytes)
         self._converter = Converter()
         self._closing = False
-        self.limits = Limits(
-            int(self._deadline_s * 1000),
-            settings.max_pixels,
-            url_credentials=settings.url_credentials == "allow",
-        )
+        self.limits = Limits.of(settings)
 
     def start(self) -> None:
         """Start the egress proxy, the keeper, and so the browser; returns at once."""

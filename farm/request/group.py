@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from farm.settings import Settings
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -29,6 +31,15 @@ class Limits:
     url_credentials: bool = False
     #: Not a limit: the options are no file's own, but what each of several files starts from.
     are_shared: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Of an engine that has these settings."""
+        return cls(
+            int(settings.render_deadline_s * 1000),
+            settings.max_pixels,
+            url_credentials=settings.url_credentials == "allow",
+        )
 
 
 #: The type of an error that has several sentences.

@@ -169,6 +169,12 @@ class RenderRequest(Source):
         """
         return self.model_dump_json(by_alias=True, exclude_defaults=True).encode()
 
+    def with_cache(self, ttl_s: int) -> Self:
+        """The same, with the cache for so long where it says nothing of it."""
+        if self.cache is not None:
+            return self
+        return self.model_copy(update={"cache": Caching.model_validate({"ttl": ttl_s})})
+
     def without_cache(self) -> Self:
         """The same, rendered anew and not kept, whatever the farm's default is."""
         return self.model_copy(update={"cache": Caching.model_validate({"ttl": 0})})

@@ -8,13 +8,16 @@ from typing import Any, Literal
 
 from farm.bundle import Member, members
 from farm.formats import Format
-from farm.policy import Refusal
+from farm.policy import DENIED, NO_NETWORK, NOT_PUBLIC, PORT, Refusal
 
 #: How many refusals, and how many unfinished requests, an answer tells of, and how much of a URL.
 _MAX_BLOCKED = 20
 _MAX_TEXT = 300
 #: The fact that tells of each of several files.
 OUTPUTS = "outputs"
+#: What the egress policy says for good. What it refuses for other reasons (the connections or the
+#: bytes of a render, say) it may allow the next time.
+_LASTING = {PORT, DENIED, NO_NETWORK, NOT_PUBLIC}
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,16 @@ class RenderResult:
         """What was unfinished, as answers tell it: each once, cut, and not all of very many."""
         cut = (text[:_MAX_TEXT] for text in self.unfinished)
         return list(dict.fromkeys(cut))[:_MAX_BLOCKED]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the next render would make the same file, for all that is known."""
+        return (
+            not self.unfinished
+            and "timedOut" not in self.facts
+            and self.status < 400
+            and all(refusal.reason in _LASTING for refusal in self.refusals)
+        )
 
     @cached_property
     def base64(self) -> str:

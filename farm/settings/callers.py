@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from farm.callers import ApiKeys
+from farm.links import LinkKeys
 from farm.rates import parse_rates
 from farm.settings.group import Group, split
 
@@ -25,11 +26,17 @@ class Callers(Group):
         description="A file to have them in instead, one pair a line, with blank lines and `#` "
         "comments; read when the farm starts or is reloaded.",
     )
+    link_key: SecretStr | None = Field(
+        None,
+        description="The key that [links](links.md) are signed with: 32 or more visible ASCII "
+        "characters without comma and colon, or `name:key`. Several, separated by commas or "
+        "spaces, are all read, and links are made with the first. Unset: no links.",
+    )
     rate_limit: str | None = Field(
         None,
         description="How many renders and jobs a caller may ask for: `60/minute`, or several "
-        "rates with `;` between. By API key, or by client address where there are none. Unset: "
-        "any number.",
+        "rates with `;` between. By API key, or by client address where there are none; of links, "
+        "by the name of their key. Unset: any number.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -64,6 +71,13 @@ class Callers(Group):
             ApiKeys.read(path)
         return path
 
+    @field_validator("link_key")
+    @classmethod
+    def _check_link_key(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            LinkKeys.parse(keys.get_secret_value())
+        return keys
+
     @field_validator("rate_limit")
     @classmethod
     def _check_rate_limit(cls, rates: str | None) -> str | None:
@@ -77,3 +91,8 @@ class Callers(Group):
         if self.api_keys_path:
             return ApiKeys.read(self.api_keys_path)
         return ApiKeys.parse(self.api_keys.get_secret_value()) if self.api_keys else None
+
+    @cached_property
+    def link_keys(self) -> LinkKeys | None:
+        """Who may make links; None: there are none."""
+        return LinkKeys.parse(self.link_key.get_secret_value()) if self.link_key else None

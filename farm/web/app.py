@@ -21,6 +21,8 @@ from farm.errors import (
     Unavailable,
 )
 from farm.job import JobQueue
+from farm.links import ROUTE as LINKS
+from farm.links import without_payload
 from farm.rates import RateLimiter
 from farm.renderer import Renderer
 from farm.request import HTML, URL
@@ -38,6 +40,7 @@ from farm.web.job_resources import (
     SubmitResource,
     WebhookResource,
 )
+from farm.web.link_resource import LinkResource
 from farm.web.metrics import MetricsResource, Requests
 from farm.web.render_resource import RenderResource
 from farm.web.routes import NOWHERE, Resource, Routes
@@ -81,6 +84,8 @@ def create_app(
     bodies = Bodies(settings.body_budget_bytes)
     app.add_route("/render", RenderResource(renderer, bodies, HTML))
     app.add_route("/render-url", RenderResource(renderer, bodies, URL))
+    if settings.link_keys:
+        app.add_route(LINKS, LinkResource(renderer, settings.link_keys, settings.cache_ttl_s))
     downloads = Downloads(storage, settings.max_downloads)
     submit = SubmitResource(renderer.limits, bodies, queue, settings.cache_ttl_s)
     app.add_route("/render-async", submit)
@@ -142,7 +147,7 @@ def answer_error(
     """The one place where an exception becomes an answer."""
     error = as_farm_error(exc)
     if isinstance(error, InternalError) and not isinstance(exc, FarmError):
-        log.error("request failed", route=req.path, exc_info=exc)
+        log.error("request failed", route=without_payload(req.path), exc_info=exc)
     if isinstance(error, MethodNotAllowed):
         resp.set_header("Allow", ", ".join(error.allowed))
     if isinstance(error, RangeNotSatisfiable):

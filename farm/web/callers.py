@@ -32,12 +32,15 @@ class Callers:
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         with logged("admit", req, only_errors=True):
             # What is refused here is counted (`metrics`) under the route that it was for.
-            resource, req.uri_template = self._routes.at(req.path)
+            resource, req.uri_template, params = self._routes.at(req.path)
             req.context.resource = resource
-            if self._keys and not resource.is_open and not _is_preflight(req):
+            if resource.is_open:
+                req.context.caller = resource.caller_of(params)
+            elif self._keys and not _is_preflight(req):
                 authorization, api_key = (req.get_header(name) for name in _KEY_HEADERS)
                 sent = api_key or key_in(resource, req.query_string)
                 req.context.caller = identify(self._keys, authorization, sent)
+            if req.context.caller is not None:
                 structlog.contextvars.bind_contextvars(caller=req.context.caller)
             if self._rates and resource.counts(req.method):
                 _answer_rate(resp, self._rates.hit(req.context.caller or req.remote_addr))

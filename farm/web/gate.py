@@ -29,7 +29,7 @@ class Gate:
         query: str = "",
     ) -> bool:
         """`headers` by their names in capitals; `length` None: it is not announced."""
-        resource, _ = self._routes.at(unquote(path))
+        resource, _, _ = self._routes.at(unquote(path))
         if method not in resource.with_body:
             return False
         if (length or 0) > MAX_BODY_BYTES:

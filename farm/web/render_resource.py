@@ -14,7 +14,8 @@ from farm.renderer import Renderer
 from farm.request import URL, RenderRequest, RenderResult
 from farm.request.result import OUTPUTS
 from farm.web.body import Bodies
-from farm.web.negotiation import MULTIPART, has_tag, wants_file, wants_files
+from farm.web.files import is_known, put_file
+from farm.web.negotiation import MULTIPART, wants_file, wants_files
 from farm.web.rendering import Answer, RenderingResource
 from farm.web.request_forms import read_request
 from farm.web.routes import FORM, JSON
@@ -45,29 +46,9 @@ class RenderResource(RenderingResource):
 def _answer_file(
     req: falcon.Request, request: RenderRequest, resp: falcon.Response, result: RenderResult
 ) -> None:
-    if _is_known(req, resp, result):
-        return
-    resp.content_type = result.format.media_type
-    if not request.outputs:
-        resp.set_header("X-Image-Width", str(result.width))
-        resp.set_header("X-Image-Height", str(result.height))
-    if result.unfinished:
-        resp.set_header("X-Unfinished", str(len(result.unfinished)))
-    resp.data = result.data
-
-
-def _is_known(req: falcon.Request, resp: falcon.Response, result: RenderResult) -> bool:
-    """Whether the client has the file already; what is said of any raw answer is set."""
     resp.set_header("Vary", "Accept")
-    if result.cache is None:
-        return False
-    # Not of JSON answers, each of which has a request id of its own.
-    etag = f'"{result.cache.tag}"'
-    resp.set_header("ETag", etag)
-    if not has_tag(req.get_header("If-None-Match"), etag):
-        return False
-    resp.status = falcon.HTTP_NOT_MODIFIED
-    return True
+    if not is_known(req, resp, result):
+        put_file(resp, result)
 
 
 def _answer_multipart(

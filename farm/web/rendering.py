@@ -1,7 +1,8 @@
-"""What every route that renders does: read the body, render, answer, count, log."""
+"""What every route that renders does: read what it is asked for, render, answer, count, log."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar
 
 import falcon
 
@@ -18,35 +19,33 @@ from farm.web.serving.sending import ClientSocket
 Answer = Callable[[falcon.Response, RenderResult], None]
 
 
-class RenderingResource(Resource):
-    """A route whose `POST` is one render, answered in the same request."""
+class RenderRoute(Resource):
+    """A route that makes one render, and answers with it in the same request."""
 
-    with_body = frozenset({"POST"})
+    #: Whether a client may have it rendered anew, with `Cache-Control: no-cache`.
+    obeys_no_cache: ClassVar[bool] = True
 
-    def __init__(self, renderer: Renderer[Any], bodies: Bodies) -> None:
+    def __init__(self, renderer: Renderer[Any]) -> None:
         self._renderer = renderer
-        self._bodies = bodies
 
     def admit(self) -> None:
         self._renderer.admit()
 
-    def parse(self, req: falcon.Request, body: bytes) -> tuple[RenderRequest, Answer]:
-        """What is to be rendered, and how it is answered. Raises `FarmError`.
+    def asked(self, req: falcon.Request) -> AbstractContextManager[tuple[RenderRequest, Answer]]:
+        """What is to be rendered, held until it is, and how it is answered. Raises `FarmError`.
 
         All that can be wrong with the request is to be found here, before it is rendered.
         """
         raise NotImplementedError
 
-    def on_post(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
-        """What the address has in it beside the route's own words means nothing to a render."""
+    def respond(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """To be called by Falcon's methods."""
         route = (req.uri_template or "").strip("/")
         with logged("render", req) as line, figures.render(route) as counted:
             self.admit()
-            with self._bodies.read(req, self) as body:
-                request, answer = self.parse(req, body)
-                del body
+            with self.asked(req) as (request, answer):
                 line["format"] = counted.format = request.format.name
-                anew = wants_anew(req.get_header("Cache-Control"))
+                anew = self.obeys_no_cache and wants_anew(req.get_header("Cache-Control"))
                 result = self._renderer.render(
                     request, req.context.log_id, req.context.caller, anew
                 )
@@ -65,6 +64,31 @@ class RenderingResource(Resource):
                 sock = req.env.get("gunicorn.socket")
                 if result.cache.outcome == "hit" and isinstance(sock, ClientSocket):
                     sock.is_found = True
+
+
+class RenderingResource(RenderRoute):
+    """One whose `POST` has the request as its body."""
+
+    with_body = frozenset({"POST"})
+
+    def __init__(self, renderer: Renderer[Any], bodies: Bodies) -> None:
+        super().__init__(renderer)
+        self._bodies = bodies
+
+    def parse(self, req: falcon.Request, body: bytes) -> tuple[RenderRequest, Answer]:
+        """What is to be rendered, and how it is answered. Raises `FarmError`."""
+        raise NotImplementedError
+
+    @contextmanager
+    def asked(self, req: falcon.Request) -> Iterator[tuple[RenderRequest, Answer]]:
+        with self._bodies.read(req, self) as body:
+            parsed = self.parse(req, body)
+            del body
+            yield parsed
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
+        """What the address has in it beside the route's own words means nothing to a render."""
+        self.respond(req, resp)
 
 
 def _rounded(timings: Timings) -> dict[str, float]:

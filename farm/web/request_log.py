@@ -9,6 +9,7 @@ import falcon
 import structlog
 
 from farm.errors import FarmError, InternalError
+from farm.links import without_payload
 from farm.logs import first_line
 
 log = structlog.get_logger()
@@ -22,7 +23,7 @@ def logged(event: str, req: falcon.Request, only_errors: bool = False) -> Iterat
     ask again and again.
     """
     started = time.perf_counter()
-    line: dict[str, Any] = {"route": req.path}
+    line: dict[str, Any] = {"route": without_payload(req.path)}
     try:
         yield line
     except FarmError as exc:

@@ -6,6 +6,7 @@ closed: it wants a key, each of its methods counts, and no body is read for it.
 """
 
 import json
+from collections.abc import Mapping
 from typing import ClassVar
 
 import falcon
@@ -22,7 +23,8 @@ FORM = "multipart/form-data"
 class Resource:
     """A route's resource; its methods are Falcon's `on_get`, `on_post` and so on."""
 
-    #: Whether it is answered without a key, too: for balancers and monitors, which have none.
+    #: Whether it is answered without a key, too: for balancers and monitors, which have none, and
+    #: where the address itself says who has allowed it (`caller_of`).
     is_open: ClassVar[bool] = False
     #: The parameter of its query in which a caller may send its key, besides the headers.
     key_parameter: ClassVar[str | None] = None
@@ -32,6 +34,13 @@ class Resource:
     with_body: ClassVar[frozenset[str]] = frozenset()
     #: The media types that such a body may have.
     media_types: tuple[str, ...] = (JSON,)
+
+    def caller_of(self, params: Mapping[str, str]) -> str | None:
+        """Of an open route: whom a request is by, if what its address has in it tells.
+
+        Raises a `FarmError` where the address is nobody's.
+        """
+        return None
 
     def counts(self, method: str) -> bool:
         """Whether a request counts against its caller's rate; one that is a 405 does not."""
@@ -76,11 +85,14 @@ class Routes:
     def __init__(self) -> None:
         self.router = CompiledRouter()
 
-    def at(self, path: str) -> tuple[Resource, str | None]:
-        """The resource and its template; where there is no route, a closed one and None."""
+    def at(self, path: str) -> tuple[Resource, str | None, Mapping[str, str]]:
+        """The resource, its template, and what the path has in the template's places.
+
+        Where there is no route, a closed resource and None.
+        """
         found = self.router.find(path)
         if found is None:
-            return NOWHERE, None
-        resource, _, _, template = found
+            return NOWHERE, None, {}
+        resource, _, params, template = found
         assert isinstance(resource, Resource)  # `App.add_route` has seen to it
-        return resource, template
+        return resource, template, params

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.cache.value import decode, encode, is_right, tag_of
+from farm.cache.value import decode, encode, tag_of
 from farm.egress.proxy import TOO_MUCH
 from farm.formats import FORMATS
 from farm.policy import DENIED, Refusal
@@ -124,4 +124,4 @@ def test_of_very_many_refusals_as_many_are_kept_as_answers_tell() -> None:
 def test_what_the_next_render_may_lack_or_have_is_not_right(
     changed: dict[str, Any], right: bool
 ) -> None:
-    assert is_right(replace(RESULT, **changed)) is right
+    assert replace(RESULT, **changed).is_right is right

@@ -8,6 +8,7 @@ import falcon.testing
 import pytest
 
 from farm.jobs.queue import RedisJobQueue
+from farm.links import ROUTE, sign
 from farm.rates import RateLimiter
 from farm.render import Engine
 from farm.settings import Settings
@@ -17,10 +18,13 @@ from farm.web.routes import Resource
 from tests.web.test_app import NOBODYS, assert_is_error
 
 KEY = "0123456789abcdef"
+LINK_KEY = "0123456789abcdef" * 2
+#: Whoever has a link has what its signature allows.
+LINKS = {("GET", ROUTE), ("HEAD", ROUTE)}
 #: The contract: what is answered without a key, and what counts against a rate.
-OPEN = {("GET", "/health"), ("HEAD", "/health")}
+OPEN = {("GET", "/health"), ("HEAD", "/health"), *LINKS}
 CLOUDFLARE = "/client/v4/accounts/{account_id}/browser-rendering"
-COUNTED = {
+WITH_BODY = {
     *(("POST", path) for path in ("/render", "/render-url", "/render-async")),
     *(
         ("POST", f"{browser}/{name}")
@@ -37,6 +41,7 @@ COUNTED = {
         for name in ("screenshot", "pdf", "content", "snapshot", "scrape", "links")
     ),
 }
+COUNTED = WITH_BODY | LINKS
 
 
 class New(Resource):
@@ -51,7 +56,7 @@ class New(Resource):
 @pytest.fixture
 def make_app(engine: Engine, jobs: RedisJobQueue, storage: ObjectStorage, valkey: str) -> Any:
     def make(**given: Any) -> Any:
-        settings = Settings(**given)
+        settings = Settings(link_key=LINK_KEY, **given)
         rates = RateLimiter(settings.rate_limit, valkey) if settings.rate_limit else None
         app = create_app(engine, jobs, storage, settings, rates)
         app.add_route("/new", New())
@@ -70,6 +75,7 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
 
 def ask(app: Any, method: str, template: str, **more: Any) -> falcon.testing.Result:
     given = {"name": "a.png", "account_id": "mine", "session": "1", "route": "x", "action": "y"}
+    given |= {"payload": "1AA", "signature": sign("1AA", LINK_KEY)}
     path = template.format(job_id=NOBODYS, **given)
     return falcon.testing.TestClient(app).simulate_request(method, path, **more)
 
@@ -109,7 +115,15 @@ def test_no_body_is_read_for_a_route_that_does_not_say_so(make_app: Any) -> None
         for method, path in routes(app)
         if any(app.gate.wants_body(method, path, {"CONTENT-TYPE": each}, 10) for each in types)
     }
-    assert wanted == COUNTED
+    assert wanted == WITH_BODY
+
+
+def test_a_link_that_nobody_has_signed_is_refused_before_it_counts(make_app: Any) -> None:
+    app = make_app(rate_limit="1000/hour")
+    for method, _ in LINKS:
+        result = falcon.testing.TestClient(app).simulate_request(method, f"/r/{'A' * 43}/1AA")
+        assert result.status_code == 403
+        assert "RateLimit-Limit" not in result.headers
 
 
 def test_what_cannot_say_what_it_is_is_no_route(make_app: Any) -> None:

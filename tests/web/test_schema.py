@@ -29,7 +29,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from farm import errors
+from farm import errors, links
 from farm.errors import FarmError, RenderTimeout
 from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records
@@ -50,7 +50,7 @@ DOCUMENT: dict[str, Any] = json.loads(
 )
 DEADLINE_MS = 500
 #: What a valid request may be answered with besides a success.
-FATES = {401, 403, 404, 406, 409, 416, 422, 429, 503, 504}
+FATES = {401, 403, 404, 406, 409, 410, 416, 422, 429, 503, 504}
 CONFIG = {
     "generation": {"mode": "all", "deterministic": True, "database": "none"},
     # Methods that the document does not have are tried too, one after the other.
@@ -58,6 +58,18 @@ CONFIG = {
 }
 #: Stand for jobs in each of the states, two that wait, and one that never was.
 PLACES = [str(uuid.UUID(int=number, version=4)) for number in range(7)]
+LINK_KEY = "0123456789abcdef" * 2
+#: Stands for the signature that a payload should have; and one that none has.
+SIGNED, UNSIGNED = "S" * 43, "U" * 43
+PAYLOADS = [
+    links.pack(fields)
+    for fields in (
+        {"html": "<p>x"},
+        {"html": "<p>x", "exp": 1},
+        {"html": "<p>x", "options": {"width": 16_384, "height": 16_384}},
+        {"url": "https://example.com/", "options": {"format": "pdf"}},
+    )
+]
 
 
 def narrowed() -> dict[str, Any]:
@@ -76,6 +88,9 @@ def narrowed() -> dict[str, Any]:
         beside["properties"] = {name: beside["properties"][name] for name in ("report", "cache")}
     # A random id is no job's, and so would only ever be answered with 404.
     components["parameters"]["JobId"]["schema"] = {"enum": PLACES}
+    # Nor would it be anybody's signature.
+    components["parameters"]["Signature"]["schema"] = {"enum": [SIGNED, UNSIGNED]}
+    components["parameters"]["Payload"]["schema"] = {"enum": PAYLOADS}
     return document
 
 
@@ -108,7 +123,7 @@ def app(
     engine = make_engine(
         egress="none", egress_allow=(), render_deadline_s=DEADLINE_MS / 1000, max_pixels=1_000_000
     )
-    settings = Settings(max_long_polls=0)
+    settings = Settings(max_long_polls=0, link_key=LINK_KEY)
     queue = RedisJobQueue(redis_client, storage, settings)
     yield create_app(engine, queue, storage, settings)
     queue.close()
@@ -128,6 +143,9 @@ def test_whatever_is_asked_the_answer_is_as_documented(
 ) -> None:
     if (place := case.path_parameters.get("jobId")) in PLACES:
         case.path_parameters["jobId"] = job_ids.get(place, place)
+    if case.path_parameters.get("signature") == SIGNED:
+        payload = str(case.path_parameters["payload"])
+        case.path_parameters["signature"] = links.sign(payload, LINK_KEY)
     case.call_and_validate(
         app=app,
         checks=[
@@ -238,7 +256,7 @@ def test_every_route_and_method_is_documented_and_no_other(
         if method != "parameters"
     }
     # Other services' routes are described by these services.
-    assert documented == set(routes(make_app(engine, Settings(compat=()))))
+    assert documented == set(routes(make_app(engine, Settings(compat=(), link_key=LINK_KEY))))
 
 
 def routes(app: falcon.App[falcon.Request, falcon.Response]) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """nginx with the configuration that is shipped, before instances that are real, or made to fail."""
 
+import hashlib
 import json
 import re
 import socket
@@ -11,11 +12,13 @@ from contextlib import ExitStack, contextmanager
 from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 import requests
 
 from bench.instances import Instance, nginx_program, running_instances, running_nginx
+from farm.links import MAX_PAYLOAD, make_link
 from tests.support.farm_process import log_lines, wait_until
 
 pytestmark = [
@@ -23,6 +26,7 @@ pytestmark = [
     pytest.mark.skipif(nginx_program() is None, reason="nginx is not installed"),
 ]
 
+LINK_KEY = "0123456789abcdef" * 2
 MAX_BODY = 52_428_800
 PAGE = {"html": "<p>Hello", "options": {"width": 64, "height": 48}}
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -81,7 +85,8 @@ def times_asked(fakes: list[FakeInstance]) -> list[int]:
 def instances(valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Instance]]:
     folder = tmp_path_factory.mktemp("instances")
     storage = (folder / "files").as_uri()
-    with running_instances(3, folder, redis_url=valkey, storage_url=storage) as running:
+    given = {"redis_url": valkey, "storage_url": storage, "link_key": LINK_KEY}
+    with running_instances(3, folder, **given) as running:
         yield running
 
 
@@ -172,6 +177,29 @@ def test_the_farms_answers_pass_as_they_are(front: str) -> None:
     unknown = requests.get(f"{front}/render-async/{uuid.uuid4()}", timeout=20)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
     assert "no such job" in unknown.json()["error"]
+
+
+def test_a_link_passes_and_no_log_has_it(instances: list[Instance], tmp_path: Path) -> None:
+    # As long as one may be: no page's text is pressed into less.
+    noise = hashlib.shake_128(b"noise").hexdigest(5_050)
+    link = make_link({**PAGE, "html": f"<p>{noise}"}, LINK_KEY)
+    payload = link.rpartition("/")[2]
+    assert 7_500 < len(payload) <= MAX_PAYLOAD
+    tmp_path.chmod(0o755)
+    log_path = tmp_path / "access.log"
+    log_path.touch(0o666)
+    with running_nginx(instances, log_path) as url:
+        first = requests.get(url + link, timeout=60)
+        assert (first.status_code, first.headers["Content-Type"]) == (200, "image/png")
+        assert first.headers["Cache-Control"] == "public, max-age=3600"
+        known = {"If-None-Match": first.headers["ETag"]}
+        assert requests.get(url + link, headers=known, timeout=60).status_code == 304
+        refused = requests.get(f"{url}//r/x/{payload}", timeout=60)
+        assert (refused.status_code, refused.json()["code"]) == (403, "link_refused")
+        wait_until(lambda: log_path.read_text().count("\n") == 3)
+    text = log_path.read_text() + "".join(each.log_path.read_text() for each in instances)
+    assert '"GET /r/... HTTP/1.1" 304' in text
+    assert payload[:30] not in text
 
 
 def test_every_request_has_an_id_which_the_farm_logs(front: str, instances: list[Instance]) -> None:

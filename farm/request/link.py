@@ -1,0 +1,55 @@
+"""A signed link's payload becomes a `RenderRequest` here, by the same checks as a body does."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from farm.errors import InvalidRequest, Problem
+from farm.links import LinkError, unpack
+from farm.parsing import parse_json_object
+from farm.request.group import Limits
+from farm.request.request import RenderRequest
+from farm.request.source import HTML_OR_URL
+
+_EXPIRY = "exp"
+_MAX_EXPIRY = 1 << 53
+#: Fields of a request that a link cannot have, and why.
+_NOT_IN_LINKS = {
+    "webhook": "is for jobs; a link answers with the file itself",
+    "report": "is told in JSON; a link answers with the file itself",
+    "outputs": "is not for links, which answer with one file; make a link for each",
+}
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a link asks for, and until when."""
+
+    request: RenderRequest
+    #: Seconds since 1970; None: for ever.
+    expires_at: int | None
+
+    @classmethod
+    def read(cls, payload: str, limits: Limits) -> Self:
+        """Of a payload whose signature is right. Raises what `RenderRequest.parse` does."""
+        try:
+            text = unpack(payload)
+        except LinkError as exc:
+            raise InvalidRequest(str(exc)) from exc
+        fields = parse_json_object(text, "The link's request")
+        for name, why in _NOT_IN_LINKS.items():
+            if name in fields:
+                raise InvalidRequest.of(Problem(name, why))
+        expires_at = _expiry(fields)
+        return cls(RenderRequest.from_fields(fields, HTML_OR_URL, limits), expires_at)
+
+
+def _expiry(fields: dict[str, Any]) -> int | None:
+    """Takes it out of the fields."""
+    if _EXPIRY not in fields:
+        return None
+    value = fields.pop(_EXPIRY)
+    if type(value) is not int or not 0 < value <= _MAX_EXPIRY:
+        raise InvalidRequest.of(
+            Problem(_EXPIRY, f"must be an integer from 1 to {_MAX_EXPIRY} (seconds since 1970)")
+        )
+    return value

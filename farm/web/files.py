@@ -1,0 +1,31 @@
+"""A rendered file as an answer by itself, or that the client has it already."""
+
+import falcon
+
+from farm.formats import ZIP
+from farm.request import RenderResult
+from farm.web.negotiation import has_tag
+
+
+def is_known(req: falcon.Request, resp: falcon.Response, result: RenderResult) -> bool:
+    """Whether the client has the file already, and the answer says so."""
+    if result.cache is None:
+        return False
+    # Not of JSON answers, each of which has a request id of its own.
+    etag = f'"{result.cache.tag}"'
+    resp.set_header("ETag", etag)
+    if not has_tag(req.get_header("If-None-Match"), etag):
+        return False
+    resp.status = falcon.HTTP_NOT_MODIFIED
+    return True
+
+
+def put_file(resp: falcon.Response, result: RenderResult) -> None:
+    """The file is the answer."""
+    resp.content_type = result.format.media_type
+    if result.format != ZIP:
+        resp.set_header("X-Image-Width", str(result.width))
+        resp.set_header("X-Image-Height", str(result.height))
+    if result.unfinished:
+        resp.set_header("X-Unfinished", str(len(result.unfinished)))
+    resp.data = result.data
