@@ -110,6 +110,11 @@ def test_the_schemas_are_the_models_and_what_is_gone_goes(more: None) -> None:
     fields = schemas["RenderOptions"]["properties"]
     assert fields["corner"] == {"$ref": "#/components/schemas/Corner", "description": "A corner."}
     assert fields["width"]["description"].endswith(" In pixels.")
-    assert "unit" not in json.dumps(fields)
+    assert fields["width"]["x-unit"] == "pixels"
+    assert '"unit"' not in json.dumps(fields)
+    assert schemas["RenderOptions"]["x-groups"][0]["options"] == list(
+        Extra.model_json_schema()["properties"]
+    )
+    assert "iPhone 15" in fields["device"]["examples"]
     assert schemas["HtmlRequest"]["required"] == ["html"]
     assert "url" not in schemas["HtmlRequest"]["properties"]

@@ -70,7 +70,8 @@ ALLOWED = {
     # webhooks go out by a port of that engine's proxy; what cannot be allowed is refused before.
     "jobs": BELOW | {"signals", "render", "cache", "egress", "policy", "jobs"},
     # Whatever renders: neither the engine nor the cache.
-    "web": BELOW | {"callers", "downloading", "links", "markdown", "pdf_files", "rates", "web"},
+    "web": BELOW
+    | {"callers", "contract", "downloading", "links", "markdown", "pdf_files", "rates", "web"},
 }
 ROOTS = {"cli", "wsgi", "supervisor", "doctor", "__init__"}
 LIBRARIES = {

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 from farm.contract.openapi import OPENAPI, with_schemas
+from farm.contract.served import PACKAGED, document
 from farm.contract.tables import OPTIONS, with_tables
 
-__all__ = ["with_schemas", "with_tables", "written"]
+__all__ = ["document", "with_schemas", "with_tables", "written"]
 
 
 def written(docs: Path) -> dict[Path, str]:
     """Each file as it should be, by its path. Raises `OSError` or `ValueError`."""
     options, openapi = docs / OPTIONS, docs / OPENAPI
-    return {options: with_tables(options.read_text()), openapi: with_schemas(openapi.read_text())}
+    schemas = with_schemas(openapi.read_text())
+    # An installed farm has no docs, and answers `/openapi.json` all the same.
+    return {options: with_tables(options.read_text()), openapi: schemas, PACKAGED: schemas}

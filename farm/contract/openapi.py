@@ -6,7 +6,8 @@ from typing import Any
 
 from farm.formats import FILE_FORMATS, FORMATS
 from farm.request import HTML, HTML_OR_URL, URL, RenderRequest
-from farm.request.schema import PLACE, Schema, definitions, properties
+from farm.request.devices import devices
+from farm.request.schema import PLACE, Schema, definitions, option_groups, properties
 from farm.request.source import OF_CONTENT
 
 OPENAPI = "openapi.json"
@@ -67,7 +68,18 @@ def _schemas() -> dict[str, Schema]:
         schemas[_page_schema(_BESIDE, of_job)] = _page(None, of_job)
     schemas["Format"] = {"enum": list(FORMATS)}
     schemas["MediaType"] = {"enum": _MEDIA_TYPES}
+    schemas["RenderOptions"] = _options(schemas["RenderOptions"])
     return {name: _published(schema) | {"$comment": _OURS} for name, schema in schemas.items()}
+
+
+def _options(schema: Schema) -> Schema:
+    """With what a form needs besides: the groups of the options, and the names of devices."""
+    groups = [
+        {"name": group.name, "description": group.sentence, "options": list(group.options)}
+        for group in option_groups()
+    ]
+    device = schema["properties"]["device"] | {"examples": list(devices())}
+    return schema | {"properties": schema["properties"] | {"device": device}, "x-groups": groups}
 
 
 def _contents(paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -136,14 +148,14 @@ def _form(names: tuple[str, ...], of_job: bool) -> dict[str, Any]:
 
 
 def _published(schema: Any) -> Any:
-    """A schema with each unit said in its description, since it is no keyword of anybody else's."""
+    """A schema with each unit said in its description, since few know what `x-unit` is."""
     if isinstance(schema, list):
         return [_published(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     published = {name: _published(part) for name, part in schema.items()}
     if isinstance(unit := published.get("unit"), str):
-        del published["unit"]
+        published["x-unit"] = published.pop("unit")
         said = published.get("description", "")
         published["description"] = f"{said} In {unit}.".strip()
     return published

@@ -61,12 +61,16 @@ class Emulation(Group):
         min_length=2,
         unit="characters",
         max_length=100,
+        schema={"examples": ["en-US", "de-CH", "fr-FR", "ar-EG", "hi-IN", "ja-JP", "zh-CN"]},
     )
     timezone: str | None = option(
         None,
         "A name of the IANA time zone database (`Europe/Zurich`).",
         unit="characters",
         max_length=100,
+        schema={
+            "examples": ["UTC", "Europe/Zurich", "America/New_York", "Asia/Tokyo", "Asia/Kolkata"]
+        },
     )
     geolocation: Geolocation | None = option(
         None, "Where the page is told that it is; it has the permission to ask."

@@ -1,6 +1,6 @@
 """The HTTP server: where it listens, and what its requests may take."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import NoDecode
@@ -87,6 +87,11 @@ class Serving(Group):
         description="Other services whose routes the farm has too, separated by commas: "
         "`gotenberg`, `browserless` (and Cloudflare's Browser Rendering); `off`: none. "
         "docs/migrating.md tells of them.",
+    )
+    playground: Literal["on", "off"] = Field(
+        "on",
+        description="Whether the farm has pages of its own: the playground at `/`, the API page at "
+        "`/docs`, and `/openapi.json`. They are open to all who reach the farm; renders are not.",
     )
 
     @field_validator("compat", mode="before")

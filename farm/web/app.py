@@ -28,7 +28,7 @@ from farm.renderer import Renderer
 from farm.request import HTML, URL
 from farm.settings import Settings
 from farm.storage import Storage
-from farm.web import compat
+from farm.web import compat, playground
 from farm.web.body import Bodies
 from farm.web.callers import RATE_HEADERS, Callers
 from farm.web.downloads import Downloads
@@ -97,9 +97,9 @@ def create_app(
     app.add_route("/health", HealthResource(renderer))
     app.add_route("/status", StatusResource(renderer))
     app.add_route("/metrics", MetricsResource(queue))
-    for template, resource in compat.resources(
-        compat.Farm(renderer, bodies, queue, settings, downloader)
-    ).items():
+    others = compat.resources(compat.Farm(renderer, bodies, queue, settings, downloader))
+    pages = playground.resources(settings, root=others.get("/"))
+    for template, resource in (others | dict(pages)).items():
         app.add_route(template, resource)
     app.add_error_handler(Exception, answer_error)
     app.add_error_handler(falcon.HTTPError, answer_error)

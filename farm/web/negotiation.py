@@ -51,6 +51,17 @@ def wants_anew(cache_control: str | None) -> bool:
     return any(part.strip().lower() == "no-cache" for part in cache_control.split(","))
 
 
+def names_html(accept: str | None) -> bool:
+    """Whether the client asks for HTML by its name, as browsers do."""
+    return _parse(accept or "").get("text/html", 0.0) > 0
+
+
+def takes_gzip(accept_encoding: str | None) -> bool:
+    """Whether the client says that it can read gzip (RFC 9110, 12.5.3)."""
+    codings = _parse(accept_encoding or "")
+    return codings.get("gzip", codings.get("*", 0.0)) > 0
+
+
 def has_tag(if_none_match: str | None, etag: str) -> bool:
     """Whether the client has what `etag` names (RFC 9110, `If-None-Match`: the weak comparison)."""
     if if_none_match is None:

@@ -22,7 +22,11 @@ LINK_KEY = "0123456789abcdef" * 2
 #: Whoever has a link has what its signature allows.
 LINKS = {("GET", ROUTE), ("HEAD", ROUTE)}
 #: The contract: what is answered without a key, and what counts against a rate.
-OPEN = {("GET", "/health"), ("HEAD", "/health"), *LINKS}
+PAGES = {
+    *("/", "/docs", "/openapi.json", "/robots.txt"),
+    *("/playground/{digest}/{name}", "/playground/{digest}/{name}/{inner}"),
+}
+OPEN = {("GET", "/health"), ("HEAD", "/health"), *(("GET", path) for path in PAGES), *LINKS}
 CLOUDFLARE = "/client/v4/accounts/{account_id}/browser-rendering"
 WITH_BODY = {
     *(("POST", path) for path in ("/render", "/render-url", "/render-async")),
@@ -76,7 +80,7 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
 def ask(app: Any, method: str, template: str, **more: Any) -> falcon.testing.Result:
     given = {"name": "a.png", "account_id": "mine", "session": "1", "route": "x", "action": "y"}
     given |= {"payload": "1AA", "signature": sign("1AA", LINK_KEY)}
-    path = template.format(job_id=NOBODYS, **given)
+    path = template.format(job_id=NOBODYS, digest="0", inner="b.png", **given)
     return falcon.testing.TestClient(app).simulate_request(method, path, **more)
 
 
