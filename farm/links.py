@@ -83,6 +83,11 @@ class LinkKeys:
         """The key that links are made with."""
         return self._pairs[0][1]
 
+    @property
+    def names(self) -> set[str]:
+        """Of all keys."""
+        return {name for name, _ in self._pairs}
+
     def name_of(self, signature: str, payload: str) -> str | None:
         """Whose key has signed it; None: nobody's. How long it takes tells nothing of the keys."""
         found = None

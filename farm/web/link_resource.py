@@ -36,6 +36,7 @@ class LinkResource(RenderRoute):
         """`ttl_s`: of files whose link says nothing of the cache; 0: the default."""
         super().__init__(renderer)
         self._keys = keys
+        figures.link_keys(keys.names)
         self._ttl_s = ttl_s or _TTL_S
 
     def caller_of(self, params: Mapping[str, str]) -> str:

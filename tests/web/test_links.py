@@ -313,10 +313,11 @@ def test_figures_have_the_name_of_the_key(make_client: Callable[..., Client]) ->
     def count(name: str, **labels: str) -> float:
         return figures.REGISTRY.get_sample_value(name, labels) or 0
 
-    client = make_client(link_key=f"counted:{KEY}")
+    client = make_client(link_key=f"counted:{KEY} unused:{OLD}")
     requests = {"route": ROUTE, "method": "GET", "status": "200"}
     before = count("farm_http_requests_total", **requests)
     client.simulate_get(link_to(GREEN))
     client.simulate_get(f"/r/x/{pack(GREEN)}")
     assert count("farm_links_total", key="counted") == 1
+    assert figures.REGISTRY.get_sample_value("farm_links_total", {"key": "unused"}) == 0
     assert count("farm_http_requests_total", **requests) == before + 1

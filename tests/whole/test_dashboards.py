@@ -96,7 +96,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Labels:
     """Every metric that a farm exports, with its labels; None: no event of it has shown any."""
     log_path = tmp_path_factory.mktemp("farm") / "log"
     # The bytes of the storage are told of from the first sweep on, a tenth of this after the start.
-    with running_farm(log_path, workers=1, egress_allow=SITES, job_ttl_s=10) as farm:
+    given = {"egress_allow": SITES, "job_ttl_s": 10, "link_key": "0123456789abcdef" * 2}
+    with running_farm(log_path, workers=1, **given) as farm:
         assert farm.render("<p>x").status_code == 200
         assert farm.render("<p>x", width=0).status_code == 400
         location = farm.post("/render-async", {"html": "<p>x"}).headers["Location"]
