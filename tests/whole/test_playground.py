@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 from PIL import Image
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from farm.render.browser.chromium import find_chromium
 from farm.settings import Settings
@@ -66,13 +66,7 @@ def visit(browser: Browser, its_farm: Farm) -> Iterator[Open]:
     opened = []
 
     def visit(fragment: str = "", key: str | None = KEY, **context: object) -> Playground:
-        tab = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **context})
-        if key is not None:
-            tab.add_init_script(
-                f"sessionStorage.getItem('farm-key') ?? sessionStorage.setItem('farm-key', '{key}')"
-            )
-        tab.set_default_timeout(20_000)
-        playground = Playground(tab.new_page())
+        playground = Playground(window(browser, key, **context).new_page())
         opened.append(playground)
         playground.page.goto(its_farm.url + "/" + fragment)
         return playground
@@ -83,12 +77,31 @@ def visit(browser: Browser, its_farm: Farm) -> Iterator[Open]:
         assert playground.complaints == []
 
 
-@pytest.fixture
-def playground(visit: Open) -> Playground:
-    """One that has rendered its first example."""
-    opened = visit()
-    opened.wait_rendered()
+def window(browser: Browser, key: str | None, **context: object) -> BrowserContext:
+    """One whose tabs have the key, each as if its reader had typed it there."""
+    opened = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **context})
+    opened.set_default_timeout(20_000)
+    if key is not None:
+        place = "sessionStorage.getItem('farm-key')"
+        opened.add_init_script(f"{place} ?? sessionStorage.setItem('farm-key', '{key}')")
     return opened
+
+
+@pytest.fixture(scope="module")
+def shared_window(browser: Browser) -> BrowserContext:
+    return window(browser, KEY)
+
+
+@pytest.fixture
+def playground(shared_window: BrowserContext, its_farm: Farm) -> Iterator[Playground]:
+    """One that has rendered its first example, in a tab beside others."""
+    opened = Playground(shared_window.new_page())
+    opened.page.goto(its_farm.url)
+    opened.wait_rendered()
+    yield opened
+    opened.page.evaluate("localStorage.clear()")
+    opened.page.close()
+    assert opened.complaints == []
 
 
 def test_what_is_typed_is_seen(playground: Playground) -> None:
@@ -98,12 +111,8 @@ def test_what_is_typed_is_seen(playground: Playground) -> None:
     playground.wait_colour(*LIME)
     expect(playground.picture).to_have_attribute("alt", re.compile("1200 × 630 pixels"))
     expect(playground.locator("#facts")).to_contain_text("1200 × 630")
-    assert playground.locator("#timings dt").all_text_contents()[:4] == [
-        "Wait",
-        "Load",
-        "Settle",
-        "Capture",
-    ]
+    steps = playground.locator("#timings dt").all_text_contents()
+    assert steps[:4] == ["Wait", "Load", "Settle", "Capture"]
 
 
 def test_only_what_differs_from_its_default_is_sent(playground: Playground) -> None:
