@@ -1,8 +1,9 @@
 """Routes of other services, so that their clients need no more than another address.
 
-A module a service. It turns what that service's clients send into a `RenderRequest`, and a result
-or an error into what they expect; nothing outside of this package knows of any of them. Keys,
-rates, budgets, metrics and logs are those of every route.
+A folder a service. It turns what that service's clients send into a `RenderRequest`, and a result
+or an error into what they expect. Outside of this package only `FARM_COMPAT` names them, and
+`/health` has a field that gotenberg's clients look for. Keys, rates, budgets, metrics and logs are
+those of every route.
 """
 
 from collections.abc import Callable, Mapping

@@ -23,6 +23,7 @@ from farm.errors import (
     RenderTimeout,
     ScriptFailed,
     SelectorNotFound,
+    Unauthorized,
     UnsupportedMediaType,
     UrlRefused,
 )
@@ -81,6 +82,8 @@ def told(error: FarmError, asked: Asked) -> tuple[int, str]:
             text = str(error) if str(error) == NO_BOUNDARY else _WANT_FORM
         case UrlRefused():
             text = "Forbidden"
+        case Unauthorized():
+            text = "Unauthorized"
         case PageFailed():
             text = _page_failed(error)
         case ScriptFailed() if NO_BOX in str(error):

@@ -91,8 +91,9 @@ def _split_unify(text: str, before: Values) -> bool:
 _IDLE = "`waitUntil: networkidle`, where it is `false`"
 _AS_RUST = (
     "A scope is a regular expression of Rust's syntax (no look-around, no `\\p`, at most 1,024 "
-    "characters). Without a scope: of the page's own origin only, on `/url`; give `;scope=.` for "
-    "all. Headers that are the browser's own, and `Cookie`, are refused."
+    "characters, and 16 groups beside `(?:…)`). Without a scope: of the page's own origin only, "
+    "on `/url`; give `;scope=.` for all. Headers that are the browser's own, and `Cookie`, are "
+    "refused."
 )
 _LENGTH = "From 24 px to 200 in."
 
@@ -149,7 +150,7 @@ PDF = (
           "the PDF is cut into files, a ZIP of them is answered",
           "Not together with a webhook (501)."),
     Field("splitSpan", _split_span, "", "how many pages each has, or which pages",
-          "Pages and ranges (`2-`, `1-3,5`); no `even`, `odd`, `!3`, `l`."),
+          "Pages and ranges (`2-`, `1-3,5`); no `even`, `odd`, `!3`, `l`; at most 10,000 pages."),
     Field("splitUnify", _split_unify, False, "one file of these pages"),
     Field("pdfa", _text, "", "501", "The farm makes no PDF/A."),
     Field("pdfua", _bool, False, "501", "The farm makes no PDF/UA; `generateTaggedPdf` is there."),
