@@ -399,9 +399,11 @@ def test_a_suspect_whose_second_browser_dies_before_it_has_a_page_gets_a_third(
         @contextmanager
         def page(self, width: int, height: int, caller: str | None = None) -> Iterator[Page]:
             if not self._wanted and not deaths:
-                deaths.extend(browsers() - others - {chromium(engine)})
-                for browser in deaths:
-                    browser.kill()
+                for browser in browsers() - others - {chromium(engine)}:
+                    # What a browser forks looks like one for a moment.
+                    with suppress(psutil.NoSuchProcess):
+                        browser.kill()
+                        deaths.append(browser)
             with super().page(width, height, caller) as page:
                 yield page
 

@@ -91,7 +91,8 @@ class Farm:
 def log_lines(log_path: Path, event: str) -> list[dict[str, Any]]:
     """The entries of a JSON log that tell of this event."""
     lines = []
-    for line in log_path.read_text().splitlines():
+    *whole, _being_written = log_path.read_text().split("\n")
+    for line in whole:
         if line.startswith("{"):
             entry = json.loads(line)
             if entry["event"] == event:

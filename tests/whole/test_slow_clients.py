@@ -80,4 +80,4 @@ def test_a_stranger_is_refused_before_its_body_is_read(log_path: Path) -> None:
 def test_no_header_changes_what_a_request_is(small_farm: Farm, headers: dict[str, str]) -> None:
     response = requests.get(small_farm.url + "/health", headers=headers, timeout=10)
     assert response.status_code == 200
-    assert set(response.json()) == {"status", "timestamp"}
+    assert set(response.json()) == {"status", "timestamp", "details"}
