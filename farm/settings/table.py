@@ -42,7 +42,11 @@ def _section(group: type[Group]) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    return "unset" if field.default in (None, ()) else f"`{field.default}`"
+    if field.default in (None, ()):
+        return "unset"
+    # As it is written in the environment.
+    is_list = isinstance(field.default, tuple)
+    return f"`{','.join(field.default) if is_list else field.default}`"
 
 
 def _values(field: FieldInfo) -> str:
