@@ -6,7 +6,7 @@ from pydantic import field_validator
 
 from farm.request.group import Group, option, problem
 from farm.request.headers import OF_THE_CONNECTION, check_headers, headers_option
-from farm.request.patterns import MAX_LENGTH, check_pattern
+from farm.request.patterns import MAX_LENGTH, Pattern
 from farm.request.source import MAX_CONTENT_TYPE, Base64, check_media_type
 
 _MAX_MOCKS = 50
@@ -15,7 +15,7 @@ _MAX_HEADERS_BYTES = 32_768
 
 
 class Mock(Group):
-    url: str = option(
+    url: Pattern = option(
         ...,
         "A regular expression (Rust's syntax) that is looked for in a request's URL: "
         "`/data\\.json$`.",
@@ -28,11 +28,6 @@ class Mock(Group):
     )
     text: str | None = option(None, "What is answered; nothing without it.")
     base64: Base64 | None = option(None, "The same in base64; not together with `text`.")
-
-    @field_validator("url")
-    @classmethod
-    def _pattern(cls, text: str) -> str:
-        return check_pattern(text)
 
     @field_validator("headers")
     @classmethod

@@ -12,7 +12,7 @@ from pydantic import field_validator, model_validator
 from farm.parsing import parse_url
 from farm.request.group import Group, option, problem
 from farm.request.headers import OF_THE_CONNECTION, check_headers, headers_option
-from farm.request.patterns import MAX_LENGTH, check_pattern
+from farm.request.patterns import MAX_LENGTH, Pattern, check_pattern
 from farm.request.source import URL_SCHEMA
 
 MAX_HEADERS = 50
@@ -174,18 +174,13 @@ _NO_BLOCK = Block.model_construct()
 
 
 class ScopedHeaders(Group):
-    url: str = option(
+    url: Pattern = option(
         ...,
         "A regular expression of Rust's syntax that is looked for in a request's URL: "
         "`^https://([a-z0-9-]+\\.)*example\\.com/`.",
         schema={"minLength": 1, "maxLength": MAX_LENGTH},
     )
     headers: dict[str, str] = headers_option("Headers of such a request.", MAX_HEADERS)
-
-    @field_validator("url")
-    @classmethod
-    def _pattern(cls, text: str) -> str:
-        return check_pattern(text)
 
     @field_validator("headers")
     @classmethod

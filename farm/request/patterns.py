@@ -7,7 +7,9 @@ makes a pattern larger than its text is bounded here. It can neither look around
 
 import re
 from functools import lru_cache
+from typing import Annotated
 
+from pydantic import AfterValidator
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from farm.request.group import problem
@@ -74,3 +76,7 @@ def matches(text: str, url: str) -> bool:
 def _compiled(text: str) -> SchemaValidator:
     pattern = _ESCAPE.sub(lambda escape: _ASCII.get(escape[1], escape[0]), text)
     return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
+
+
+#: A field that is one.
+Pattern = Annotated[str, AfterValidator(check_pattern)]

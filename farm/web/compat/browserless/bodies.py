@@ -20,6 +20,7 @@ from farm.web.compat.puppeteer.page import (
     WaitForFunction,
     put_event,
     put_function,
+    put_scroll,
 )
 from farm.web.compat.puppeteer.reading import read_elements
 
@@ -56,18 +57,13 @@ class AnyPage(Page):
         super().fill(draft)
 
 
-def _put_scroll(draft: Draft, is_asked: bool) -> None:
-    if is_asked:
-        draft.set("options.scroll", "through")
-
-
 class Screenshot(AnyPage):
     options: EncodedScreenshotOptions | None = field(None, "")
     selector: str | None = field(
         None, "options.selector", "One that matches nothing is a 400 at once, as there."
     )
     scroll_page: bool | None = field(
-        None, "options.scroll", "`through`: also what scrolls in the page.", _put_scroll
+        None, "options.scroll", "`through`: also what scrolls in the page.", put_scroll
     )
 
     def fill(self, draft: Draft) -> None:

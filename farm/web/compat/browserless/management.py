@@ -7,10 +7,11 @@ from typing import Any
 import falcon
 
 import farm
-from farm.errors import Busy, FarmError, NotSupported
+from farm.errors import Busy, FarmError
 from farm.renderer import EngineStatus, Renderer
 from farm.web.compat.browserless.answers import answer_text
 from farm.web.compat.browserless.rendering import BrowserlessResource
+from farm.web.compat.puppeteer.rendering import Unsupported
 
 _JSON = "application/json; charset=UTF-8"
 _FULL = "Concurrency and queue are full"
@@ -83,19 +84,9 @@ class MetaResource(BrowserlessResource):
         resp.data = json.dumps(answer, indent=2).encode()
 
 
-class UnsupportedResource(BrowserlessResource):
-    """A route that says why the farm has no like of it."""
-
+class UnsupportedResource(Unsupported, BrowserlessResource):
     uncounted = frozenset({"GET", "POST", "PUT"})
-
-    def __init__(self, sentence: str) -> None:
-        self._sentence = sentence
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
-        raise NotSupported(self._sentence)
-
-    on_post = on_get
-    on_put = on_get
+    on_put = Unsupported.on_get
 
 
 _NO_SESSIONS = (

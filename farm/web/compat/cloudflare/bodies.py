@@ -16,7 +16,7 @@ from farm.web.compat.puppeteer.capture import (
 from farm.web.compat.puppeteer.declared import Body, field
 from farm.web.compat.puppeteer.draft import Draft
 from farm.web.compat.puppeteer.network import Kind, allow_kinds
-from farm.web.compat.puppeteer.page import Milliseconds, Page
+from farm.web.compat.puppeteer.page import Milliseconds, Page, put_scroll
 from farm.web.compat.puppeteer.reading import read_elements, read_links
 
 _WIDTH, _HEIGHT = 1920, 1080
@@ -41,17 +41,12 @@ class AnyPage(Page):
         super().fill(draft)
 
 
-def _put_scroll(draft: Draft, is_asked: bool) -> None:
-    if is_asked:
-        draft.set("options.scroll", "through")
-
-
 class Screenshot(AnyPage):
     screenshot_options: EncodedScreenshotOptions | None = field(None, "")
     selector: str | None = field(
         None, "options.selector", "One that matches nothing is a 422 at once."
     )
-    scroll_page: bool | None = field(None, "options.scroll", "`through`.", _put_scroll)
+    scroll_page: bool | None = field(None, "options.scroll", "`through`.", put_scroll)
 
     def fill(self, draft: Draft) -> None:
         super().fill(draft)

@@ -6,7 +6,7 @@ from typing import Any
 
 import falcon
 
-from farm.errors import FarmError, NotSupported
+from farm.errors import FarmError
 from farm.request import RenderResult
 from farm.request.result import OUTPUTS
 from farm.web.compat.cloudflare import answers
@@ -20,7 +20,7 @@ from farm.web.compat.cloudflare.bodies import (
     Snapshot,
 )
 from farm.web.compat.puppeteer.reading import read
-from farm.web.compat.puppeteer.rendering import PageResource
+from farm.web.compat.puppeteer.rendering import PageResource, Unsupported
 from farm.web.rendering import RenderingResource
 from farm.web.routes import Resource
 
@@ -86,18 +86,8 @@ class LinksResource(ValuesResource):
     body = Links
 
 
-class UnsupportedResource(CloudflareResource):
-    """A route that says why the farm has no like of it."""
-
+class UnsupportedResource(Unsupported, CloudflareResource):
     uncounted = frozenset({"GET", "POST"})
-
-    def __init__(self, sentence: str) -> None:
-        self._sentence = sentence
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
-        raise NotSupported(self._sentence)
-
-    on_post = on_get
 
 
 #: By the last part of their paths.

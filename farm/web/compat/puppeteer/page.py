@@ -147,6 +147,11 @@ class WaitForFunction(Body):
     timeout: Milliseconds | None = None
 
 
+def put_scroll(draft: Draft, is_asked: bool) -> None:
+    if is_asked:
+        draft.set("options.scroll", "through")
+
+
 def put_function(draft: Draft, wait: WaitForFunction) -> None:
     draft.function = wait.fn
     draft.wait(wait.timeout)

@@ -8,7 +8,14 @@ from urllib.parse import parse_qsl
 
 import falcon
 
-from farm.errors import FarmError, InvalidRequest, Problem, RenderTimeout, ScriptFailed
+from farm.errors import (
+    FarmError,
+    InvalidRequest,
+    NotSupported,
+    Problem,
+    RenderTimeout,
+    ScriptFailed,
+)
 from farm.parsing import parse_json_object
 from farm.request import RenderRequest, RenderResult
 from farm.web.compat.puppeteer.declared import Body, requested, theirs
@@ -16,6 +23,7 @@ from farm.web.compat.puppeteer.draft import Draft
 from farm.web.compat.puppeteer.page import Page
 from farm.web.compat.puppeteer.reading import failure_of
 from farm.web.rendering import Answer, RenderingResource
+from farm.web.routes import Resource
 
 #: How the engine names a script that the farm has made of a field, and not the caller.
 _OURS = re.compile(r"^(onLoad|scripts)\.\d+ threw an error in the page: (Error: )?")
@@ -78,3 +86,15 @@ class PageResource(RenderingResource):
             raise WrongQuery(None, exc.problems) from None
         if draft.problems:
             raise WrongQuery(None, draft.problems)
+
+
+class Unsupported(Resource):
+    """A route that says why the farm has no like of it."""
+
+    def __init__(self, sentence: str) -> None:
+        self._sentence = sentence
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
+        raise NotSupported(self._sentence)
+
+    on_post = on_get
