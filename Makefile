@@ -1,20 +1,29 @@
 # What people run. Settings are environment variables; `PORT=8080 make run` and
 # `make run PORT=8080` both reach the farm.
 .SILENT:
-.PHONY: help run test bench chaos soak overload gallery setup lint lock clean
+.PHONY: help run test test-fast test-long coverage bench chaos soak overload gallery setup lint lock clean
 
 # For pytest, `make test ARGS='-k health'`, or for the lock, `make lock ARGS=--upgrade`.
 ARGS ?=
 
 help:  ## Show this list
-	sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
+	sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
 
 run:  ## Start the farm; installs what it needs first
 	conf/setup run
 	exec .venv/bin/farm serve
 
+# The tests start the farm hundreds of times: none is to compile it anew.
+test test-fast test-long coverage: export PYTHONDONTWRITEBYTECODE =
+
 test: setup  ## Run the tests; ARGS go to pytest
-	.venv/bin/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	.venv/bin/pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+
+test-fast: setup  ## Run the tests that start no browser and no server
+	.venv/bin/pytest --fast -q $(ARGS)
+
+test-long: setup  ## Run what takes long: every picture, every request of the API
+	.venv/bin/pytest --whole-corpus --whole-schema -k "pixels or regions or schema" $(ARGS)
 
 bench:  ## Measure everything, 20 minutes; QUICK=1: three; PEERS=1: beside other services
 	conf/setup bench

@@ -44,11 +44,12 @@ expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")
-def its_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+def its_farm(
+    tmp_path_factory: pytest.TempPathFactory, without_jobs: dict[str, object]
+) -> Iterator[Farm]:
     log_path = tmp_path_factory.mktemp("playground") / "log"
-    with running_farm(
-        log_path, 1, api_keys=f"me:{KEY}", pages_per_browser=2, max_waiting=1, spare_contexts=1
-    ) as running:
+    few = {"pages_per_browser": 2, "max_waiting": 1, "spare_contexts": 1}
+    with running_farm(log_path, 1, api_keys=f"me:{KEY}", **few, **without_jobs) as running:
         yield running
 
 
