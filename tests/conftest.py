@@ -40,15 +40,17 @@ for name in [
     del os.environ[name]
 
 # Nothing is timed: a busy machine is no test's fault. A fixture that examples share they leave as
-# they found it.
-hypothesis.settings.register_profile(
-    "farm",
-    deadline=None,
-    suppress_health_check=[
-        hypothesis.HealthCheck.too_slow,
-        hypothesis.HealthCheck.function_scoped_fixture,
-    ],
-)
+# they found it. `--hypothesis-profile long` is for `make test-long`.
+for profile, examples in (("farm", 40), ("long", 1000)):
+    hypothesis.settings.register_profile(
+        profile,
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[
+            hypothesis.HealthCheck.too_slow,
+            hypothesis.HealthCheck.function_scoped_fixture,
+        ],
+    )
 hypothesis.settings.load_profile("farm")
 
 
