@@ -22,8 +22,17 @@ test: setup  ## Run the tests; ARGS go to pytest
 test-fast: setup  ## Run the tests that start no browser and no server
 	.venv/bin/pytest --fast -q $(ARGS)
 
-test-long: setup  ## Run what takes long: every picture, every request of the API
-	.venv/bin/pytest --whole-corpus --whole-schema -k "pixels or regions or schema" $(ARGS)
+test-long: setup  ## Run all tests with every picture, every request of the API, more examples
+	.venv/bin/pytest --whole-corpus --whole-schema --hypothesis-profile long --timeout 3600 $(ARGS)
+
+# The proxy's process, which is nobody's, writes into the folder too.
+coverage: setup  ## Run the tests and say which lines they miss; build/coverage/html
+	rm -rf build/coverage
+	mkdir -p build && mkdir -m 1777 build/coverage
+	PYTHONPATH=$(CURDIR)/tests/coverage:$(CURDIR) .venv/bin/pytest \
+		--numprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS); status=$$?; \
+	.venv/bin/coverage combine --quiet && .venv/bin/coverage report && \
+	.venv/bin/coverage html --quiet && exit $$status
 
 bench:  ## Measure everything, 20 minutes; QUICK=1: three; PEERS=1: beside other services
 	conf/setup bench
@@ -34,10 +43,10 @@ chaos: setup  ## Kill and stop everything under load for ten minutes; ARGS: --se
 
 soak:  ## Watch memory, files and processes over 10,000 renders; draws docs/soak.svg
 	conf/setup bench
-	.venv/bin/python -m bench.soak --plot docs/soak.svg $(ARGS)
+	.venv/bin/python -m bench.measures.soak --plot docs/soak.svg $(ARGS)
 
 overload: setup  ## Offer eight times as much as fits for a minute
-	.venv/bin/python -m bench.overload $(ARGS)
+	.venv/bin/python -m bench.measures.overload $(ARGS)
 
 gallery: setup  ## Render docs/gallery.md, a picture for each option that can be seen
 	.venv/bin/python docs/gallery/make.py
