@@ -1,6 +1,7 @@
 """The architecture, checked: imports point down, each library is used in one place."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -99,9 +100,15 @@ def room(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
 def imports(path: Path) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -136,7 +143,7 @@ _READS = {("time", "time"), ("datetime", "now"), ("datetime", "utcnow"), ("datet
 def test_only_few_read_the_wall_clock() -> None:
     readers = set()
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 read = (node.value.id, node.attr) in _READS
                 readers |= {str(path.relative_to(PACKAGE))} if read else set()

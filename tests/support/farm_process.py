@@ -25,7 +25,7 @@ from typing import Any
 import psutil
 import requests
 
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 110
 
 
 class Farm:

@@ -7,8 +7,12 @@ import asyncio
 import sys
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from playwright import sync_api
+
+from farm.render.browser.thread import BrowserThread
 
 #: These start a server or a browser. Tests that start one by themselves are found as they run.
 _STARTING = frozenset(
@@ -80,10 +84,10 @@ def _starts_something(item: pytest.Item) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """`--fast` skips a test at the moment when it starts a process.
+    """`--fast` skips a test at the moment when it starts a browser or another process.
 
-    A coroutine may start one (the egress proxy's small resolver): what is raised in an event loop
-    reaches a task, and not the test.
+    A coroutine may start a process (the egress proxy's small resolver): what is raised in an event
+    loop reaches a task, and not the test.
     """
     if not is_fast(config):
         return
@@ -93,7 +97,13 @@ def pytest_configure(config: pytest.Config) -> None:
         if event in _STARTS and is_main and not _is_in_event_loop():
             pytest.skip(f"it starts a process ({event})")
 
+    def refuse_browser(*_: object, **__: object) -> NoReturn:
+        pytest.skip("it starts a browser")
+
     sys.addaudithook(refuse)
+    # Both start it in a thread or an event loop of their own.
+    BrowserThread.start = refuse_browser  # type: ignore[method-assign]
+    sync_api.sync_playwright = refuse_browser  # type: ignore[assignment]
 
 
 def _is_in_event_loop() -> bool:
