@@ -59,6 +59,7 @@ class Farm:
         _check(url, key)
         self.url = url.rstrip("/")
         self._link_key = link_key
+        self._deadline_s = deadline_s
         self._transport = Transport(self.url, key, deadline_s, connect_s)
 
     def __enter__(self) -> Self:
@@ -175,7 +176,12 @@ class Farm:
 
     def _ask(self, job_id: str, wait_s: float) -> Job:
         query = f"?wait={wait_s:.3f}" if wait_s else ""
-        return self._transport.send("GET", _path(job_id) + query, partial(_read_job, job_id))
+        return self._transport.send(
+            "GET",
+            _path(job_id) + query,
+            partial(_read_job, job_id),
+            deadline_s=self._deadline_s + wait_s,
+        )
 
 
 _JSON = {"Content-Type": "application/json"}

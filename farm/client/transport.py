@@ -60,17 +60,21 @@ class Transport:
 
         `deadline_s`: of this call, in place of the client's own.
         """
-        began = time.monotonic()
-        until = began + (self._deadline_s if deadline_s is None else deadline_s)
+        until = time.monotonic() + (self._deadline_s if deadline_s is None else deadline_s)
+        gone_since: float | None = None
         tries = 0
         while True:
             try:
                 return self._send_once(method, path, read, body, headers or {}, until)
             except FarmError as exc:
-                unreachable = isinstance(exc, Unreachable)
-                end = min(until, began + self._connect_s) if unreachable else until
+                now, end = time.monotonic(), until
+                if isinstance(exc, Unreachable):
+                    gone_since = now if gone_since is None else gone_since
+                    end = min(until, gone_since + self._connect_s)
+                else:
+                    gone_since = None
                 pause_s = _pause_s(exc, tries)
-                if not _may_help(exc) or time.monotonic() + pause_s >= end:
+                if not _may_help(exc) or now + pause_s >= end:
                     raise
             time.sleep(pause_s)
             tries += 1

@@ -190,3 +190,15 @@ def test_what_json_cannot_say_is_told() -> None:
     asked: dict[str, Any] = {"html": "x", "width": {1, 2}}
     with pytest.raises(InvalidRequest, match="cannot be written as JSON"):
         Farm().render(**asked)
+
+
+@pytest.mark.farm
+def test_the_example_of_the_docs_works(
+    farm: FarmProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs/clients.md").read_text()
+    code = page.partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace("http://127.0.0.1:3000", farm.url), {})
+    assert opened((tmp_path / "hello.png").read_bytes()).size == (800, 400)
+    assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF")
