@@ -16,7 +16,7 @@ _ROUTES = {"/render": HTML, "/render-url": URL, "/render-async": HTML_OR_URL}
 #: Those that take forms with files, too.
 _WITH_FORMS = ("/render", "/render-async")
 _FORM: Schema = {
-    "request": {"type": "object", "description": "The JSON of the request."},
+    "request": {"description": "The JSON of the request."},
     "index.html": {"type": "string", "minLength": 1, "contentMediaType": "text/html"},
     "index.md": {"type": "string", "minLength": 1, "contentMediaType": "text/markdown"},
     "files": {
@@ -28,7 +28,7 @@ _FORM: Schema = {
 }
 _NO_PAGES: Schema = {"index.html": False, "index.md": False}
 #: What a request may have on a route that answers with a job, and on no other.
-_OF_JOBS = {"webhook"}
+OF_JOBS = {"webhook"}
 _JOBS = "/render-async"
 
 _MEDIA_TYPES = [format_.media_type for format_ in FORMATS.values()]
@@ -56,7 +56,7 @@ def with_schemas(text: str) -> str:
     for content in _contents(document["paths"]):
         if not content.keys().isdisjoint(_MEDIA_TYPES):
             content.update((name, {"schema": {"contentMediaType": name}}) for name in _ANSWERED)
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(_with_types(document), indent=1, ensure_ascii=False) + "\n"
 
 
 def _schemas() -> dict[str, Schema]:
@@ -98,7 +98,7 @@ def _page_schema(name: str, of_job: bool) -> str:
 def _page(name: str | None, of_job: bool) -> Schema:
     """The schema of a request whose page is named by one of the fields that may, or by none."""
     left_out = {*HTML_OR_URL, *(OF_CONTENT if name in URL else ())} - {name}
-    left_out |= set() if of_job else _OF_JOBS
+    left_out |= set() if of_job else OF_JOBS
     fields = properties("RenderRequest").items()
     others = {n: field for n, field in fields if n not in left_out}
     if name is not None:
@@ -145,6 +145,19 @@ def _form(names: tuple[str, ...], of_job: bool) -> dict[str, Any]:
             "index.md": {"contentType": "text/markdown"},
         },
     }
+
+
+def _with_types(part: Any) -> Any:
+    """The same with `type` beside each list of texts: generators of clients tell types by it."""
+    if isinstance(part, list):
+        return [_with_types(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    typed = {name: _with_types(inside) for name, inside in part.items()}
+    values = typed.get("enum")
+    if isinstance(values, list) and all(isinstance(value, str) for value in values):
+        return {"type": "string"} | typed
+    return typed
 
 
 def _published(schema: Any) -> Any:
