@@ -36,12 +36,13 @@ gallery: setup  ## Render docs/gallery.md, a picture for each option that can be
 setup:  ## Install what running, testing and linting need
 	conf/setup dev
 
-lint: setup  ## Check style, types and the generated docs
+lint: setup  ## Check style, types and the generated files
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/farm settings --check docs/settings.md
 	.venv/bin/farm contract --check docs
+	.venv/bin/python conf/kubernetes/prometheus_rule.py --check
 
 # The requirements are in setup.cfg and conf/requirements-build.in. Versions stay as they are
 # locked where they can.
