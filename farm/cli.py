@@ -32,6 +32,7 @@ from farm.settings.table import as_markdown
 from farm.web import compat
 from farm.web.compat import table
 
+_GUNICORN_CONF = Path(farm.__file__).with_name("gunicorn_conf.py")
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(farm.__version__, prog_name="farm")
@@ -42,7 +43,7 @@ def main() -> None:
 @main.command()
 def serve() -> None:
     """Serve the HTTP API, in the foreground; without FARM_REDIS_URL, its jobs' worker too."""
-    command = [sys.executable, "-m", "gunicorn", "-c", str(_gunicorn_conf())]
+    command = [sys.executable, "-m", "gunicorn", "-c", str(_GUNICORN_CONF)]
     try:
         farm_settings = Settings.from_environment()
         find_chromium(farm_settings)
@@ -176,15 +177,6 @@ def _render(body: bytes) -> bytes:
         return engine.render(request).data
     finally:
         engine.close()
-
-
-def _gunicorn_conf() -> Path:
-    """The shipped configuration: beside the package in a checkout, else where it is installed."""
-    places = [Path(farm.__file__).parents[1] / "conf", Path(sys.prefix) / "share/render-farm"]
-    for place in places:
-        if (place / "gunicorn.conf.py").is_file():
-            return place / "gunicorn.conf.py"
-    raise click.ClickException(f"gunicorn.conf.py is neither in {places[0]} nor in {places[1]}.")
 
 
 if __name__ == "__main__":

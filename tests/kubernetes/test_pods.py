@@ -33,7 +33,7 @@ def test_nothing_is_killed_before_the_farm_has_ended_it(as_a_pod: Settings) -> N
     assert grace["renderer"] >= paused_s + as_a_pod.stop_grace_s + margin_s
     assert grace["worker"] >= as_a_pod.job_grace_s + margin_s
     probe = next(everything(pods()["renderer"], "livenessProbe"))
-    stands_still_s = as_a_pod.render_deadline_s + 30  # farm/web/serving/gunicorn_conf.py
+    stands_still_s = as_a_pod.render_deadline_s + 30  # farm/gunicorn_conf.py
     assert probe["periodSeconds"] * probe["failureThreshold"] > 2 * stands_still_s
 
 
