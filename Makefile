@@ -1,7 +1,7 @@
 # What people run. Settings are environment variables; `PORT=8080 make run` and
 # `make run PORT=8080` both reach the farm.
 .SILENT:
-.PHONY: help run test bench chaos soak overload gallery setup lint lock clean
+.PHONY: help run test bench chaos soak overload gallery setup lint lock release clean
 
 # For pytest, `make test ARGS='-k health'`, or for the lock, `make lock ARGS=--upgrade`.
 ARGS ?=
@@ -60,6 +60,9 @@ lock:  ## Lock the requirements anew; ARGS go to uv
 	$(COMPILE) --output-file conf/requirements-bench.txt --extra dev --extra bench \
 		--constraint conf/requirements-dev.txt
 
+release: setup  ## Build and try what VERSION=1.2.0 releases, in dist/; prints what is left to do
+	conf/release "$(VERSION)"
+
 clean:  ## Remove all that make and the tools have made here
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,152 @@
+"""`python -m tests.release [FOLDER]`: build what is released, and use it as its users do.
+
+It builds the sdist, and from that the wheel; has pip install the wheel into an empty venv, with the
+locked versions; and there, in an empty folder, renders a page and runs a farm. FOLDER, if it is
+given, gets sdist, wheel, and the list of all packages in that venv (an SBOM in CycloneDX's JSON).
+It takes about two minutes, needs a Chromium on the machine, and PyPI.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import farm
+
+ROOT = Path(__file__).parents[1]
+EXTRAS = "server,dashboard"
+STARTS_S = 60
+
+
+def say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
+
+
+def check(what: str, good: object) -> None:
+    say(f"{'ok ' if good else 'BAD'} {what}")
+    if not good:
+        sys.exit(f"The release is not as it should be: {what}")
+
+
+def clean() -> dict[str, str]:
+    """The environment without what would lead to the checkout, or set the farm."""
+    mine = ("FARM_", "PYTHON", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if not name.startswith(mine)}
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    """Its standard output; if it fails, this program does."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=cwd, env=clean())
+    if done.returncode:
+        sys.exit(f"{done.stdout}\nThis failed: {' '.join(map(str, command))}")
+    return done.stdout
+
+
+def build(folder: Path) -> Path:
+    """The wheel. The sdist is beside it."""
+    run(sys.executable, "-m", "build", "--outdir", folder, ROOT)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def constraints(folder: Path) -> Path:
+    """The locked versions without their hashes, for pip to keep to."""
+    locked = (ROOT / "conf/requirements.txt", ROOT / "conf/requirements-source.txt")
+    lines = [line for file in locked for line in file.read_text().splitlines()]
+    file = folder / "constraints.txt"
+    file.write_text("\n".join(line.rstrip("\\ ") for line in lines if re.match(r"\w.*==", line)))
+    return file
+
+
+def install(wheel: Path, venv: Path) -> None:
+    """Into a venv that has nothing else, not even pip."""
+    run(sys.executable, "-m", "venv", "--without-pip", venv)
+    pip = [sys.executable, "-m", "pip", "--python", venv / "bin/python"]
+    kept_to = ["--constraint", constraints(venv)]
+    run(*pip, "install", "-qq", *kept_to, f"{wheel}[{EXTRAS}]")
+    run(*pip, "check")
+
+
+def write_sbom(venv: Path, file: Path) -> None:
+    tool = [sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible"]
+    run(*tool, "--output-file", file, venv)
+    parts = {part["name"] for part in json.loads(file.read_text())["components"]}
+    check(f"{file.name} lists {len(parts)} packages", {"render-farm", "falcon"} <= parts)
+
+
+@contextmanager
+def serving(program: Path, folder: Path) -> Iterator[str]:
+    """Its URL, while `farm serve` runs."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = clean() | {"FARM_PORT": str(port), "FARM_WORKERS": "1"}
+    process = subprocess.Popen([program, "serve"], cwd=folder, env=environment)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        end = time.monotonic() + STARTS_S
+        up = False
+        while not up and process.poll() is None and time.monotonic() < end:
+            with suppress(OSError), urllib.request.urlopen(url + "/health", timeout=5):
+                up = True
+            time.sleep(0.2)
+        check("farm serve is up", up)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        status = process.wait(150)
+    check("it ends by SIGTERM, with 0", status == 0)
+
+
+def ask(url: str, body: object = None) -> bytes:
+    headers = {"Content-Type": "application/json", "Accept": "image/png, application/json, */*"}
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=60) as answer:
+        return bytes(answer.read())
+
+
+def try_it(program: Path, folder: Path) -> None:
+    page, file = folder / "page.html", folder / "page.png"
+    page.write_text("<h1>Hello</h1>")
+    printed = run(program, "--version", cwd=folder)
+    check(f"farm --version: {printed.strip()}", printed.split()[-1] == farm.__version__)
+    run(program, "render", page, "-o", file, cwd=folder)
+    check("farm render makes a PNG", file.read_bytes().startswith(b"\x89PNG"))
+    with serving(program, folder) as url:
+        body = {"html": "<h1>Hello</h1>"}
+        check("POST /render answers with one", ask(url + "/render", body).startswith(b"\x89PNG"))
+        job = json.loads(ask(url + "/render-async", body))["jobId"]
+        state = json.loads(ask(f"{url}/render-async/{job}?wait=30"))["status"]
+        check(f"a job is done: {state}", state == "completed")
+        check("the playground is there", b"<title>" in ask(url + "/"))
+        check("and the document of the API", b'"openapi"' in ask(url + "/openapi.json"))
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="render-farm-release-", dir="/var/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # Chromium is another user where this is root
+        say("sdist and wheel")
+        made, venv, empty = folder / "dist", folder / "venv", folder / "empty"
+        empty.mkdir()
+        wheel = build(made)
+        check(f"{wheel.name} has the farm's version", wheel.name.split("-")[1] == farm.__version__)
+        say("an empty venv")
+        install(wheel, venv)
+        write_sbom(venv, made / f"render-farm-{farm.__version__}.cdx.json")
+        try_it(venv / "bin/farm", empty)
+        if sys.argv[1:]:
+            shutil.copytree(made, sys.argv[1], dirs_exist_ok=True)
+
+
+if __name__ == "__main__":
+    main()
