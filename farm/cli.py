@@ -8,33 +8,38 @@ from pathlib import Path
 from typing import Any
 
 import click
-import structlog
 
 import farm
-from farm import contract as request_docs
-from farm import doctor as checks
-from farm import logs, supervisor
 from farm.errors import FarmError, StartError
 from farm.flags import GroupedCommand, fields_given, page_at, refusal, with_flags
 from farm.formats import ZIP
-from farm.jobs import broker
-from farm.jobs import dashboard as jobs_dashboard
-from farm.jobs.files import open_swept_storage
-from farm.jobs.worker import Worker
 from farm.link_command import link
-from farm.machine import is_taken
-from farm.metrics import folder
-from farm.render import Engine
-from farm.render.browser.chromium import find_chromium
 from farm.request import HTML_OR_URL, RenderRequest
 from farm.settings import Settings
-from farm.settings.table import as_markdown
-from farm.web import compat
-from farm.web.compat import table
 
+# The packages of the server are an extra: a command imports what needs them by itself.
+
+#: How gunicorn runs the farm.
 _GUNICORN_CONF = Path(farm.__file__).with_name("gunicorn_conf.py")
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Says what to install where a command needs a package that is not there."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as exc:
+            name = (exc.name or "").partition(".")[0]
+            if name in ("", farm.__name__):
+                raise
+            raise click.ClickException(
+                f"farm {ctx.invoked_subcommand} needs the package {name}: "
+                "pip install 'render-farm[server]'"
+            ) from exc
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(farm.__version__, prog_name="farm")
 def main() -> None:
     """Turn HTML, Markdown and URLs into PNG, JPEG, WebP, AVIF and PDF."""
@@ -43,6 +48,11 @@ def main() -> None:
 @main.command()
 def serve() -> None:
     """Serve the HTTP API, in the foreground; without FARM_REDIS_URL, its jobs' worker too."""
+    from farm import supervisor
+    from farm.machine import is_taken
+    from farm.metrics import folder
+    from farm.render.browser.chromium import find_chromium
+
     command = [sys.executable, "-m", "gunicorn", "-c", str(_GUNICORN_CONF)]
     try:
         farm_settings = Settings.from_environment()
@@ -68,6 +78,11 @@ def serve() -> None:
 )
 def worker(concurrency: int | None) -> None:
     """Render the jobs of the queue, until SIGTERM."""
+    from farm import logs
+    from farm.jobs import broker
+    from farm.jobs.files import open_swept_storage
+    from farm.jobs.worker import Worker
+
     try:
         farm_settings = Settings.from_environment(job_concurrency=concurrency)
         logs.configure(farm_settings)
@@ -81,6 +96,9 @@ def worker(concurrency: int | None) -> None:
 @main.command()
 def dashboard() -> None:
     """Serve the dashboard of the job queue, until SIGTERM."""
+    from farm import logs
+    from farm.jobs import dashboard as jobs_dashboard
+
     try:
         farm_settings = Settings.from_environment()
         logs.configure(farm_settings)
@@ -125,6 +143,10 @@ main.add_command(link)
 @main.command()
 def doctor() -> None:
     """Look at everything the farm needs, and say how to mend what is wrong."""
+    import structlog
+
+    from farm import doctor as checks
+
     # What the checks find is said here, once.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     healthy = True
@@ -141,6 +163,8 @@ def doctor() -> None:
 @click.option("--check", type=click.Path(path_type=Path), help="Fail if this file is not the same.")
 def settings(check: Path | None) -> None:
     """Print docs/settings.md, the table of every setting."""
+    from farm.settings.table import as_markdown
+
     table = as_markdown()
     if check is None:
         click.echo(table, nl=False)
@@ -152,7 +176,11 @@ def settings(check: Path | None) -> None:
 @click.argument("docs", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--check", is_flag=True, help="Fail if they are not up to date; write nothing.")
 def contract(docs: Path, check: bool) -> None:
-    """Write what the folder DOCS says of requests: in options.md, openapi.json, migrating.md."""
+    """Write what DOCS (options.md, openapi.json, migrating.md) and the client say of requests."""
+    from farm import contract as request_docs
+    from farm.web import compat
+    from farm.web.compat import table
+
     try:
         pages = request_docs.written(docs) | table.written(docs, compat.TABLES)
         for path, text in pages.items():
@@ -167,6 +195,9 @@ def contract(docs: Path, check: bool) -> None:
 
 
 def _render(body: bytes) -> bytes:
+    from farm import logs
+    from farm.render import Engine
+
     farm_settings = Settings.from_environment()
     logs.configure(farm_settings.model_copy(update={"log_level": "error"}))
     engine = Engine(farm_settings.model_copy(update={"spare_contexts": 0}))

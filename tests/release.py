@@ -1,9 +1,10 @@
 """`python -m tests.release [FOLDER]`: build what is released, and use it as its users do.
 
-It builds the sdist, and from that the wheel; has pip install the wheel into an empty venv, with the
-locked versions; and there, in an empty folder, renders a page and runs a farm. FOLDER, if it is
-given, gets sdist, wheel, and the list of all packages in that venv (an SBOM in CycloneDX's JSON).
-It takes about two minutes, needs a Chromium on the machine, and PyPI.
+It builds the sdist, and from that the wheel. pip installs the wheel into two empty venvs, with the
+locked versions: into one as it is, for the client, and into the other with the extras of a server.
+There, in an empty folder, it renders a page and runs a farm. FOLDER, if it is given, gets sdist,
+wheel, and the list of all packages of the server (an SBOM in CycloneDX's JSON). It takes some
+minutes, and needs a Chromium on the machine and PyPI.
 """
 
 import json
@@ -24,7 +25,7 @@ from pathlib import Path
 import farm
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = "server,dashboard"
+SERVER = "[server,dashboard]"
 STARTS_S = 60
 
 
@@ -68,12 +69,12 @@ def constraints(folder: Path) -> Path:
     return file
 
 
-def install(wheel: Path, venv: Path) -> None:
-    """Into a venv that has nothing else, not even pip."""
+def install(wheel: Path, venv: Path, extras: str = "") -> None:
+    """Into a venv that has nothing else, not even pip. `extras`: `[server]`."""
     run(sys.executable, "-m", "venv", "--without-pip", venv)
     pip = [sys.executable, "-m", "pip", "--python", venv / "bin/python"]
     kept_to = ["--constraint", constraints(venv)]
-    run(*pip, "install", "-qq", *kept_to, f"{wheel}[{EXTRAS}]")
+    run(*pip, "install", "-qq", *kept_to, f"{wheel}{extras}")
     run(*pip, "check")
 
 
@@ -114,7 +115,18 @@ def ask(url: str, body: object = None) -> bytes:
         return bytes(answer.read())
 
 
-def try_it(program: Path, folder: Path) -> None:
+def try_client(venv: Path, folder: Path) -> None:
+    run(venv / "bin/python", "-c", "import farm.client", cwd=folder)
+    printed = run(venv / "bin/farm", "--version", cwd=folder)
+    check(f"without extras, farm --version: {printed.strip()}", farm.__version__ in printed)
+    served = subprocess.run(
+        [venv / "bin/farm", "serve"], cwd=folder, env=clean(), capture_output=True, text=True
+    )
+    told = "pip install 'render-farm[server]'" in served.stderr
+    check("farm serve says what to install", served.returncode and told)
+
+
+def try_server(program: Path, folder: Path) -> None:
     page, file = folder / "page.html", folder / "page.png"
     page.write_text("<h1>Hello</h1>")
     printed = run(program, "--version", cwd=folder)
@@ -140,10 +152,13 @@ def main() -> None:
         empty.mkdir()
         wheel = build(made)
         check(f"{wheel.name} has the farm's version", wheel.name.split("-")[1] == farm.__version__)
-        say("an empty venv")
-        install(wheel, venv)
+        say("an empty venv for the client")
+        install(wheel, folder / "client")
+        try_client(folder / "client", empty)
+        say("an empty venv for the server")
+        install(wheel, venv, SERVER)
         write_sbom(venv, made / f"render-farm-{farm.__version__}.cdx.json")
-        try_it(venv / "bin/farm", empty)
+        try_server(venv / "bin/farm", empty)
         if sys.argv[1:]:
             shutil.copytree(made, sys.argv[1], dirs_exist_ok=True)
 
