@@ -60,6 +60,7 @@ lock:  ## Lock the requirements anew; ARGS go to uv
 		--constraint conf/requirements.txt
 	$(COMPILE) --output-file conf/requirements-bench.txt --extra dev --extra bench \
 		--constraint conf/requirements-dev.txt
+	$(UV) conf/requirements-release.in --output-file conf/requirements-release.txt
 
 release: setup  ## Build and try what VERSION=1.2.0 releases, in dist/; prints what is left to do
 	conf/release "$(VERSION)"

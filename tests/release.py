@@ -53,9 +53,19 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-def build(folder: Path) -> Path:
-    """The wheel. The sdist is beside it."""
-    run(sys.executable, "-m", "build", "--outdir", folder, ROOT)
+def make_venv(folder: Path, *what: str | Path) -> Path:
+    """With that installed and nothing else, not even pip. Returns its Python."""
+    run(sys.executable, "-m", "venv", "--without-pip", folder)
+    python = folder / "bin/python"
+    pip = [sys.executable, "-m", "pip", "--python", python]
+    run(*pip, "install", "-qq", *what)
+    run(*pip, "check")
+    return python
+
+
+def build(tools: Path, folder: Path) -> Path:
+    """The wheel, from the sdist, which is beside it."""
+    run(tools, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
@@ -69,17 +79,8 @@ def constraints(folder: Path) -> Path:
     return file
 
 
-def install(wheel: Path, venv: Path, extras: str = "") -> None:
-    """Into a venv that has nothing else, not even pip. `extras`: `[server]`."""
-    run(sys.executable, "-m", "venv", "--without-pip", venv)
-    pip = [sys.executable, "-m", "pip", "--python", venv / "bin/python"]
-    kept_to = ["--constraint", constraints(venv)]
-    run(*pip, "install", "-qq", *kept_to, f"{wheel}{extras}")
-    run(*pip, "check")
-
-
-def write_sbom(venv: Path, file: Path) -> None:
-    tool = [sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible"]
+def write_sbom(tools: Path, venv: Path, file: Path) -> None:
+    tool = [tools, "-m", "cyclonedx_py", "environment", "--output-reproducible"]
     run(*tool, "--output-file", file, venv)
     parts = {part["name"] for part in json.loads(file.read_text())["components"]}
     check(f"{file.name} lists {len(parts)} packages", {"render-farm", "falcon"} <= parts)
@@ -148,18 +149,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="render-farm-release-", dir="/var/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)  # Chromium is another user where this is root
-        say("sdist and wheel")
-        made, venv, empty = folder / "dist", folder / "venv", folder / "empty"
+        made, empty = folder / "dist", folder / "empty"
         empty.mkdir()
-        wheel = build(made)
+        say("the tools")
+        lock = ROOT / "conf/requirements-release.txt"
+        tools = make_venv(folder / "tools", "--require-hashes", "-r", lock)
+        say("sdist and wheel")
+        wheel = build(tools, made)
         check(f"{wheel.name} has the farm's version", wheel.name.split("-")[1] == farm.__version__)
+        kept_to = ("--constraint", constraints(folder))
         say("an empty venv for the client")
-        install(wheel, folder / "client")
+        make_venv(folder / "client", *kept_to, wheel)
         try_client(folder / "client", empty)
         say("an empty venv for the server")
-        install(wheel, venv, SERVER)
-        write_sbom(venv, made / f"render-farm-{farm.__version__}.cdx.json")
-        try_server(venv / "bin/farm", empty)
+        make_venv(folder / "server", *kept_to, f"{wheel}{SERVER}")
+        write_sbom(tools, folder / "server", made / f"render-farm-{farm.__version__}.cdx.json")
+        try_server(folder / "server/bin/farm", empty)
         if sys.argv[1:]:
             shutil.copytree(made, sys.argv[1], dirs_exist_ok=True)
 
