@@ -1,7 +1,7 @@
 # What people run. Settings are environment variables; `PORT=8080 make run` and
 # `make run PORT=8080` both reach the farm.
 .SILENT:
-.PHONY: help run test bench chaos soak overload gallery setup lint lock clean
+.PHONY: help run test bench chaos soak overload gallery setup lint lock release clean
 
 # For pytest, `make test ARGS='-k health'`, or for the lock, `make lock ARGS=--upgrade`.
 ARGS ?=
@@ -36,12 +36,13 @@ gallery: setup  ## Render docs/gallery.md, a picture for each option that can be
 setup:  ## Install what running, testing and linting need
 	conf/setup dev
 
-lint: setup  ## Check style, types and the generated docs
+lint: setup  ## Check style, types and the generated files
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/farm settings --check docs/settings.md
 	.venv/bin/farm contract --check docs
+	.venv/bin/python conf/kubernetes/prometheus_rule.py --check
 
 # The requirements are in setup.cfg and conf/requirements-build.in. Versions stay as they are
 # locked where they can.
@@ -59,7 +60,11 @@ lock:  ## Lock the requirements anew; ARGS go to uv
 		--constraint conf/requirements.txt
 	$(COMPILE) --output-file conf/requirements-bench.txt --extra dev --extra bench \
 		--constraint conf/requirements-dev.txt
+	$(UV) conf/requirements-release.in --output-file conf/requirements-release.txt
+
+release: setup  ## Build and try what VERSION=1.2.0 releases, in dist/; prints what is left to do
+	conf/release "$(VERSION)"
 
 clean:  ## Remove all that make and the tools have made here
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

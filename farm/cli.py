@@ -19,6 +19,9 @@ from farm.settings import Settings
 
 # The packages of the server are an extra: a command imports what needs them by itself.
 
+#: How gunicorn runs the farm.
+_GUNICORN_CONF = Path(farm.__file__).with_name("gunicorn_conf.py")
+
 
 class Commands(click.Group):
     """Says what to install where a command needs a package that is not there."""
@@ -50,7 +53,7 @@ def serve() -> None:
     from farm.metrics import folder
     from farm.render.browser.chromium import find_chromium
 
-    command = [sys.executable, "-m", "gunicorn", "-c", str(_gunicorn_conf())]
+    command = [sys.executable, "-m", "gunicorn", "-c", str(_GUNICORN_CONF)]
     try:
         farm_settings = Settings.from_environment()
         find_chromium(farm_settings)
@@ -205,15 +208,6 @@ def _render(body: bytes) -> bytes:
         return engine.render(request).data
     finally:
         engine.close()
-
-
-def _gunicorn_conf() -> Path:
-    """The shipped configuration: beside the package in a checkout, else where it is installed."""
-    places = [Path(farm.__file__).parents[1] / "conf", Path(sys.prefix) / "share/render-farm"]
-    for place in places:
-        if (place / "gunicorn.conf.py").is_file():
-            return place / "gunicorn.conf.py"
-    raise click.ClickException(f"gunicorn.conf.py is neither in {places[0]} nor in {places[1]}.")
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ ALLOWED = {
     "web": BELOW
     | {"callers", "contract", "downloading", "links", "markdown", "pdf_files", "rates", "web"},
 }
-ROOTS = {"cli", "wsgi", "supervisor", "doctor", "__init__"}
+ROOTS = {"cli", "wsgi", "supervisor", "doctor", "gunicorn_conf", "__init__"}
 LIBRARIES = {
     "falcon": {"web", "wsgi"},
     "playwright": {"render"},
