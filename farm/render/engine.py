@@ -28,7 +28,7 @@ from farm.render.keeping.keeper import START_TIMEOUT_S, Keeper
 from farm.render.keeping.ladder import leave_process
 from farm.render.outcomes import STOPPING, Outcomes
 from farm.render.page.caps import Caps
-from farm.render.rendering import Rendering
+from farm.render.rendering import Rendering, State
 from farm.render.slots import Slots
 from farm.renderer import EngineStatus, RenderCancelled, Renderer
 from farm.request import Limits, RenderRequest, RenderResult
@@ -248,6 +248,9 @@ class Engine(Renderer[Rendering]):
         no_turn = not rendering.tries and not self._egress.is_up
         if no_turn or self._egress.down_s > _HEALTH_GRACE_S:
             return BrowserUnavailable(NO_PROXY)
+        if rendering.state is State.WAITING and not rendering.tries:
+            # The callers that came after it had their turns.
+            return RenderTimeout(f"The page had no turn within {self._deadline_s:g} s; try again.")
         return RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
 
 
