@@ -69,11 +69,25 @@ redis.call('ZADD', turns, 'NX', first[2] or 0, caller)
 )
 
 #: KEYS[3]: the list of those in the dequeue. Looks at a thousand jobs that are listed no more at
-#: the most. That they are not queued by their status is seen at once; not to find one in the list
-#: takes a look at all of it.
+#: the most. That they are not queued is seen by their status; not to find one in the list takes a
+#: look at all of it. A job is looked for from both ends: the next job of a caller that has many is
+#: mostly near the head, and that of one that has come just now near the tail.
 _TAKE = (
     _COMMON
     + """
+local function unlist(id)
+  local length, window = redis.call('LLEN', list), 64
+  while true do
+    for _, from in ipairs({1, -1}) do
+      if redis.call('LPOS', list, id, 'RANK', from, 'MAXLEN', window) then
+        return redis.call('LREM', list, from, id) == 1
+      end
+    end
+    if window >= length then return false end
+    window = window * 8
+  end
+end
+
 local head = redis.call('LINDEX', list, 0)
 if not head then forget_all(); return false end
 if redis.call('ZSCORE', lane_of((read(head))), head) then
@@ -86,7 +100,7 @@ if redis.call('ZSCORE', lane_of((read(head))), head) then
     else
       redis.call('ZREM', lane_of(caller), id)
       if redis.call('HGET', JOB .. id, 'status') == 'queued'
-          and redis.call('LREM', list, 1, id) == 1 then
+          and unlist(id) then
         redis.call('RPUSH', KEYS[3], id)
         local _, weight = read(id)
         redis.call('ZINCRBY', turns, 1 / weight, caller)
