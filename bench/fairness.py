@@ -14,6 +14,7 @@ that: with turns, it is about as many as Bob's. Prints a table in Markdown.
 
 import os
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -70,7 +71,9 @@ class Caller:
         """Seconds for so many renders, one after the other."""
         began = time.monotonic()
         for _ in range(count):
-            answer = self.ask("POST", "/render", SIMPLE.body(""))
+            while (answer := self.ask("POST", "/render", SIMPLE.body(""))).status_code == 503:
+                print(f"refused: {answer.json()['code']}", file=sys.stderr)
+                time.sleep(int(answer.headers["Retry-After"]))
             answer.raise_for_status()
         return time.monotonic() - began
 
