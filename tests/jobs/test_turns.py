@@ -4,6 +4,7 @@ import os
 import signal
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ from tests.support.farm_process import wait_until
 
 LIST = f"rq:queue:{QUEUE_NAME}"
 DEQUEUED = f"{LIST}:intermediate"
+#: A call that is given up and made again would put a job twice, which `RedisJobQueue` looks for.
+_PATIENT_S = 60.0
 WEIGHTS = {"anna": 1, "bob": 1, "carl": 3, "": 1}
 
 
@@ -62,8 +65,10 @@ class Queue:
 
 
 @pytest.fixture
-def queue(redis_client: redis.Redis) -> Queue:
-    return Queue(redis_client)
+def queue(redis_client: redis.Redis, valkey: str) -> Iterator[Queue]:
+    client = broker.connect(valkey, _PATIENT_S)
+    yield Queue(client)
+    client.close()
 
 
 def test_callers_take_turns_by_their_weights(queue: Queue) -> None:
@@ -232,7 +237,7 @@ def test_a_server_that_is_killed_has_each_job_in_one_place(tmp_path: Path) -> No
     taken: list[str] = []
 
     def put(caller: str) -> None:
-        client = Queue(broker.connect(f"unix://{path}"))
+        client = Queue(broker.connect(f"unix://{path}", _PATIENT_S))
         with suppress(redis.RedisError):
             while True:
                 job_id = str(uuid.uuid4())
@@ -240,7 +245,7 @@ def test_a_server_that_is_killed_has_each_job_in_one_place(tmp_path: Path) -> No
                 accepted.append(job_id)
 
     def take() -> None:
-        client = Queue(broker.connect(f"unix://{path}"))
+        client = Queue(broker.connect(f"unix://{path}", _PATIENT_S))
         with suppress(redis.RedisError):
             while True:
                 if job_id := client.take():
@@ -253,10 +258,10 @@ def test_a_server_that_is_killed_has_each_job_in_one_place(tmp_path: Path) -> No
             for _ in range(2):
                 pool.submit(take)
             wait_until(lambda: len(taken) > 200)
-            client = broker.connect(f"unix://{path}")
+            client = broker.connect(f"unix://{path}", _PATIENT_S)
             os.kill(client.info("server")["process_id"], signal.SIGKILL)
     with ValkeyServer(port=0, data_dir=tmp_path, unix_socket_path=path, config=config):
-        queue = Queue(broker.connect(f"unix://{path}"))
+        queue = Queue(broker.connect(f"unix://{path}", _PATIENT_S))
         places = Counter(queue.waiting) + Counter(queue.dequeued)
         assert set(places.values()) == {1}
         assert set(accepted) <= set(places)
@@ -268,7 +273,7 @@ def test_a_server_that_is_killed_has_each_job_in_one_place(tmp_path: Path) -> No
 def test_a_full_server_loses_no_job_in_the_dequeue(tmp_path: Path) -> None:
     path = tmp_path / "v.sock"
     with ValkeyServer(port=0, data_dir=tmp_path, unix_socket_path=path):
-        queue = Queue(broker.connect(f"unix://{path}"))
+        queue = Queue(broker.connect(f"unix://{path}", _PATIENT_S))
         for number in range(10):
             queue.put(f"anna{number}", "anna")
         queue.client.config_set("maxmemory", 1)
