@@ -97,7 +97,8 @@ def _pin(farm: Farm, cores: list[int]) -> None:
     for process in farm.tree():
         with suppress(psutil.Error):
             for thread in process.threads():
-                os.sched_setaffinity(thread.id, cores)
+                with suppress(ProcessLookupError):
+                    os.sched_setaffinity(thread.id, cores)
 
 
 @contextmanager
