@@ -186,9 +186,15 @@ def _done(farm: Farm) -> int:
 @click.option("--rounds", default=5, show_default=True)
 @click.option("--jobs", default=1000, show_default=True)
 @click.option("--clients", default=50, show_default=True)
-def main(rounds: int, jobs: int, clients: int) -> None:
+@click.option("--pages", default=16, show_default=True, help="FARM_PAGES_PER_BROWSER.")
+def main(rounds: int, jobs: int, clients: int, pages: int) -> None:
     keys = ",".join(f"{name}:{key}" for name, key in _KEYS.items())
-    settings = {"api_keys": keys, "job_concurrency": 4}
+    settings = {
+        "api_keys": keys,
+        "job_concurrency": 4,
+        "pages_per_browser": pages,
+        "max_waiting": 64 - pages,
+    }
     with (
         tempfile.TemporaryDirectory() as name,
         running_farm(Path(name) / "log", 1, **settings) as farm,
