@@ -19,7 +19,7 @@ from farm.request.schema import Schema, kinds, option_groups, properties
 
 #: Fields of a request that are not asked for by a flag: its page is the command's argument, and a
 #: render without a server has neither a cache nor anybody to call.
-_NO_FLAGS = {*HTML_OR_URL, "options", "cache", "report", "webhook"}
+_NO_FLAGS = {*HTML_OR_URL, "options", "cache", "report", "webhook", "priority"}
 _REQUEST = "request"
 
 

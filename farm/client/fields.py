@@ -607,6 +607,11 @@ class JobFields(RenderFields, total=False):
     webhook: Webhook
     """Who is called when the job has ended; of `/render-async` alone."""
 
+    priority: Literal["high", "normal", "low"]
+    """Which of its caller's jobs goes first; of `/render-async` alone. It passes no other caller's
+    job.
+    """
+
 
 class ReportTimings(TypedDict, total=False):
     wait: Required[float]

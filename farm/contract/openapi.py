@@ -28,7 +28,7 @@ _FORM: Schema = {
 }
 _NO_PAGES: Schema = {"index.html": False, "index.md": False}
 #: What a request may have on a route that answers with a job, and on no other.
-OF_JOBS = {"webhook"}
+OF_JOBS = {"webhook", "priority"}
 _JOBS = "/render-async"
 
 _MEDIA_TYPES = [format_.media_type for format_ in FORMATS.values()]

@@ -19,6 +19,7 @@ from farm.egress import Egress
 from farm.errors import (
     BrowserDied,
     BrowserUnavailable,
+    Busy,
     FarmError,
     InternalError,
     NoPort,
@@ -152,6 +153,11 @@ class Outcomes:
             self._pump()
         else:
             self.ladder.climb(rendering)
+
+    def displace(self, rendering: Rendering, reason: Busy) -> None:
+        """Answer a rendering that had to leave the line for another caller's."""
+        rendering.fail(reason)
+        rendering.leave(State.ENDED)
 
     def network_lost(self) -> None:
         """The egress proxy died: what runs might wait for it until the deadline."""

@@ -15,6 +15,7 @@ _MAX_EXPIRY = 1 << 53
 #: Fields of a request that a link cannot have, and why.
 NOT_IN_LINKS = {
     "webhook": "is for jobs; a link answers with the file itself",
+    "priority": "is for jobs; a link answers with the file itself",
     "report": "is told in JSON; a link answers with the file itself",
     "outputs": "is not for links, which answer with one file; make a link for each",
 }

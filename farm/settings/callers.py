@@ -18,7 +18,8 @@ class Callers(Group):
     api_keys: SecretStr | None = Field(
         None,
         description="Who may call: `name:key` pairs, separated by commas; a key is 16 or more "
-        "visible ASCII characters. Unset, and no `FARM_API_KEYS_PATH`: everybody.",
+        "visible ASCII characters. `name:key:weight` gives a caller as many turns as its weight, "
+        "1 to 100 (else 1), where others wait too. Unset, and no `FARM_API_KEYS_PATH`: everybody.",
     )
     api_keys_path: Path | None = Field(
         None,
@@ -93,6 +94,10 @@ class Callers(Group):
         if self.api_keys_path:
             return ApiKeys.read(self.api_keys_path)
         return ApiKeys.parse(self.api_keys.get_secret_value()) if self.api_keys else None
+
+    def weight_of(self, caller: str | None) -> int:
+        """How many turns a caller has in a line for each one of another caller."""
+        return self.callers.weight_of(caller) if self.callers else 1
 
     @cached_property
     def link_keys(self) -> LinkKeys | None:

@@ -112,6 +112,27 @@ def test_a_full_line_is_refused_at_once(make_engine: MakeEngine, site: Site) -> 
         assert all(future.result().size > 0 for future in futures)
 
 
+def test_a_line_full_of_one_callers_renders_lets_another_caller_in(
+    make_engine: MakeEngine, site: Site
+) -> None:
+    engine = make_engine(pages_per_browser=1, max_waiting=3)
+    with ThreadPoolExecutor(6) as pool:
+        runs = start_held(pool, engine, site, 1)
+        anna = []
+        for number in range(3):
+            anna.append(pool.submit(engine.render, request_for(engine, GREEN), "", "anna"))
+            wait_until(lambda count=number + 1: engine.status.waiting == count)
+        with pytest.raises(Busy):
+            engine.render(request_for(engine, GREEN), caller="anna")
+        engine.admit("bob")
+        bob = pool.submit(engine.render, request_for(engine, GREEN), "", "bob")
+        with pytest.raises(Busy, match="other callers"):
+            anna.pop().result()
+        assert engine.status.waiting == 3
+        site.hold.set()
+        assert all(future.result().size > 0 for future in [*runs, *anna, bob])
+
+
 def test_an_endless_loop_ends_at_the_deadline_and_is_gone(make_engine: MakeEngine) -> None:
     engine = make_engine(render_deadline_s=1, pages_per_browser=2)
     pid = engine.chromium_pid

@@ -27,18 +27,18 @@ class PressureResource(BrowserlessResource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         status = self._renderer.status
-        reason, message = self._trouble()
+        reason, message = self._trouble(req.context.caller)
         if req.get_header("Accept") == "text/plain":
             answer_text(resp, 503 if message else 200, message)
             return
         resp.content_type = _JSON
         resp.data = json.dumps({"pressure": _pressure(status, reason, message)}, indent=2).encode()
 
-    def _trouble(self) -> tuple[str, str]:
+    def _trouble(self, caller: str | None) -> tuple[str, str]:
         """browserless' word and its sentence for what is in the way; empty: nothing is."""
         try:
             self._renderer.check()
-            self._renderer.admit()
+            self._renderer.admit(caller)
         except Busy:
             return "full", _FULL
         except FarmError as exc:
