@@ -1,8 +1,12 @@
-"""The farm's side of the egress proxy: its process kept up, and a port of it for each render.
+"""The farm's side of the egress proxy: keeps its process running, and opens a port for each render.
 
-Ports are bound here and served there. If the process dies, nobody answers at its ports, and nobody
-else can have them while a browser does: there is no network until the next one. What it refused is
-told before the browser gets its answer, so it is known here when the browser knows it.
+Any thread of the farm calls `Egress` and `Port`. One thread, `egress`, watches the process and
+restarts it.
+
+This process binds the ports, and the proxy's process serves them. If the proxy's process dies,
+nothing answers on its ports, and no other program can bind them: a browser has no network until it
+gets a port of the next process. The proxy reports a refusal before it answers the browser, so the
+refusal is known here when the browser sees its request fail.
 """
 
 import itertools
@@ -36,14 +40,15 @@ _MAX_PAUSE_S = 5.0
 _LONG_LIFE_S = 10.0
 _STOP_TIMEOUT_S = 2.0
 _BACKLOG = 128
-#: Of its own environment, what the process may have: the C library's resolver and Python read it.
+#: The environment variables that the process inherits. Python and the C library's resolver read
+#: them.
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LOCALDOMAIN", "RES_OPTIONS", "PYTHONPATH", "PYTHONHOME")
 
 
 class Port:
-    """A port of the proxy: a browser context's, for one render at a time, or one of the farm's own.
+    """A port of the proxy: for a browser context, one render at a time, or for the farm's own use.
 
-    Use it from any thread.
+    Thread-safe.
     """
 
     def __init__(self, process: "_ProxyChild", number: int, listening: socket.socket) -> None:
@@ -52,43 +57,43 @@ class Port:
         self._process = process
         self._number = number
         self._notes: list[Note] = []
-        #: A number for each render that it has had.
+        #: Counts the renders that have used this port.
         self._account = 0
         self._was_used = False
         self._verdicts: dict[str, Refusal | None] = {}
 
     @property
     def alive(self) -> bool:
-        """False once the process behind it is dying; there is no network through it any more.
+        """False once the proxy's process is exiting: this port has no network any more.
 
-        Who has seen its death, in a connection that broke off, gets no True afterwards.
+        Never True again once a caller has seen a connection to the proxy break.
         """
         return self._process.alive and not ends(self._process.pid)
 
     @property
     def notes(self) -> list[Note]:
-        """What could not be reached so far, in the order of the attempts."""
+        """Hosts that could not be reached so far, in the order of the attempts."""
         self._process.hear()
         return list(self._notes)
 
     @property
     def refusals(self) -> list[Refusal]:
-        """What was refused so far, in the order of the attempts."""
+        """What the policy or a bound has refused so far, in the order of the attempts."""
         return [Refusal(note.host, note.reason) for note in self.notes if note.refused]
 
     @property
     def was_used(self) -> bool:
-        """Whether the browser has connected to it for this render; true before it has an answer."""
+        """Whether the browser has connected for this render. True before it gets an answer."""
         self._process.hear()
         return self._was_used
 
     def check(self, host: str, host_port: int) -> None:
-        """Have the policy's word on a host that nothing may ever be asked of: see `verdicts`."""
+        """Ask what the policy says of a host, without connecting. `verdicts` has the answer."""
         self._process.check_host(self._number, self._account, host, host_port)
 
     @property
     def verdicts(self) -> dict[str, Refusal | None]:
-        """By the hosts that `check` was called with, once their names have been looked up."""
+        """The answers to `check` so far, by host. A host has one once its name was looked up."""
         self._process.hear()
         return dict(self._verdicts)
 
@@ -97,7 +102,7 @@ class Port:
             self._verdicts[host] = None if reason is None else Refusal(host, reason)
 
     def take_in(self, account: int, note: Note | None) -> None:
-        """What its proxy tells. What it tells of an earlier render is no news."""
+        """Record a message of the proxy. Messages about an earlier render are dropped."""
         if account != self._account:
             return
         self._was_used = True
@@ -105,9 +110,9 @@ class Port:
             self._notes.append(note)
 
     def renew(self) -> None:
-        """For the next render: what the last one has connected is broken off.
+        """Prepare for the next render: break off all connections, and start bounds and notes anew.
 
-        Bounds and notes begin anew. What connects after this belongs to the next one.
+        Connections that are made after this call belong to the next render.
         """
         self._account += 1
         self._notes.clear()
@@ -116,7 +121,7 @@ class Port:
         self._process.renew_port(self._number, self._account)
 
     def close(self) -> None:
-        """Break off every connection; the port is gone."""
+        """Break off every connection and release the port."""
         self._process.close_port(self._number)
         self._listening.close()
 
@@ -124,10 +129,10 @@ class Port:
 class Egress:
     """The egress proxy, from `start` to `close`."""
 
-    #: A process that is silent for so long hangs, and is killed.
+    #: A process that sends nothing for so long hangs, and is killed.
     silence_s = 10 * BEAT_S
-    #: The pause before the process is started again: doubled each time, up to `_MAX_PAUSE_S`, and
-    #: anew after a life of `_LONG_LIFE_S`.
+    #: The pause before the process is restarted. It doubles each time, up to `_MAX_PAUSE_S`, and is
+    #: reset after a process has run for `_LONG_LIFE_S`.
     first_pause_s = 0.05
 
     def __init__(
@@ -139,11 +144,11 @@ class Egress:
         on_death: Callable[[], None] = lambda: None,
         on_return: Callable[[], None] = lambda: None,
     ) -> None:
-        """`account`: whom the browsers run as (None: this process's user); so does the proxy.
+        """`account`: the user whom the browsers and the proxy run as. None: this process's user.
 
-        `max_connections` at the same time and `max_bytes` in all are each render's. `on_death` is
-        called, in a thread of the proxy's, when its process and so every port has died, and
-        `on_return` when one is up: it has said something.
+        Each render may have `max_connections` at a time and send and receive `max_bytes` in all.
+        `on_death` is called when the process has died, and with it every port. `on_return` is
+        called when a process has sent its first message. Both are called in the thread `egress`.
         """
         self._on_death = on_death
         self._on_return = on_return
@@ -161,26 +166,26 @@ class Egress:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the proxy."""
+        """The process id of the proxy."""
         process = self._process
         return process.pid if process is not None and process.alive else None
 
     @property
     def is_up(self) -> bool:
-        """Whether its process lives and has been heard of: it may be one that dies at its start."""
+        """Whether the process lives and has sent a message. Until then its start may fail."""
         return self._process is not None and self._process.is_up
 
     @property
     def down_s(self) -> float:
-        """For how many seconds there has been no proxy that is heard of."""
+        """The seconds for which no proxy has been heard of."""
         return math.inf if self._process is None else self._process.down_s
 
     def open(self) -> Port:
-        """A port for one browser context; never blocks. Raises `BrowserUnavailable`."""
+        """A port for one browser context. Never blocks; raises `BrowserUnavailable`."""
         return self._open(self._uid)
 
     def open_own(self) -> Port:
-        """The same for what the farm itself sends; no browser gets an answer there."""
+        """A port for the farm's own requests; browsers get no answer there. Raises as `open`."""
         return self._open(os.geteuid())
 
     def _open(self, uid: int) -> Port:
@@ -222,7 +227,7 @@ class Egress:
                 process.end()
 
     def _follow(self, process: "_ProxyChild") -> None:
-        """Until it is dead or hangs."""
+        """Returns when the process is dead or hangs."""
         was_up = False
         while process.listen(BEAT_S) < self.silence_s:
             if process.is_up and not was_up:
@@ -231,10 +236,10 @@ class Egress:
 
 
 class _ProxyChild:
-    """One life of the process."""
+    """One run of the proxy's process."""
 
     def __init__(self, first_message: Start, down_since: float) -> None:
-        """Starts it; raises `OSError`. `down_since`: when the last one that was up went down."""
+        """Start it; raises `OSError`. `down_since`: when the last process that was up went down."""
         self.started = time.monotonic()
         self.alive = True
         self.down_since = down_since
@@ -253,7 +258,7 @@ class _ProxyChild:
                 env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             )
         self._control.setblocking(False)
-        # Both ends are this program.
+        # The receiver may unpickle this, since both ends are this program.
         self._control.send(pickle.dumps(first_message))
 
     @property
@@ -262,7 +267,7 @@ class _ProxyChild:
 
     @property
     def silence_s(self) -> float:
-        """Seconds since it was last heard of."""
+        """The seconds since its last message."""
         return time.monotonic() - self._heard
 
     @property
@@ -273,22 +278,22 @@ class _ProxyChild:
     def down_s(self) -> float:
         if not self.is_up:
             return time.monotonic() - self.down_since
-        # It says something with every beat, so silence within two is none.
+        # Each heartbeat is a message, so a silence of less than two of them means nothing.
         return max(0.0, self.silence_s - 2 * BEAT_S)
 
     def open_port(self, uid: int) -> Port:
-        """`uid`: the only user who is answered."""
+        """`uid`: the only user whose connections are answered."""
         number = next(self._numbers)
         try:
             listening = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
-        except OSError as exc:  # the farm may open no more files, say: its proxy is well
+        except OSError as exc:  # this process has no file descriptor left, say
             raise NoPort() from exc
         try:
             message = f"open {number} {uid}".encode()
             socket.send_fds(self._control, [message], [listening.fileno()])
         except OSError as exc:
             listening.close()
-            self.end()  # it is dead, or has not listened for long
+            self.end()  # the process is dead, or has not read its socket for long
             raise BrowserUnavailable(NO_PROXY) from exc
         port = self._ports[number] = Port(self, number, listening)
         return port
@@ -312,7 +317,7 @@ class _ProxyChild:
             self.end()
 
     def hear(self) -> None:
-        """Take in what it has said until now. Never waits for it."""
+        """Process the messages that have arrived. Never waits."""
         with self._lock:
             while self.alive:
                 try:
@@ -329,7 +334,7 @@ class _ProxyChild:
                 self._take_in(json.loads(message))
 
     def listen(self, timeout_s: float) -> float:
-        """Wait for something to be said; returns seconds of silence, of the dead without an end."""
+        """Wait for a message. Returns the seconds of silence; infinity if the process is dead."""
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.poll(timeout_s * 1000)
@@ -337,14 +342,15 @@ class _ProxyChild:
         return self.silence_s if self.alive else math.inf
 
     def end(self) -> None:
-        """Kill it. May be called twice, and from any thread."""
+        """Kill the process. Any thread may call it, more than once."""
         self._note_end()
         self._child.kill()
         with suppress(subprocess.TimeoutExpired):
             self._child.wait(_STOP_TIMEOUT_S)
 
     def _note_end(self) -> None:
-        # First, for those who ask meanwhile; of one that was not up it changes nothing.
+        # Set before `alive`, for other threads that read both. If the process was not up, the value
+        # stays.
         self.down_since = time.monotonic() - self.down_s
         self.alive = False
 

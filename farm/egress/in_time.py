@@ -1,4 +1,7 @@
-"""A bound on all that a port is used for."""
+"""A time limit for a request that the farm itself sends through a port of the proxy.
+
+The threads that download files and send webhooks use it.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,9 +12,9 @@ from farm.egress.egress import Port
 
 @contextmanager
 def closed_after(seconds: float, port: Port) -> Iterator[Callable[[], bool]]:
-    """Timeouts count for each read; the port, once closed, ends all of them.
+    """Close the port after so many seconds; yields a function that says whether that has happened.
 
-    Yields whether that has happened.
+    A library's timeout counts for each read. Closing the port ends all reads at once.
     """
     late = threading.Event()
 
