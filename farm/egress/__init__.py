@@ -14,7 +14,7 @@ This package knows nothing of browsers, settings or renders.
 """
 
 from farm.egress.egress import NO_PROXY, Egress, Port
-from farm.egress.in_time import closed_after
 from farm.egress.proxy import Note
+from farm.egress.time_limit import closed_after
 
 __all__ = ["NO_PROXY", "Egress", "Note", "Port", "closed_after"]

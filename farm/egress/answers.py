@@ -51,7 +51,7 @@ _LENGTH = re.compile(rb"\d{1,18}")
 #: No Content and Reset Content have no body, whatever their head says.
 _EMPTY = (204, 205)
 #: Hop-by-hop headers (RFC 9110, 7.6.1), and those that are written again.
-_NOT_PASSED_ON = {
+_HOP_BY_HOP = {
     b"connection",
     b"content-length",
     b"keep-alive",
@@ -105,15 +105,15 @@ class Answer:
         site sent no answer at all.
         """
         if self._body is not None:
-            return self._go_on(data, at_end=not data)
+            return self._feed_body(data, at_end=not data)
         self._raw += data
         while (head := self._next_head(at_end=not data)) is not None:
             if head.status // 100 == 1:
-                self._pass_over(head)
+                self._skip_informational(head)
                 continue
-            written = self._begin(head)
-            come, self._raw = bytes(self._raw), bytearray()
-            return written + self._go_on(come, at_end=not data)
+            written = self._start_answer(head)
+            received, self._raw = bytes(self._raw), bytearray()
+            return written + self._feed_body(received, at_end=not data)
         return b""
 
     def _next_head(self, at_end: bool) -> "_Head | None":
@@ -143,19 +143,19 @@ class Answer:
 
     def _without_head(self) -> "_Head":
         """The head of an HTTP/0.9 answer. Raises `BadAnswer` where Chromium does not accept one."""
-        is_radio = self._raw[:3].lower() == b"icy"
-        if self._informational or not (self._port == _HTTP_PORT or is_radio):
+        is_shoutcast = self._raw[:3].lower() == b"icy"
+        if self._informational or not (self._port == _HTTP_PORT or is_shoutcast):
             raise BadAnswer(NOT_HTTP)
         return _Head(b"HTTP/0.9 200 OK")
 
-    def _pass_over(self, head: "_Head") -> None:
+    def _skip_informational(self, head: "_Head") -> None:
         self._informational += 1
         if self._informational > _MAX_INFORMATIONAL:
             raise BadAnswer(TOO_MANY_INFORMATIONAL)
         if head.status == 101:
             self.reusable = False
 
-    def _begin(self, head: "_Head") -> bytes:
+    def _start_answer(self, head: "_Head") -> bytes:
         if head.status == 407:
             raise BadAnswer(PROXY_AUTHENTICATION)
         self.reusable &= head.is_strict
@@ -182,7 +182,7 @@ class Answer:
             raise BadAnswer(HEAD_TOO_LARGE)
         return written
 
-    def _go_on(self, data: bytes, at_end: bool) -> bytes:
+    def _feed_body(self, data: bytes, at_end: bool) -> bytes:
         """Take data of the body. Sets `done` when the framing or the site's connection ends it."""
         assert self._body is not None
         written = self._body.feed(data)
@@ -213,7 +213,7 @@ class _Head:
             key = name.lower()
             if key in _READ:
                 self._read.setdefault(key, []).append(value)
-            if key not in _NOT_PASSED_ON:
+            if key not in _HOP_BY_HOP:
                 self.headers.append((name, value))
         lengths = self._items(b"content-length")
         codings = self._items(b"transfer-encoding")

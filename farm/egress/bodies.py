@@ -94,7 +94,7 @@ class Chunked:
                 line, self._line = self._line[:-1], b""
                 self._take(line)
             elif len(self._line) > _MAX_LINE_BYTES:
-                self._break_off()
+                self._abort()
         self.is_strict &= at == size
         written = chunk(b"".join(pieces))
         return written + LAST_CHUNK if self._is_whole else written
@@ -111,15 +111,15 @@ class Chunked:
         elif self._after_data:
             self._after_data = False
             if content:
-                self._break_off()
+                self._abort()
         elif size := _SIZE.fullmatch(content):
             self._left = int(size[1], 16)
             self._in_trailers = self._left == 0
             self.is_strict &= _STRICT_SIZE.fullmatch(line) is not None
         else:
-            self._break_off()
+            self._abort()
 
-    def _break_off(self) -> None:
+    def _abort(self) -> None:
         """End without a last chunk. So the browser knows that the body is incomplete."""
         self.done = True
         self.is_strict = False

@@ -26,7 +26,7 @@ from contextlib import suppress
 
 import structlog
 
-from farm.egress.process import BEAT_S, MAX_MESSAGE_BYTES, Start
+from farm.egress.process import HEARTBEAT_S, MAX_MESSAGE_BYTES, Start
 from farm.egress.proxy import Note, Rules
 from farm.errors import BrowserUnavailable, NoPort
 from farm.policy import Policy, Refusal
@@ -73,7 +73,7 @@ class Port:
     @property
     def notes(self) -> list[Note]:
         """Hosts that could not be reached so far, in the order of the attempts."""
-        self._process.hear()
+        self._process.process_messages()
         return list(self._notes)
 
     @property
@@ -84,7 +84,7 @@ class Port:
     @property
     def was_used(self) -> bool:
         """Whether the browser has connected for this render. True before it gets an answer."""
-        self._process.hear()
+        self._process.process_messages()
         return self._was_used
 
     def check(self, host: str, host_port: int) -> None:
@@ -94,14 +94,14 @@ class Port:
     @property
     def verdicts(self) -> dict[str, Refusal | None]:
         """The answers to `check` so far, by host. A host has one once its name was looked up."""
-        self._process.hear()
+        self._process.process_messages()
         return dict(self._verdicts)
 
-    def take_verdict(self, account: int, host: str, reason: str | None) -> None:
+    def add_verdict(self, account: int, host: str, reason: str | None) -> None:
         if account == self._account:
             self._verdicts[host] = None if reason is None else Refusal(host, reason)
 
-    def take_in(self, account: int, note: Note | None) -> None:
+    def add_note(self, account: int, note: Note | None) -> None:
         """Record a message of the proxy. Messages about an earlier render are dropped."""
         if account != self._account:
             return
@@ -130,7 +130,7 @@ class Egress:
     """The egress proxy, from `start` to `close`."""
 
     #: A process that sends nothing for so long hangs, and is killed.
-    silence_s = 10 * BEAT_S
+    silence_s = 10 * HEARTBEAT_S
     #: The pause before the process is restarted. It doubles each time, up to `_MAX_PAUSE_S`, and is
     #: reset after a process has run for `_LONG_LIFE_S`.
     first_pause_s = 0.05
@@ -206,7 +206,7 @@ class Egress:
         pause_s = 0.0
         process = self._process
         while process is not None:
-            self._follow(process)
+            self._watch(process)
             process.end()
             if self._stopping.is_set():
                 return
@@ -226,10 +226,10 @@ class Egress:
             if self._stopping.is_set():
                 process.end()
 
-    def _follow(self, process: "_ProxyChild") -> None:
+    def _watch(self, process: "_ProxyChild") -> None:
         """Returns when the process is dead or hangs."""
         was_up = False
-        while process.listen(BEAT_S) < self.silence_s:
+        while process.wait_for_message(HEARTBEAT_S) < self.silence_s:
             if process.is_up and not was_up:
                 was_up = True
                 self._on_return()
@@ -243,8 +243,8 @@ class _ProxyChild:
         self.started = time.monotonic()
         self.alive = True
         self.down_since = down_since
-        self._was_heard = False
-        self._heard = self.started
+        self._has_reported = False
+        self._last_message_at = self.started
         self._ports: dict[int, Port] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -268,18 +268,18 @@ class _ProxyChild:
     @property
     def silence_s(self) -> float:
         """The seconds since its last message."""
-        return time.monotonic() - self._heard
+        return time.monotonic() - self._last_message_at
 
     @property
     def is_up(self) -> bool:
-        return self.alive and self._was_heard
+        return self.alive and self._has_reported
 
     @property
     def down_s(self) -> float:
         if not self.is_up:
             return time.monotonic() - self.down_since
         # Each heartbeat is a message, so a silence of less than two of them means nothing.
-        return max(0.0, self.silence_s - 2 * BEAT_S)
+        return max(0.0, self.silence_s - 2 * HEARTBEAT_S)
 
     def open_port(self, uid: int) -> Port:
         """`uid`: the only user whose connections are answered."""
@@ -300,23 +300,23 @@ class _ProxyChild:
 
     def close_port(self, number: int) -> None:
         if self._ports.pop(number, None) is not None and self.alive:
-            self._say(f"close {number}")
+            self._send(f"close {number}")
 
     def renew_port(self, number: int, account: int) -> None:
         if number in self._ports and self.alive:
-            self._say(f"renew {number} {account}")
+            self._send(f"renew {number} {account}")
 
     def check_host(self, number: int, account: int, host: str, host_port: int) -> None:
         if number in self._ports and self.alive:
-            self._say(f"check {number} {account} {host} {host_port}")
+            self._send(f"check {number} {account} {host} {host_port}")
 
-    def _say(self, message: str) -> None:
+    def _send(self, message: str) -> None:
         try:
             self._control.send(message.encode())
         except OSError:
             self.end()
 
-    def hear(self) -> None:
+    def process_messages(self) -> None:
         """Process the messages that have arrived. Never waits."""
         with self._lock:
             while self.alive:
@@ -327,44 +327,44 @@ class _ProxyChild:
                 except OSError:
                     message = b""
                 if not message:
-                    self._note_end()
+                    self._mark_dead()
                     return
-                self._heard = time.monotonic()
-                self._was_heard = True
-                self._take_in(json.loads(message))
+                self._last_message_at = time.monotonic()
+                self._has_reported = True
+                self._handle(json.loads(message))
 
-    def listen(self, timeout_s: float) -> float:
+    def wait_for_message(self, timeout_s: float) -> float:
         """Wait for a message. Returns the seconds of silence; infinity if the process is dead."""
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.poll(timeout_s * 1000)
-        self.hear()
+        self.process_messages()
         return self.silence_s if self.alive else math.inf
 
     def end(self) -> None:
         """Kill the process. Any thread may call it, more than once."""
-        self._note_end()
+        self._mark_dead()
         self._child.kill()
         with suppress(subprocess.TimeoutExpired):
             self._child.wait(_STOP_TIMEOUT_S)
 
-    def _note_end(self) -> None:
+    def _mark_dead(self) -> None:
         # Set before `alive`, for other threads that read both. If the process was not up, the value
         # stays.
         self.down_since = time.monotonic() - self.down_s
         self.alive = False
 
-    def _take_in(self, message: dict[str, object]) -> None:
+    def _handle(self, message: dict[str, object]) -> None:
         if (port := self._ports.get(int(str(message.get("port", 0))))) is None:
             return
         account = int(str(message["account"]))
         if "checked" in message:
             reason = message.get("reason")
-            port.take_verdict(
+            port.add_verdict(
                 account, str(message["checked"]), None if reason is None else str(reason)
             )
             return
         note = None
         if "host" in message:
             note = Note(bool(message["refused"]), str(message["host"]), str(message["reason"]))
-        port.take_in(account, note)
+        port.add_note(account, note)

@@ -17,7 +17,7 @@ _MAX_REQUEST_HEAD_BYTES = 131_072
 #: Browsers send far fewer, unless a page wants to keep the proxy busy.
 _MAX_REQUEST_LINES = 2_000
 #: Hop-by-hop headers (RFC 9110, 7.6.1), and `Host`, which is set anew.
-_NOT_PASSED_ON = {
+_HOP_BY_HOP = {
     b"connection",
     b"host",
     b"keep-alive",
@@ -44,7 +44,7 @@ class Browser:
         self._take_turn = take_turn
         self._http = h11.Connection(h11.SERVER, _MAX_REQUEST_HEAD_BYTES)
         #: Lines of the request head that is being read. h11 parses a whole head at once.
-        self._lines = 0
+        self._head_lines = 0
         #: Whether an answer to the last request has begun.
         self.answering = False
 
@@ -69,14 +69,14 @@ class Browser:
         """Get ready for the next request. False if this connection can take no other."""
         if self._http.their_state is not h11.DONE:
             return False
-        come, closed = self._http.trailing_data
+        received, closed = self._http.trailing_data
         self._http = h11.Connection(h11.SERVER, _MAX_REQUEST_HEAD_BYTES)
-        if come:
-            self._http.receive_data(come)
+        if received:
+            self._http.receive_data(received)
         if closed:
             self._http.receive_data(b"")
         self.answering = False
-        self._lines = 0
+        self._head_lines = 0
         return True
 
     async def open_tunnel(self) -> bytes:
@@ -96,8 +96,8 @@ class Browser:
             data = await self.reader.read(_PIECE_BYTES)
             await self._take_turn()
             if self._http.their_state is h11.IDLE:
-                self._lines += data.partition(b"\r\n\r\n")[0].count(b"\n")
-                if self._lines > _MAX_REQUEST_LINES:
+                self._head_lines += data.partition(b"\r\n\r\n")[0].count(b"\n")
+                if self._head_lines > _MAX_REQUEST_LINES:
                     raise h11.RemoteProtocolError("too many headers")
             self._http.receive_data(data)
 
@@ -161,7 +161,7 @@ def is_chunked(request: h11.Request) -> bool:
 
 
 def _end_to_end(headers: _Headers) -> list[tuple[bytes, bytes]]:
-    """The headers that are forwarded: all but the hop-by-hop ones, and `Host`, which is set anew."""
+    """The headers that are forwarded: neither hop-by-hop ones, nor `Host`, which is set anew."""
     named = b",".join(value for name, value in headers if name == b"connection")
-    dropped = _NOT_PASSED_ON | {name.strip().lower() for name in named.split(b",")}
+    dropped = _HOP_BY_HOP | {name.strip().lower() for name in named.split(b",")}
     return [pair for pair in headers if pair[0] not in dropped]

@@ -32,7 +32,7 @@ from farm.egress.turns import Turns
 from farm.policy import Refused
 
 MAX_MESSAGE_BYTES = 65_536
-BEAT_S = 1.0
+HEARTBEAT_S = 1.0
 #: Notes that one render may cause. Further ones are dropped.
 _MAX_NOTES = 1000
 #: DNS names are shorter.
@@ -70,13 +70,13 @@ class _ProxyServer:
         self._sending = asyncio.Lock()
 
     async def run(self) -> None:
-        self._loop.add_reader(self._control, self._obey)
-        beating = asyncio.create_task(self._beat())
+        self._loop.add_reader(self._control, self._receive)
+        heartbeats = asyncio.create_task(self._send_heartbeats())
         await self._ended
-        beating.cancel()
+        heartbeats.cancel()
         self._resolver.close()
 
-    def _obey(self) -> None:
+    def _receive(self) -> None:
         # Read all messages at once: those that came before a connection are applied before that
         # connection is accepted.
         while True:
@@ -93,11 +93,11 @@ class _ProxyServer:
             command, number, *rest = message.decode().split()
             if command == "check":
                 account, host, host_port = rest
-                self._do(self._check(int(number), int(account), host, int(host_port)))
+                self._start_task(self._check(int(number), int(account), host, int(host_port)))
             else:
-                self._obey_one(command, int(number), sockets, *map(int, rest))
+                self._apply(command, int(number), sockets, *map(int, rest))
 
-    def _obey_one(self, command: str, port: int, sockets: list[int], value: int = 0) -> None:
+    def _apply(self, command: str, port: int, sockets: list[int], value: int = 0) -> None:
         """`value` is the user for `open`, and the account for `renew`."""
         if command == "open":
             if not sockets:  # the kernel drops a descriptor if this process can have no more
@@ -122,7 +122,7 @@ class _ProxyServer:
         listener = self._listener(port, lambda: served.account)
         proxy = Proxy(rules, listener, self._turns, self._resolver.resolve)
         served = self._ports[port] = _ServedPort(proxy, listening, rules, account)
-        self._do(proxy.serve(listening))
+        self._start_task(proxy.serve(listening))
 
     async def _check(self, port: int, account: int, host: str, host_port: int) -> None:
         message: dict[str, object] = {"port": port, "account": account, "checked": host}
@@ -137,7 +137,7 @@ class _ProxyServer:
     def _listener(self, port: int, account: Callable[[], int]) -> Listener:
         left = _MAX_NOTES
 
-        async def tell(news: Note | None) -> None:
+        async def report(news: Note | None) -> None:
             nonlocal left
             message: dict[str, object] = {"port": port, "account": account()}
             if news is not None:
@@ -146,19 +146,19 @@ class _ProxyServer:
             if left >= 0:
                 await self._send(message)
 
-        return tell
+        return report
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
             await self._send({})
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(HEARTBEAT_S)
 
     async def _send(self, message: dict[str, object]) -> None:
         # asyncio keeps one waiting sender for each socket, and a second one would replace it.
         async with self._sending:
             await self._loop.sock_sendall(self._control, json.dumps(message).encode())
 
-    def _do(self, work: Awaitable[None]) -> None:
+    def _start_task(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

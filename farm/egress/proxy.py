@@ -104,7 +104,7 @@ class Proxy:
                 self.was_used = True
                 await self._listener(None)
             if allowed and count <= self._rules.max_connections and not self._closed:
-                await self._talk(Browser((reader, writer), self._take_turn))
+                await self._answer_requests(Browser((reader, writer), self._take_turn))
         except (OSError, EOFError, h11.ProtocolError):
             pass  # the browser went away, or the client is not a browser
         except asyncio.CancelledError:
@@ -113,7 +113,7 @@ class Proxy:
             self._tasks.discard(task)
             self._lingering.close(writer)
 
-    async def _talk(self, browser: Browser) -> None:
+    async def _answer_requests(self, browser: Browser) -> None:
         """Answer one request after another."""
         site: Site | None = None
         try:
@@ -144,19 +144,19 @@ class Proxy:
             return
         reader, writer = stream
         try:
-            come = await browser.open_tunnel()
-            await self._spend(host, len(come))
-            writer.write(come)
+            received = await browser.open_tunnel()
+            await self._spend(host, len(received))
+            writer.write(received)
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pass_on(browser.reader, writer, host))
-                both.create_task(self._pass_on(reader, browser.writer, host))
+                both.create_task(self._relay(browser.reader, writer, host))
+                both.create_task(self._relay(reader, browser.writer, host))
         except ExceptionGroup as group:
             if group.split((OSError, EOFError))[1] is not None:
                 raise
         finally:
             self._lingering.close(writer)
 
-    async def _pass_on(
+    async def _relay(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, host: str
     ) -> None:
         while data := await source.read(_TUNNEL_PIECE_BYTES):

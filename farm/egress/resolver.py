@@ -23,7 +23,7 @@ from ipaddress import ip_address
 from farm.policy.addresses import Address, plain
 
 #: Look-ups of renders that have ended, before the child process is replaced.
-_MAX_ABANDONED = 512
+_MAX_CANCELLED = 512
 
 LookUp = Callable[[bytes], list[str]]
 
@@ -42,12 +42,12 @@ def look_up(name: bytes) -> list[str]:
 class Resolver:
     """Resolves names, for as long as its event loop runs."""
 
-    def __init__(self, look_up: LookUp = look_up, max_abandoned: int = _MAX_ABANDONED) -> None:
+    def __init__(self, look_up: LookUp = look_up, max_cancelled: int = _MAX_CANCELLED) -> None:
         self._look_up = look_up
-        self._max_abandoned = max_abandoned
+        self._max_abandoned = max_cancelled
         self._numbers = itertools.count(1)
         self._wanted: dict[int, tuple[bytes, asyncio.Future[list[str]]]] = {}
-        self._abandoned: set[int] = set()
+        self._cancelled: set[int] = set()
         self._process: _LookUpProcess | None = None
 
     async def resolve(self, host: str) -> list[Address]:
@@ -83,24 +83,24 @@ class Resolver:
             return await answer
         finally:
             if self._wanted.pop(number, None) is not None:
-                self._abandon(number)
+                self._cancel(number)
 
-    def _abandon(self, number: int) -> None:
-        self._abandoned.add(number)
-        if len(self._abandoned) > self._max_abandoned:
+    def _cancel(self, number: int) -> None:
+        self._cancelled.add(number)
+        if len(self._cancelled) > self._max_abandoned:
             self._start()
 
     def _start(self) -> None:
         """Start a new process, and send it the look-ups that are still wanted."""
         if self._process is not None:
             self._process.kill()
-        self._abandoned.clear()
+        self._cancelled.clear()
         self._process = _LookUpProcess(self._look_up, self._take, self._end)
         for number, (name, _) in self._wanted.items():
             self._process.ask(number, name)
 
     def _take(self, number: int, addresses: list[str] | None) -> None:
-        self._abandoned.discard(number)
+        self._cancelled.discard(number)
         _, answer = self._wanted.pop(number, (b"", None))
         if answer is None or answer.done():
             return
@@ -112,7 +112,7 @@ class Resolver:
     def _end(self, process: "_LookUpProcess") -> None:
         """The process ended by itself: the look-ups that it had fail."""
         if process is self._process:
-            self._abandoned.clear()
+            self._cancelled.clear()
             for number in list(self._wanted):
                 self._take(number, None)
 
@@ -129,7 +129,7 @@ class _LookUpProcess(asyncio.Protocol):
         """Forks: the user of this process may not be able to read the Python installation."""
         self._on_answer = on_answer
         self._on_end = on_end
-        self._come = b""
+        self._received = b""
         self._unsent = b""
         self._transport: asyncio.Transport | None = None
         self.is_dead = False
@@ -163,7 +163,7 @@ class _LookUpProcess(asyncio.Protocol):
         transport.write(self._unsent)
 
     def data_received(self, data: bytes) -> None:
-        *lines, self._come = (self._come + data).split(b"\n")
+        *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
             self._on_answer(*json.loads(line))
 

@@ -15,8 +15,8 @@ from farm.egress.resolver import LookUp, Resolver, Unknown, look_up
 
 
 @asynccontextmanager
-async def resolving(look_up: LookUp = look_up, max_abandoned: int = 512) -> AsyncIterator[Resolver]:
-    resolver = Resolver(look_up, max_abandoned)
+async def resolving(look_up: LookUp = look_up, max_cancelled: int = 512) -> AsyncIterator[Resolver]:
+    resolver = Resolver(look_up, max_cancelled)
     try:
         yield resolver
     finally:
@@ -77,7 +77,7 @@ async def test_names_that_hang_hold_up_no_other() -> None:
 async def test_the_threads_of_names_that_nobody_waits_for_are_given_back() -> None:
     me = psutil.Process()
     before = set(me.children())
-    async with resolving(hangs, max_abandoned=20) as resolver:
+    async with resolving(hangs, max_cancelled=20) as resolver:
         for _ in range(10):
             await abandon(resolver, 20)
             assert await resolver.resolve("good.example") == [ip_address("192.0.2.1")]
@@ -97,7 +97,7 @@ async def test_who_still_waits_is_asked_for_again(tmp_path: Path) -> None:
                 time.sleep(0.01)
         return hangs(name)
 
-    async with resolving(late, max_abandoned=5) as resolver:
+    async with resolving(late, max_cancelled=5) as resolver:
         waiting = asyncio.create_task(resolver.resolve("late.example"))
         while not asked.exists():
             await asyncio.sleep(0.01)
