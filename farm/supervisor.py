@@ -1,15 +1,16 @@
-"""The composition root of a farm without a Redis of its own: what `farm serve` then is.
+"""Runs a farm without an external Redis: `farm serve` starts its Valkey, a worker and gunicorn.
 
-::
+It is a composition root, called by `farm serve` in the main thread of a process of its own::
 
     farm serve
-    ├─ Valkey        first to start, last to stop; started again when it ends
-    ├─ Valkey        for rendered files, once one of the others has rung for it; then likewise
-    ├─ farm worker   started again when it ends
-    └─ gunicorn      its end is the farm's end
+    ├─ Valkey        for the queue: starts first, stops last; restarted when it ends
+    ├─ Valkey        for cached files: starts when a child asks for it (`farm.cache.bell`), or at
+    │                once if FARM_CACHE_TTL_S is set; restarted when it ends
+    ├─ farm worker   restarted when it ends
+    └─ gunicorn      the farm ends when it ends
 
-gunicorn is stopped before the worker and the worker before Valkey, so that each finishes while what
-it needs is still there.
+gunicorn is stopped before the worker, and the worker before Valkey. So each can finish its work
+while the processes that it needs still run.
 """
 
 import os
@@ -32,16 +33,17 @@ from farm.signals import RUNG, Signals
 log = structlog.get_logger()
 
 _WORKER = [sys.executable, "-m", "farm.cli", "worker"]
-#: SIGQUIT means at once, as it does to gunicorn; a second of the others does too.
+#: SIGQUIT stops the farm at once, as it does gunicorn. So does a second SIGTERM or SIGINT.
 _STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-#: gunicorn's: reload, log reopen, a worker more, a worker less. Not its upgrade in place (SIGUSR2),
-#: at which the old gunicorn's end would be the farm's.
+#: Forwarded to gunicorn: reload, reopen logs, add a worker, remove a worker. SIGUSR2, gunicorn's
+#: upgrade in place, is not: the old gunicorn ends after it, and so would the farm.
 _PASSED_ON = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
-#: A child that was told SIGINT besides SIGTERM has this long, before it is killed.
+#: The time a child has after SIGINT in addition to SIGTERM, before it is killed.
 _QUICK_S = 8.0
-#: Children keep to graces of their own; this comes on top of them.
+#: The children have grace periods of their own; this is added to each.
 _MARGIN_S = 5.0
-#: Pauses before what ended is started again: doubled each time, and anew after a life this long.
+#: The pause before a child is restarted. It doubles each time, up to the maximum, and is reset
+#: after the child has run for `_LONG_LIFE_S`.
 _FIRST_PAUSE_S = 0.5
 _MAX_PAUSE_S = 10.0
 _LONG_LIFE_S = 10.0
@@ -52,8 +54,8 @@ def run(
 ) -> int:
     """Run the farm until gunicorn ends or a signal stops it; returns the exit code, 0 if stopped.
 
-    For the main thread of a process that does nothing else: it takes the signals over. Raises
-    `StartError` when Valkey cannot be started.
+    It takes over the process's signals, so call it in the main thread of a process that does
+    nothing else. Raises `StartError` if Valkey cannot be started.
     """
     logs.configure(settings)
     signals = Signals(*_STOP, *_PASSED_ON, signal.SIGUSR2, signal.SIGCHLD)
@@ -63,13 +65,13 @@ def run(
 
 
 class Child:
-    """A process in a session of its own, so that a terminal's Ctrl-C does not reach it."""
+    """A child process in a session of its own, so that a terminal's Ctrl-C does not reach it."""
 
     def __init__(self, name: str, command: list[str], bell_fd: int) -> None:
-        """`bell_fd`: inherited, for `farm.cache.bell`."""
+        """`bell_fd`: a file descriptor that the child inherits for `farm.cache.bell`."""
         self.name = name
         self._bell_fd = bell_fd
-        # It ends with this process even if that is killed.
+        # The kernel ends the child with this process, even if this process is killed.
         tie = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
         self._command = [*tie, *command]
         self._process: subprocess.Popen[bytes] | None = None
@@ -89,7 +91,7 @@ class Child:
 
     @property
     def exit_status(self) -> int | None:
-        """Its exit code, or minus the signal that ended it; 0 before it was started.
+        """The child's exit code, or minus the signal that ended it. 0 before it was started.
 
         None while it runs.
         """
@@ -100,14 +102,14 @@ class Child:
             self._process.send_signal(number)
 
     def send_group(self, number: int) -> None:
-        """Signal the child and all that it started and did not give a group of its own."""
+        """Signal the child and all processes of its process group."""
         if self._process:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
 
 
 class Kept:
-    """What is started again when it ends, after a pause that grows while its lives are short."""
+    """Restarts a child when it ends, after a pause that grows while the child ends soon."""
 
     def __init__(self, name: str, what: Child | EmbeddedValkey) -> None:
         self._name = name
@@ -122,14 +124,14 @@ class Kept:
         self._what.start()
 
     def try_start(self) -> None:
-        """Start it now; if that fails, `keep_up` goes on trying."""
+        """Start it now. If that fails, `restart_if_due` keeps trying."""
         try:
             self.start()
         except StartError as exc:
             self._ended("child does not start", cause=str(exc))
 
     def keep_up(self) -> float | None:
-        """Start it again if it is time to. Returns the seconds until then; None while it runs."""
+        """Restart the child if the pause is over. Returns its remaining seconds; None if it runs."""
         if self._due is None:
             status = self._what.exit_status
             if status is None:
@@ -179,7 +181,7 @@ class _Supervisor:
             code = self._serve()
         finally:
             self._end(self._gunicorn, self._settings.stop_grace_s + _MARGIN_S)
-            # What a gunicorn that was killed has left.
+            # End the worker processes that a killed gunicorn leaves behind.
             self._gunicorn.send_group(signal.SIGTERM)
             self._end(self._worker, self._settings.job_grace_s + 3 * _MARGIN_S)
             self._cache.stop()
@@ -197,7 +199,7 @@ class _Supervisor:
                 log.info("stopping", signal=signal.Signals(number).name)
                 self._hurried = number == signal.SIGQUIT
                 status = self._end(self._gunicorn, self._settings.stop_grace_s + _MARGIN_S)
-                # It may have been told before it knew signals.
+                # The signal may have reached it before its handlers were set.
                 return 0 if status in (-signal.SIGTERM, -signal.SIGINT) else _exit_code(status)
             if number == RUNG:
                 self._start_cache()
@@ -209,7 +211,7 @@ class _Supervisor:
         return _exit_code(status)
 
     def _start_cache(self) -> None:
-        """Once; from then on it is kept up."""
+        """Start the cache, once; from then on it is restarted when it ends."""
         if self._has_cache or not self._settings.has_embedded_cache:
             return
         self._has_cache = True
@@ -217,7 +219,7 @@ class _Supervisor:
         log.info("embedded cache up" if self._cache.running else "embedded cache not up yet")
 
     def _end(self, child: Child, bound_s: float) -> int:
-        """End a child, by force after the bound or, soon, if asked again. Returns its status."""
+        """Stop a child; returns its exit status. Kills it after `bound_s`, or sooner if hurried."""
         child.send(signal.SIGTERM)
         if self._hurried:
             child.send(signal.SIGINT)
@@ -235,7 +237,7 @@ class _Supervisor:
         return status
 
     def _reap_adopted(self) -> None:
-        """Reap orphans, which a container's first process inherits: those of killed browsers."""
+        """Reap orphans of killed browsers, which a container's first process inherits."""
         own = (self._valkey.pid, self._cache.pid, self._worker.pid, self._gunicorn.pid)
         with suppress(ChildProcessError):
             while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
@@ -245,5 +247,5 @@ class _Supervisor:
 
 
 def _exit_code(status: int) -> int:
-    """A shell's code for a child's exit status."""
+    """The exit code that a shell gives for a child's exit status."""
     return status if status >= 0 else 128 - status

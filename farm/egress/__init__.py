@@ -13,7 +13,8 @@ which the farm's own requests use a port.
 This package knows nothing of browsers, settings or renders.
 """
 
-from farm.egress.egress import NO_PROXY, Egress, Port
+from farm.egress.child import NO_PROXY, Port
+from farm.egress.egress import Egress
 from farm.egress.proxy import Note
 from farm.egress.time_limit import closed_after
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from farm.egress.egress import Port
+from farm.egress.child import Port
 
 
 @contextmanager

@@ -180,7 +180,7 @@ def test_whoever_sees_a_connection_break_off_finds_it_dead(
 ) -> None:
     """Before its end of the control socket is seen to be closed."""
     port = proxy.open()
-    monkeypatch.setattr(proxy._process, "hear", lambda: None)
+    monkeypatch.setattr(proxy._process, "process_messages", lambda: None)
     with socket.create_connection(("127.0.0.1", int(port.url.rpartition(":")[2]))) as browser:
         host = site.url.removeprefix("http://")
         browser.sendall(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
