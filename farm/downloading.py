@@ -52,9 +52,9 @@ class Downloader:
     ) -> Downloaded:
         """Download a file; returns the answer whatever its status.
 
-        The URL and the headers must be valid. `end` is a deadline from `end()`; several files of one request share it. Raises
-        `UrlRefused`, `NavigationFailed`, `OutputTooLarge` for more than `max_bytes`,
-        `RenderTimeout`, `Busy` and `BrowserUnavailable`.
+        The URL and the headers must be valid. `end` is a deadline from `end()`; several files of
+        one request share it. Raises `UrlRefused`, `NavigationFailed`, `OutputTooLarge` for more
+        than `max_bytes`, `RenderTimeout`, `Busy` and `BrowserUnavailable`.
         """
         end = self.end() if end is None else end
         if not self._turns.acquire(timeout=max(0.0, end - time.monotonic())):

@@ -33,12 +33,12 @@ class BrokenPdf(Exception):
     """The file is not a readable PDF. The cause says why."""
 
 
-def says_of_itself(metadata: Metadata | None) -> bool:
+def has_metadata(metadata: Metadata | None) -> bool:
     """Whether the request sets any metadata."""
     return bool(_values(metadata))
 
 
-def rewritten(pdf: bytes, asked: PdfOptions) -> bytes:
+def rewrite(pdf: bytes, asked: PdfOptions) -> bytes:
     """The file with the metadata and passwords of the request. Raises `BrokenPdf`."""
     with _opened(pdf) as document:
         if values := _values(asked.metadata):

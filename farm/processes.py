@@ -12,7 +12,7 @@ import psutil
 _PF_EXITING = 0x4
 
 
-def ends(pid: int) -> bool:
+def is_exiting(pid: int) -> bool:
     """Whether the process has ended or is about to.
 
     The kernel sets the flag before it closes the process's files. So a caller that has seen a

@@ -37,7 +37,7 @@ _WORKER = [sys.executable, "-m", "farm.cli", "worker"]
 _STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 #: Forwarded to gunicorn: reload, reopen logs, add a worker, remove a worker. SIGUSR2, gunicorn's
 #: upgrade in place, is not: the old gunicorn ends after it, and so would the farm.
-_PASSED_ON = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
+_FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
 #: The time a child has after SIGINT in addition to SIGTERM, before it is killed.
 _QUICK_S = 8.0
 #: The children have grace periods of their own; this is added to each.
@@ -58,7 +58,7 @@ def run(
     nothing else. Raises `StartError` if Valkey cannot be started.
     """
     logs.configure(settings)
-    signals = Signals(*_STOP, *_PASSED_ON, signal.SIGUSR2, signal.SIGCHLD)
+    signals = Signals(*_STOP, *_FORWARDED, signal.SIGUSR2, signal.SIGCHLD)
     gunicorn = Child("gunicorn", gunicorn_command, signals.bell)
     worker = Child("worker", worker_command or _WORKER, signals.bell)
     return _Supervisor(settings, gunicorn, worker, signals).run()
@@ -108,12 +108,12 @@ class Child:
                 os.killpg(self._process.pid, number)
 
 
-class Kept:
+class Restarter:
     """Restarts a child when it ends, after a pause that grows while the child ends soon."""
 
-    def __init__(self, name: str, what: Child | EmbeddedValkey) -> None:
+    def __init__(self, name: str, child: Child | EmbeddedValkey) -> None:
         self._name = name
-        self._what = what
+        self._child = child
         self._pause_s = _FIRST_PAUSE_S
         self._started = time.monotonic()
         self._due: float | None = None
@@ -121,7 +121,7 @@ class Kept:
     def start(self) -> None:
         self._started = time.monotonic()
         self._due = None
-        self._what.start()
+        self._child.start()
 
     def try_start(self) -> None:
         """Start it now. If that fails, `restart_if_due` keeps trying."""
@@ -130,10 +130,10 @@ class Kept:
         except StartError as exc:
             self._ended("child does not start", cause=str(exc))
 
-    def keep_up(self) -> float | None:
-        """Restart the child if the pause is over. Returns its remaining seconds; None if it runs."""
+    def restart_if_due(self) -> float | None:
+        """Restart the child if the pause is over; returns what is left of it, None if it runs."""
         if self._due is None:
-            status = self._what.exit_status
+            status = self._child.exit_status
             if status is None:
                 return None
             self._ended("child ended", exit_status=status)
@@ -163,11 +163,11 @@ class _Supervisor:
         self._settings = settings
         self._valkey = EmbeddedValkey(settings)
         self._cache = EmbeddedCache(settings)
-        self._kept_cache = Kept("cache", self._cache)
+        self._cache_restarter = Restarter("cache", self._cache)
         self._has_cache = False
         self._gunicorn = gunicorn
         self._worker = worker
-        self._hurried = False
+        self._is_hurried = False
         self._signals = signals
 
     def run(self) -> int:
@@ -190,20 +190,24 @@ class _Supervisor:
         return code
 
     def _serve(self) -> int:
-        kept = [Kept("valkey", self._valkey), Kept("worker", self._worker), self._kept_cache]
+        restarters = [
+            Restarter("valkey", self._valkey),
+            Restarter("worker", self._worker),
+            self._cache_restarter,
+        ]
         while (status := self._gunicorn.exit_status) is None:
             self._reap_adopted()
-            pauses = [pause for each in kept if (pause := each.keep_up()) is not None]
+            pauses = [pause for each in restarters if (pause := each.restart_if_due()) is not None]
             number = self._signals.next(min(pauses, default=None))
             if number in _STOP:
                 log.info("stopping", signal=signal.Signals(number).name)
-                self._hurried = number == signal.SIGQUIT
+                self._is_hurried = number == signal.SIGQUIT
                 status = self._end(self._gunicorn, self._settings.stop_grace_s + _MARGIN_S)
                 # The signal may have reached it before its handlers were set.
                 return 0 if status in (-signal.SIGTERM, -signal.SIGINT) else _exit_code(status)
             if number == RUNG:
                 self._start_cache()
-            elif number in _PASSED_ON:
+            elif number in _FORWARDED:
                 self._gunicorn.send(number)
             elif number == signal.SIGUSR2:
                 log.warning("not upgraded: a farm with a Valkey of its own is stopped and started")
@@ -215,23 +219,23 @@ class _Supervisor:
         if self._has_cache or not self._settings.has_embedded_cache:
             return
         self._has_cache = True
-        self._kept_cache.try_start()
+        self._cache_restarter.try_start()
         log.info("embedded cache up" if self._cache.running else "embedded cache not up yet")
 
     def _end(self, child: Child, bound_s: float) -> int:
         """Stop a child; returns its exit status. Kills it after `bound_s`, or sooner if hurried."""
         child.send(signal.SIGTERM)
-        if self._hurried:
+        if self._is_hurried:
             child.send(signal.SIGINT)
-        end = time.monotonic() + (_QUICK_S if self._hurried else bound_s)
+        end = time.monotonic() + (_QUICK_S if self._is_hurried else bound_s)
         while (status := child.exit_status) is None:
             left_s = end - time.monotonic()
             if left_s <= 0:
                 log.warning("child did not end in time and is killed", child=child.name)
                 child.send_group(signal.SIGKILL)
                 left_s = _QUICK_S
-            if self._signals.next(left_s) in _STOP and not self._hurried:
-                self._hurried = True
+            if self._signals.next(left_s) in _STOP and not self._is_hurried:
+                self._is_hurried = True
                 child.send(signal.SIGINT)
                 end = time.monotonic() + _QUICK_S
         return status

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 
-from farm.processes import ends
+from farm.processes import is_exiting
 
 #: Its name holds what the line about a process is parsed by.
 SLEEPER = "import ctypes, time; ctypes.CDLL(None).prctl(15, b'a) b (\\xff'); print(flush=True); "
@@ -16,11 +16,11 @@ def test_a_running_process_does_not_end_and_a_zombie_and_a_gone_one_do() -> None
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert not ends(process.pid)
+        assert not is_exiting(process.pid)
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert ends(process.pid), "a zombie"
-    assert ends(process.pid), "gone"
+        assert is_exiting(process.pid), "a zombie"
+    assert is_exiting(process.pid), "gone"
 
 
 def test_whoever_sees_its_files_closed_is_told_that_it_ends() -> None:
@@ -31,10 +31,10 @@ def test_whoever_sees_its_files_closed_is_told_that_it_ends() -> None:
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()
-            assert not ends(process.pid)
+            assert not is_exiting(process.pid)
             threading.Timer(0.01, process.kill).start()
             assert process.stdout.read() == b""
-            assert ends(process.pid)
+            assert is_exiting(process.pid)
 
 
 def test_what_cannot_be_looked_at_does_not_end() -> None:

@@ -25,7 +25,7 @@ from farm.egress.process import HEARTBEAT_S, MAX_MESSAGE_BYTES, Start
 from farm.egress.proxy import Note
 from farm.errors import BrowserUnavailable, NoPort
 from farm.policy import Refusal
-from farm.processes import ends
+from farm.processes import is_exiting
 
 NO_PROXY = "The farm's egress proxy is being started again; try again in a moment."
 STOP_TIMEOUT_S = 2.0
@@ -59,7 +59,7 @@ class Port:
 
         Never True again once a caller has seen a connection to the proxy break.
         """
-        return self._process.alive and not ends(self._process.pid)
+        return self._process.alive and not is_exiting(self._process.pid)
 
     @property
     def notes(self) -> list[Note]:

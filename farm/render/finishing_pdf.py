@@ -7,7 +7,7 @@ import structlog
 
 from farm.errors import InternalError
 from farm.logs import first_line
-from farm.pdf_files import BrokenPdf, rewritten, says_of_itself
+from farm.pdf_files import BrokenPdf, has_metadata, rewrite
 from farm.render.page.caps import check_bytes
 from farm.request import RenderResult
 from farm.request.pdf import PdfOptions
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 
 def needs_finishing(asked: PdfOptions | None) -> TypeGuard[PdfOptions]:
-    return asked is not None and (asked.is_encrypted or says_of_itself(asked.metadata))
+    return asked is not None and (asked.is_encrypted or has_metadata(asked.metadata))
 
 
 def finish_pdf(result: RenderResult, asked: PdfOptions, max_output_bytes: int) -> RenderResult:
@@ -25,7 +25,7 @@ def finish_pdf(result: RenderResult, asked: PdfOptions, max_output_bytes: int) -
     Raises `OutputTooLarge`.
     """
     try:
-        content = rewritten(result.data, asked)
+        content = rewrite(result.data, asked)
     except BrokenPdf as exc:
         log.error("PDF not finished", cause=first_line(exc.__cause__ or exc))
         raise InternalError() from exc

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-from farm.processes import ends
+from farm.processes import is_exiting
 from farm.render.browser.devtools import DevToolsError, Params, Session
 
 #: Chromium's name for it (SystemInfo.getProcessInfo).
@@ -35,11 +35,11 @@ class GpuProcess:
         processes = self._browser.send("SystemInfo.getProcessInfo")["processInfo"]
         pids = [each["id"] for each in processes if each["type"] == _TYPE]
         # One that is gone is named until Chromium has noticed.
-        self._pid = next((pid for pid in pids if not ends(pid)), None)
+        self._pid = next((pid for pid in pids if not is_exiting(pid)), None)
 
     def has_died(self) -> bool:
         """Whether the one that was found last is gone: true once, then `find` the next."""
-        if self._pid is None or not ends(self._pid):
+        if self._pid is None or not is_exiting(self._pid):
             return False
         self._pid = None
         return True

@@ -33,7 +33,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from farm.errors import BrowserUnavailable
 from farm.logs import first_line
-from farm.processes import ends, has_argument
+from farm.processes import has_argument, is_exiting
 from farm.render.browser.chromium import Chromium
 from farm.render.browser.devtools import BrowserGone, DevToolsError, Session, attach_to_browser
 from farm.render.browser.pipe import Switch
@@ -173,7 +173,7 @@ class BrowserThread:
         life = self._life
         if life is None:
             raise BrowserGone("the browser died")
-        if not any(map(ends, life.vital)):
+        if not any(map(is_exiting, life.vital)):
             return
         log.warning("browser has lost a process", chromium_pid=life.process.pid)
         _kill(life.process)
