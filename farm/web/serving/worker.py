@@ -126,7 +126,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.nr_conns -= 1
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """Close late connections. gunicorn calls it every second or so, and by `force` at the end."""
+        """Close late connections. gunicorn calls it every second, and by `force` at the end."""
         self._clients.time_out()
         if force:
             self._clients.close_waiting()
