@@ -1,6 +1,7 @@
-"""One browser's life.
+"""One browser, from its launch to its end.
 
-`thread` owns it, `chromium` finds it and launches it by way of `launcher`, `pipe` passes on what is
-said to it, and `devtools` speaks to it. `contexts` makes its pages, each a `page`. `memory`
-measures it, and `gpu` knows the process that draws for all of them.
+A thread for each browser runs all of it. `thread` owns Playwright and Chromium, and `running` knows
+their processes. `chromium` finds and launches Chromium through `launcher`. `pipe` forwards the
+messages of its pipe, and `devtools` sends commands. `contexts` and `kept` provide pages, each a
+`page`. `memory` measures the processes, and `gpu` watches the one that draws for all pages.
 """

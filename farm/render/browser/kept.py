@@ -1,12 +1,12 @@
-"""Where a page comes from with `FARM_ISOLATION=key`: contexts that belong to a caller and are kept.
+"""Provides pages with `FARM_ISOLATION=key`: contexts that belong to a caller and are used again.
 
-A context is used for one render after the other of one caller, never of another, and so are its
-processes. Each render has a new document: the page is navigated to an empty one when its last
-render has been answered (`renewal`).
+It runs in greenlets of the browser's thread. One caller's renders use a context and its processes
+one after the other; another caller's never do. Each render has a new document: when the last render
+has been answered, the page is navigated to an empty document (`renewal`).
 
-A context is used again only if its documents were HTML that was sent and that loaded nothing. Such
-a document has an origin of its own, and so no cookies and no storage. A context is closed if its
-page used the network, or did anything else that a new document does not undo.
+A context is used again only if its documents were HTML in the request and loaded nothing. Such a
+document has an opaque origin, and so neither cookies nor storage. A context is closed if its page
+has used the network, or has done anything else that a new document does not undo.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from farm.render.browser.devtools import DevToolsError, Session, TimedOut, Wait
 from farm.render.browser.page import Page
 from farm.render.browser.renewal import Renewal
 
-#: A caller's render waits for a context that is being renewed once there are so many contexts; with
-#: fewer, another one is made. Four busy pages fill two cores, so these are twice as many as needed.
+#: With so many contexts, a caller's render waits for one that is being renewed; with fewer, another
+#: is made. Four busy pages fill two cores, so this is twice as many as needed.
 _ENOUGH = 8
-#: How long it waits.
+#: How long a render waits for a renewal.
 _RENEWAL_S = 0.2
-#: After so many renders the garbage in their process is collected, since the process itself waits
-#: until there is three times as much. `_GARBAGE_S`: what that may take.
+#: After so many renders, garbage in the context's process is collected. The process itself would
+#: wait until there is three times as much. `_GARBAGE_S`: the time that this may take.
 _RENDERS_OF_GARBAGE = 10
 _GARBAGE_S = 2.0
 
 
 @dataclass(frozen=True)
 class Keeping:
-    """How many contexts are kept together in a browser, for how many renders each and how long."""
+    """How many contexts a browser keeps, for how many renders each, and for how long."""
 
     most: int
     renders: int
@@ -44,17 +44,17 @@ class Keeping:
 
 @dataclass(eq=False)
 class _Kept:
-    """A context, by its only page, while it belongs to a caller."""
+    """A context, represented by its only page, while it belongs to a caller."""
 
     page: Page
     caller: str | None
     renders: int = 0
     is_old: bool = False
-    #: Makes it old.
+    #: Sets `is_old`.
     timer: asyncio.TimerHandle | None = None
-    #: Of its document, while nothing is rendered in it.
+    #: The renewal of its document, while no render uses it.
     renewal: Renewal | None = None
-    #: Given the context, or None where it is given up, to the render that waits for its renewal.
+    #: The wait of the render that gets the context after its renewal; it gets None if that fails.
     heir: Wait | None = None
 
     @property
@@ -63,7 +63,10 @@ class _Kept:
 
 
 class KeptContexts(FreshContexts):
-    """Pages of contexts that are used again by the same caller; new ones are made as ever."""
+    """Provides pages of contexts that the same caller uses again.
+
+    New ones are made as by the base.
+    """
 
     def __init__(
         self,
@@ -74,25 +77,25 @@ class KeptContexts(FreshContexts):
         keeping: Keeping,
         ends: Counter[str],
     ) -> None:
-        """`ends` counts the contexts that were given up, by `CONTEXT_END_CAUSES`."""
+        """`ends` counts the contexts that were closed, by `CONTEXT_END_CAUSES`."""
         super().__init__(browser, egress, spares, spawn)
         self._keeping = keeping
         self._ends = ends
-        #: Those in which nothing is rendered; the one last used is the last.
+        #: Contexts that no render uses, the last used one last.
         self._idle: list[_Kept] = []
-        #: Those that are being made ready for the next render.
+        #: Contexts that are being renewed for the next render.
         self._renewing: list[_Kept] = []
         self._busy = 0
         self._closed = False
 
     @property
     def kept(self) -> int:
-        """How many belong to a caller now."""
+        """The number of contexts that belong to a caller now."""
         return len(self._idle) + self._busy + self.renewing
 
     @property
     def renewing(self) -> int:
-        """How many are being made ready for their next render."""
+        """The number of contexts that are being renewed for their next render."""
         return len(self._renewing)
 
     @contextmanager
@@ -109,7 +112,7 @@ class KeptContexts(FreshContexts):
             except BaseException:
                 self._end(kept, "error")
                 raise
-            # By itself: a page that is slow to go holds up no other render.
+            # In a greenlet of its own, so that a slow renewal delays no other render.
             self._renewing.append(kept)
             if not self._spawn(partial(self._put_back, kept)):
                 self._renewing.remove(kept)
@@ -132,7 +135,7 @@ class KeptContexts(FreshContexts):
         super().forget()
 
     def _take_kept(self, caller: str | None, size: tuple[int, int]) -> _Kept | None:
-        """The caller's that was used last, rather one whose viewport is that."""
+        """The caller's context that was used last, preferably one whose viewport has the size."""
         while theirs := [kept for kept in self._idle if kept.caller == caller]:
             alike = [kept for kept in theirs if kept.page.size == size]
             kept = (alike or theirs)[-1]
@@ -142,7 +145,7 @@ class KeptContexts(FreshContexts):
         return None
 
     def _inherit(self, caller: str | None) -> _Kept | None:
-        """Wait for one of the caller's that is being renewed, where there are many already."""
+        """If there are many contexts, wait for one of the caller's that is being renewed."""
         if self.kept <= _ENOUGH:
             return None
         for kept in self._renewing:
@@ -155,7 +158,10 @@ class KeptContexts(FreshContexts):
         return None
 
     def _usable(self, kept: _Kept) -> _Kept | None:
-        """The context, for a render; None if it has died, or done anything, since its renewal."""
+        """The context, ready for a render.
+
+        None if it has died, or done anything, since its renewal.
+        """
         if (cause := self._why_not_again(kept)) is not None:
             self._end_later(kept, cause)
             return None
@@ -176,7 +182,7 @@ class KeptContexts(FreshContexts):
         return kept
 
     def _put_back(self, kept: _Kept) -> None:
-        """After the answer has left: make it ready for the next render, or end it."""
+        """After the answer was sent: renew the context for the next render, or close it."""
         kept.renders += 1
         cause: str | None = "died"
         try:
@@ -196,7 +202,7 @@ class KeptContexts(FreshContexts):
             self._idle.append(kept)
 
     def _renew(self, kept: _Kept) -> str | None:
-        """Why it cannot be used again after all."""
+        """Renew the document. Returns why the context cannot be used again; None if it can."""
         try:
             kept.renewal = Renewal(kept.page)
             if kept.renders % _RENDERS_OF_GARBAGE == 0:
@@ -231,5 +237,5 @@ class KeptContexts(FreshContexts):
             kept.page.close()
 
     def _end_later(self, kept: _Kept, cause: str) -> None:
-        """Nobody waits for it."""
+        """Close it in a greenlet of its own, since no caller waits for that."""
         self._spawn(partial(self._end, kept, cause))

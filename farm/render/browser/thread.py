@@ -1,18 +1,18 @@
-"""A browser: the thread that owns a Playwright driver and its Chromium, for as long as they live.
+"""A browser: the thread that owns a Playwright driver and its Chromium, until they end.
 
 Synchronous Playwright belongs to the thread that started it, but its calls are greenlet switches:
 while one call waits, other greenlets of the same thread may be inside calls of their own. So one
-thread serves many pages: work arrives by `spawn`, and each piece runs as a greenlet of plain,
-top-to-bottom synchronous code. What makes it sound:
+thread serves many pages. Other threads hand work over by `spawn`, and each piece runs as a greenlet
+of plain, synchronous code. Three rules make it sound:
 
 - a greenlet is started from a callback of the loop; the callback itself never waits;
 - every greenlet catches all that it raises;
 - nothing blocks or computes for long in this thread.
 
-Playwright launches the browser and ends it; pages are made by the farm's own commands (`devtools`),
-which share Playwright's pipe (`pipe`). The thread's own wait is on an empty context that nobody
-closes: the wait ends when the browser or the driver dies. The pipe tells of that first. Then all of
-it is over; `keeper` starts another.
+Playwright launches and ends the browser. The farm makes pages by its own commands (`devtools`),
+which share Playwright's pipe (`pipe`). The thread itself waits on an empty context, the sentinel,
+which is closed only by `stop`: the wait ends when the browser or the driver dies. The pipe reports
+that even earlier. Then the thread ends, and `keeper` starts another browser.
 """
 
 import asyncio
@@ -40,24 +40,24 @@ from farm.render.browser.pipe import Switch
 
 log = structlog.get_logger()
 
-#: What a call into Playwright raises when its browser or driver ends meanwhile. Where the driver
-#: dies, the calls that are made while it is taken down are cancelled by asyncio instead.
+#: What a call to Playwright raises when its browser or driver ends meanwhile. When the driver dies,
+#: asyncio instead cancels the calls that are made while Playwright shuts down.
 _PlaywrightFailure = (PlaywrightError, asyncio.CancelledError)
 
-#: Chromium gives way to the farm's own processes, so that refusals and health checks stay quick
-#: while pages fill the machine. A page's process has it from the one that it is forked from.
+#: Chromium has a lower priority than the farm's own processes, so that refusals and health checks
+#: stay quick while pages fill the machine. A page's process inherits it from its zygote.
 _NICE = 5
-#: Process ids of the drivers whose browsers are up.
+#: The process ids of the drivers whose browsers are up.
 _drivers: set[int] = set()
-#: How long its network service may take to be there; then the browser goes on unwatched.
+#: The time in which the network service must start; after it, the browser goes on unwatched.
 _NETWORK_START_S = 5.0
-#: How long a browser that was asked to go may take before it is killed.
+#: The time that a browser may take to close before it is killed.
 _CLOSE_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
 class _Life:
-    """One browser that is up."""
+    """A browser that is up: its processes, and the farm's session with it."""
 
     control: Session
     process: psutil.Process
@@ -70,19 +70,19 @@ class _Life:
     def clean_up(self) -> None:
         """Kill Chromium and delete its profile.
 
-        The driver does so too, unless it died.
+        The driver does so too, unless it has died.
         """
         _kill(self.process)
-        with suppress(psutil.Error):  # it writes there until it is gone
+        with suppress(psutil.Error):  # Chromium writes there until it has ended.
             self.process.wait(1)
         shutil.rmtree(self.profile, ignore_errors=True)
 
 
 class BrowserThread:
-    """One driver and one Chromium, from their launch to their death.
+    """One driver and one Chromium, from their launch to their end.
 
-    `on_up` (with the farm's session) is called in a greenlet of the thread, `on_down` in a callback
-    of its loop. After `on_down` nothing that was spawned can succeed.
+    `on_up` is called in a greenlet of the thread, with the farm's session. `on_down` is called in a
+    callback of the loop. After `on_down`, no spawned work can succeed.
     """
 
     def __init__(
@@ -103,15 +103,15 @@ class BrowserThread:
         self._stopping = threading.Event()
         self._at_work: set[greenlet.greenlet] = set()
         self._heard = time.monotonic()
-        #: Set once it renders no more, or never will.
+        #: Set once the browser renders no more, or never will.
         self.down = threading.Event()
-        #: Chromium's, once it is up.
+        #: Chromium's version, once it is up.
         self.version: str | None = None
-        #: When it was no longer up, by `time.monotonic()`.
+        #: When it stopped being up, by `time.monotonic()`.
         self.ended = math.inf
         #: Why the farm itself killed it, if it did.
         self.killed_because: str | None = None
-        #: Whether a page in it may be why it died: not where the farm killed it for something else.
+        #: Whether a page may have caused its death. False if the farm killed it for another reason.
         self.pages_are_suspect = True
         #: Why it could not be started.
         self.failure: BaseException | None = None
@@ -125,25 +125,25 @@ class BrowserThread:
 
     @property
     def pid(self) -> int | None:
-        """Process id of Chromium."""
+        """The process id of Chromium."""
         life = self._life
         return life.process.pid if life else None
 
     @property
     def root(self) -> psutil.Process | None:
-        """The driver, whose child Chromium is."""
+        """The driver, which is Chromium's parent."""
         life = self._life
         return life.driver if life else None
 
     def wait_started(self, timeout_s: float) -> bool:
-        """Wait until it is up or over; returns whether it is up."""
+        """Wait until it is up or has failed; returns whether it is up."""
         self._started.wait(timeout_s)
         return self.up
 
     def spawn(self, work: Callable[[], None]) -> bool:
-        """Run `work` in a greenlet of this thread. False if there is no loop to run it now.
+        """Run `work` in a greenlet of this thread. False if there is no loop to run it.
 
-        `work` must not count on being run: a dying driver forgets it.
+        Even after True, `work` may never run: a loop that ends drops it.
         """
         loop = self._loop
         if loop is None:
@@ -155,7 +155,7 @@ class BrowserThread:
         return True
 
     def ping(self) -> None:
-        """One round trip to the browser. For greenlets of this thread only."""
+        """Make one round trip to the browser. For greenlets of this thread only."""
         life = self._life
         if life is None:
             raise BrowserUnavailable()
@@ -180,21 +180,24 @@ class BrowserThread:
         raise BrowserGone("the browser lost a process that it needs")
 
     def send_ping(self) -> None:
-        """Have it show that it is alive, from any thread: see `silence_s`."""
+        """Have the browser ping itself, from any thread; `silence_s` shows the result."""
 
         def ping() -> None:
-            with suppress(BrowserUnavailable):  # that is seen by others
+            with suppress(BrowserUnavailable):  # the pipe reports it to others
                 self.ping()
 
         self.spawn(ping)
 
     @property
     def silence_s(self) -> float:
-        """Seconds since it was last heard of."""
+        """The seconds since its last answer to a ping."""
         return time.monotonic() - self._heard
 
     def kill(self, reason: str, pages_are_suspect: bool = False) -> None:
-        """Kill Chromium, from any thread. `pages_are_suspect`: one that is in it is why."""
+        """Kill Chromium, from any thread.
+
+        `pages_are_suspect`: one of its pages may be the reason.
+        """
         life = self._still_there()
         if life is not None:
             self.killed_because = reason
@@ -203,7 +206,7 @@ class BrowserThread:
             _kill(life.process)
 
     def kill_driver(self, reason: str) -> None:
-        """Kill the driver and with it Chromium: for when killing Chromium was not enough."""
+        """Kill the driver and Chromium, for when killing Chromium was not enough."""
         life = self._still_there()
         self.killed_because = reason
         self.pages_are_suspect = False
@@ -213,11 +216,11 @@ class BrowserThread:
                 _kill(process)
 
     def _still_there(self) -> _Life | None:
-        """While it is being stopped, its processes may be there when it is over."""
+        """The running browser, or while stopping the last one, whose processes may still exist."""
         return self._life or (self._last_life if self._stopping.is_set() else None)
 
     def stop(self) -> None:
-        """End browser, driver and thread; kill what does not go by itself."""
+        """End the browser, the driver and the thread. Kills what does not end by itself."""
         self._stopping.set()
         self.killed_because = self.killed_because or "it is stopped"
         self.pages_are_suspect = False
@@ -247,7 +250,7 @@ class BrowserThread:
         worker.switch()
 
     def _end_work(self) -> None:
-        """End what still waits for a browser that is gone, whatever it waits for."""
+        """Throw `BrowserGone` into every greenlet that still waits for the browser."""
         workers, self._at_work = self._at_work, set()
         loop = self._loop
         if loop is None:
@@ -284,7 +287,7 @@ class BrowserThread:
             browser = self._chromium.launch(playwright, switch)
             self._sentinel = browser.new_context()
             self._start_greenlet_soon(lambda: self._come_up(switch, browser))
-            # `stop` closes the sentinel; it may have come before there was one.
+            # `stop` closes the sentinel, but may have been called before there was one.
             if not self._stopping.is_set():
                 with suppress(*_PlaywrightFailure):
                     self._sentinel.wait_for_event("close", timeout=0)
@@ -315,7 +318,7 @@ class BrowserThread:
             switch.close()
 
     def _go_down(self) -> None:
-        """It renders no more. Called by whichever notices first, and again by the others."""
+        """Note that it renders no more. The first caller that notices counts."""
         if self.down.is_set():
             return
         self.ended = time.monotonic()
@@ -331,15 +334,18 @@ class BrowserThread:
 
     def _bury(self, life: _Life) -> None:
         if not self._stopping.is_set():
-            _kill(life.driver)  # it may stand still, and has nothing left to do
+            _kill(life.driver)  # it may hang, and has nothing left to do
         life.clean_up()
 
 
 def _begin(switch: Switch) -> _Life:
-    """In a greenlet of the browser's thread. Raises `DevToolsError` or `psutil.Error`."""
+    """Attach to the browser and find its processes. In a greenlet of the browser's thread.
+
+    Raises `DevToolsError` or `psutil.Error`.
+    """
     control = attach_to_browser(switch)
     process = psutil.Process(switch.pid)
-    # Only its own: what is below a zygote may be one that is just becoming something else.
+    # Only Chromium's own children: a child of a zygote may still look like a zygote after its fork.
     zygotes = [child.pid for child in _children(process) if has_argument(child, "--type=zygote")]
     network = _wait_for_network(control)
     for each in [process, *_children(process, recursive=True)]:
@@ -363,7 +369,7 @@ def _starting_drivers() -> list[psutil.Process]:
 
 
 def _pids(control: Session, type_: str) -> list[int]:
-    """Of the browser's processes of this type, by what the browser itself says."""
+    """The browser's processes of a type, as the browser itself reports them."""
     processes: list[dict[str, Any]] = control.send("SystemInfo.getProcessInfo")["processInfo"]
     return [process["id"] for process in processes if process["type"] == type_]
 
