@@ -63,10 +63,7 @@ class _Kept:
 
 
 class KeptContexts(FreshContexts):
-    """Provides pages of contexts that the same caller uses again.
-
-    New ones are made as by the base.
-    """
+    """Provides pages of contexts that the same caller uses again, and makes new ones if needed."""
 
     def __init__(
         self,

@@ -25,9 +25,9 @@ _FONT_FAMILIES = {
     "cursive": "Comic Sans MS",
     "fantasy": "Impact",
 }
-#: How many frames of other processes, workers and dialogs of one page the farm handles at once.
-#: More would keep the browser's thread busy: further children are not attached to, and further
-#: dialogs are dismissed after a pause.
+#: How many children (frames of other processes, and workers) one page may have, and how many of its
+#: dialogs are dismissed at once. More would keep the browser's thread busy: further children are
+#: not attached to, and further dialogs are dismissed after a pause.
 _MAX_CHILDREN = 200
 _MAX_QUICK_DIALOGS = 50
 _SLOW_DIALOG_S = 0.05
@@ -135,8 +135,7 @@ class Page:
     def catch_up(self) -> None:
         """Wait until the browser's main process has reported what the page has done so far.
 
-        Its events may come later than the answers of the page's process. A new worker is one of these
-        events.
+        Its events, such as a new worker, may come later than the answers of the page's process.
         """
         self._browser.send("Browser.getVersion")
 
