@@ -40,7 +40,7 @@ def test_whoever_sees_its_files_closed_is_told_that_it_ends() -> None:
 def test_what_cannot_be_looked_at_does_not_end() -> None:
     """In a process of its own, whose files are nobody else's."""
     script = (
-        "import os, resource; from farm.processes import ends; "
-        "resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0)); print(ends(os.getpid()))"
+        "import os, resource; from farm.processes import is_exiting; "
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0)); print(is_exiting(os.getpid()))"
     )
     assert subprocess.check_output([sys.executable, "-c", script]) == b"False\n"

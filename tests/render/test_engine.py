@@ -200,8 +200,8 @@ def test_the_processes_that_a_browser_cannot_do_without_are_watched(
     engine = make_engine()
     browser = chromium(engine)
     zygotes = [p.pid for p in browser.children() if "--type=zygote" in command_line(p)]
-    life = engine._keeper.host.browser._life
-    assert sorted(life.vital) == sorted([*zygotes, part(browser, "NetworkService").pid])
+    running = engine._keeper.host.browser._running
+    assert sorted(running.vital) == sorted([*zygotes, part(browser, "NetworkService").pid])
 
 
 def test_a_farm_that_may_open_no_more_files_keeps_its_browser(make_engine: MakeEngine) -> None:

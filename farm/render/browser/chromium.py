@@ -69,7 +69,7 @@ _UNWANTED = [
     "--disable-ipc-flooding-protection",
 ]
 #: Port 1 (tcpmux): only root could run a proxy there.
-_NOWHERE = "http://127.0.0.1:1"
+_DEAD_PROXY = "http://127.0.0.1:1"
 
 #: The prefix of the profiles that Playwright makes. One that is younger than this may have no
 #: browser yet.
@@ -135,7 +135,7 @@ class Chromium:
             ignore_default_args=_UNWANTED,
             # Each context has its own port of the egress proxy. Outside of contexts there is no
             # network.
-            proxy={"server": _NOWHERE},
+            proxy={"server": _DEAD_PROXY},
             # Nothing is ever written there (no downloads, videos or traces). Without it Playwright
             # makes a folder for each browser, which a driver that dies leaves behind.
             artifacts_dir=tempfile.gettempdir(),

@@ -116,7 +116,7 @@ class Session:
         self.crashed = False
         #: Called when the session ends.
         self.on_end: Callable[[], None] = lambda: None
-        switch.open(session_id, self._hear)
+        switch.open(session_id, self._on_event)
 
     def send(self, method: str, params: Params | None = None) -> Any:
         """Send a command and wait; returns its answer.
@@ -223,7 +223,7 @@ class Session:
         else:
             wait.fail(CommandFailed(error["message"]))
 
-    def _hear(self, method: str, params: Params) -> None:
+    def _on_event(self, method: str, params: Params) -> None:
         match method:
             case "Inspector.targetCrashed":
                 self.crashed = True

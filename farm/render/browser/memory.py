@@ -58,7 +58,7 @@ class MemoryWatch:
     def look(self, root: psutil.Process) -> Excess | None:
         """None if the tree is within its limit, or if it is too soon to look again."""
         started = time.monotonic()
-        if started < self._next and not self._has_leapt():
+        if started < self._next and not self._has_jumped():
             return None
         try:
             excess = self._measure(root)
@@ -69,7 +69,7 @@ class MemoryWatch:
             self._next = ended  # a process is killed now, and another may take its place
         return excess
 
-    def _has_leapt(self) -> bool:
+    def _has_jumped(self) -> bool:
         resident = sum(map(resident_bytes, self._pids))
         return resident > max(_FAR_BEYOND * self._limit, _GROWTH * self._resident)
 

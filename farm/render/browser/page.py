@@ -87,7 +87,7 @@ class Page:
         self.size = VIEWPORT
         self.scale: float = 1
         self._looks = Looks()
-        #: The window's left and top, once `note_place` has asked for them.
+        #: The window's left and top, once `note_window` has asked for them.
         self._place: tuple[int, int] | None = None
         #: Something was done to the page that a new document does not undo.
         self.is_altered = False
@@ -140,7 +140,7 @@ class Page:
         self._browser.send("Browser.getVersion")
 
     @property
-    def has_remains(self) -> bool:
+    def has_leftovers(self) -> bool:
         """Whether a render has left anything in the page that a new document may not undo.
 
         Leftovers of the network are not looked for one by one (cookies, caches, logins, what a site
@@ -152,13 +152,13 @@ class Page:
     def wait(self, milliseconds: int) -> None:
         self.session.sleep(milliseconds / 1000)
 
-    def note_place(self) -> None:
+    def note_window(self) -> None:
         """Remember where the window is, before any script can move it."""
         bounds = self._window()["bounds"]
         self._place = bounds["left"], bounds["top"]
 
     @property
-    def is_in_place(self) -> bool:
+    def is_window_in_place(self) -> bool:
         """Whether the window is where it was noted, and has the viewport's size."""
         bounds = self._window()["bounds"]
         place, size = (bounds["left"], bounds["top"]), (bounds["width"], bounds["height"])
@@ -242,7 +242,7 @@ class Page:
         if self.session.ended:
             raise TargetGone("the page is gone")
 
-    def _leave_children_alone(self) -> None:
+    def _stop_attaching(self) -> None:
         """The page has more children than any page needs: do not attach to further ones."""
         for session in self.sessions():
             with suppress(DevToolsError):
@@ -280,7 +280,7 @@ class Page:
         self.session.on("Page.javascriptDialogOpening", self._dismiss_dialog)
         # No bodies are kept, since no debugger will ask for them.
         post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
-        self._follow_children(self.session)
+        self._attach_children(self.session)
         # The headless shell refuses downloads by itself.
         if not self._is_shell:
             refusal = {"behavior": "deny", "browserContextId": self._context.id}
@@ -309,7 +309,7 @@ class Page:
         with suppress(DevToolsError):
             self.session.post("Page.handleJavaScriptDialog", {"accept": accept})
 
-    def _follow_children(self, session: Session, depth: int = 1) -> None:
+    def _attach_children(self, session: Session, depth: int = 1) -> None:
         """Attach to workers and to frames of other processes before they begin to run."""
         kinds = [{"type": "iframe"}, {"type": "worker"}]
         params = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
@@ -319,13 +319,13 @@ class Page:
     def _adopt(self, parent: Session, params: Params, depth: int) -> None:
         self._adopted += 1
         if self._adopted == _MAX_CHILDREN:
-            self._leave_children_alone()
+            self._stop_attaching()
         info, child = params["targetInfo"], parent.adopt(params["sessionId"])
         for event, handler in self._handlers:
             child.on(event, handler)
         with suppress(DevToolsError):
             if self._adopted < _MAX_CHILDREN and depth < _MAX_DEPTH:
-                self._follow_children(child, depth + 1)
+                self._attach_children(child, depth + 1)
             if info["type"] == "iframe":
                 child.post("Page.enable")
                 self._draw_as_playwright(child)

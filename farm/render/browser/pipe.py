@@ -28,13 +28,14 @@ import socket
 import struct
 import sys
 import tempfile
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
+
+from farm.render.browser.pipe_ends import Reader, Writer
 
 log = structlog.get_logger()
 
@@ -48,7 +49,6 @@ OnEvent = Callable[[str, Message], None]
 FOLDER_PREFIX = "farm-switch-"
 LAUNCHER = Path(__file__).with_name("launcher")
 
-_READ_BYTES = 1 << 20
 #: The largest pipe that the kernel grants to every user. A picture takes fewer turns then.
 _PIPE_BYTES = 1 << 20
 #: The longest path of a Unix socket (unix(7)), without the socket's name.
@@ -76,9 +76,9 @@ class Switch:
         self._answers: dict[int, OnAnswer] = {}
         self._sessions: dict[str, OnEvent] = {}
         self._playwrights_sessions: set[str] = set()
-        self._readers: list[_Reader] = []
-        self._browser: _Writer | None = None
-        self._playwright: _Writer | None = None
+        self._readers: list[Reader] = []
+        self._browser: Writer | None = None
+        self._playwright: Writer | None = None
         self._folder = _private_folder()
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.setblocking(False)
@@ -169,11 +169,11 @@ class Switch:
         for pipe in (to_browser, from_browser):
             with contextlib.suppress(OSError):  # the kernel may bound all pipes of a user
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        self._browser = _Writer(self._loop, to_browser, self.close)
-        self._playwright = _Writer(self._loop, to_playwright, self.close)
+        self._browser = Writer(self._loop, to_browser, self.close)
+        self._playwright = Writer(self._loop, to_playwright, self.close)
         self._readers = [
-            _Reader(self._loop, from_browser, self._from_browser, self.close),
-            _Reader(self._loop, from_playwright, self._from_playwright, self.close),
+            Reader(self._loop, from_browser, self._from_browser, self.close),
+            Reader(self._loop, from_playwright, self._from_playwright, self.close),
         ]
 
     def _stop_listening(self) -> None:
@@ -232,100 +232,6 @@ class Switch:
     def _to_playwright(self, data: bytes) -> None:
         if self._playwright is not None:
             self._playwright.write(data)
-
-
-class _Reader:
-    """Reads whole messages from a descriptor, which it owns."""
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        fd: int,
-        on_message: Callable[[bytes], None],
-        on_end: Callable[[], None],
-    ) -> None:
-        self._loop, self._fd = loop, fd
-        self._on_message, self._on_end = on_message, on_end
-        self._parts: list[bytes] = []
-        os.set_blocking(fd, False)
-        loop.add_reader(fd, self._read)
-
-    def _read(self) -> None:
-        try:
-            data = os.read(self._fd, _READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._on_end()
-            return
-        *whole, rest = data.split(b"\0")
-        if whole and self._parts:
-            whole[0] = b"".join([*self._parts, whole[0]])
-            self._parts.clear()
-        if rest:
-            self._parts.append(rest)
-        for message in whole:
-            try:
-                self._on_message(message)
-            except Exception:
-                log.exception("a message of the browser's pipe was not understood")
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            self._loop.remove_reader(self._fd)
-            os.close(self._fd)
-            self._fd = -1
-
-
-class _Writer:
-    """Writes messages to a descriptor, which it owns. Never waits for the other end."""
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, fd: int, on_end: Callable[[], None]
-    ) -> None:
-        self._loop, self._fd, self._on_end = loop, fd, on_end
-        self._left: deque[memoryview] = deque()
-        os.set_blocking(fd, False)
-
-    def write(self, data: bytes) -> None:
-        """Write now what the pipe has room for, and the rest when the other end has read."""
-        if self._fd < 0:
-            return
-        self._left.append(memoryview(data + b"\0"))
-        if len(self._left) == 1:
-            self._write_some()
-            if self._left:
-                self._loop.add_writer(self._fd, self._write_more)
-
-    def _write_more(self) -> None:
-        self._write_some()
-        if not self._left and self._fd >= 0:
-            self._loop.remove_writer(self._fd)
-
-    def _write_some(self) -> None:
-        while self._left:
-            try:
-                written = os.write(self._fd, self._left[0])
-            except BlockingIOError:
-                return
-            except OSError:
-                self._left.clear()
-                # Not at once: the caller is in the middle of a step.
-                self._loop.call_soon(self._on_end)
-                return
-            if written == len(self._left[0]):
-                self._left.popleft()
-            else:
-                self._left[0] = self._left[0][written:]
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            self._left.clear()
-            self._loop.remove_writer(self._fd)
-            os.close(self._fd)
-            self._fd = -1
 
 
 def _encoded(message: Message) -> bytes:

@@ -21,17 +21,17 @@ class Watch:
         #: Loader ids of the documents that the page was navigating to, or has shown.
         self._navigations: set[str] = set()
         self._has_arrived = False
-        self._strayed = False
+        self._has_acted = False
         self._stopped = page.session.wait()
         page.forget_handlers()
-        page.on("Page.frameRequestedNavigation", self._on_departure)
-        page.on("Page.frameScheduledNavigation", self._on_departure)
+        page.on("Page.frameRequestedNavigation", self._on_other_navigation)
+        page.on("Page.frameScheduledNavigation", self._on_other_navigation)
         page.on("Page.frameStartedNavigating", self._on_started)
         page.on("Page.frameNavigated", self._on_navigated)
         page.on("Page.frameStoppedLoading", self._on_stopped)
-        page.on("Page.frameAttached", self._on_anything)
+        page.on("Page.frameAttached", self._on_action)
         page.on("Network.requestWillBeSent", self._on_request)
-        page.on("Network.webSocketCreated", self._on_anything)
+        page.on("Network.webSocketCreated", self._on_action)
 
     def wait_until_loaded(self, timeout_s: float | None) -> None:
         """Wait until the new document is loaded, which its last loading event reports."""
@@ -40,12 +40,12 @@ class Watch:
         finally:
             self._page.session.drop(self._stopped)
 
-    def has_strayed(self, loader: str) -> bool:
+    def has_acted(self, loader: str) -> bool:
         """Whether the page has done anything but show the document with that loader id."""
-        return self._strayed or self._navigations != {loader} or bool(self._page.session.children)
+        return self._has_acted or self._navigations != {loader} or bool(self._page.session.children)
 
-    def _on_departure(self, params: Params) -> None:
-        self._strayed |= params["frameId"] == self._page.id
+    def _on_other_navigation(self, params: Params) -> None:
+        self._has_acted |= params["frameId"] == self._page.id
 
     def _on_started(self, params: Params) -> None:
         if params["frameId"] == self._page.id:
@@ -61,13 +61,13 @@ class Watch:
         if self._has_arrived and params["frameId"] == self._page.id:
             self._stopped.give()
 
-    def _on_anything(self, _: Params) -> None:
+    def _on_action(self, _: Params) -> None:
         """Until it is unloaded, the last document may do things that leave nothing behind."""
-        self._strayed |= self._has_arrived
+        self._has_acted |= self._has_arrived
 
     def _on_request(self, params: Params) -> None:
         is_local = params["request"]["url"].startswith(("data:", "blob:"))
-        self._strayed |= self._has_arrived or not is_local
+        self._has_acted |= self._has_arrived or not is_local
 
 
 def begin_new_document(page: Page, step_s: float | None) -> tuple[Watch, str]:
@@ -103,10 +103,10 @@ class Renewal:
             raise CommandFailed("its history is not new")
         self._watch.wait_until_loaded(_STEP_S)
         # Scripts may move and resize the window, even while their document is unloaded.
-        if not page.is_in_place:
+        if not page.is_window_in_place:
             raise CommandFailed("its window is not where it was")
 
     @property
-    def holds(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Whether the page has done nothing since its renewal."""
-        return not self._watch.has_strayed(self._loader)
+        return not self._watch.has_acted(self._loader)

@@ -122,7 +122,7 @@ class _Switch:
 
     ended = False
 
-    def open(self, _id: str, _hear: object) -> None: ...
+    def open(self, _id: str, _on_event: object) -> None: ...
 
 
 def test_an_event_has_several_handlers_each_called_once_and_not_after_it_was_taken_off() -> None:
@@ -133,8 +133,8 @@ def test_an_event_has_several_handlers_each_called_once_and_not_after_it_was_tak
     session.on("Page.event", first_handler)
     session.on("Page.event", second_handler)
     session.on("Page.event", first_handler)
-    session._hear("Page.event", {"n": 1})
+    session._on_event("Page.event", {"n": 1})
     assert first == second == [{"n": 1}]
     session.off("Page.event", first_handler)
-    session._hear("Page.event", {"n": 2})
+    session._on_event("Page.event", {"n": 2})
     assert (len(first), len(second)) == (1, 2)

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from hypothesis import given
 
-from farm.render.browser import pipe
+from farm.render.browser import pipe_ends
 from farm.render.browser.chromium import find_chromium
 from farm.render.browser.devtools import BrowserGone, Session, TimedOut
 from farm.render.browser.thread import BrowserThread
@@ -246,7 +246,7 @@ def test_messages_come_whole_however_they_are_split(messages: list[bytes], cuts:
         ended = loop.create_future()
         received: list[bytes] = []
         ours, theirs = os.pipe()
-        reader = pipe._Reader(loop, ours, received.append, lambda: ended.set_result(None))
+        reader = pipe_ends.Reader(loop, ours, received.append, lambda: ended.set_result(None))
         for begin, end in itertools.pairwise(places):
             os.write(theirs, sent[begin:end])
             await asyncio.sleep(0)

@@ -14,7 +14,7 @@ class _Switch:
 
     ended = False
 
-    def open(self, _id: str, _hear: object) -> None: ...
+    def open(self, _id: str, _on_event: object) -> None: ...
 
 
 def begun(name: str, kind: str = "Fetch", url: str = "http://a/", **more: Any) -> dict[str, Any]:
