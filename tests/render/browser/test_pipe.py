@@ -16,7 +16,7 @@ import psutil
 import pytest
 from hypothesis import given
 
-from farm.render.browser import pipe_ends
+from farm.render.browser import pipe, pipe_ends
 from farm.render.browser.chromium import find_chromium
 from farm.render.browser.devtools import BrowserGone, Session, TimedOut
 from farm.render.browser.thread import BrowserThread
