@@ -1,4 +1,7 @@
-"""What is done to a PDF that Chromium has written: what it says of itself, and its passwords."""
+"""Finishes a PDF after Chromium has written it: sets its metadata and passwords.
+
+The thread that waits for the render calls it, through `finishing`.
+"""
 
 from dataclasses import replace
 from typing import TypeGuard
@@ -20,7 +23,7 @@ def needs_finishing(asked: PdfOptions | None) -> TypeGuard[PdfOptions]:
 
 
 def finish_pdf(result: RenderResult, asked: PdfOptions, max_output_bytes: int) -> RenderResult:
-    """The result with the metadata and the passwords that are asked for.
+    """The result with the metadata and passwords of the request.
 
     Raises `OutputTooLarge`.
     """

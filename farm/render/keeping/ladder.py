@@ -1,6 +1,7 @@
-"""How a render is ended that does not end by itself: rungs, each harder for what is beside it.
+"""Ends a render that does not end by itself, in steps that are each harder on other renders.
 
-Climbed by threads of their own, outside the browsers' threads, which may be stuck.
+`outcomes` calls it. The steps run in threads of their own, outside the browser's thread, which may
+hang.
 """
 
 import os
@@ -16,38 +17,39 @@ from farm.render.rendering import Rendering
 
 log = structlog.get_logger()
 
-#: How long each rung may take. Closing takes 0.03 s even for a page in an endless loop.
+#: The time that each step may take. Closing a page takes 0.03 s even if it is in an endless loop.
 _RUNG_S = 1.0
-#: How long a page may take to be made by a browser that answers. Then it is ended at once.
+#: The time that a browser that answers may take to make a page. After it, the browser is killed at
+#: once, as is one that is silent for `_SILENCE_S`.
 _MAKING_S = 10.0
 _SILENCE_S = 3.0
 _LOOK_S = 0.1
-#: How long a process that leaves may take to answer its requests.
+#: The time that this process has to answer its requests before it exits.
 _LEAVE_S = 5.0
 
 
 class Ladder:
     def __init__(self) -> None:
-        #: How often a render was ended by which rung: `closed`, `killed`, `browserKilled` or
+        #: How often each step ended a render: `closed`, `killed`, `browserKilled` or
         #: `driverKilled`.
         self.ended: Counter[str] = Counter()
         self._closed = threading.Event()
 
     def close(self) -> None:
-        """The engine is being closed, and all that is in it."""
+        """The engine is closing, and ends everything itself."""
         self._closed.set()
 
     def climb(self, rendering: Rendering) -> None:
-        """Returns at once; another thread sees to it that nothing of the rendering is left."""
+        """End the rendering in another thread. Returns at once."""
         try:
             threading.Thread(target=self._climb, args=(rendering,), daemon=True).start()
-        except RuntimeError:  # there are too many threads: the last rung but one needs none
+        except RuntimeError:  # too many threads: kill the browser, which needs no thread
             if (browser := rendering.browser) is not None:
                 browser.kill("a page did not end, and no thread can be started")
 
     def _climb(self, rendering: Rendering) -> None:
         browser = rendering.browser
-        if browser is None:  # between two tries: it will not get another
+        if browser is None:  # between two tries: it gets no other
             return
         latest = time.monotonic() + _MAKING_S
         while rendering.page is None and browser.silence_s < _SILENCE_S:
@@ -75,9 +77,9 @@ class Ladder:
 
 
 def leave_process(reason: str) -> None:
-    """For when not even a browser's death frees its thread: another process takes this one's place.
+    """Exit this process, because a browser's thread cannot be freed; its parent starts another.
 
-    gunicorn and `farm worker` answer or hand back what they can when they are told to stop.
+    It first gets SIGTERM, at which gunicorn and `farm worker` answer or hand back what they can.
     """
     log.critical("process left", reason=reason)
     os.kill(os.getpid(), signal.SIGTERM)
