@@ -27,8 +27,8 @@ from farm.errors import (
 from farm.logs import first_line
 from farm.render.browser.devtools import DevToolsError
 from farm.render.keeping import poison
+from farm.render.keeping.escalation import Escalation
 from farm.render.keeping.host import Host
-from farm.render.keeping.ladder import Ladder
 from farm.render.keeping.poison import Poison
 from farm.render.keeping.quarantine import Quarantine
 from farm.render.page import render as page_render
@@ -79,14 +79,14 @@ class Outcomes:
         self._closing = False
         self._quarantine = Quarantine(make_host, self.dropped)
         self.poison = Poison()
-        self.ladder = Ladder()
+        self.escalation = Escalation()
         #: The number of renders that were retried.
         self.retries = 0
 
     def close(self) -> None:
         """End every rendering with `BrowserUnavailable`."""
         self._closing = True
-        self.ladder.close()
+        self.escalation.close()
         for rendering in self._slots.drain():
             rendering.fail(BrowserUnavailable(STOPPING))
         self._quarantine.close()
@@ -118,7 +118,7 @@ class Outcomes:
         if error is not None:
             rendering.fail(error)
         if rendering.answer.done():
-            self._end(rendering)
+            self._finish(rendering)
         else:
             self._retry(rendering, host, innocent)
         self._pump()
@@ -128,17 +128,17 @@ class Outcomes:
         self._retry(rendering, host, innocent=not host.browser.pages_are_suspect)
         self._pump()
 
-    def dropped(self, rendering: Rendering, again: bool) -> None:
+    def dropped(self, rendering: Rendering, requeue: bool) -> None:
         """Quarantine has not rendered it.
 
-        `again`: since there was no browser, so it is requeued.
+        `requeue`: since there was no browser, so it is requeued.
         """
-        if again and not rendering.answer.done() and not self._closing:
-            rendering.leave(State.WAITING)
+        if requeue and not rendering.answer.done() and not self._closing:
+            rendering.unassign(State.WAITING)
             self._slots.rejoin(rendering)
         else:
             rendering.fail(BrowserUnavailable(STOPPING))
-            self._end(rendering)
+            self._finish(rendering)
         self._pump()
 
     def give_up(self, rendering: Rendering, reason: FarmError | RenderCancelled) -> None:
@@ -151,12 +151,12 @@ class Outcomes:
             return
         rendering.fail(reason)
         if self._slots.leave(rendering):
-            rendering.leave(State.ENDED)
+            rendering.unassign(State.ENDED)
         elif rendering.state is State.SUSPECT:  # quarantine will skip it, but perhaps not soon
             self._slots.release(rendering)
             self._pump()
         else:
-            self.ladder.climb(rendering)
+            self.escalation.end(rendering)
 
     def network_lost(self) -> None:
         """The egress proxy has died. Renders that run could wait for it until their deadlines."""
@@ -190,7 +190,7 @@ class Outcomes:
                     host.browser.kill_if_crippled()
                     if not page.port.alive:
                         raise _NetworkLost
-                    if drawing.has_spoilt(rendering):
+                    if drawing.may_have_spoilt(rendering):
                         raise _DrawingLost
             if any(file.format.is_picture for file in result.parts or (result,)):
                 drawing.note_picture()
@@ -237,21 +237,21 @@ class Outcomes:
         if self._closing:
             rendering.fail(BrowserUnavailable(STOPPING))
         if rendering.answer.done():
-            self._end(rendering)
+            self._finish(rendering)
         elif rendering.tries >= _MAX_TRIES:
-            rendering.fail(self._blame(rendering, host, innocent))
-            self._end(rendering)
+            rendering.fail(self._last_error(rendering, host, innocent))
+            self._finish(rendering)
         else:
             if rendering.tries:
                 self.retries += 1
             if innocent or not rendering.tries:
-                rendering.leave(State.WAITING)
+                rendering.unassign(State.WAITING)
                 self._slots.rejoin(rendering)
             else:
-                rendering.leave(State.SUSPECT)
+                rendering.unassign(State.SUSPECT)
                 self._quarantine.put(rendering)
 
-    def _blame(self, rendering: Rendering, host: Host, innocent: bool) -> FarmError:
+    def _last_error(self, rendering: Rendering, host: Host, innocent: bool) -> FarmError:
         if innocent or not self._quarantine.has(host):
             return BrowserDied()
         if rendering.request.html is None:  # what the URL leads to may change
@@ -260,9 +260,9 @@ class Outcomes:
         log.warning("page refused from now on", request_id=rendering.request_id)
         return PageCrashes(poison.SENTENCE)
 
-    def _end(self, rendering: Rendering) -> None:
+    def _finish(self, rendering: Rendering) -> None:
         self._slots.release(rendering)
-        rendering.leave(State.ENDED)
+        rendering.unassign(State.ENDED)
 
 
 def _internal(cause: BaseException, rendering: Rendering) -> InternalError:

@@ -52,7 +52,7 @@ class Rendering:
         self.browser: BrowserThread | None = None
         self.page: Page | None = None
         #: When it was assigned to that browser, by `time.monotonic()`.
-        self.entered = 0.0
+        self.assigned = 0.0
         #: How often it has had a page.
         self.tries = 0
         #: How often the GPU process has died while it had a page.
@@ -69,13 +69,13 @@ class Rendering:
         """Seconds until its deadline, 0 after it."""
         return max(0.0, self.deadline - time.monotonic())
 
-    def enter(self, browser: BrowserThread) -> None:
+    def assign(self, browser: BrowserThread) -> None:
         """It is to be rendered in the browser."""
         self.state, self.browser = State.RENDERING, browser
-        self.entered = time.monotonic()
+        self.assigned = time.monotonic()
         self.is_suspect = False
 
-    def leave(self, state: State) -> None:
+    def unassign(self, state: State) -> None:
         """It is in no browser any more."""
         self.state, self.browser, self.page = state, None, None
         if state is State.ENDED:

@@ -49,7 +49,7 @@ _LAYERS_S = 0.3
 #: A page that was present at so many deaths of the GPU process is withdrawn.
 _MAX_DEATHS = 2
 #: After so many kills of the GPU process in a row, the browser itself is killed.
-_MAX_ENDS = 2
+_MAX_KILLS = 2
 #: The time that Chromium may take to start another GPU process.
 _START_S = 5.0
 _REASON = "it does not draw"
@@ -77,13 +77,13 @@ class DrawingWatch:
         self._gpu = GpuProcess(control)
         #: When it was last seen to draw, and after how long without a capture there is reason to
         #: probe.
-        self._proof = time.monotonic()
+        self._last_drawn = time.monotonic()
         self._quiet_s = _QUIET_S
         #: Events to set at the next proof that it draws.
-        self._wanted: list[threading.Event] = []
-        self._has_reason = False
+        self._waiting_for_proof: list[threading.Event] = []
+        self._should_probe = False
         self._unanswered_since: float | None = None
-        self._ends_in_a_row = 0
+        self._kills_in_a_row = 0
         self._killed = False
         #: Renderings whose pages are being asked whether they have lost anything.
         self._examined: set[Rendering] = set()
@@ -98,14 +98,14 @@ class DrawingWatch:
 
     def note_late(self) -> None:
         """A render was given up, and may have left work behind. Probe soon."""
-        self._has_reason = True
+        self._should_probe = True
 
-    def prove(self, timeout_s: float) -> bool:
+    def probe(self, timeout_s: float) -> bool:
         """Probe now; returns whether the GPU process draws and has no older work left."""
-        seen = threading.Event()
-        self._wanted.append(seen)
-        self._has_reason = True
-        return seen.wait(timeout_s)
+        proven = threading.Event()
+        self._waiting_for_proof.append(proven)
+        self._should_probe = True
+        return proven.wait(timeout_s)
 
     # ---- In the browser's thread
 
@@ -116,8 +116,8 @@ class DrawingWatch:
             try:
                 self._control.sleep(_TICK_S)
                 self.look()
-                if self._has_reason or self._is_quiet():
-                    self._ask()
+                if self._should_probe or self._is_overdue():
+                    self._probe()
             except BrowserGone:
                 return
             except DevToolsError as exc:  # the tiny page is gone: the next round makes another
@@ -125,7 +125,7 @@ class DrawingWatch:
 
     def note_picture(self) -> None:
         """A page was captured, so the GPU process draws."""
-        self._proof = time.monotonic()
+        self._last_drawn = time.monotonic()
         self._quiet_s = _QUIET_S
 
     def look(self) -> None:
@@ -135,7 +135,7 @@ class DrawingWatch:
         cause, self._killed = "killed" if self._killed else "died", False
         self._ends[cause] += 1
         log.warning("gpu process lost", cause=cause, chromium_pid=self._browser.pid)
-        for rendering in self._present():
+        for rendering in self._with_pages():
             rendering.gpu_deaths += 1
             self._examined.add(rendering)
             self._browser.spawn(partial(self._examine, rendering))
@@ -148,57 +148,57 @@ class DrawingWatch:
             return
         log.warning("gpu process killed", reason=reason, chromium_pid=self._browser.pid)
         # Before the kill: the next GPU process would get the same layers at once.
-        for rendering in self._present():
+        for rendering in self._with_pages():
             self._browser.spawn(partial(self._examine_layers, rendering))
         self._control.sleep(_LAYERS_S)
         self._killed = True
         self._gpu.kill()
         self.look()
 
-    def has_spoilt(self, rendering: Rendering) -> bool:
+    def may_have_spoilt(self, rendering: Rendering) -> bool:
         """Whether the picture may lack something that was lost with the GPU process."""
         self.look()
         while rendering in self._examined:
             self._control.sleep(_TICK_S / 4)
         return rendering.is_suspect
 
-    def _present(self) -> list[Rendering]:
+    def _with_pages(self) -> list[Rendering]:
         return [each for each in self._renderings() if each.page is not None]
 
-    def _is_quiet(self) -> bool:
+    def _is_overdue(self) -> bool:
         now = time.monotonic()
-        entered = [each.entered for each in self._renderings()]
-        if any(self._proof < each < now - _QUIET_S for each in entered):
+        entered = [each.assigned for each in self._renderings()]
+        if any(self._last_drawn < each < now - _QUIET_S for each in entered):
             return True
-        return bool(entered) and now - max(self._proof, min(entered)) > self._quiet_s
+        return bool(entered) and now - max(self._last_drawn, min(entered)) > self._quiet_s
 
-    def _ask(self) -> None:
-        wanted, self._wanted = self._wanted, []
-        self._has_reason = False
+    def _probe(self) -> None:
+        wanted, self._waiting_for_proof = self._waiting_for_proof, []
+        self._should_probe = False
         try:
             with self._gpu.new_page() as page:
                 self._unanswered_since = self._unanswered_since or time.monotonic()
                 capture = page.begin("Page.captureScreenshot", {"format": "png"})
                 capture.wait(_ALONE_TIMEOUT_S if self._is_alone else _TIMEOUT_S)
-                draws = True
+                is_drawing = True
         except TimedOut:
-            draws = False
+            is_drawing = False
         except DevToolsError:
-            self._wanted += wanted
-            self._has_reason = True
+            self._waiting_for_proof += wanted
+            self._should_probe = True
             raise
-        if draws:
+        if is_drawing:
             self._unanswered_since = None
-            self._proof = time.monotonic()
+            self._last_drawn = time.monotonic()
             self._quiet_s = min(2 * self._quiet_s, _LAST_QUIET_S)
-            self._ends_in_a_row = 0
-            for seen in wanted:
-                seen.set()
+            self._kills_in_a_row = 0
+            for proven in wanted:
+                proven.set()
             return
-        self._wanted += wanted
-        self._has_reason = True
-        self._ends_in_a_row += 1
-        if self._ends_in_a_row > _MAX_ENDS:
+        self._waiting_for_proof += wanted
+        self._should_probe = True
+        self._kills_in_a_row += 1
+        if self._kills_in_a_row > _MAX_KILLS:
             self._browser.kill(_REASON)
         else:
             self.kill(_REASON)
@@ -215,17 +215,17 @@ class DrawingWatch:
     def _examine_layers(self, rendering: Rendering) -> None:
         page = rendering.page
         if page is not None and has_many_layers(page, _LAYERS_S):
-            self._take_out(rendering)
+            self._withdraw(rendering)
 
     def _examine(self, rendering: Rendering) -> None:
         """Withdraw the rendering if its page may be the cause, or has lost what it drew."""
         page = rendering.page
         is_suspect = self._is_alone or rendering.gpu_deaths >= _MAX_DEATHS
         if page is not None and (is_suspect or has_lost_webgl(self._control, page)):
-            self._take_out(rendering)
+            self._withdraw(rendering)
         self._examined.discard(rendering)
 
-    def _take_out(self, rendering: Rendering) -> None:
+    def _withdraw(self, rendering: Rendering) -> None:
         page = rendering.page
         if page is not None and rendering.given_up is None and not rendering.is_suspect:
             rendering.is_suspect = True

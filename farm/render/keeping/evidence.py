@@ -11,8 +11,8 @@ from farm.render.browser.devtools import DevToolsError, Params, Session, TimedOu
 from farm.render.browser.page import Page
 from farm.render.page.scripts import begin_world, world_in
 
-#: Chromium's console message for a lost WebGL context, and how long it is waited for. It comes 0.2 s
-#: after the death (measured); the rest is for busy machines.
+#: Chromium's console message for a lost WebGL context, and how long it is waited for. It comes 0.2
+#: s after the death (measured); the rest is for busy machines.
 _LOST = "CONTEXT_LOST_WEBGL"
 _TOLD_S = 0.5
 #: The time that a page may take to answer: a new page hangs until there is a GPU process again.

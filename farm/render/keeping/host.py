@@ -89,13 +89,13 @@ class Host:
 
     def take(self, rendering: Rendering) -> None:
         """Render it in this browser, beside those in it. From any thread."""
-        rendering.enter(self.browser)
+        rendering.assign(self.browser)
         self.served += 1
         with self._change:
             self._renderings.add(rendering)
         self.browser.spawn(partial(self._outcomes.serve, rendering, self))
         if self.browser.down.is_set():  # the thread may have dropped what was spawned
-            self._lose_all()
+            self._report_lost()
 
     def claim(self, rendering: Rendering) -> bool:
         """Remove the rendering from this host. True for the first caller only."""
@@ -121,10 +121,10 @@ class Host:
         drawing = self.drawing
         return drawing.stalled_s if drawing is not None else 0.0
 
-    def draws(self, timeout_s: float) -> bool:
+    def is_drawing(self, timeout_s: float) -> bool:
         """Whether it is up, and proves within the time that it draws."""
         drawing = self.drawing
-        return drawing is not None and drawing.prove(timeout_s)
+        return drawing is not None and drawing.probe(timeout_s)
 
     @property
     def empty(self) -> bool:
@@ -206,9 +206,9 @@ class Host:
         if self.pages is not None:
             self.pages.forget()
         self.pages = self.drawing = None
-        self._lose_all()
+        self._report_lost()
 
-    def _lose_all(self) -> None:
+    def _report_lost(self) -> None:
         with self._change:
             lost = list(self._renderings)
         for rendering in lost:

@@ -20,7 +20,7 @@ from farm.render.keeping.host import Host
 log = structlog.get_logger()
 
 #: The interval between two checks of the browser.
-_BEAT_S = 1.0
+_CHECK_S = 1.0
 #: The time that a browser may take to start, and its thread may take to end after a kill.
 START_TIMEOUT_S = 30.0
 _DEATH_S = 3.0
@@ -42,18 +42,18 @@ class Keeper:
         self,
         make_host: Callable[[], Host],
         on_up: Callable[[], None],
-        leave: Callable[[str], None],
+        exit_process: Callable[[str], None],
         recycle_after: int,
         drain_s: float,
     ) -> None:
         """A browser is replaced after `recycle_after` renders (0: never).
 
         Then the old one has `drain_s` to finish what runs in it. `on_up` is called for each browser
-        once it is `host`. `leave` is called with a reason if a browser cannot even be killed.
+        once it is `host`, and `exit_process`, with a reason, if a browser cannot even be killed.
         """
         self._make_host = make_host
         self._on_up = on_up
-        self._leave = leave
+        self._exit_process = exit_process
         self._recycle_after = recycle_after
         self._drain_s = drain_s
         self._draining: list[tuple[Host, float]] = []
@@ -96,7 +96,7 @@ class Keeper:
         return self._host.browser.version if self._host is not None else None
 
     @property
-    def unwell_s(self) -> float:
+    def unhealthy_s(self) -> float:
         """The seconds for which no browser has answered, or none has drawn."""
         if self._host is None:
             return math.inf
@@ -106,7 +106,7 @@ class Keeper:
         if self._starting is not None:  # this thread is starting the next one, and sends no pings
             return host.stalled_s
         # Pings are sent at each interval, so a silence of less than two of them means nothing.
-        return max(0.0, host.browser.silence_s - 2 * _BEAT_S, host.stalled_s)
+        return max(0.0, host.browser.silence_s - 2 * _CHECK_S, host.stalled_s)
 
     def close(self) -> None:
         self._stopping.set()
@@ -122,7 +122,7 @@ class Keeper:
         while not self._stopping.wait(backoff_s):
             lived_long = False
             try:
-                lived_long = self._keep_one()
+                lived_long = self._run_browser()
             except Exception as exc:  # no thread can be started, say; later there may be room
                 self._failure = exc
                 log.exception("browser not kept up")
@@ -132,7 +132,7 @@ class Keeper:
             else:
                 backoff_s = min(max(_FIRST_BACKOFF_S, 2 * backoff_s), _LAST_BACKOFF_S)
 
-    def _keep_one(self) -> bool:
+    def _run_browser(self) -> bool:
         """Start a browser and check it until it is over or to be replaced.
 
         Returns whether it lived long.
@@ -143,14 +143,14 @@ class Keeper:
             host.browser.stop()
         if not host.browser.wait_started(START_TIMEOUT_S):
             self._failure = host.browser.failure
-            self._end(host, "it does not start")
+            self._kill(host, "it does not start")
             return False
-        self._put_up(host)
+        self._promote(host)
         self._first_attempt_over.set()
         self._watch(host)
         return time.monotonic() - host.started > _LONG_LIFE_S
 
-    def _put_up(self, host: Host) -> None:
+    def _promote(self, host: Host) -> None:
         old, self._host, self._starting = self._host, host, None
         if old is not None and old.browser.up:
             self.recycles += 1
@@ -164,13 +164,13 @@ class Keeper:
 
     def _watch(self, host: Host) -> None:
         """Check the browser until it is over, or to be replaced."""
-        while not host.browser.down.wait(_BEAT_S):
+        while not host.browser.down.wait(_CHECK_S):
             if self._stopping.is_set():
                 return
-            self._end_drained()
+            self._stop_drained()
             holds_too_much = host.check()
             if host.browser.silence_s > self.silence_s:
-                self._end(host, "it does not answer")
+                self._kill(host, "it does not answer")
                 break
             if self._recycle_after and host.served >= self._recycle_after:
                 log.info("browser to be replaced", renders=host.served)
@@ -178,7 +178,7 @@ class Keeper:
             if holds_too_much:
                 return
 
-    def _end_drained(self) -> None:
+    def _stop_drained(self) -> None:
         for entry in list(self._draining):
             host, until = entry
             host.check()
@@ -186,10 +186,10 @@ class Keeper:
                 self._draining.remove(entry)
                 threading.Thread(target=host.browser.stop, daemon=True).start()
 
-    def _end(self, host: Host, reason: str) -> None:
+    def _kill(self, host: Host, reason: str) -> None:
         """Kill it with its driver. If even that does not free its thread, exit this process."""
         if host.browser.down.is_set() or self._stopping.is_set():
             return
         host.browser.kill_driver(reason)
         if not host.browser.down.wait(_DEATH_S) and not self._stopping.is_set():
-            self._leave("a browser's thread is stuck")
+            self._exit_process("a browser's thread is stuck")

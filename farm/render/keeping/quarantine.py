@@ -22,7 +22,7 @@ _START_TIMEOUT_S = 10.0
 #: The time in which the browser must prove that it draws.
 _DRAW_TIMEOUT_S = 2.0
 #: The interval between two checks of the browser.
-_BEAT_S = 1.0
+_CHECK_S = 1.0
 
 
 class Quarantine:
@@ -88,7 +88,7 @@ class Quarantine:
             self._drop(rendering, False)
             return
         host = self._host
-        if host is not None and not host.draws(_DRAW_TIMEOUT_S):
+        if host is not None and not host.is_drawing(_DRAW_TIMEOUT_S):
             # It is down, or still busy with the work of the suspect before this one.
             host.browser.kill("it does not draw")
             host = None
@@ -103,5 +103,5 @@ class Quarantine:
         host.take(rendering)
         # Wait for the host, not for the rendering: one that was lost before it had a page is back
         # in the main queue.
-        while not host.wait_empty(_BEAT_S):
+        while not host.wait_empty(_CHECK_S):
             host.check()

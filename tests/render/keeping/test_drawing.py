@@ -217,4 +217,4 @@ def test_while_nothing_is_drawn_the_health_check_says_so(make_engine: MakeEngine
     stalled = engine._keeper.host.drawing
     assert stalled is not None
     stalled._unanswered_since = 0.0  # the boot of the machine
-    assert engine._keeper.unwell_s > 3
+    assert engine._keeper.unhealthy_s > 3
