@@ -1,13 +1,14 @@
-"""What a page does while it is rendered, told by its events.
+"""Follows what a page does while it is rendered, by its events.
 
-`Activity` keeps three things up to date: which document the page shows and how far that has come,
-whether the page is about to go elsewhere, and what it loads (`requests`). Steps of a render read
-them and wait for them to change; no step trusts a promise in the page, which a navigation can take
-away.
+`Activity` keeps three things up to date: which document the page shows and how far that is loaded,
+whether the page is about to navigate, and what it loads (`requests`). Steps of a render read them
+and wait for them to change. No step relies on a promise in the page, since a navigation can destroy
+it.
 
-The events of a page come in their order, and before the answers to commands that were sent after
-what caused them. So a request that a page's script has begun is known when a call into the page is
-answered; but for a worker's, of which the browser's own process tells (`Page.catch_up`).
+A page's events arrive in order, and before the answers to commands that were sent after their
+cause. So a request that a page's script has started is known when a call into the page is answered.
+A worker's requests are an exception: the browser's main process reports the worker
+(`Page.catch_up`).
 
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Page/
 """
@@ -25,54 +26,54 @@ from farm.render.browser.devtools import DevToolsError, Params, Session, TimedOu
 from farm.render.browser.page import Page
 from farm.render.page.requests import Requests
 
-#: A redirect by `<meta http-equiv=refresh>` is followed if it comes as soon as this.
+#: A redirect by `<meta http-equiv=refresh>` is followed if its delay is no longer than this.
 _SOON_S = 1.0
-#: Workers that a page may have at the same time, two for each core where there are many: more
-#: threads at work would leave none of the processors to other pages.
+#: Workers that a page may have at the same time: two for each core, and at least 32. More running
+#: threads would leave other pages no processor.
 _MAX_WORKERS = max(32, 2 * (os.cpu_count() or 1))
-#: How long a command may be kept back by a navigation that does not come to its end.
+#: How long a navigation that does not complete may hold commands back.
 _SUSPENDED_S = 1.0
-#: Chromium may not begin a navigation that a script asked for, and not tell.
+#: Chromium may not start a navigation that a script has requested, and does not report that.
 _MAY_NOT_BEGIN_S = 1.0
-#: Chromium's names for fonts and style sheets.
+#: Chromium's types of requests for fonts and style sheets.
 _OF_THE_LOOKS = frozenset({"Font", "Stylesheet"})
 
 
 class DocumentGone(DevToolsError):
-    """The page shows another document than the one that the command was for, or is about to."""
+    """The document that the command was for is gone, or is about to be replaced."""
 
 
 @dataclass
 class Document:
-    """What the main frame shows. A navigation gives the page another one."""
+    """A document in the main frame. A navigation gives the page another one."""
 
     loader: str = ""
     url: str = ""
     status: int = 200
-    #: As far as it is told; empty where there is none, or the document gave no answer.
+    #: The title, if it is known; empty if there is none, or if the document gave no answer.
     title: str = ""
-    #: Its HTML has been read to its end.
+    #: Its HTML is parsed.
     parsed: bool = False
-    #: Its `load` event has fired, or its loading was stopped before.
+    #: Its `load` event has fired, or its loading was stopped before that.
     loaded: bool = False
-    #: Whether anything of its answer's body has come.
+    #: Whether any of the answer's body has arrived.
     has_body: bool = False
-    #: Chromium's name for why its answer broke off.
+    #: Chromium's name for the error that broke its answer off.
     failure: str | None = None
-    #: The requests for its fonts and style sheets that were answered: their ids, by their URLs.
+    #: The ids of answered requests for its fonts and style sheets, by URL.
     looks: dict[str, str] = field(default_factory=dict)
-    #: The page shows another one now.
+    #: The page now shows another document.
     is_gone: bool = False
-    #: It is Chromium's own page about what could not be loaded from `url`.
+    #: It is Chromium's own error page for `url`.
     is_error_page: bool = False
 
 
 @dataclass
 class _Departure:
-    """A navigation that was asked for; `loader` once it has begun."""
+    """A navigation that was requested. It has a `loader` once it has started."""
 
     url: str
-    #: When it does not count any more, unless it has begun.
+    #: When it no longer counts, unless it has started.
     until: float
     loader: str | None = None
     scheduled: bool = False
@@ -80,7 +81,7 @@ class _Departure:
 
 @dataclass
 class _Answer:
-    """Of the main frame's navigation, until it becomes the document."""
+    """The answer to the main frame's navigation, until the document replaces it."""
 
     status: int = 200
     has_body: bool = False
@@ -88,7 +89,7 @@ class _Answer:
 
 @dataclass
 class Activity:
-    """Of one page, from before its render's first command."""
+    """What one page does, from before its render's first command."""
 
     page: Page
     document: Document = field(default_factory=Document)
@@ -96,7 +97,7 @@ class Activity:
     _departure: _Departure | None = None
     _answers: dict[str, _Answer] = field(default_factory=dict)
     _change: Wait | None = None
-    #: What waits for a command of the present document: fails when the document goes.
+    #: Waits for commands of the present document. They fail when the document goes.
     _bound: set[Wait] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -123,16 +124,16 @@ class Activity:
             self.page.on(event, handler)
         self.page.on_worker = self._on_worker
 
-    # ---- What steps ask
+    # ---- For steps
 
     @property
     def is_leaving(self) -> bool:
-        """Whether a navigation has begun, so that the document will load no further."""
+        """Whether a navigation has started, so that the document will load no further."""
         return self._departure is not None and self._departure.loader is not None
 
     @property
     def leaving_for(self) -> str | None:
-        """Where the page is about to go; None if it stays."""
+        """The URL that the page is about to navigate to; None if it stays."""
         departure = self._departure
         if departure is None:
             return None
@@ -141,10 +142,10 @@ class Activity:
         return departure.url
 
     def quiet_in(self, quiet_s: float) -> float:
-        """Seconds until the page counts as quiet if nothing more happens; 0 if it does already.
+        """Seconds until the page counts as quiet if nothing more happens; 0 if it is quiet.
 
-        Quiet: it stays where it is, and has waited for no request for `quiet_s`. Infinity:
-        something must happen first.
+        A page is quiet when it does not navigate and has waited for no request for `quiet_s`.
+        Infinity means that an event must come first.
         """
         if self.leaving_for is not None:
             departure = self._departure
@@ -154,12 +155,12 @@ class Activity:
 
     @property
     def under_way(self) -> list[str]:
-        """URLs of what is waited for."""
+        """The URLs that the page waits for."""
         leaving_for = self.leaving_for
         return [*self.requests.waited_for, *([leaving_for] if leaving_for is not None else [])]
 
     def wait_until(self, is_so: Callable[[], bool], until: float) -> bool:
-        """Wait for events until it is so; False if that is not before `until` (monotonic)."""
+        """Wait for events until it is so. False if it is not by `until` (monotonic)."""
         while not is_so():
             left = until - time.monotonic()
             if left <= 0:
@@ -168,11 +169,11 @@ class Activity:
         return True
 
     def wait_until_gone(self, document: Document, timeout_s: float) -> bool:
-        """Wait for the news that the page shows another one; False if it does not come in time."""
+        """Wait until the page shows another document. False if it does not in time."""
         return self.wait_until(lambda: document.is_gone, time.monotonic() + timeout_s)
 
     def wait_for_change(self, timeout_s: float) -> None:
-        """Wait for the next event, or so long. Raises `TargetGone` or `BrowserGone`."""
+        """Wait for the next event, or for so long. Raises `TargetGone` or `BrowserGone`."""
         wait = self._change = self.page.session.wait()
         try:
             with suppress(TimedOut):
@@ -182,11 +183,11 @@ class Activity:
             self.page.session.drop(wait)
 
     def bind(self, wait: Wait, timeout_s: float | None = None) -> Params:
-        """Wait for a command's answer, as long as the page shows the document that it is for.
+        """Wait for a command's answer, as long as the page shows the command's document.
 
-        Chromium may never answer a command to a document that has gone, and it keeps commands back
-        while a page is about to go to another site. Raises `DocumentGone` for both, `TimedOut`, and
-        what `Session.send` does.
+        Chromium may never answer a command to a document that has gone, and holds commands back
+        while a page is about to navigate to another site. Raises `DocumentGone` in both cases,
+        `TimedOut`, and what `Session.send` does.
         """
         self._bound.add(wait)
         try:
@@ -218,7 +219,7 @@ class Activity:
         self._notify()
 
     def _on_worker_request(self, session: Session, params: Params) -> None:
-        """Called after `_on_request`, which does not know whose it is."""
+        """Runs after `_on_request`, which does not know which worker made the request."""
         if (request := self.requests.find(params["requestId"])) is not None:
             request.worker = session
 
@@ -347,7 +348,7 @@ class Activity:
         name = params["requestId"]
         departure = self._departure
         if departure is not None and departure.loader == name and params.get("canceled"):
-            self._departure = None  # else Chromium's own error page follows
+            self._departure = None  # else Chromium shows its own error page next
         if name == self.document.loader:
             self.document.failure = params["errorText"]
         self._end(name)
@@ -357,7 +358,7 @@ class Activity:
         self._notify()
 
     def _stop_counting(self) -> None:
-        """The page begins requests without an end: none is waited for any more."""
+        """The page makes requests without end: stop waiting for any."""
         self.requests.drop(lambda _: True)
         for session in self.page.sessions():
             with suppress(DevToolsError):

@@ -1,12 +1,12 @@
-"""Waiting until a page is ready to be captured.
+"""Waits until a page is ready to be captured.
 
-Ready means: the `load` event has fired, web fonts are there, images in view are decoded, and the
-requests that the page has begun are answered, and what these begin in turn, until none has been
-under way for a moment. What never ends is not waited for (`requests`), and nothing is waited for
-longer than `FARM_SETTLE_MAX_S` after the first `load`: then the page is ready as it is, and
-`Settling.unfinished` says what it lacks.
+A page is ready when the `load` event has fired, web fonts are loaded, images in view are decoded,
+and all requests are answered: those of the page, and those that their answers cause, until none has
+been pending for a moment. Requests that never end are not waited for (`requests`). Nothing is
+waited for longer than `FARM_SETTLE_MAX_S` after the first `load`. After that, the page counts as
+ready, and `Settling.unfinished` says what it lacks.
 
-A page that goes elsewhere meanwhile is waited for where it arrives.
+If the page navigates meanwhile, the new document is waited for in the same way.
 """
 
 import math
@@ -39,23 +39,25 @@ from farm.render.page.scripts import (
     world_in,
 )
 
-#: For how long no request may have been under way: two frames, and for URLs longer, since a site's
-#: scripts begin to load what they show once they have run for a moment.
+#: For so long no request may have been pending: two frames, and more for URLs, since a site's
+#: scripts start to load what they show only after they have run for a moment.
 HTML_QUIET_S = 2 / 60
 URL_QUIET_S = 0.1
-#: What a call may take where the time is over: enough for a page that is busy now and then.
+#: The time that a call may take when the time for settling is over. It is enough for a page that is
+#: busy now and then.
 _LAST_CALL_S = 1.0
-#: What a frame's own call may take: its document may be busy, or not be allowed to run scripts.
+#: The time that a call in a frame may take. The frame may be busy, or not be allowed to run
+#: scripts.
 _FRAME_S = 1.0
-#: What a worker may take to do what it has been told; one that takes longer may be busy for good.
+#: The time that a worker may take for its pending messages. A slower one may be busy for ever.
 _WORKERS_S = 2.0
-#: Two frames' time by the worker's own timers, which come late where it has more to do.
+#: The time of two frames by the worker's own timers, which fire late if the worker has more to do.
 _TWO_FRAMES = "new Promise((done) => setTimeout(() => setTimeout(done, 16), 16))"
-#: Where no script can wait for the next frames to be drawn: two of them, on a busy machine.
+#: The time of two frames on a busy machine, for a page where no script can wait for frames.
 _TWO_FRAMES_MS = 50
-#: How long the load event of a document that is complete may take.
+#: The time that the load event of a complete document may take.
 _LOAD_EVENT_S = 0.2
-#: How long the event that explains a failed command may take.
+#: The time that the event that explains a failed command may take.
 _NEWS_S = 0.1
 _ANIMATIONS = function_in("animations.js")
 
@@ -64,14 +66,14 @@ _ANIMATIONS = function_in("animations.js")
 class Patience:
     """How long a page is waited for."""
 
-    #: Seconds after the first `load`; before it, without progress of a document that has been read
-    #: to its end.
+    #: Seconds after the first `load`. Before it: seconds without progress, for a document whose
+    #: HTML is parsed.
     settle_max_s: float
-    #: When the capture must begin if the render is to be done by its deadline (`monotonic`).
+    #: When the capture must begin so that the render is done by its deadline (`monotonic`).
     latest: float
     #: When the render must be done (`monotonic`).
     deadline: float = math.inf
-    #: Where the clock of a deterministic render begins, in seconds since 1970.
+    #: Where the clock of a deterministic render starts, in seconds since 1970.
     epoch_s: float = 0
 
 
@@ -86,21 +88,21 @@ class Settling:
         patience: Patience,
         quiet_s: float,
     ) -> None:
-        #: When a page counts as ready: `settled`, or with nothing more awaited after its document
-        #: has come so far, `load` or `domcontentloaded`.
+        #: When a page counts as ready: `settled`, or as soon as its document has reached `load` or
+        #: `domcontentloaded`.
         self.until = "settled"
         self._page = page
         self._activity = activity
         self._interception = interception
         self._patience = patience
         self._quiet_s = quiet_s
-        #: When all waiting ends (`monotonic`); known with the first `load`.
+        #: When all waiting ends (`monotonic`); known from the first `load` on.
         self._limit = math.inf
         #: When the page had loaded (`monotonic`).
         self.loaded_at = math.inf
         #: `Requests.progress` when workers were last waited for.
         self._caught_up: tuple[int, int] | None = None
-        #: The page's, if it is not the real one: then timers may not come when they should.
+        #: The page's virtual clock, if it has one. Then timers may not fire by real time.
         self.clock: VirtualClock | None = None
         #: What the page still waited for when it was taken as ready: URLs, or words.
         self.unfinished: tuple[str, ...] = ()
@@ -113,8 +115,9 @@ class Settling:
     def write(self, html: str, may_load_late: bool, may_have_workers: bool) -> None:
         """Make the HTML the page's document, and wait until it is ready.
 
-        `may_load_late`: it may begin to load something when it is drawn; `may_have_workers`: or in
-        a worker, which is told of later. Raises `CommandFailed` if it could not be written.
+        `may_load_late`: the page may start loads when it is drawn. `may_have_workers`: it may start
+        loads in workers, which the browser reports later. Raises `CommandFailed` if the HTML could
+        not be written.
         """
         document = self._activity.document
         found = None
@@ -130,7 +133,8 @@ class Settling:
         if found is not None:
             document.title = found["title"]
         if found is not None and not document.loaded:
-            # It says that it is complete. The event comes now, unless the page has stopped itself.
+            # The document says that it is complete. The event follows, unless the page has stopped
+            # itself.
             end = time.monotonic() + _LOAD_EVENT_S
             self._activity.wait_until(lambda: document.loaded or document.is_gone, end)
             document.loaded = True
@@ -143,23 +147,23 @@ class Settling:
             self.settle()
 
     def resume(self) -> None:
-        """Wait anew, after what the request asked for may have changed the page."""
+        """Wait again, after a step of the request that may have changed the page."""
         self._limit = math.inf
         self.settle()
 
     def forget_unfinished(self) -> None:
-        """What was waited for long enough is not waited for once more."""
+        """Do not wait again for requests that were waited for long enough."""
         self._activity.requests.drop(lambda request: request.url in self.unfinished)
 
     def settle(self) -> None:
-        """Wait until the page is ready, wherever it goes meanwhile."""
+        """Wait until the page is ready, whatever documents it navigates to meanwhile."""
         activity = self._activity
         if self.clock is not None:
             self.clock.start()
         is_ready = has_gone = False
         while not is_ready:
             self._wait_for_load()
-            # One that goes on and on may stay too short a time to be settled between.
+            # A page that navigates again and again may stay too briefly to settle.
             if self._is_over and (has_gone or activity.leaving_for is not None):
                 self.hold()
             document = activity.document
@@ -167,15 +171,15 @@ class Settling:
                 is_ready = self._settle_document()
             except (DocumentGone, TimedOut):
                 has_gone |= document.is_gone
-            except CommandFailed:  # a navigation has taken its world: the next event says so
+            except CommandFailed:  # a navigation has destroyed the world: its event follows
                 has_gone |= activity.wait_until_gone(document, _NEWS_S)
         if self._is_over:
             self._note_unfinished()
 
     def wait_until_idle(self, idle_s: float) -> None:
-        """Wait on until no request has been under way for so long, and settle what comes of any.
+        """Wait until no request has been pending for so long, and settle what their answers cause.
 
-        Not longer than for a page to settle: one that never rests is taken as it is.
+        It takes no longer than settling may: a page that never rests is taken as it is.
         """
         activity = self._activity
         since = time.monotonic()
@@ -191,7 +195,7 @@ class Settling:
         self._note_unfinished()
 
     def draw(self) -> None:
-        """Wait until what the page shows now is drawn, with its fonts and images in view."""
+        """Wait until what the page shows now is drawn, with its fonts and the images in view."""
         with suppress(DocumentGone, TimedOut, CommandFailed):
             session = self._page.session
             begun_world = begin_world(session, self._page.id)
@@ -200,20 +204,20 @@ class Settling:
             self._value(begin_call(session, world, "settle", *arguments), _LAST_CALL_S)
 
     def give_up(self) -> None:
-        """The request's own time has passed: take the page as ready as it is."""
+        """The request's own time has passed: take the page as it is."""
         self._limit = time.monotonic()
         self.loaded_at = min(self.loaded_at, self._limit)
         self._note_unfinished()
         activity = self._activity
         if activity.leaving_for is not None:
-            # A page that is about to be another one answers no commands.
+            # A page that is about to navigate answers no commands.
             self._page.session.post("Page.stopLoading")
             activity.wait_until(
                 lambda: activity.leaving_for is None, time.monotonic() + _LAST_CALL_S
             )
 
     def run_clock(self) -> None:
-        """A virtual clock goes on to where the page is captured: wait for what comes of it."""
+        """Wait until the virtual clock reaches the moment of the capture, then settle the page."""
         if self.clock is None:
             return
         now = time.monotonic()
@@ -222,18 +226,19 @@ class Settling:
         self.resume()
 
     def settle_again(self) -> None:
-        """The page went elsewhere while it was captured: wait for what it shows now.
+        """Settle the page again, since it navigated while it was captured.
 
-        A page that has been waited for long enough, and does not rest, is held where it is.
+        A page that has been waited for long enough and still navigates is held as it is.
         """
         if self._is_over:
             self.hold()
         self.settle()
 
     def hold(self) -> None:
-        """Let the page begin nothing more: no script of it runs, no navigation goes on.
+        """Stop the page: its scripts run no more, and no navigation continues.
 
-        The page's process may come to know the first too late; the browser's refuses navigations.
+        The page's process may learn of the first too late, so the browser's process refuses
+        navigations.
         """
         self._note_unfinished()
         self._page.is_altered = True
@@ -243,8 +248,8 @@ class Settling:
         )
         session.post("Emulation.setScriptExecutionDisabled", {"value": True})
         activity, end = self._activity, time.monotonic() + _LAST_CALL_S
-        # Its answer comes after the news of a navigation that has begun. A document that is stopped
-        # as it arrives may never be drawn: it is waited for until it has been read.
+        # The answer comes after the event of a navigation that has started. A document that is
+        # stopped while it arrives may never be drawn, so its HTML is parsed first.
         with suppress(CommandFailed, TimedOut):
             refusing.wait(_LAST_CALL_S)
         activity.wait_until(lambda: activity.leaving_for is None and activity.document.parsed, end)
@@ -268,7 +273,7 @@ class Settling:
         return time.monotonic() >= self._limit
 
     def _wait_for_load(self) -> None:
-        """Until the document has loaded and stays, or nothing more comes of it."""
+        """Wait until the document has loaded and stays, or makes no progress any more."""
         activity = self._activity
         while True:
             document = activity.document
@@ -292,7 +297,10 @@ class Settling:
             activity.wait_for_change(until - now)
 
     def _settle_document(self) -> bool:
-        """Fonts, images, frames, requests; false where the page has begun more meanwhile."""
+        """Wait for fonts, images, frames and requests.
+
+        False if the page has started more meanwhile.
+        """
         activity = self._activity
         document = activity.document
         begun_world = begin_world(self._page.session, self._page.id)
@@ -324,15 +332,16 @@ class Settling:
         return is_ready and not self._wait_for_workers()
 
     def _may_change(self, found: Params, before: tuple[int, int]) -> bool:
-        """Whether what was found of a document is not all of it."""
+        """Whether the document may still change after what was found of it."""
         activity = self._activity
         has_changed = activity.requests.progress != before
         return bool(found["frames"] or has_changed or activity.quiet_in(0))
 
     def _wait_for_workers(self) -> bool:
-        """Until workers have done what there was to do; whether the page may hear of it only now.
+        """Wait until workers have done what is pending.
 
-        An answer that a worker waited for ends in a message to the page, for which it is not known.
+        Returns whether the page may hear of it only now: when a worker has got the answer that it
+        waited for, it sends the page a message, and no event reports that.
         """
         activity = self._activity
         now, workers = activity.requests.progress, activity.requests.workers
@@ -349,14 +358,18 @@ class Settling:
         return True
 
     def _settle_frames(self) -> None:
-        """Settle every frame but the main one: another process may draw it, and a capture does not
-        wait for that.
+        """Settle every frame except the main one.
+
+        Another process may draw a frame, and a capture does not wait for that process.
         """
         arguments = (True, self.clock is None)
         self._call_in_frames("settle", *arguments, but=self._page.id, limit=self._limit)
 
     def finish_animations(self) -> None:
-        """In all frames. Raises `TargetGone` if the page is gone, `DocumentGone` if it leaves."""
+        """Finish animations in all frames.
+
+        Raises `TargetGone`, or `DocumentGone` if the page navigates.
+        """
         self._call_in_frames("finishAnimations", self.clock is None, function=_ANIMATIONS)
 
     def _call_in_frames(
@@ -367,9 +380,9 @@ class Settling:
         limit: float = math.inf,
         function: str | None = None,
     ) -> None:
-        """Call a function of the farm's in all frames `but` one, in all at the same time.
+        """Call a function of the farm's scripts in all frames except `but`, in parallel.
 
-        A frame that is gone, or disturbs the function, is passed over. Raises `TargetGone` if the
+        Frames that are gone or in which the function fails are skipped. Raises `TargetGone` if the
         page is gone.
         """
         sessions = self._page.sessions()
@@ -379,7 +392,7 @@ class Settling:
         frames = [
             (session, frame)
             for session, answer in zip(sessions, trees, strict=True)
-            if answer is not None  # a worker has none
+            if answer is not None  # a worker has no frames
             for frame in frame_ids(answer["frameTree"])
             if frame != but
         ]
@@ -396,7 +409,7 @@ class Settling:
         self._page.check()
 
     def _begin(self, begin: Callable[..., Wait], *arguments: object) -> Wait | None:
-        """None if its target is gone."""
+        """Call `begin`; None if its target is gone."""
         try:
             return begin(*arguments)
         except TargetGone:
@@ -405,7 +418,7 @@ class Settling:
     def _answers(
         self, begun: Sequence[Wait | None], limit: float, timeout_s: float = _FRAME_S
     ) -> list[Params | None]:
-        """Of commands to frames or workers; None where there is none in time, or an error."""
+        """The answers of frames or workers. None for an error, or for no answer in time."""
         end = min(time.monotonic() + timeout_s, limit)
         answers: list[Params | None] = []
         for wait in begun:
@@ -437,6 +450,6 @@ def _refuse_navigation(paused: Paused) -> None:
 
 
 def frame_ids(tree: dict[str, Any]) -> list[str]:
-    """Those of a `FrameTree`, its own first."""
+    """The frames of a `FrameTree`, its own first."""
     children = [frame for child in tree.get("childFrames", ()) for frame in frame_ids(child)]
     return [tree["frame"]["id"], *children]
