@@ -14,9 +14,9 @@ from farm.render.page.scripts import begin_world, world_in
 #: Chromium's console message for a lost WebGL context, and how long it is waited for. It comes 0.2
 #: s after the death (measured); the rest is for busy machines.
 _LOST = "CONTEXT_LOST_WEBGL"
-_TOLD_S = 0.5
+_MESSAGE_S = 0.5
 #: The time that a page may take to answer: a new page hangs until there is a GPU process again.
-_ASKED_S = 2.0
+_ANSWER_S = 2.0
 #: The script stops at so many layers or elements.
 _HAS_MANY_LAYERS = """(() => {
     let layers = 0, seen = 0;
@@ -49,17 +49,17 @@ def has_many_layers(page: Page, timeout_s: float) -> bool:
 
 def has_lost_webgl(browser: Session, page: Page) -> bool:
     """Whether the page, a frame or a worker of it has just lost a WebGL context."""
-    until = time.monotonic() + _TOLD_S
-    asked_until = time.monotonic() + _ASKED_S
+    until = time.monotonic() + _MESSAGE_S
+    asked_until = time.monotonic() + _ANSWER_S
     told = []
     page.is_altered = True
 
-    def hear(params: Params) -> None:
+    def on_entry(params: Params) -> None:
         if _LOST in params["entry"]["text"]:
             told.append(params)
 
     try:
-        page.on("Log.entryAdded", hear)
+        page.on("Log.entryAdded", on_entry)
         # Earlier console messages are reported too, before the answer.
         answers = [session.begin("Log.enable") for session in page.sessions()]
         for answer in answers:

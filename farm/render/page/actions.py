@@ -89,7 +89,7 @@ def _mask(work: Work) -> Document:
 def _run(work: Work, text: str) -> None:
     document = work.activity.document
     run_script(work, text)
-    if document.is_gone or work.activity.leaving_for is not None:
+    if document.is_gone or work.activity.navigating_to is not None:
         work.settling.resume()
 
 
@@ -109,7 +109,7 @@ def _click(work: Work, selector: str) -> None:
     ):
         event = {"type": kind, **point, **more}
         try:
-            work.activity.bind(work.page.session.begin("Input.dispatchMouseEvent", event))
+            work.activity.await_answer(work.page.session.begin("Input.dispatchMouseEvent", event))
         except (DocumentGone, CommandFailed):  # the click makes the page navigate
             break
     work.settling.resume()

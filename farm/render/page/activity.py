@@ -36,7 +36,7 @@ _SUSPENDED_S = 1.0
 #: Chromium may not start a navigation that a script has requested, and does not report that.
 _MAY_NOT_BEGIN_S = 1.0
 #: Chromium's types of requests for fonts and style sheets.
-_OF_THE_LOOKS = frozenset({"Font", "Stylesheet"})
+_STYLE_TYPES = frozenset({"Font", "Stylesheet"})
 
 
 class DocumentGone(DevToolsError):
@@ -61,7 +61,7 @@ class Document:
     #: Chromium's name for the error that broke its answer off.
     failure: str | None = None
     #: The ids of answered requests for its fonts and style sheets, by URL.
-    looks: dict[str, str] = field(default_factory=dict)
+    style_requests: dict[str, str] = field(default_factory=dict)
     #: The page now shows another document.
     is_gone: bool = False
     #: It is Chromium's own error page for `url`.
@@ -69,7 +69,7 @@ class Document:
 
 
 @dataclass
-class _Departure:
+class _Navigation:
     """A navigation that was requested. It has a `loader` once it has started."""
 
     url: str
@@ -94,11 +94,11 @@ class Activity:
     page: Page
     document: Document = field(default_factory=Document)
     requests: Requests = field(default_factory=Requests)
-    _departure: _Departure | None = None
+    _navigation: _Navigation | None = None
     _answers: dict[str, _Answer] = field(default_factory=dict)
     _change: Wait | None = None
     #: Waits for commands of the present document. They fail when the document goes.
-    _bound: set[Wait] = field(default_factory=set)
+    _document_waits: set[Wait] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         handlers: dict[str, Callable[[Params], None]] = {
@@ -127,19 +127,19 @@ class Activity:
     # ---- For steps
 
     @property
-    def is_leaving(self) -> bool:
+    def is_navigating(self) -> bool:
         """Whether a navigation has started, so that the document will load no further."""
-        return self._departure is not None and self._departure.loader is not None
+        return self._navigation is not None and self._navigation.loader is not None
 
     @property
-    def leaving_for(self) -> str | None:
+    def navigating_to(self) -> str | None:
         """The URL that the page is about to navigate to; None if it stays."""
-        departure = self._departure
-        if departure is None:
+        navigation = self._navigation
+        if navigation is None:
             return None
-        if departure.loader is None and time.monotonic() > departure.until:
+        if navigation.loader is None and time.monotonic() > navigation.until:
             return None
-        return departure.url
+        return navigation.url
 
     def quiet_in(self, quiet_s: float) -> float:
         """Seconds until the page counts as quiet if nothing more happens; 0 if it is quiet.
@@ -147,17 +147,19 @@ class Activity:
         A page is quiet when it does not navigate and has waited for no request for `quiet_s`.
         Infinity means that an event must come first.
         """
-        if self.leaving_for is not None:
-            departure = self._departure
-            assert departure is not None
-            return math.inf if departure.loader else max(0.001, departure.until - time.monotonic())
+        if self.navigating_to is not None:
+            navigation = self._navigation
+            assert navigation is not None
+            return (
+                math.inf if navigation.loader else max(0.001, navigation.until - time.monotonic())
+            )
         return self.requests.quiet_in(quiet_s)
 
     @property
     def under_way(self) -> list[str]:
         """The URLs that the page waits for."""
-        leaving_for = self.leaving_for
-        return [*self.requests.waited_for, *([leaving_for] if leaving_for is not None else [])]
+        navigating_to = self.navigating_to
+        return [*self.requests.waited_for, *([navigating_to] if navigating_to is not None else [])]
 
     def wait_until(self, is_so: Callable[[], bool], until: float) -> bool:
         """Wait for events until it is so. False if it is not by `until` (monotonic)."""
@@ -182,22 +184,22 @@ class Activity:
             self._change = None
             self.page.session.drop(wait)
 
-    def bind(self, wait: Wait, timeout_s: float | None = None) -> Params:
+    def await_answer(self, wait: Wait, timeout_s: float | None = None) -> Params:
         """Wait for a command's answer, as long as the page shows the command's document.
 
         Chromium may never answer a command to a document that has gone, and holds commands back
         while a page is about to navigate to another site. Raises `DocumentGone` in both cases,
         `TimedOut`, and what `Session.send` does.
         """
-        self._bound.add(wait)
+        self._document_waits.add(wait)
         try:
             answer: Params = wait.wait(timeout_s)
             return answer
         finally:
-            self._bound.discard(wait)
+            self._document_waits.discard(wait)
 
-    def _fail_bound(self) -> None:
-        for wait in list(self._bound):
+    def _fail_waits(self) -> None:
+        for wait in list(self._document_waits):
             wait.fail(DocumentGone("the page goes elsewhere"))
 
     # ---- Events
@@ -245,10 +247,10 @@ class Activity:
                 has_body=answer.has_body,
                 is_error_page=failed is not None,
             )
-            self._departure = None
+            self._navigation = None
             self._answers.clear()
             self.requests.drop(lambda request: request.loader != loader)
-            self._fail_bound()
+            self._fail_waits()
         else:
             self.requests.drop(
                 lambda request: request.frame == frame["id"] and request.loader != loader
@@ -258,8 +260,8 @@ class Activity:
 
     def _on_navigated_within(self, params: Params) -> None:
         if self._is_main(params):
-            if self._departure is not None and self._departure.loader is None:
-                self._departure = None
+            if self._navigation is not None and self._navigation.loader is None:
+                self._navigation = None
             self.document.url = params["url"]
             self._notify()
 
@@ -282,32 +284,32 @@ class Activity:
             self._notify()
 
     def _on_scheduled(self, params: Params) -> None:
-        if self._is_main(params) and params["delay"] <= _SOON_S and self._departure is None:
+        if self._is_main(params) and params["delay"] <= _SOON_S and self._navigation is None:
             until = time.monotonic() + params["delay"] + _MAY_NOT_BEGIN_S
-            self._departure = _Departure(params["url"], until, scheduled=True)
+            self._navigation = _Navigation(params["url"], until, scheduled=True)
             self._notify()
 
     def _on_cleared(self, params: Params) -> None:
-        if self._is_main(params) and self._departure is not None and self._departure.scheduled:
-            self._departure = None
+        if self._is_main(params) and self._navigation is not None and self._navigation.scheduled:
+            self._navigation = None
             self._notify()
 
     def _on_requested(self, params: Params) -> None:
         if self._is_main(params) and params.get("disposition", "currentTab") == "currentTab":
-            self._departure = _Departure(params["url"], time.monotonic() + _MAY_NOT_BEGIN_S)
+            self._navigation = _Navigation(params["url"], time.monotonic() + _MAY_NOT_BEGIN_S)
             self._notify()
 
     def _on_started(self, params: Params) -> None:
         if self._is_main(params):
             if params["navigationType"] in ("sameDocument", "historySameDocument"):
                 return
-            departure = self._departure = _Departure(params["url"], math.inf, params["loaderId"])
-            asyncio.get_running_loop().call_later(_SUSPENDED_S, self._on_late, departure)
+            navigation = self._navigation = _Navigation(params["url"], math.inf, params["loaderId"])
+            asyncio.get_running_loop().call_later(_SUSPENDED_S, self._on_late, navigation)
             self._notify()
 
-    def _on_late(self, departure: _Departure) -> None:
-        if self._departure is departure:
-            self._fail_bound()
+    def _on_late(self, navigation: _Navigation) -> None:
+        if self._navigation is navigation:
+            self._fail_waits()
 
     def _on_request(self, params: Params) -> None:
         if self.requests.are_too_many:
@@ -321,8 +323,8 @@ class Activity:
         if (request := self.requests.find(params["requestId"])) is None:
             return
         self.requests.note_answer(request)
-        if request.kind in _OF_THE_LOOKS and request.frame == self.page.id:
-            self.document.looks[request.url] = params["requestId"]
+        if request.kind in _STYLE_TYPES and request.frame == self.page.id:
+            self.document.style_requests[request.url] = params["requestId"]
         if request.frame == self.page.id and params["requestId"] == request.loader:
             self._answers[request.loader] = _Answer(params["response"]["status"])
             if self.document.loader == request.loader:
@@ -346,9 +348,9 @@ class Activity:
 
     def _on_failed(self, params: Params) -> None:
         name = params["requestId"]
-        departure = self._departure
-        if departure is not None and departure.loader == name and params.get("canceled"):
-            self._departure = None  # else Chromium shows its own error page next
+        navigation = self._navigation
+        if navigation is not None and navigation.loader == name and params.get("canceled"):
+            self._navigation = None  # else Chromium shows its own error page next
         if name == self.document.loader:
             self.document.failure = params["errorText"]
         self._end(name)

@@ -42,13 +42,13 @@ def hide(work: Work) -> None:
     rules = banner_rules(activity.document.url)
     # A page that navigates, or is too busy, keeps its banner.
     with suppress(DocumentGone, CommandFailed, TimedOut):
-        world = world_in(activity.bind(begin_world(page.session, page.id), _HIDING_S))
+        world = world_in(activity.await_answer(begin_world(page.session, page.id), _HIDING_S))
         call = {
             "functionDeclaration": _FUNCTION,
             "arguments": [{"value": rules}],
             "executionContextId": world,
         }
-        activity.bind(page.session.begin("Runtime.callFunctionOn", call), _HIDING_S)
+        activity.await_answer(page.session.begin("Runtime.callFunctionOn", call), _HIDING_S)
 
 
 #: Lists of selectors, each of which must match something, and the selectors to hide then.

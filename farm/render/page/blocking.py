@@ -8,7 +8,7 @@ from farm.render.page import filters
 from farm.render.page.filters import Listed
 from farm.render.page.interception import Paused
 from farm.render.page.matching import Matching
-from farm.render.page.traffic import told_url
+from farm.render.page.traffic import reportable_url
 from farm.request.network import Block
 
 #: Chromium's types of the requests that it pauses, by the names that the API uses. Chromium gives
@@ -98,7 +98,7 @@ class Blocking:
     def _note(self, url: str) -> None:
         self.blocked["count"] += 1
         told: list[str] = self.blocked["urls"]
-        url = told_url(url)
+        url = reportable_url(url)
         if len(told) < _MAX_TOLD and url not in told:
             told.append(url)
 

@@ -41,9 +41,9 @@ def call(work: Work, name: str, *arguments: object) -> Any:
     while failures < _MAX_FAILURES:
         document = activity.document
         try:
-            world = world_in(activity.bind(begin_world(session, work.page.id)))
+            world = world_in(activity.await_answer(begin_world(session, work.page.id)))
             called = begin_call(session, world, name, *arguments, function=_ACTIONS)
-            return value_in(activity.bind(called))
+            return value_in(activity.await_answer(called))
         except DocumentGone:
             pass
         except FunctionFailed:
@@ -116,7 +116,7 @@ def _answer(work: Work, method: str, params: Params) -> Params | None:
     activity = work.activity
     document = activity.document
     try:
-        return activity.bind(work.page.session.begin(method, params))
+        return activity.await_answer(work.page.session.begin(method, params))
     except DocumentGone:
         return None
     except CommandFailed as failure:

@@ -13,10 +13,10 @@ from farm.render.page.work import Work
 _Taken = TypeVar("_Taken")
 #: A capture that fails although the page stays is tried again: Chromium is about to show another
 #: document, or has given up doing so. `_NEWS_S` is how long the event that says so may take. After
-#: `_HELD_AFTER` failures the page is held as it is, and after `_MAX_FAILURES` the capture has
+#: `_FREEZE_AFTER` failures the page is held as it is, and after `_MAX_FAILURES` the capture has
 #: failed.
 _NEWS_S = 0.5
-_HELD_AFTER = 3
+_FREEZE_AFTER = 3
 _MAX_FAILURES = 6
 
 
@@ -38,7 +38,7 @@ def capture(work: Work, take: Callable[[Work, Send], _Taken]) -> _Taken:
     activity = work.activity
 
     def send(method: str, params: Params) -> Params:
-        return activity.bind(work.page.session.begin(method, params))
+        return activity.await_answer(work.page.session.begin(method, params))
 
     failures = 0
     while True:
@@ -55,8 +55,8 @@ def capture(work: Work, take: Callable[[Work, Send], _Taken]) -> _Taken:
                 failures += 1
                 if failures == _MAX_FAILURES:
                     raise
-                if failures >= _HELD_AFTER:
-                    work.settling.hold()
+                if failures >= _FREEZE_AFTER:
+                    work.settling.freeze()
         work.settling.settle_again()
 
 

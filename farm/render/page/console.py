@@ -15,7 +15,7 @@ from typing import Any
 
 from farm.render.browser.devtools import DevToolsError, Params
 from farm.render.browser.page import Page
-from farm.render.page.traffic import told_url
+from farm.render.page.traffic import reportable_url
 
 #: How many messages and errors are reported, and how many characters of each.
 MAX_TOLD = 50
@@ -55,14 +55,14 @@ class Console:
     def _on_call(self, params: Params) -> None:
         parts = [_as_text(argument) for argument in params["args"]]
         frames = params.get("stackTrace", {}).get("callFrames") or [{}]
-        self._say(params["type"], " ".join(parts), frames[0])
+        self._add_message(params["type"], " ".join(parts), frames[0])
 
     def _on_entry(self, params: Params) -> None:
         entry = params["entry"]
         if entry["source"] != "network":  # failed requests are reported elsewhere
-            self._say(entry["level"], entry["text"], entry)
+            self._add_message(entry["level"], entry["text"], entry)
 
-    def _say(self, level: str, text: str, place: Params) -> None:
+    def _add_message(self, level: str, text: str, place: Params) -> None:
         self.message_count += 1
         if len(self.messages) < MAX_TOLD:
             self.messages.append({"level": level, "text": _cut(text), **_place(place)})
@@ -99,4 +99,4 @@ def _place(place: Params) -> dict[str, Any]:
     url = place.get("url", "")
     if not url.startswith(("http://", "https://")):
         return {}
-    return {"url": told_url(url), "line": place.get("lineNumber", 0) + 1}
+    return {"url": reportable_url(url), "line": place.get("lineNumber", 0) + 1}

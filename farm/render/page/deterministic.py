@@ -58,7 +58,7 @@ class VirtualClock:
         if self._over is not None:
             return
         self._over = self._session.wait()
-        self._go_on("pauseIfNetworkFetchesPending", self._over)
+        self._run_clock("pauseIfNetworkFetchesPending", self._over)
 
     def wait(self, until: float) -> bool:
         """Wait until the clock has reached that moment.
@@ -70,11 +70,11 @@ class VirtualClock:
         in_time = self._wait_for(self._over, until - time.monotonic())
         if not in_time:
             over = self._session.wait()
-            self._go_on("advance", over)
+            self._run_clock("advance", over)
             self._wait_for(over, _LAST_S)
         return in_time
 
-    def _go_on(self, policy: str, over: Wait) -> None:
+    def _run_clock(self, policy: str, over: Wait) -> None:
         self._session.on("Emulation.virtualTimeBudgetExpired", lambda _: over.give())
         budget_ms = self._budget_ms + _NETWORK_MS
         budget = {"budget": budget_ms, "maxVirtualTimeTaskStarvationCount": _MOST_TASKS}

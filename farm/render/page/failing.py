@@ -47,7 +47,7 @@ class Failures:
             # The page's sessions report errors until they end.
             page.is_altered = True
             page.on("Runtime.exceptionThrown", self._on_exception)
-            page.prepare_child.append(self._tell_errors)
+            page.prepare_child.append(self._enable_errors)
             page.session.post("Runtime.enable")
 
     def note_missing(self, field: str, selector: str) -> None:
@@ -129,7 +129,7 @@ class Failures:
         self._note(Failure("pageError", f"a script threw {message}", reason=message))
 
     @staticmethod
-    def _tell_errors(_: Params, session: Session) -> None:
+    def _enable_errors(_: Params, session: Session) -> None:
         with suppress(DevToolsError):
             session.post("Runtime.enable")
 

@@ -35,7 +35,7 @@ _TYPES = {
     "XHR": "xmlhttprequest",
 }
 #: The address of a page that has none, so that all its requests are to other sites.
-_NOWHERE = "https://page.invalid/"
+_NO_ADDRESS = "https://page.invalid/"
 
 #: Hosts, with those below them, that only serve scripts that ask for consent.
 _CONSENT_HOSTS = frozenset(
@@ -90,7 +90,7 @@ def ads(page: Page, own_url: str | None) -> Listed:
     Reading the lists takes a second or two, once for each process. Other renders go on meanwhile.
     """
     engine: Any = _in_thread(page, _ad_engine)
-    source = own_url or _NOWHERE
+    source = own_url or _NO_ADDRESS
 
     def is_ad(url: str, type_: str) -> bool:
         return bool(engine.check_network_urls(url, source, _TYPES.get(type_, "other")).matched)

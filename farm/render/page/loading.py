@@ -22,7 +22,7 @@ from farm.render.page.work import Work
 
 #: Scripts, event handlers in attributes, `loading=lazy`, and content that is laid out only when
 #: visible.
-_LOADS_LATE = re.compile(r"<script|\son[a-z]+\s*=|lazy|content-visibility", re.IGNORECASE)
+_LATE_LOADERS = re.compile(r"<script|\son[a-z]+\s*=|lazy|content-visibility", re.IGNORECASE)
 #: The time for the egress policy's verdict on the page's own host, whose name is looked up for it.
 _VERDICT_S = 2.0
 _VERDICT_STEP_MS = 2
@@ -60,14 +60,14 @@ def clean(html: str) -> str:
 
 def may_load_late(html: str) -> bool:
     """Whether the HTML may start loads only when it is drawn: by a script, or lazily."""
-    return _LOADS_LATE.search(html) is not None
+    return _LATE_LOADERS.search(html) is not None
 
 
 def load(work: Work) -> None:
     """Load the page and wait until it has settled. Raises `UrlRefused` or `NavigationFailed`."""
     request, settling = work.request, work.settling
     if request.url is not None:
-        go_to(work.page, work.activity, request.url)
+        navigate(work.page, work.activity, request.url)
         settling.settle()
         return
     html = clean(request.html or "")
@@ -87,12 +87,12 @@ def _serve(work: Work, html: str) -> None:
         host, port = _host_and_port(base_url)
         page.port.check(host, port)
     serving.begin(work.interception)
-    go_to(page, work.activity, serving.address)
+    navigate(page, work.activity, serving.address)
     if host is not None:
-        _await_verdict(page, host)
+        _wait_for_verdict(page, host)
 
 
-def _await_verdict(page: Page, host: str) -> None:
+def _wait_for_verdict(page: Page, host: str) -> None:
     """Refuse the page if the policy refuses its own host, to which no request may ever be made.
 
     If the name is not resolved in time, the page is not refused. Its requests to the host still
@@ -112,7 +112,7 @@ def _host_and_port(url: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def go_to(page: Page, activity: Activity, url: str) -> None:
+def navigate(page: Page, activity: Activity, url: str) -> None:
     """Navigate to the URL and wait for its document. Raises `UrlRefused` or `NavigationFailed`."""
     before = activity.document
     try:

@@ -37,4 +37,4 @@ def prepare(work: Work) -> None:
     """Add the mocks before anything is loaded, and after the blocking."""
     if work.options.mock:
         mocks = _Mocks(work.options.mock)
-        work.activity.bind(work.interception.add(mocks.answer, [{"urlPattern": "*"}]))
+        work.activity.await_answer(work.interception.add(mocks.answer, [{"urlPattern": "*"}]))

@@ -55,7 +55,7 @@ def prepare(work: Work) -> None:
         if (blocked := blocking.block_web_sockets()) is not None:
             intercepting.append(blocked)
     for wait in intercepting:
-        work.activity.bind(wait)
+        work.activity.await_answer(wait)
 
 
 def _blocking(work: Work, own_url: str | None) -> Blocking:

@@ -87,9 +87,9 @@ def take_alike(work: Work, files: list[RenderOptions]) -> list[Captured]:
     Five of them take a third of the time of five that wait for a frame one after the other. Raises
     as `take`.
     """
-    session, bind = work.page.session, work.activity.bind
+    session, await_answer = work.page.session, work.activity.await_answer
     begun = [session.begin("Page.captureScreenshot", encoding(options)) for options in files]
-    pictures = [bind(wait)["data"] for wait in begun]
+    pictures = [await_answer(wait)["data"] for wait in begun]
     return [_of_viewport(work, *pair) for pair in zip(files, pictures, strict=True)]
 
 

@@ -120,16 +120,16 @@ def _wait_for_box(work: Work, selector: str) -> Params:
 
 def _scroll_to(work: Work, selector: str) -> bool:
     """Scroll the element into view, as Playwright does. False if the element is gone."""
-    session, bind = work.page.session, work.activity.bind
-    world = world_in(bind(begin_world(session, work.page.id)))
-    found = bind(
+    session, await_answer = work.page.session, work.activity.await_answer
+    world = world_in(await_answer(begin_world(session, work.page.id)))
+    found = await_answer(
         begin_call(session, world, "elementOf", selector, by_value=False, function=_FUNCTION)
     )
     element = found["result"].get("objectId")
     if element is None:
         return False
     try:
-        bind(session.begin("DOM.scrollIntoViewIfNeeded", {"objectId": element}))
+        await_answer(session.begin("DOM.scrollIntoViewIfNeeded", {"objectId": element}))
     except CommandFailed:  # it has no box any more
         return False
     return True

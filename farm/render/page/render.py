@@ -74,7 +74,7 @@ def render(
         banners.hide(work)
         actions.act(work)
     failures.check()
-    with waiting.before_answer(work):
+    with waiting.limit_capture(work):
         loading_ms = clock.step(settling.loaded_at)
         loading.check_arrived(page, activity)
         settling_ms = clock.step(time.monotonic())
@@ -85,7 +85,7 @@ def render(
     facts.tell(work)
     if reported is not None:
         reported.finish(timings, patience)
-    if settling.unfinished or activity.requests.are_too_many or activity.leaving_for is not None:
+    if settling.unfinished or activity.requests.are_too_many or activity.navigating_to is not None:
         page.is_altered = True
     files = [_result(file, one, timings) for file, one in zip(request.files, captured, strict=True)]
     result = files[0] if not request.outputs else _bundle(request, files, timings)

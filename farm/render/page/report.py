@@ -23,7 +23,7 @@ from farm.request import Timings
 #: As ASCII JSON, the form in which it is stored and sent.
 MAX_BYTES = 60_000
 #: The time that examining the page may take after the capture.
-_LOOKING_S = 2.0
+_EXAMINING_S = 2.0
 _MAX_REFUSALS = 50
 
 
@@ -39,18 +39,18 @@ class Report:
         """Make the report, and add it to the answer's facts."""
         began = time.monotonic()
         # Half of the remaining time is left for sending the answer.
-        until = min(began + _LOOKING_S, began + (patience.deadline - began) / 2)
+        until = min(began + _EXAMINING_S, began + (patience.deadline - began) / 2)
         self.console.listen(began + (until - began) / 2)
-        report, counts = self._heard()
+        report, counts = self._collect()
         try:
             found = typefaces.find(self.work, until)
         except DevToolsError:  # the picture exists, whatever became of the page
             found = Typefaces(is_whole=False)
         spent_ms = (time.monotonic() - began) * 1000
-        told = {"timings": _told_timings(timings, spent_ms), **report, **_told_typefaces(found)}
+        told = {"timings": _timing_facts(timings, spent_ms), **report, **_typeface_facts(found)}
         self.work.facts["report"] = within_bounds(told, counts)
 
-    def _heard(self) -> tuple[dict[str, Any], dict[str, int]]:
+    def _collect(self) -> tuple[dict[str, Any], dict[str, int]]:
         """What the page has done so far, and the full lengths of its lists."""
         traffic, console = self.traffic, self.console
         notes = self.work.page.port.notes
@@ -106,7 +106,7 @@ def within_bounds(report: dict[str, Any], counts: dict[str, int]) -> dict[str, A
     return report | {"omitted": omitted} if omitted else report
 
 
-def _told_timings(timings: Timings, fonts_ms: float) -> dict[str, float]:
+def _timing_facts(timings: Timings, fonts_ms: float) -> dict[str, float]:
     """Milliseconds, by the names of `Server-Timing`."""
     spent = {
         "wait": timings.waiting_ms,
@@ -118,7 +118,7 @@ def _told_timings(timings: Timings, fonts_ms: float) -> dict[str, float]:
     return {name: round(spent_ms, 1) for name, spent_ms in spent.items()}
 
 
-def _told_typefaces(found: Typefaces) -> dict[str, Any]:
+def _typeface_facts(found: Typefaces) -> dict[str, Any]:
     missing = [{"character": text, "codePoints": _code_points(text)} for text in found.missing]
     told: dict[str, Any] = {"missingGlyphs": missing, "fonts": found.fonts}
     return told if found.is_whole else told | {"fontsAreIncomplete": True}

@@ -164,8 +164,8 @@ class Settling:
         while not is_ready:
             self._wait_for_load()
             # A page that navigates again and again may stay too briefly to settle.
-            if self._is_over and (has_gone or activity.leaving_for is not None):
-                self.hold()
+            if self._is_over and (has_gone or activity.navigating_to is not None):
+                self.freeze()
             document = activity.document
             try:
                 is_ready = self._settle_document()
@@ -199,7 +199,7 @@ class Settling:
         with suppress(DocumentGone, TimedOut, CommandFailed):
             session = self._page.session
             begun_world = begin_world(session, self._page.id)
-            world = world_in(self._activity.bind(begun_world, _LAST_CALL_S))
+            world = world_in(self._activity.await_answer(begun_world, _LAST_CALL_S))
             arguments = (True, self.clock is None)
             self._value(begin_call(session, world, "settle", *arguments), _LAST_CALL_S)
 
@@ -209,11 +209,11 @@ class Settling:
         self.loaded_at = min(self.loaded_at, self._limit)
         self._note_unfinished()
         activity = self._activity
-        if activity.leaving_for is not None:
+        if activity.navigating_to is not None:
             # A page that is about to navigate answers no commands.
             self._page.session.post("Page.stopLoading")
             activity.wait_until(
-                lambda: activity.leaving_for is None, time.monotonic() + _LAST_CALL_S
+                lambda: activity.navigating_to is None, time.monotonic() + _LAST_CALL_S
             )
 
     def run_clock(self) -> None:
@@ -231,10 +231,10 @@ class Settling:
         A page that has been waited for long enough and still navigates is held as it is.
         """
         if self._is_over:
-            self.hold()
+            self.freeze()
         self.settle()
 
-    def hold(self) -> None:
+    def freeze(self) -> None:
         """Stop the page: its scripts run no more, and no navigation continues.
 
         The page's process may learn of the first too late, so the browser's process refuses
@@ -252,10 +252,12 @@ class Settling:
         # stopped while it arrives may never be drawn, so its HTML is parsed first.
         with suppress(CommandFailed, TimedOut):
             refusing.wait(_LAST_CALL_S)
-        activity.wait_until(lambda: activity.leaving_for is None and activity.document.parsed, end)
+        activity.wait_until(
+            lambda: activity.navigating_to is None and activity.document.parsed, end
+        )
         session.post("Page.stopLoading")
         end = time.monotonic() + _LAST_CALL_S
-        activity.wait_until(lambda: activity.leaving_for is None, end)
+        activity.wait_until(lambda: activity.navigating_to is None, end)
 
     def _note_unfinished(self) -> None:
         lacks_load = [] if self._activity.document.loaded else ["the load event"]
@@ -282,14 +284,14 @@ class Settling:
                 activity.requests.last_progress + self._patience.settle_max_s, self._patience.latest
             )
             has_come = document.parsed if self.until == "domcontentloaded" else document.loaded
-            may_be_stuck = not has_come and (document.parsed or activity.is_leaving)
+            may_be_stuck = not has_come and (document.parsed or activity.is_navigating)
             is_stuck = may_be_stuck and now >= is_stuck_at
             if (has_come or is_stuck) and self._limit == math.inf:
                 self.loaded_at = min(now, self.loaded_at)
                 self._limit = min(now + self._patience.settle_max_s, self._patience.latest)
                 if is_stuck:
                     self._limit = now
-            if is_stuck or (has_come and (self._is_over or not activity.leaving_for)):
+            if is_stuck or (has_come and (self._is_over or not activity.navigating_to)):
                 return
             until = self._limit if has_come else math.inf
             if may_be_stuck:
@@ -304,7 +306,7 @@ class Settling:
         activity = self._activity
         document = activity.document
         begun_world = begin_world(self._page.session, self._page.id)
-        world = world_in(activity.bind(begun_world, self._patience.settle_max_s))
+        world = world_in(activity.await_answer(begun_world, self._patience.settle_max_s))
         if self._is_over or self.until != "settled":
             self._hide_cursor(world)
             return True
@@ -425,7 +427,7 @@ class Settling:
             answer = None
             try:
                 if wait is not None:
-                    answer = self._activity.bind(wait, max(0.001, end - time.monotonic()))
+                    answer = self._activity.await_answer(wait, max(0.001, end - time.monotonic()))
             except (DocumentGone, BrowserGone):
                 raise
             except DevToolsError:  # it is gone, busy, or may not run scripts
@@ -441,7 +443,7 @@ class Settling:
                 document.title = found["title"]
 
     def _value(self, call: Wait, timeout_s: float | None = None) -> Params | None:
-        return value_in(self._activity.bind(call, timeout_s))
+        return value_in(self._activity.await_answer(call, timeout_s))
 
 
 def _refuse_navigation(paused: Paused) -> None:

@@ -98,7 +98,7 @@ class _Loaded:
     """The fonts and style sheets that the page has loaded. Loads nothing itself."""
 
     def __init__(self, work: Work, send: Send) -> None:
-        self.requests = work.activity.document.looks
+        self.requests = work.activity.document.style_requests
         self._send = send
 
     def text(self, url: str) -> str | None:

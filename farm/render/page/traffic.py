@@ -31,7 +31,7 @@ _MAX_OPEN = 10_000
 _BLOCKED_BY_FARM = "inspector"
 
 
-def told_url(url: str) -> str:
+def reportable_url(url: str) -> str:
     return without_login(url[:_LONGEST_URL])[:MAX_URL]
 
 
@@ -95,7 +95,7 @@ class Traffic:
         self.count += 1
         if len(self._open) < _MAX_OPEN:
             kind = params.get("type", "Other").lower()
-            self._open[name] = _Open(told_url(url), kind, params["timestamp"])
+            self._open[name] = _Open(reportable_url(url), kind, params["timestamp"])
 
     def _redirect(self, params: Params, answer: Params) -> None:
         if (request := self._open.pop(params["requestId"], None)) is None:

@@ -134,7 +134,7 @@ class _Search:
 
     def _answer(self, begun: Wait) -> Params:
         left_s = max(0.001, self._until - time.monotonic())
-        answer: Params = self._work.activity.bind(begun, left_s)
+        answer: Params = self._work.activity.await_answer(begun, left_s)
         return answer
 
 

@@ -69,7 +69,7 @@ def in_time(work: Work, patience: Patience) -> Iterator[None]:
 
 
 @contextmanager
-def before_answer(work: Work) -> Iterator[None]:
+def limit_capture(work: Work) -> Iterator[None]:
     """Bound the capture of a page whose time has passed: the page may be too busy for it."""
     if work.capture_until is None:
         yield
@@ -107,11 +107,11 @@ def wait(work: Work) -> None:
         work.settling.wait_until_idle(_IDLE_S)
     if options.wait_for_selector is not None:
         work.step = "waitForSelector"
-        with _in_own_time(work):
+        with _limit_wait(work):
             _wait_for_selector(work)
     if options.wait_for_function is not None:
         work.step = "waitForFunction"
-        with _in_own_time(work):
+        with _limit_wait(work):
             _wait_for_function(work, options.wait_for_function)
     if options.wait_for:
         work.step = "waitFor"
@@ -123,7 +123,7 @@ def wait(work: Work) -> None:
 
 
 @contextmanager
-def _in_own_time(work: Work) -> Iterator[None]:
+def _limit_wait(work: Work) -> Iterator[None]:
     """Bound one wait, within the time for all.
 
     Raises `RenderTimeout`, unless the render goes on.

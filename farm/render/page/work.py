@@ -39,8 +39,10 @@ class Work:
     def call(self, name: str, *arguments: object, function: str | None = None) -> Params | None:
         """Call a function of `scripts.js` in the present document.
 
-        Raises what `Activity.bind` does.
+        Raises what `Activity.await_answer` does.
         """
-        session, bind = self.page.session, self.activity.bind
-        world = world_in(bind(begin_world(session, self.page.id)))
-        return value_in(bind(begin_call(session, world, name, *arguments, function=function)))
+        session, await_answer = self.page.session, self.activity.await_answer
+        world = world_in(await_answer(begin_world(session, self.page.id)))
+        return value_in(
+            await_answer(begin_call(session, world, name, *arguments, function=function))
+        )
