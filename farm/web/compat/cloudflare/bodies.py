@@ -1,4 +1,4 @@
-"""What Cloudflare's routes take: bodies and the parameter, by their fields.
+"""The bodies and the query parameter of Cloudflare's routes, field by field.
 
 Source: https://developers.cloudflare.com/api/resources/browser_rendering and
 https://developers.cloudflare.com/browser-run/reference/timeouts/
@@ -76,7 +76,7 @@ class Content(AnyPage):
 
 
 _Format = Literal["content", "screenshot", "markdown", "accessibilityTree"]
-#: What each of the files of a snapshot is, by its name.
+#: The farm's outputs for the files of a snapshot, by their names.
 _OUTPUTS: dict[str, dict[str, str]] = {
     "content": {"name": "content", "format": "html"},
     "screenshot": {"name": "screenshot"},
@@ -112,7 +112,7 @@ class Element(Body):
 
 
 def _read_last(draft: Draft, elements: Any) -> None:
-    """What is read out of the page is asked for when all else is there."""
+    """Does nothing: `fill` adds what is read from the page after all other fields."""
 
 
 class Scrape(AnyPage):
@@ -145,7 +145,7 @@ class Links(AnyPage):
 
 
 class Query(Body):
-    """The parameters of each route."""
+    """The query parameters of each route."""
 
     cache_ttl: int | None = field(
         None,
