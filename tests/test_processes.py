@@ -11,7 +11,7 @@ from farm.processes import is_exiting
 SLEEPER = "import ctypes, time; ctypes.CDLL(None).prctl(15, b'a) b (\\xff'); print(flush=True); "
 
 
-def test_a_running_process_does_not_end_and_a_zombie_and_a_gone_one_do() -> None:
+def test_zombies_and_ended_processes_are_exiting_and_running_ones_are_not() -> None:
     command = [sys.executable, "-c", SLEEPER + "time.sleep(60)"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -23,7 +23,7 @@ def test_a_running_process_does_not_end_and_a_zombie_and_a_gone_one_do() -> None
     assert is_exiting(process.pid), "gone"
 
 
-def test_whoever_sees_its_files_closed_is_told_that_it_ends() -> None:
+def test_a_process_whose_files_are_closed_is_exiting() -> None:
     """However many of its threads die before and after."""
     threads = "[threading.Thread(target=time.sleep, args=(60,)).start() for _ in range(50)]"
     for _ in range(20):
@@ -37,7 +37,7 @@ def test_whoever_sees_its_files_closed_is_told_that_it_ends() -> None:
             assert is_exiting(process.pid)
 
 
-def test_what_cannot_be_looked_at_does_not_end() -> None:
+def test_a_process_that_cannot_be_examined_is_not_exiting() -> None:
     """In a process of its own, whose files are nobody else's."""
     script = (
         "import os, resource; from farm.processes import is_exiting; "

@@ -58,7 +58,7 @@ def test_the_order_is_setting_then_playwrights_then_system_shell_then_browser(
     assert find_chromium(Settings(chromium_path=named)).path == str(named)
 
 
-def test_a_path_that_is_wrong_is_told_and_not_replaced_by_another(machine: Path) -> None:
+def test_a_wrong_path_is_an_error_and_no_other_browser_is_used(machine: Path) -> None:
     program(machine / "bin/chromium")
     with pytest.raises(StartError, match="FARM_CHROMIUM_PATH: /nowhere"):
         find_chromium(Settings(chromium_path="/nowhere"))
