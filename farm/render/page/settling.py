@@ -11,24 +11,19 @@ If the page navigates meanwhile, the new document is waited for in the same way.
 
 import math
 import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from farm.render.browser.devtools import (
-    BrowserGone,
     CommandFailed,
-    DevToolsError,
     Params,
-    TargetGone,
     TimedOut,
     Wait,
 )
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity, DocumentGone
 from farm.render.page.deterministic import VirtualClock
+from farm.render.page.frames import Frames, begin_if_there
 from farm.render.page.interception import Interception, Paused
 from farm.render.page.scripts import (
     begin_call,
@@ -46,9 +41,6 @@ URL_QUIET_S = 0.1
 #: The time that a call may take when the time for settling is over. It is enough for a page that is
 #: busy now and then.
 _LAST_CALL_S = 1.0
-#: The time that a call in a frame may take. The frame may be busy, or not be allowed to run
-#: scripts.
-_FRAME_S = 1.0
 #: The time that a worker may take for its pending messages. A slower one may be busy for ever.
 _WORKERS_S = 2.0
 #: The time of two frames by the worker's own timers, which fire late if the worker has more to do.
@@ -93,6 +85,7 @@ class Settling:
         self.until = "settled"
         self._page = page
         self._activity = activity
+        self._frames = Frames(page, activity)
         self._interception = interception
         self._patience = patience
         self._quiet_s = quiet_s
@@ -352,8 +345,8 @@ class Settling:
         self._caught_up = now
         expression = _TWO_FRAMES if self.clock is None else "0"
         turn = {"expression": expression, "awaitPromise": True}
-        self._answers(
-            [self._begin(worker.begin, "Runtime.evaluate", turn) for worker in workers],
+        self._frames.answers(
+            [begin_if_there(worker.begin, "Runtime.evaluate", turn) for worker in workers],
             self._limit,
             _WORKERS_S,
         )
@@ -365,75 +358,14 @@ class Settling:
         Another process may draw a frame, and a capture does not wait for that process.
         """
         arguments = (True, self.clock is None)
-        self._call_in_frames("settle", *arguments, but=self._page.id, limit=self._limit)
+        self._frames.call("settle", *arguments, but=self._page.id, limit=self._limit)
 
     def finish_animations(self) -> None:
         """Finish animations in all frames.
 
         Raises `TargetGone`, or `DocumentGone` if the page navigates.
         """
-        self._call_in_frames("finishAnimations", self.clock is None, function=_ANIMATIONS)
-
-    def _call_in_frames(
-        self,
-        name: str,
-        *arguments: object,
-        but: str | None = None,
-        limit: float = math.inf,
-        function: str | None = None,
-    ) -> None:
-        """Call a function of the farm's scripts in all frames except `but`, in parallel.
-
-        Frames that are gone or in which the function fails are skipped. Raises `TargetGone` if the
-        page is gone.
-        """
-        sessions = self._page.sessions()
-        trees = self._answers(
-            [self._begin(each.begin, "Page.getFrameTree") for each in sessions], limit
-        )
-        frames = [
-            (session, frame)
-            for session, answer in zip(sessions, trees, strict=True)
-            if answer is not None  # a worker has no frames
-            for frame in frame_ids(answer["frameTree"])
-            if frame != but
-        ]
-        worlds = self._answers([self._begin(begin_world, *each) for each in frames], limit)
-        call = partial(begin_call, function=function)
-        self._answers(
-            [
-                self._begin(call, session, world_in(world), name, *arguments)
-                for (session, _), world in zip(frames, worlds, strict=True)
-                if world is not None
-            ],
-            limit,
-        )
-        self._page.check()
-
-    def _begin(self, begin: Callable[..., Wait], *arguments: object) -> Wait | None:
-        """Call `begin`; None if its target is gone."""
-        try:
-            return begin(*arguments)
-        except TargetGone:
-            return None
-
-    def _answers(
-        self, begun: Sequence[Wait | None], limit: float, timeout_s: float = _FRAME_S
-    ) -> list[Params | None]:
-        """The answers of frames or workers. None for an error, or for no answer in time."""
-        end = min(time.monotonic() + timeout_s, limit)
-        answers: list[Params | None] = []
-        for wait in begun:
-            answer = None
-            try:
-                if wait is not None:
-                    answer = self._activity.await_answer(wait, max(0.001, end - time.monotonic()))
-            except (DocumentGone, BrowserGone):
-                raise
-            except DevToolsError:  # it is gone, busy, or may not run scripts
-                pass
-            answers.append(answer)
-        return answers
+        self._frames.call("finishAnimations", self.clock is None, function=_ANIMATIONS)
 
     def _hide_cursor(self, world: int) -> None:
         document = self._activity.document
@@ -449,9 +381,3 @@ class Settling:
 def _refuse_navigation(paused: Paused) -> None:
     if paused.kind == "Document":
         paused.fail("Aborted")
-
-
-def frame_ids(tree: dict[str, Any]) -> list[str]:
-    """The frames of a `FrameTree`, its own first."""
-    children = [frame for child in tree.get("childFrames", ()) for frame in frame_ids(child)]
-    return [tree["frame"]["id"], *children]
