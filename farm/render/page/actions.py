@@ -7,8 +7,8 @@ the debugger runs the scripts, and a script makes the style sheets.
 import time
 
 from farm.render.browser.devtools import CommandFailed
-from farm.render.page.activity import Document, DocumentGone
 from farm.render.page.calling import call, check_selectors, run_script
+from farm.render.page.navigation import Document, DocumentGone
 from farm.render.page.work import Work
 from farm.request.actions import Actions
 

@@ -24,6 +24,7 @@ from functools import partial
 
 from farm.render.browser.devtools import DevToolsError, Params, Session, TimedOut, Wait
 from farm.render.browser.page import Page
+from farm.render.page.navigation import Answer, Document, DocumentGone, Navigation
 from farm.render.page.requests import Requests
 
 #: A redirect by `<meta http-equiv=refresh>` is followed if its delay is no longer than this.
@@ -39,54 +40,6 @@ _MAY_NOT_BEGIN_S = 1.0
 _STYLE_TYPES = frozenset({"Font", "Stylesheet"})
 
 
-class DocumentGone(DevToolsError):
-    """The document that the command was for is gone, or is about to be replaced."""
-
-
-@dataclass
-class Document:
-    """A document in the main frame. A navigation gives the page another one."""
-
-    loader: str = ""
-    url: str = ""
-    status: int = 200
-    #: The title, if it is known; empty if there is none, or if the document gave no answer.
-    title: str = ""
-    #: Its HTML is parsed.
-    parsed: bool = False
-    #: Its `load` event has fired, or its loading was stopped before that.
-    loaded: bool = False
-    #: Whether any of the answer's body has arrived.
-    has_body: bool = False
-    #: Chromium's name for the error that broke its answer off.
-    failure: str | None = None
-    #: The ids of answered requests for its fonts and style sheets, by URL.
-    style_requests: dict[str, str] = field(default_factory=dict)
-    #: The page now shows another document.
-    is_gone: bool = False
-    #: It is Chromium's own error page for `url`.
-    is_error_page: bool = False
-
-
-@dataclass
-class _Navigation:
-    """A navigation that was requested. It has a `loader` once it has started."""
-
-    url: str
-    #: When it no longer counts, unless it has started.
-    until: float
-    loader: str | None = None
-    scheduled: bool = False
-
-
-@dataclass
-class _Answer:
-    """The answer to the main frame's navigation, until the document replaces it."""
-
-    status: int = 200
-    has_body: bool = False
-
-
 @dataclass
 class Activity:
     """What one page does, from before its render's first command."""
@@ -94,8 +47,8 @@ class Activity:
     page: Page
     document: Document = field(default_factory=Document)
     requests: Requests = field(default_factory=Requests)
-    _navigation: _Navigation | None = None
-    _answers: dict[str, _Answer] = field(default_factory=dict)
+    _navigation: Navigation | None = None
+    _answers: dict[str, Answer] = field(default_factory=dict)
     _change: Wait | None = None
     #: Waits for commands of the present document. They fail when the document goes.
     _document_waits: set[Wait] = field(default_factory=set)
@@ -237,7 +190,7 @@ class Activity:
         frame = params["frame"]
         loader = frame["loaderId"]
         if frame["id"] == self.page.id:
-            answer = self._answers.pop(loader, _Answer())
+            answer = self._answers.pop(loader, Answer())
             failed = frame.get("unreachableUrl")
             self.document.is_gone = True
             self.document = Document(
@@ -286,7 +239,7 @@ class Activity:
     def _on_scheduled(self, params: Params) -> None:
         if self._is_main(params) and params["delay"] <= _SOON_S and self._navigation is None:
             until = time.monotonic() + params["delay"] + _MAY_NOT_BEGIN_S
-            self._navigation = _Navigation(params["url"], until, scheduled=True)
+            self._navigation = Navigation(params["url"], until, scheduled=True)
             self._notify()
 
     def _on_cleared(self, params: Params) -> None:
@@ -296,18 +249,18 @@ class Activity:
 
     def _on_requested(self, params: Params) -> None:
         if self._is_main(params) and params.get("disposition", "currentTab") == "currentTab":
-            self._navigation = _Navigation(params["url"], time.monotonic() + _MAY_NOT_BEGIN_S)
+            self._navigation = Navigation(params["url"], time.monotonic() + _MAY_NOT_BEGIN_S)
             self._notify()
 
     def _on_started(self, params: Params) -> None:
         if self._is_main(params):
             if params["navigationType"] in ("sameDocument", "historySameDocument"):
                 return
-            navigation = self._navigation = _Navigation(params["url"], math.inf, params["loaderId"])
+            navigation = self._navigation = Navigation(params["url"], math.inf, params["loaderId"])
             asyncio.get_running_loop().call_later(_SUSPENDED_S, self._on_late, navigation)
             self._notify()
 
-    def _on_late(self, navigation: _Navigation) -> None:
+    def _on_late(self, navigation: Navigation) -> None:
         if self._navigation is navigation:
             self._fail_waits()
 
@@ -326,7 +279,7 @@ class Activity:
         if request.kind in _STYLE_TYPES and request.frame == self.page.id:
             self.document.style_requests[request.url] = params["requestId"]
         if request.frame == self.page.id and params["requestId"] == request.loader:
-            self._answers[request.loader] = _Answer(params["response"]["status"])
+            self._answers[request.loader] = Answer(params["response"]["status"])
             if self.document.loader == request.loader:
                 self.document.status = params["response"]["status"]
         self._notify()

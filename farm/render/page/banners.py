@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from farm.render.browser.devtools import CommandFailed, TimedOut
-from farm.render.page.activity import DocumentGone
+from farm.render.page.navigation import DocumentGone
 from farm.render.page.scripts import begin_world, world_in
 from farm.render.page.work import Work
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from farm.errors import InvalidRequest, Problem, ScriptFailed
 from farm.render.browser.devtools import CommandFailed, Params
-from farm.render.page.activity import DocumentGone
 from farm.render.page.messages import MAX_MESSAGE, message_of
+from farm.render.page.navigation import DocumentGone
 from farm.render.page.scripts import (
     FunctionFailed,
     begin_call,

@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from farm.render.browser.devtools import CommandFailed, Params
 from farm.render.page import documents, emulation, pdf, pictures, templates
-from farm.render.page.activity import DocumentGone
 from farm.render.page.caps import Send
 from farm.render.page.captured import Captured
+from farm.render.page.navigation import DocumentGone
 from farm.render.page.work import Work
 
 _Taken = TypeVar("_Taken")

@@ -8,7 +8,8 @@ from typing import Any
 
 from farm.render.browser.devtools import BrowserGone, DevToolsError, Params, TargetGone, Wait
 from farm.render.browser.page import Page
-from farm.render.page.activity import Activity, DocumentGone
+from farm.render.page.activity import Activity
+from farm.render.page.navigation import DocumentGone
 from farm.render.page.scripts import begin_call, begin_world, world_in
 
 #: The time that a call in a frame may take. The frame may be busy, or not be allowed to run

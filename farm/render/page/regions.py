@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from farm.errors import InvalidRequest, OutputTooLarge, Problem, SelectorNotFound
 from farm.render.browser.devtools import CommandFailed, Params
-from farm.render.page.activity import DocumentGone
+from farm.render.page.navigation import DocumentGone
 from farm.render.page.scripts import begin_call, begin_world, function_in, world_in
 from farm.render.page.tiles import Region
 from farm.render.page.work import Work

@@ -21,10 +21,11 @@ from farm.render.browser.devtools import (
     Wait,
 )
 from farm.render.browser.page import Page
-from farm.render.page.activity import Activity, DocumentGone
+from farm.render.page.activity import Activity
 from farm.render.page.deterministic import VirtualClock
 from farm.render.page.frames import Frames, begin_if_there
 from farm.render.page.interception import Interception, Paused
+from farm.render.page.navigation import DocumentGone
 from farm.render.page.scripts import (
     begin_call,
     begin_world,

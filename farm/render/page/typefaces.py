@@ -21,9 +21,9 @@ from farm.render.browser.devtools import (
     TimedOut,
     Wait,
 )
-from farm.render.page.activity import DocumentGone
 from farm.render.page.frames import frame_ids
 from farm.render.page.interception import Paused
+from farm.render.page.navigation import DocumentGone
 from farm.render.page.scripts import begin_call, begin_world, function_in, value_in, world_in
 from farm.render.page.work import Work
 
