@@ -66,7 +66,7 @@ def examine() -> Iterator[Check]:
     try:
         chromium = find_chromium(settings)
     except StartError as exc:
-        yield Check("Chromium", False, "none that can be used", str(exc))
+        yield Check("Chromium", False, "none is usable", str(exc))
         return
     yield _chromium(chromium)
     yield from _render(settings)
@@ -80,7 +80,7 @@ def _versions() -> Check:
 
 def _fonts() -> Iterator[Check]:
     if shutil.which("fc-list") is None:
-        yield Check("fonts", False, "fc-list is not there to ask", "Install fontconfig.", True)
+        yield Check("fonts", False, "fc-list is not installed", "Install fontconfig.", True)
         return
     missing: dict[str, str] = {}
     for script, (language, package) in _FONTS.items():

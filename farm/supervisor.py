@@ -210,8 +210,10 @@ class _Supervisor:
             elif number in _FORWARDED:
                 self._gunicorn.send(number)
             elif number == signal.SIGUSR2:
-                log.warning("not upgraded: a farm with a Valkey of its own is stopped and started")
-        log.error("child ended, and so the farm", child="gunicorn", exit_status=status)
+                log.warning(
+                    "upgrade in place is not supported with an embedded Valkey: stop and start the farm"
+                )
+        log.error("child ended, so the farm ends", child="gunicorn", exit_status=status)
         return _exit_code(status)
 
     def _start_cache(self) -> None:

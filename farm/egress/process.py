@@ -177,7 +177,7 @@ def _check_kernel() -> None:
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as ours:
             if peer_uid(ours) is None:
                 sys.exit(
-                    "The egress proxy cannot run: the kernel does not tell whose connection it is "
+                    "The egress proxy cannot run: the kernel does not say which user has connected "
                     "(netlink sock_diag, kernel module inet_diag)."
                 )
 

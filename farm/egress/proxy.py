@@ -30,7 +30,7 @@ _BUFFER_BYTES = 65_536
 #: Concurrent dials of one render, so that its hanging look-ups cannot hold up other renders.
 _MAX_DIALS = 16
 
-TOO_MUCH = "the page has had all the bytes it may have"
+TOO_MUCH = "the page has transferred as many bytes as it may"
 
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s\[\]:/?#@%]+))(?::([0-9]{1,5}))?", re.ASCII)
 _HTTP_URL = re.compile(r"(?i:http)://([^/?#]+)([/?][^#]*)?")

@@ -104,7 +104,7 @@ class Downloads:
         with self._lock:
             slow = [sock for sock in self._sockets if sock.is_slow]
         if slow:
-            min(slow, key=ClientSocket.bytes_per_s).disconnect("another download had no place")
+            min(slow, key=ClientSocket.bytes_per_s).disconnect("another download needed its place")
         return bool(slow)
 
 

@@ -147,7 +147,7 @@ def test_each_render_of_a_port_may_have_all_the_bytes(proxy: Egress, site: Site)
     assert len(get(port, f"{site.url}/large").content) == 600_000
     with pytest.raises(requests.RequestException):
         get(port, f"{site.url}/large")
-    assert port.refusals[-1].reason == "the page has had all the bytes it may have"
+    assert port.refusals[-1].reason == "the page has transferred as many bytes as it may"
 
 
 def test_late_notes_are_not_counted_for_the_next_render(proxy: Egress) -> None:

@@ -228,4 +228,4 @@ def _why(message: str, chromium: Chromium) -> str:
         )
     if "shared libraries" in lowered:
         return f"{chromium.path} lacks libraries that it needs. {HOW_TO_GET_ONE}"
-    return f"{chromium.path} does not start; `farm doctor` tells more."
+    return f"{chromium.path} does not start; run `farm doctor` for details."

@@ -1,4 +1,4 @@
-"""What a page is told of its screen and its CSS medium.
+"""The screen and the CSS medium that a page sees.
 
 `page` uses it, in greenlets of the browser's thread.
 """

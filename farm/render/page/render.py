@@ -65,7 +65,7 @@ def render(
     mocking.prepare(work)
     prepare(work)
     waiting.prepare(work)
-    with waiting.in_time(work, patience):
+    with waiting.limit_time(work, patience):
         loading.load(work)
         failures.check_status()
         settling.run_clock()

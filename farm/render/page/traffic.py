@@ -158,6 +158,6 @@ def _reason(params: Params) -> str:
     if (cors := params.get("corsErrorStatus")) is not None:
         return f"its site does not allow it to the page's: {cors['corsError']}"
     if params.get("canceled"):
-        return "the page gave it up"
+        return "the page cancelled it"
     error: str = params["errorText"]
     return reason_of(error) or error

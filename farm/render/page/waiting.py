@@ -34,7 +34,7 @@ def has_time_limit(options: RenderOptions) -> bool:
 
 
 @contextmanager
-def in_time(work: Work, patience: Patience) -> Iterator[None]:
+def limit_time(work: Work, patience: Patience) -> Iterator[None]:
     """Bound everything before the capture.
 
     Raises `RenderTimeout`, unless the page is captured then.

@@ -49,7 +49,7 @@ class Senders:
             many = len(self._waiting) >= MAX_SENDING
             much = sum(self._waiting.values()) + count > _MAX_WAITING_BYTES
             if slowest is not None and (many or (much and slowest.is_slow)):
-                slowest.disconnect("others had no room")
+                slowest.disconnect("too many clients were waiting")
                 del self._waiting[slowest]
             self._waiting[sock] = count
         try:
@@ -110,7 +110,7 @@ class ClientSocket:
             while view:
                 left_s = self._deadline - time.monotonic()
                 if left_s <= 0 or not poll.poll(left_s * 1000):
-                    self.disconnect("it had its time")
+                    self.disconnect("its deadline has passed")
                     raise BrokenPipeError(errno.EPIPE, "The client has not read in time.")
                 sent = self.try_send(view[:_PIECE_BYTES])
                 view = view[sent:]

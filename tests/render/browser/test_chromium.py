@@ -107,7 +107,7 @@ def test_the_farms_environment_does_not_reach_the_browser(monkeypatch: pytest.Mo
         ("FATAL: zygote_host_impl_linux.cc No usable sandbox! See ...", "make its sandbox"),
         ("Failed to move to new namespace: PID namespaces supported ...", "user namespaces"),
         ("error while loading shared libraries: libnss3.so", "lacks libraries"),
-        ("anything else", "does not start; `farm doctor` tells more"),
+        ("anything else", "does not start; run `farm doctor` for details"),
     ],
 )
 def test_what_chromium_prints_becomes_a_sentence(printed: str, says: str) -> None:

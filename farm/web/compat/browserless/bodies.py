@@ -122,7 +122,7 @@ class DebugOptions(Body):
         super().fill(draft)
         for name in ("cookies", "network", "screenshot"):
             if getattr(self, name):
-                draft.refuse(f"debugOpts.{name}", "is not told here; html and console are")
+                draft.refuse(f"debugOpts.{name}", "is not supported; html and console are")
 
 
 class Scrape(AnyPage):

@@ -73,7 +73,7 @@ def _put_args(draft: Draft, switches: list[str]) -> None:
         elif name == "--user-agent" and value:
             draft.set("options.userAgent", value.strip("\"'"))
         elif name not in _HARMLESS:
-            draft.refuse(f"launch.args.{number}", f"{name} is not for callers to set here")
+            draft.refuse(f"launch.args.{number}", f"{name} cannot be set by callers")
 
 
 def _check_off(is_on: bool) -> bool:

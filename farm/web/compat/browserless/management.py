@@ -97,9 +97,7 @@ _NO_CODE = (
     "The farm runs no code beside pages: use addScriptTag and waitForFunction of /screenshot, "
     "/pdf, /content or /scrape, whose scripts run in the page."
 )
-_NO_LIGHTHOUSE = (
-    "The farm makes no Lighthouse audits; report: true of POST /render tells of requests and times."
-)
+_NO_LIGHTHOUSE = "The farm makes no Lighthouse audits; with report: true, POST /render reports requests and times."
 _NO_DOWNLOADS = "The farm hands out no files that a page downloads."
 #: The reasons, by the paths below a browser's name.
 OF_BROWSERS = {
@@ -116,5 +114,5 @@ OTHERS = {
     **dict.fromkeys(("devtools/browser/{session}", "devtools/page/{session}"), _NO_SESSIONS),
     **dict.fromkeys(("json/version", "json/list", "json/new", "json/protocol"), _NO_SESSIONS),
     **dict.fromkeys(("sessions", "kill/{session}"), _NO_SESSIONS),
-    "config": "The farm's settings are not told; GET /status says what it has and uses.",
+    "config": "The farm does not publish its settings; GET /status says what it has and uses.",
 }

@@ -24,7 +24,7 @@ _WIDTH, _HEIGHT = 1920, 1080
 
 def _refuse_patterns(draft: Draft, patterns: list[str]) -> None:
     if patterns:
-        draft.refuse("allowRequestPattern", "cannot be said here; rejectRequestPattern can")
+        draft.refuse("allowRequestPattern", "is not supported; use rejectRequestPattern")
 
 
 class AnyPage(Page):
@@ -88,7 +88,7 @@ def _put_formats(draft: Draft, formats: list[_Format]) -> None:
         if name in _OUTPUTS:
             draft.add("outputs", _OUTPUTS[name])
         else:
-            draft.refuse("formats", f"must not have {name}, which is not made here")
+            draft.refuse("formats", f"must not have {name}, which the farm does not make")
 
 
 class Snapshot(AnyPage):

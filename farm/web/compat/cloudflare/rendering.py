@@ -100,8 +100,8 @@ MAKERS: dict[str, Callable[..., RenderingResource]] = {
     "links": LinksResource,
 }
 UNSUPPORTED = {
-    "json": "The farm asks no language model: /scrape reads elements, /content is the HTML.",
+    "json": "The farm uses no language model: /scrape reads elements, /content is the HTML.",
     "markdown": "The farm makes no Markdown of pages: /content is the HTML.",
     "crawl": "The farm does not crawl: /links has a page's links.",
-    "accessibilityTree": "The farm does not tell accessibility trees.",
+    "accessibilityTree": "The farm does not make accessibility trees.",
 }

@@ -66,7 +66,7 @@ def read(result: RenderResult) -> dict[str, Any]:
     if "timedOut" in result.facts:
         step = result.facts["timedOut"]
         raise RenderTimeout(f"The page did not finish in time: {step} was still waited for.")
-    raise ScriptFailed("The page has gone elsewhere, or keeps its elements from being read.")
+    raise ScriptFailed("The page has navigated, or prevents its elements from being read.")
 
 
 def _values_in(document: bytes) -> dict[str, Any] | None:
