@@ -210,9 +210,7 @@ class _Supervisor:
             elif number in _FORWARDED:
                 self._gunicorn.send(number)
             elif number == signal.SIGUSR2:
-                log.warning(
-                    "upgrade in place is not supported with an embedded Valkey: stop and start the farm"
-                )
+                log.warning("no upgrade in place with an embedded Valkey: stop and start the farm")
         log.error("child ended, so the farm ends", child="gunicorn", exit_status=status)
         return _exit_code(status)
 

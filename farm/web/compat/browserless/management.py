@@ -97,7 +97,10 @@ _NO_CODE = (
     "The farm runs no code beside pages: use addScriptTag and waitForFunction of /screenshot, "
     "/pdf, /content or /scrape, whose scripts run in the page."
 )
-_NO_LIGHTHOUSE = "The farm makes no Lighthouse audits; with report: true, POST /render reports requests and times."
+_NO_LIGHTHOUSE = (
+    "The farm makes no Lighthouse audits; with report: true, POST /render reports requests and "
+    "times."
+)
 _NO_DOWNLOADS = "The farm hands out no files that a page downloads."
 #: The reasons, by the paths below a browser's name.
 OF_BROWSERS = {
