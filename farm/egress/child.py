@@ -48,7 +48,7 @@ class Port:
         self._process = process
         self._number = number
         self._notes: list[Note] = []
-        #: Counts the renders that have used this port.
+        #: The number of the render that uses this port; `renew` counts up.
         self._account = 0
         self._was_used = False
         self._verdicts: dict[str, Refusal | None] = {}

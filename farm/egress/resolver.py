@@ -44,7 +44,7 @@ class Resolver:
 
     def __init__(self, look_up: LookUp = look_up, max_cancelled: int = _MAX_CANCELLED) -> None:
         self._look_up = look_up
-        self._max_abandoned = max_cancelled
+        self._max_cancelled = max_cancelled
         self._numbers = itertools.count(1)
         self._wanted: dict[int, tuple[bytes, asyncio.Future[list[str]]]] = {}
         self._cancelled: set[int] = set()
@@ -87,7 +87,7 @@ class Resolver:
 
     def _cancel(self, number: int) -> None:
         self._cancelled.add(number)
-        if len(self._cancelled) > self._max_abandoned:
+        if len(self._cancelled) > self._max_cancelled:
             self._start()
 
     def _start(self) -> None:

@@ -131,7 +131,7 @@ class Outcomes:
     def dropped(self, rendering: Rendering, requeue: bool) -> None:
         """Quarantine has not rendered it.
 
-        `requeue`: since there was no browser, so it is requeued.
+        `requeue`: True if there was no browser; then it is put back into the queue.
         """
         if requeue and not rendering.answer.done() and not self._closing:
             rendering.unassign(State.WAITING)

@@ -20,7 +20,8 @@ from farm.processes import has_argument
 
 #: The share of a core that measuring may take.
 _MAX_SHARE = 0.01
-#: A tree that holds so many times its limit is not left alone until it is replaced.
+#: If a tree holds so many times its limit, a process is killed at once: replacing the browser would
+#: take too long.
 _FAR_BEYOND = 1.5
 #: The RSS must have grown by this factor since the last look to end the pause.
 _GROWTH = 1.1

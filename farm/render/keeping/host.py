@@ -155,7 +155,7 @@ class Host:
             self.browser.spawn(pages.close)
 
     def check(self) -> bool:
-        """Ping it. Returns whether to replace it since its processes hold too much memory.
+        """Ping it. Returns whether to replace it because its processes hold too much memory.
 
         Call it every second while a rendering is in it. If one page holds most of the memory, its
         process is killed instead, and the other pages go on. If the memory is far beyond the limit,
