@@ -127,13 +127,13 @@ class Host:
         return drawing is not None and drawing.probe(timeout_s)
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         return not self._renderings
 
     def wait_empty(self, timeout_s: float) -> bool:
         """Wait until no rendering is left. False if the time is over first."""
         with self._change:
-            return self._change.wait_for(lambda: self.empty, timeout_s)
+            return self._change.wait_for(lambda: self.is_empty, timeout_s)
 
     @property
     def spares(self) -> int:

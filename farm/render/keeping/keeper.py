@@ -182,7 +182,7 @@ class Keeper:
         for entry in list(self._draining):
             host, until = entry
             host.check()
-            if host.empty or host.browser.down.is_set() or time.monotonic() > until:
+            if host.is_empty or host.browser.down.is_set() or time.monotonic() > until:
                 self._draining.remove(entry)
                 threading.Thread(target=host.browser.stop, daemon=True).start()
 
