@@ -154,7 +154,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _parse(self, conn: Connection) -> None:
         try:
             whole = conn.parse(self.cfg, self._budget)
-        except FarmError as exc:  # an error of the body
+        except FarmError as exc:  # the body is too large or malformed
             self._fail_body(conn, exc)
             return
         except Exception as exc:
@@ -269,9 +269,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             conn.failure = InternalError()
         finally:
             if conn.sock.is_cache_hit:
-                self.nr -= (
-                    1  # else a thousand hits a second would have the worker replaced all the time
-                )
+                # Else a thousand hits a second would have the worker replaced all the time.
+                self.nr -= 1
         return False
 
     def finish_request(self, conn: Connection, future: "Future[bool]") -> None:
