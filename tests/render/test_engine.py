@@ -723,7 +723,7 @@ def test_a_farm_that_may_open_no_port_says_so_at_once(
         raise OSError(errno.EMFILE, "Too many open files")
 
     with monkeypatch.context() as patch:
-        patch.setattr("farm.egress.egress.socket.create_server", refuse)
+        patch.setattr("farm.egress.child.socket.create_server", refuse)
         with pytest.raises(BrowserUnavailable, match="open no port"):
             engine.render(request_for(engine, GREEN))
         assert engine.status.retries == 0
