@@ -23,9 +23,9 @@ from farm.markdown import Converter
 from farm.render.browser.chromium import find_chromium
 from farm.render.browser.kept import Keeping
 from farm.render.finishing import Finishing
+from farm.render.keeping.escalation import exit_process
 from farm.render.keeping.host import Counts, Host
 from farm.render.keeping.keeper import START_TIMEOUT_S, Keeper
-from farm.render.keeping.ladder import leave_process
 from farm.render.outcomes import STOPPING, Outcomes
 from farm.render.page.caps import Caps
 from farm.render.rendering import Rendering, State
@@ -65,7 +65,7 @@ class Engine(Renderer[Rendering]):
         self._keeper = Keeper(
             self._make_host,
             on_up=self._pump,
-            leave=leave_process,
+            exit_process=exit_process,
             recycle_after=settings.recycle_after_renders,
             drain_s=self._deadline_s,
         )
@@ -180,7 +180,7 @@ class Engine(Renderer[Rendering]):
         """Raises `BrowserUnavailable` if it has not been able to render for a moment."""
         if self._egress.down_s > _HEALTH_GRACE_S:
             raise BrowserUnavailable(NO_PROXY)
-        if self._keeper.unwell_s > _HEALTH_GRACE_S:
+        if self._keeper.unhealthy_s > _HEALTH_GRACE_S:
             raise BrowserUnavailable()
 
     @property
@@ -196,7 +196,7 @@ class Engine(Renderer[Rendering]):
             restart_causes=dict(self._keeper.restarts),
             browser_recycles=self._keeper.recycles,
             retries=self._outcomes.retries,
-            rungs=dict(self._outcomes.ladder.ended),
+            rungs=dict(self._outcomes.escalation.ended),
             gpu_ends=dict(self._counts.gpu_ends),
             kept_contexts=host.kept if host else 0,
             context_ends=dict(self._counts.context_ends),

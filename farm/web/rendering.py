@@ -63,7 +63,7 @@ class RenderRoute(Resource):
                 line["cache"] = result.cache.outcome
                 sock = req.env.get("gunicorn.socket")
                 if result.cache.outcome == "hit" and isinstance(sock, ClientSocket):
-                    sock.is_found = True
+                    sock.is_cache_hit = True
 
 
 class RenderingResource(RenderRoute):

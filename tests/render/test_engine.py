@@ -221,8 +221,8 @@ def test_the_processes_that_a_browser_cannot_do_without_are_watched(
     engine = make_engine()
     browser = chromium(engine)
     zygotes = [p.pid for p in browser.children() if "--type=zygote" in command_line(p)]
-    life = engine._keeper.host.browser._life
-    assert sorted(life.vital) == sorted([*zygotes, part(browser, "NetworkService").pid])
+    running = engine._keeper.host.browser._running
+    assert sorted(running.vital) == sorted([*zygotes, part(browser, "NetworkService").pid])
 
 
 def test_a_farm_that_may_open_no_more_files_keeps_its_browser(make_engine: MakeEngine) -> None:
@@ -744,7 +744,7 @@ def test_a_farm_that_may_open_no_port_says_so_at_once(
         raise OSError(errno.EMFILE, "Too many open files")
 
     with monkeypatch.context() as patch:
-        patch.setattr("farm.egress.egress.socket.create_server", refuse)
+        patch.setattr("farm.egress.child.socket.create_server", refuse)
         with pytest.raises(BrowserUnavailable, match="open no port"):
             engine.render(request_for(engine, GREEN))
         assert engine.status.retries == 0
