@@ -23,7 +23,7 @@ _FADED = 0.22
 _GAP_PX = 24
 _LINE_PX = 2
 #: A changed pixel marks a square of this side, and its neighbours.
-_BLOCK_PX = 16
+_BLOCK_PX = 8
 #: The narrowest column, so that there is room for its title.
 _MIN_COLUMN_PX = 260
 
@@ -53,9 +53,7 @@ def draw_sheet(difference: Difference, sides: Sequence[Side], suffix: str = ".pn
     title_px = max(title.height for title, _ in columns)
     joined = None
     for title, picture in columns:
-        padded = title.embed(
-            0, title_px - title.height, title.width, title_px, extend="background", background=_PAPER
-        )
+        padded = title.embed(0, 0, title.width, title_px, extend="background", background=_PAPER)
         column = padded.join(picture, "vertical", shim=_GAP_PX // 3, background=_PAPER)
         joined = (
             column
