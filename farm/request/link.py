@@ -13,7 +13,7 @@ from farm.request.source import HTML_OR_URL
 _EXPIRY = "exp"
 _MAX_EXPIRY = 1 << 53
 #: Fields of a request that a link cannot have, and why.
-_NOT_IN_LINKS = {
+NOT_IN_LINKS = {
     "webhook": "is for jobs; a link answers with the file itself",
     "report": "is told in JSON; a link answers with the file itself",
     "outputs": "is not for links, which answer with one file; make a link for each",
@@ -36,7 +36,7 @@ class Link:
         except LinkError as exc:
             raise InvalidRequest(str(exc)) from exc
         fields = parse_json_object(text, "The link's request")
-        for name, why in _NOT_IN_LINKS.items():
+        for name, why in NOT_IN_LINKS.items():
             if name in fields:
                 raise InvalidRequest.of(Problem(name, why))
         expires_at = _expiry(fields)
