@@ -138,5 +138,7 @@ def _clean(text: str) -> str:
     except UnicodeEncodeError:  # half of a surrogate pair
         data = text.encode(errors="replace")
     # A character may be cut in its middle.
-    text = os.fsdecode(data) if len(data) <= _MAX_BYTES else data[:_MAX_BYTES].decode(errors="ignore")
+    text = (
+        os.fsdecode(data) if len(data) <= _MAX_BYTES else data[:_MAX_BYTES].decode(errors="ignore")
+    )
     return f"_{text[1:]}" if text.startswith(".") else text

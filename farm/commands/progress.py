@@ -39,7 +39,11 @@ class Screen:
         if not self.console.is_terminal:
             yield PlainLines(self, total)
             return
-        columns = [BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("{task.description}")]
+        columns = [
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+        ]
         if self.console.width >= _WIDE:
             columns.append(TimeRemainingColumn(compact=True))
         with Progress(*columns, console=self.console, expand=True) as progress:

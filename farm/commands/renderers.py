@@ -96,8 +96,8 @@ def farm_arguments(function: Callable[..., None]) -> Callable[..., None]:
             "--key",
             envvar="RENDER_FARM_KEY",
             show_envvar=True,
-            help="The API key for the farm of --farm. Others on this machine can see arguments, but "
-            "not variables.",
+            help="The API key for that farm. Arguments can be seen by others on this machine, "
+            "variables cannot.",
         ),
         click.option(
             "--farm",
