@@ -48,6 +48,8 @@ class Record:
         self._numbers = count(1)
         self._lock = threading.Lock()
         self._is_open = False
+        #: Files that this run has written.
+        self.written = 0
 
     def __enter__(self) -> Self:
         self._room.mkdir(parents=True, exist_ok=True)
@@ -105,6 +107,7 @@ class Record:
                 self._file.write(_as_bytes(line))
                 part.replace(target)
                 self._lines[name] = line
+                self.written += 1
             return True
         finally:
             with suppress(OSError):

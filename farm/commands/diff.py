@@ -119,10 +119,16 @@ def diff(
         raise
     except click.ClickException as exc:
         raise _Trouble(exc.message) from exc
-    for line in _told(difference):
-        click.echo(line, err=output == "-")
-    if output is not None:
-        _write(output, difference, before, after)
+    try:
+        for line in _told(difference):
+            click.echo(line, err=output == "-")
+        if output is not None:
+            _write(output, difference, before, after)
+    except BrokenPipeError:
+        raise  # click ends quietly then
+    except OSError as exc:
+        where = "standard output" if output is None else shown(output)
+        raise _Trouble(f"{where} cannot be written: {exc.strerror}.") from exc
     if max_diff is not None and not max_diff.covers(difference):
         context.exit(_DIFFERS)
 
@@ -199,13 +205,8 @@ def _write(output: str, difference: Difference, before: str, after: str) -> None
         Side(f"{_percent(difference)} differs", marks),
     ]
     sheet = draw_sheet(difference, sides, ".png" if output == "-" else _suffix(output))
-    try:
-        with click.open_file(output, "wb") as file:
-            file.write(sheet)
-    except BrokenPipeError:
-        raise  # click ends quietly then
-    except OSError as exc:
-        raise _Trouble(f"{shown(output)} cannot be written: {exc.strerror}.") from exc
+    with click.open_file(output, "wb") as file:
+        file.write(sheet)
 
 
 def _percent(difference: Difference) -> str:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -58,16 +59,26 @@ class Screen:
 
     def table(self, failed: Sequence[Outcome]) -> None:
         """The pages that failed, each with its code and the sentence."""
-        table = Table("Page", "Code", "Why", expand=False, header_style="bold")
-        table.columns[1].no_wrap = True
-        for outcome in failed[:_MAX_ROWS]:
-            assert outcome.failure is not None
-            table.add_row(
-                Text(shown(outcome.task.source), overflow="fold"),
-                Text(outcome.failure.code, style="red"),
-                Text(shown(outcome.failure.sentence)),
-            )
-        self.console.print(table)
+        listed = [
+            (outcome.task.source, outcome.failure.code, outcome.failure.sentence)
+            for outcome in failed[:_MAX_ROWS]
+            if outcome.failure is not None
+        ]
+        if self.console.is_terminal:
+            table = Table("Page", "Code", "Why", box=SIMPLE_HEAD, pad_edge=False)
+            for page, code, sentence in listed:
+                # As text: what is in brackets is no markup.
+                cells = (
+                    Text(shown(page), overflow="fold"),
+                    Text(code, "red"),
+                    Text(shown(sentence)),
+                )
+                table.add_row(*cells)
+            self.console.print(table)
+        else:
+            self.say("Failed:")
+            for row in listed:
+                self.say("  " + ": ".join(row))
         if len(failed) > _MAX_ROWS:
             self.say(f"… and {len(failed) - _MAX_ROWS:,} more failures.")
 

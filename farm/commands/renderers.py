@@ -38,7 +38,8 @@ class LocalEngine:
 
         # All of the machine is this process's.
         settings = Settings.from_environment(workers=1)
-        logs.configure(settings.model_copy(update={"log_level": "error"}))
+        # Standard output may be the file.
+        logs.configure(settings.model_copy(update={"log_level": "error"}), "stderr")
         self.jobs = min(settings.pages_per_browser, settings.pages_at_once)
         if not many:
             settings = settings.model_copy(update={"spare_contexts": 0})
