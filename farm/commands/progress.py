@@ -24,7 +24,7 @@ from farm.commands.pages import shown
 
 #: Failures that the table has; the plain lines have all.
 _MAX_ROWS = 100
-#: A terminal narrower than this has no room for the remaining time.
+#: A terminal narrower than this has no room for the remaining time, nor for a table.
 _WIDE = 60
 
 
@@ -64,16 +64,12 @@ class Screen:
             for outcome in failed[:_MAX_ROWS]
             if outcome.failure is not None
         ]
-        if self.console.is_terminal:
+        if self.console.is_terminal and self.console.width >= _WIDE:
             table = Table("Page", "Code", "Why", box=SIMPLE_HEAD, pad_edge=False)
             for page, code, sentence in listed:
                 # As text: what is in brackets is no markup.
-                cells = (
-                    Text(shown(page), overflow="fold"),
-                    Text(code, "red"),
-                    Text(shown(sentence)),
-                )
-                table.add_row(*cells)
+                cells = ((shown(page), ""), (code, "red"), (shown(sentence), ""))
+                table.add_row(*(Text(text, style, overflow="fold") for text, style in cells))
             self.console.print(table)
         else:
             self.say("Failed:")
