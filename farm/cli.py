@@ -1,10 +1,12 @@
 """The command line: the names of its commands, and the modules that have them."""
 
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
+
+import farm
 
 
 class Entry(NamedTuple):
@@ -25,7 +27,7 @@ COMMANDS = {
     "link": Entry("link", "Print a signed link to a render of a page."),
     "doctor": Entry("doctor", "Look at everything that the farm needs."),
     "settings": Entry("docs", "Print the table of settings."),
-    "contract": Entry("docs", "Write what docs/ say of requests."),
+    "contract": Entry("docs", "Write what docs/ and the client say of requests."),
     "completion": Entry("completion", "Print a script that completes commands in a shell."),
 }
 
@@ -39,17 +41,21 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        try:
-            module = import_module(f"farm.commands.{COMMANDS[cmd_name].module}")
-        except ModuleNotFoundError as exc:
-            if exc.name is None or exc.name.partition(".")[0] == "farm":
-                raise
-            raise click.ClickException(
-                f"`farm {cmd_name}` needs the server's packages ({exc.name} is not installed): "
-                "pip install 'render-farm[server]'"
-            ) from exc
+        module = import_module(f"farm.commands.{COMMANDS[cmd_name].module}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Says what to install where a command needs a package that is not there."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as exc:
+            name = (exc.name or "").partition(".")[0]
+            if name in ("", farm.__name__):
+                raise
+            raise click.ClickException(
+                f"This needs the package {name}: pip install 'render-farm[server]'"
+            ) from exc
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
