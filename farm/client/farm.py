@@ -59,6 +59,7 @@ class Farm:
         _check(url, key)
         self.url = url.rstrip("/")
         self._link_key = link_key
+        self._deadline_s = deadline_s
         self._transport = Transport(self.url, key, deadline_s, connect_s)
 
     def __enter__(self) -> Self:
@@ -175,15 +176,24 @@ class Farm:
 
     def _ask(self, job_id: str, wait_s: float) -> Job:
         query = f"?wait={wait_s:.3f}" if wait_s else ""
-        return self._transport.send("GET", _path(job_id) + query, partial(_read_job, job_id))
+        return self._transport.send(
+            "GET",
+            _path(job_id) + query,
+            partial(_read_job, job_id),
+            deadline_s=self._deadline_s + wait_s,
+        )
 
 
 _JSON = {"Content-Type": "application/json"}
 
 
 def _check(url: str, key: str | None) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+    try:
+        parts = urlsplit(url)
+        is_right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_right = False
+    if not is_right or parts.query or parts.fragment:
         raise InvalidUrl("The farm's URL must be like http://127.0.0.1:3000.")
     if "@" in parts.netloc:
         raise InvalidUrl("The farm's URL must have no user name in it; give the key as key=….")
