@@ -31,7 +31,7 @@ _NO_PAGES: Schema = {"index.html": False, "index.md": False}
 #: The route that makes links.
 _LINKS = "/links"
 #: What a request may have on a route that answers with a job, and on no other.
-_OF_JOBS = {"webhook"}
+OF_JOBS = {"webhook"}
 _JOBS = "/render-async"
 
 _MEDIA_TYPES = [format_.media_type for format_ in FORMATS.values()]
@@ -104,7 +104,7 @@ def _page_schema(name: str, of_job: bool) -> str:
 def _page(name: str | None, of_job: bool) -> Schema:
     """The schema of a request whose page is named by one of the fields that may, or by none."""
     left_out = {*HTML_OR_URL, *(OF_CONTENT if name in URL else ())} - {name}
-    left_out |= set() if of_job else _OF_JOBS
+    left_out |= set() if of_job else OF_JOBS
     fields = properties("RenderRequest").items()
     others = {n: field for n, field in fields if n not in left_out}
     if name is not None:
