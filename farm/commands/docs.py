@@ -1,0 +1,39 @@
+"""`farm settings` and `farm contract`: the pages of docs/ that are made from the code."""
+
+from pathlib import Path
+
+import click
+
+from farm import contract as request_docs
+from farm.settings.table import as_markdown
+from farm.web import compat
+from farm.web.compat import table as compat_table
+
+
+@click.command()
+@click.option("--check", type=click.Path(path_type=Path), help="Fail if this file is not the same.")
+def settings(check: Path | None) -> None:
+    """Print docs/settings.md, the table of every setting."""
+    table = as_markdown()
+    if check is None:
+        click.echo(table, nl=False)
+    elif check.read_text() != table:
+        raise click.ClickException(f"{check} is not up to date: farm settings > {check}")
+
+
+@click.command()
+@click.argument("docs", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--check", is_flag=True, help="Fail if they are not up to date; write nothing.")
+def contract(docs: Path, check: bool) -> None:
+    """Write what the folder DOCS says of requests: in options.md, openapi.json, migrating.md."""
+    try:
+        pages = request_docs.written(docs) | compat_table.written(docs, compat.TABLES)
+        for path, text in pages.items():
+            if path.read_text() == text:
+                continue
+            if check:
+                raise click.ClickException(f"{path} is not up to date: farm contract {docs}")
+            path.write_text(text)
+            click.echo(f"{path} is written.")
+    except (OSError, ValueError, KeyError) as exc:
+        raise click.ClickException(f"{docs} cannot be written: {exc}") from exc
