@@ -14,6 +14,7 @@ _COMMANDS = {
     "render": "farm.commands.render",
     "diff": "farm.commands.diff",
     "link": "farm.commands.link",
+    "mcp": "farm.commands.mcp",
     "doctor": "farm.commands.doctor",
     "settings": "farm.commands.docs",
     "contract": "farm.commands.docs",

@@ -45,7 +45,9 @@ def content(rendered: Rendered) -> Blocks:
     text = rendered.data.decode("utf-8", "replace")
     summary = _facts(rendered)
     if len(text) > MAX_CHARACTERS:
-        summary += f"\nOnly the first {MAX_CHARACTERS:,} of {len(text):,} characters are here. {_SAVE}"
+        summary += (
+            f"\nOnly the first {MAX_CHARACTERS:,} of {len(text):,} characters are here. {_SAVE}"
+        )
     return [_text(text[:MAX_CHARACTERS]), _text(summary)]
 
 
@@ -60,8 +62,8 @@ def _picture(rendered: Rendered) -> Blocks:
         data, width, height = _smaller(data)
         media_type = FORMATS["webp"].media_type
         summary += (
-            f"\nThe picture here is a copy: WebP, {width} × {height} pixels. {_SAVE} To see details, "
-            "capture a part with `selector` or `clip`."
+            f"\nThe picture here is a copy: WebP, {width} × {height} pixels. {_SAVE} To see "
+            "details, capture a part with `selector` or `clip`."
         )
     image = types.ImageContent(data=base64.b64encode(data).decode(), mime_type=media_type)
     return [image, _text(summary)]
@@ -69,13 +71,12 @@ def _picture(rendered: Rendered) -> Blocks:
 
 def _smaller(data: bytes) -> tuple[bytes, int, int]:
     """A WebP of the same picture within the bounds, and its sides."""
-    found, image = data, None
     for quality, side in _SMALLER:
         image = pyvips.Image.thumbnail_buffer(data, side, height=side, size="down")
-        found = image.webpsave_buffer(Q=quality)
-        if len(found) <= MAX_BYTES:
+        copy: bytes = image.webpsave_buffer(Q=quality)
+        if len(copy) <= MAX_BYTES:
             break
-    return found, image.width, image.height
+    return copy, image.width, image.height
 
 
 def _document(rendered: Rendered) -> Blocks:

@@ -1,10 +1,13 @@
 """Who renders for the tools: a farm at a URL, or an engine in this process."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from farm.client import Farm
 from farm.errors import BrowserUnavailable, StartError
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ class OwnEngine:
     def __init__(self) -> None:
         self._starting = threading.Lock()
         #: There from before it is started, so that `close` can end it meanwhile.
-        self._engine: "Engine | None" = None
+        self._engine: Engine | None = None
         self._is_up = False
         self._is_closed = False
 
@@ -66,7 +69,7 @@ class OwnEngine:
         if self._engine is not None:
             self._engine.close()
 
-    def _started(self) -> "Engine":
+    def _started(self) -> Engine:
         """Raises `BrowserUnavailable`, which says what to mend."""
         from farm import logs
         from farm.render import Engine
@@ -90,3 +93,31 @@ class OwnEngine:
                 raise BrowserUnavailable(f"The engine cannot start. {exc}") from exc
             self._is_up = True
             return engine
+
+
+class RemoteFarm:
+    """A farm elsewhere, over HTTP."""
+
+    def __init__(self, url: str, key: str | None) -> None:
+        """Raises `FarmError` for a URL or a key that cannot be right."""
+        self._farm = Farm(url, key)
+
+    def render(self, fields: dict[str, Any]) -> Rendered:
+        found = self._farm.post(fields)
+        facts = {
+            "title": found.title,
+            "finalUrl": found.final_url,
+            "status": found.status,
+            "pages": found.pages,
+            "timedOut": found.timed_out,
+            "blocked": found.blocked,
+            "unfinished": found.unfinished,
+            "report": found.report,
+        }
+        told = {name: value for name, value in facts.items() if value}
+        return Rendered(
+            found.data, found.format, found.content_type, found.width, found.height, told
+        )
+
+    def close(self) -> None:
+        self._farm.close()

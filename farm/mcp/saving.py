@@ -24,7 +24,11 @@ class Folder:
         """The path of a file, relative or absolute. Raises `InvalidRequest`."""
         try:
             path = (self._path / name).resolve()
-        except (OSError, ValueError, RuntimeError) as exc:  # too long, a null byte, links in a circle
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as exc:  # too long, a null byte, links in a circle
             raise refused("is not a path") from exc
         if not path.is_relative_to(self._path):
             raise refused(f"must be in {self._path}")

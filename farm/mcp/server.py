@@ -109,11 +109,15 @@ def _check(fields: dict[str, Any], source: str) -> None:
     """Raises `InvalidRequest` for an argument that the tool does not have."""
     (tool,) = (tool for tool in tools() if SOURCES[tool.name] == source)
     known = tool.input_schema["properties"]
-    problems = [Problem(name, "is not an argument of this tool") for name in fields if name not in known]
+    problems = [
+        Problem(name, "is not an argument of this tool") for name in fields if name not in known
+    ]
     if source not in fields:
         problems.append(Problem(source, "is missing"))
     if problems:
-        raise InvalidRequest(f"Not a call of this tool: {problems[0].field} {problems[0].problem}.", problems)
+        raise InvalidRequest(
+            f"Not a call of this tool: {problems[0].field} {problems[0].problem}.", problems
+        )
 
 
 def _place(folder: Folder, fields: dict[str, Any]) -> Path | None:

@@ -48,10 +48,10 @@ _ABOUT = {
     "render_markdown": "Render Markdown, with a stylesheet that prints well,",
 }
 _REST = (
-    " in Chromium to a PNG, JPEG, WebP, AVIF or PDF, or to the HTML after its scripts. The answer has "
-    "the picture, made smaller where it is large. With `output` the whole file is saved to a path "
-    "instead. With `report` the answer also lists page errors, console messages, failed and blocked "
-    "requests, and characters without a glyph."
+    " in Chromium to a PNG, JPEG, WebP, AVIF or PDF, or to the HTML after its scripts. The answer "
+    "has the picture, made smaller where it is large. With `output` the whole file is saved to a "
+    "path instead. With `report` the answer also lists page errors, console messages, failed and "
+    "blocked requests, and characters without a glyph."
 )
 
 
@@ -80,10 +80,9 @@ def _arguments(source: str) -> Schema:
     fields["options"] = _options()
     fields[OUTPUT] = {
         "type": "string",
-        "description": "A path to save the file at, in the folder that the server may write to. The "
-        "answer then tells the path and the size and has no picture. The suffix names the format: "
-        + ", ".join(f".{name}" for name in FORMATS)
-        + ".",
+        "description": "A path to save the file at, in the folder that the server may write to. "
+        "The answer then tells the path and the size and has no picture. The suffix names the "
+        "format: " + ", ".join(f".{name}" for name in FORMATS) + ".",
     }
     return {
         "type": "object",

@@ -1,4 +1,6 @@
-"""`GET /r/{signature}/{payload}`: a render for an `<img src>` or an `og:image`; `POST /links` makes one.
+"""Signed links: `GET /r/{signature}/{payload}` opens one, `POST /links` makes one.
+
+A link is a render for an `<img src>` or an `og:image`.
 
 Who opens a link has no key: whoever signed it has allowed exactly this render, to everybody. So the
 signature is checked first, before rates, and before a byte of the payload is read.
