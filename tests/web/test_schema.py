@@ -86,9 +86,10 @@ def narrowed() -> dict[str, Any]:
     for name in ("FileRequest", "FileJobRequest"):
         beside = components["schemas"][name]
         beside["properties"] = {name: beside["properties"][name] for name in ("report", "cache")}
-    # The options of a link are those of a render.
-    for name in ("HtmlLinkRequest", "MarkdownLinkRequest", "UrlLinkRequest"):
-        del components["schemas"][name]["properties"]["options"]
+    # What a link may ask for is what a render may, which is asked for there.
+    for source in ("html", "markdown", "url"):
+        link = components["schemas"][f"{source.capitalize()}LinkRequest"]
+        link["properties"] = {name: link["properties"][name] for name in (source, "exp")}
     # A random id is no job's, and so would only ever be answered with 404.
     components["parameters"]["JobId"]["schema"] = {"enum": PLACES}
     # Nor would it be anybody's signature.
