@@ -47,7 +47,8 @@ lint: setup  ## Check style, types and the generated docs
 # locked where they can.
 UV = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock" $(ARGS)
-COMPILE = $(UV) --no-emit-package pyvips --extra dashboard setup.cfg conf/requirements-build.in
+COMPILE = $(UV) --no-emit-package pyvips \
+	--extra server --extra dashboard --extra mcp setup.cfg conf/requirements-build.in
 
 lock:  ## Lock the requirements anew; ARGS go to uv
 	test -x .venv/bin/python || $${PYTHON:-python3} -m venv .venv

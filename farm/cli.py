@@ -1,38 +1,71 @@
 """The command line: the names of its commands, and the modules that have them."""
 
-import sys
 from importlib import import_module
+from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
-#: The module of each command, in the order of the help. It is imported when the command is called,
-#: so that `farm render --farm URL` needs neither a browser nor the server's packages.
-_COMMANDS = {
-    "serve": "farm.commands.serving",
-    "worker": "farm.commands.serving",
-    "dashboard": "farm.commands.serving",
-    "render": "farm.commands.render",
-    "diff": "farm.commands.diff",
-    "link": "farm.commands.link",
-    "mcp": "farm.commands.mcp",
-    "doctor": "farm.commands.doctor",
-    "settings": "farm.commands.docs",
-    "contract": "farm.commands.docs",
-    "completion": "farm.commands.completion",
+import farm
+
+
+class Entry(NamedTuple):
+    """A command: its module, and what it does in a line of the group's help."""
+
+    module: str
+    help: str
+
+
+#: In the order of the help. A module is imported when its command is called, so that `farm render
+#: --farm URL` needs neither a browser nor the server's packages.
+COMMANDS = {
+    "serve": Entry("serving", "Serve the HTTP API, and do its jobs."),
+    "worker": Entry("serving", "Render the jobs of the queue."),
+    "dashboard": Entry("serving", "Serve the dashboard of the job queue."),
+    "render": Entry("render", "Render pages: one to a file, or many to a folder."),
+    "diff": Entry("diff", "Compare two pages, or pictures, pixel by pixel."),
+    "link": Entry("link", "Print a signed link to a render of a page."),
+    "mcp": Entry("mcp", "Serve tools for agents (Model Context Protocol)."),
+    "doctor": Entry("doctor", "Look at everything that the farm needs."),
+    "settings": Entry("docs", "Print the table of settings."),
+    "contract": Entry("docs", "Write what docs/ and the client say of requests."),
+    "completion": Entry("completion", "Print a script that completes commands in a shell."),
 }
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's module when the command is asked for."""
+    """A group that imports a command's module when the command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        module = import_module(f"farm.commands.{COMMANDS[cmd_name].module}")
+        command: click.Command = getattr(module, cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Says what to install where a command needs a package that is not there."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as exc:
+            name = (exc.name or "").partition(".")[0]
+            if name in ("", farm.__name__):
+                raise
+            raise click.ClickException(
+                f"This needs the package {name}: pip install 'render-farm[server]'"
+            ) from exc
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=COMMANDS[name].help) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
@@ -58,4 +91,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -29,7 +29,9 @@ ALLOWED = {
     "settings": {"errors", "machine", "policy", "callers", "links", "rates", "settings"},
     "contract": {"formats", "request", "contract"},
     "flags": {"errors", "request"},
-    "link_command": {"clock", "errors", "flags", "links", "request", "settings"},
+    # Neither renders: each is given what it works on.
+    "batch": {"errors", "batch"},
+    "comparing": {"comparing"},
     "logs": {"settings"},
     "clock": set(),
     "markdown": {"errors", "markdown"},
@@ -76,7 +78,7 @@ ALLOWED = {
     "web": BELOW
     | {"callers", "contract", "downloading", "links", "markdown", "pdf_files", "rates", "web"},
 }
-ROOTS = {"cli", "wsgi", "supervisor", "doctor", "__init__"}
+ROOTS = {"cli", "commands", "wsgi", "supervisor", "doctor", "__init__"}
 LIBRARIES = {
     "falcon": {"web", "wsgi"},
     "playwright": {"render"},
@@ -90,8 +92,9 @@ LIBRARIES = {
     "limits": {"rates"},
     "prometheus_client": {"metrics"},
     "gunicorn": {"web"},
-    "pyvips": {"render", "mcp"},
+    "pyvips": {"render", "comparing", "mcp"},
     "mcp": {"mcp"},
+    "rich": {"commands"},
     "pikepdf": {"pdf_files"},
     "adblock": {"render"},
     "markdown_it": {"markdown"},

@@ -46,7 +46,8 @@ class Template:
                 continue
             if field not in FIELDS or conversion:
                 known = ", ".join(f"{{{name}}}" for name in FIELDS)
-                raise BadName(f"--name: {{{field}}} is not known; there are {known}.")
+                wrong = f"{field}!{conversion}" if conversion else field
+                raise BadName(f"--name: {{{wrong}}} is not known; there are {known}.")
             if width and (field != "n" or not _WIDTH.fullmatch(width)):
                 raise BadName(f"--name: only n has a width, such as {{n:04}}, not {{{field}}}.")
         # With something in the place of each field.
@@ -138,5 +139,7 @@ def _clean(text: str) -> str:
     except UnicodeEncodeError:  # half of a surrogate pair
         data = text.encode(errors="replace")
     # A character may be cut in its middle.
-    text = os.fsdecode(data) if len(data) <= _MAX_BYTES else data[:_MAX_BYTES].decode(errors="ignore")
+    text = (
+        os.fsdecode(data) if len(data) <= _MAX_BYTES else data[:_MAX_BYTES].decode(errors="ignore")
+    )
     return f"_{text[1:]}" if text.startswith(".") else text

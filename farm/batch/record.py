@@ -1,9 +1,9 @@
 """What a folder has of earlier runs, so that a batch goes on where it was stopped.
 
-`.farm/record` in the folder has a line of JSON for each file: its name, a digest of the page and the
-options that it was made of, and the size and the time that the file had. A file is done if all of
-that still holds. It is written as `.farm/part-…` and renamed when it is whole; its line is written
-before, so that a run that is killed between the two finds a line that no file fits.
+`.farm/record` in the folder has a line of JSON for each file: its name, a digest of the page and of
+the options that it was made of, and the size and the time that the file had. A file is done if all
+of that still holds. It is written as `.farm/part-…` and renamed when it is whole. Its line is
+written before, so that a run that is killed between the two leaves a line that no file fits.
 """
 
 import fcntl
@@ -48,6 +48,8 @@ class Record:
         self._numbers = count(1)
         self._lock = threading.Lock()
         self._is_open = False
+        #: Files that this run has written.
+        self.written = 0
 
     def __enter__(self) -> Self:
         self._room.mkdir(parents=True, exist_ok=True)
@@ -61,7 +63,10 @@ class Record:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         with self._lock:
             self._is_open = False
@@ -102,6 +107,7 @@ class Record:
                 self._file.write(_as_bytes(line))
                 part.replace(target)
                 self._lines[name] = line
+                self.written += 1
             return True
         finally:
             with suppress(OSError):

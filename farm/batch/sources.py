@@ -23,16 +23,20 @@ def expand(named: Iterable[str]) -> list[str]:
     """
     pages = []
     for source in named:
-        if is_url(source) or os.path.exists(source) or not glob.has_magic(source):
+        if is_url(source) or Path(source).exists() or not glob.has_magic(source):
             pages.append(source)
             continue
-        found = [path for path in sorted(glob.glob(source, recursive=True)) if _is_page(path)]
+        # A pattern may begin anywhere, which `Path.glob` does not take.
+        matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207
+        found = [path for path in matches if not Path(path).is_dir()]
         if not found:
             raise SourceError(f"{source} matches no file.")
         pages += found
     for source in pages:
-        if not is_url(source) and os.path.isdir(source):
-            raise SourceError(f"{source} is a folder; name its pages: '{source.rstrip('/')}/*.html'.")
+        if not is_url(source) and Path(source).is_dir():
+            raise SourceError(
+                f"{source} is a folder; name its pages: '{source.rstrip('/')}/*.html'."
+            )
     return pages
 
 
@@ -58,8 +62,4 @@ def stamp(source: str) -> list[int] | None:
 
 def identity(source: str) -> str:
     """The same text for the same page, wherever the command was started."""
-    return source if is_url(source) else os.path.abspath(source)
-
-
-def _is_page(path: str) -> bool:
-    return not os.path.isdir(path)
+    return source if is_url(source) else str(Path(source).absolute())

@@ -1,7 +1,7 @@
 """Answers, read as they arrive, so that a large file is in memory once.
 
-A file in a JSON answer is base64. It is decoded piece by piece, and the rest of the answer is parsed
-without it.
+A file in a JSON answer is base64. It is decoded piece by piece, and the rest of the answer is
+parsed without it.
 """
 
 import binascii
@@ -15,8 +15,8 @@ from typing import Any
 from farm.client.errors import NotAFarm
 
 #: What stands before a file. No text in JSON can hold it, since the quotes in texts are escaped.
-_FILE = re.compile(rb'(?<!\\)"imageBase64":\s*"')
-#: More bytes than `_FILE` matches.
+_FILE = re.compile(rb'(?<!\\)"imageBase64": ?"')
+#: At least as many bytes as the beginning of a file has.
 _MARK_BYTES = 64
 
 
@@ -64,6 +64,8 @@ class _Reader:
 
     text: bytearray = field(default_factory=bytearray)
     files: list[bytes] = field(default_factory=list)
+    #: Where in the text the next file is looked for.
+    _searched: int = 0
     _file: io.BytesIO | None = None
     #: Base64 that is not yet a multiple of four characters.
     _rest: bytes = b""
@@ -74,11 +76,12 @@ class _Reader:
 
     def _feed_text(self, piece: bytes) -> bytes:
         """Returns what stands after the beginning of a file."""
-        begin = max(0, len(self.text) - _MARK_BYTES)
         self.text += piece
-        mark = _FILE.search(self.text, begin)
+        mark = _FILE.search(self.text, self._searched)
         if mark is None:
+            self._searched = max(self._searched, len(self.text) - _MARK_BYTES)
             return b""
+        self._searched = mark.end()
         after = bytes(self.text[mark.end() :])
         del self.text[mark.end() :]
         self._file, self._rest = io.BytesIO(), b""

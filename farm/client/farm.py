@@ -35,9 +35,10 @@ class Farm:
         with Farm("http://127.0.0.1:3000") as farm:
             farm.render(html="<h1>Hello</h1>", full_page=True).save("hello.png")
 
-    Every method raises a `FarmError`: those of `farm.errors`, which a farm answers with, and those of
-    `farm.client`. A farm that has no place for a request (503, 429) is asked again after the time
-    that it names; so is one that is restarted. A render may therefore be done twice.
+    Every method raises a `FarmError`: one of `farm.errors`, which the farm has answered with, or
+    one of `farm.client`. A farm that has no place for a request (503, 429) is asked again after the
+    time that it names; a farm that cannot be reached is asked again too. So a page may be rendered
+    twice.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Farm:
         return self.post(as_request(fields))
 
     def post(self, fields: Mapping[str, Any]) -> Render:
-        """Render what a request asks for that is written as in JSON (camelCase, `options` in it)."""
+        """Render a request that is written as in JSON: names in camelCase, options in `options`."""
         path = "/render" if fields.get("url") is None else "/render-url"
         return self._transport.send(
             "POST", path, _read_render, body=_as_json(fields), headers=_JSON

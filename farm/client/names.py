@@ -1,7 +1,7 @@
 """A request as Python has it becomes one as JSON has it.
 
-Names are snake_case in Python and camelCase in JSON. Which keys of a value are such names, and which
-are the caller's own (of headers, say), the types in `fields` tell.
+Names are snake_case in Python and camelCase in JSON. The types in `fields` tell which keys of a
+value are such names, and which are the caller's own, such as names of headers.
 """
 
 import re

@@ -119,10 +119,16 @@ def diff(
         raise
     except click.ClickException as exc:
         raise _Trouble(exc.message) from exc
-    for line in _told(difference, before, after):
-        click.echo(line, err=output == "-")
-    if output is not None:
-        _write(output, difference, before, after)
+    try:
+        for line in _told(difference):
+            click.echo(line, err=output == "-")
+        if output is not None:
+            _write(output, difference, before, after)
+    except BrokenPipeError:
+        raise  # click ends quietly then
+    except OSError as exc:
+        where = "standard output" if output is None else shown(output)
+        raise _Trouble(f"{where} cannot be written: {exc.strerror}.") from exc
     if max_diff is not None and not max_diff.covers(difference):
         context.exit(_DIFFERS)
 
@@ -147,7 +153,10 @@ def _pictures(
     found = [_picture_in(source) for source in sources]
     if all(found):
         return [data for data in found if data]
-    requests = [None if data else with_page(source, fields) for data, source in zip(found, sources, strict=True)]
+    requests = [
+        None if data else with_page(source, fields)
+        for data, source in zip(found, sources, strict=True)
+    ]
     with opened(farm, key) as renderer:
         return [
             data or _rendered(renderer, request)
@@ -172,18 +181,16 @@ def _picture_in(source: str) -> bytes | None:
         return None  # which reading it as a page will tell
 
 
-def _told(difference: Difference, before: str, after: str) -> list[str]:
+def _told(difference: Difference) -> list[str]:
     smoothed = difference.smoothed_pixels
     ignored = f"; {smoothed:,} more by anti-aliasing alone" if smoothed else ""
-    lines = [
-        f"{_percent(difference)} differs: {difference.pixels:,} of {difference.all_pixels:,} "
-        f"pixels{ignored}"
-    ]
+    total = f"{difference.pixels:,} of {difference.all_pixels:,} pixels"
+    lines = [f"{_percent(difference)} differs: {total}{ignored}"]
     one, other = difference.before, difference.after
     if (one.width, one.height) != (other.width, other.height):
         lines.append(
-            f"sizes differ: {_size(difference.before)} and {_size(difference.after)} pixels; what only "
-            "one of them has counts as differing"
+            f"sizes differ: {_size(one)} and {_size(other)} pixels; what only one of them has "
+            "counts as differing"
         )
     return lines
 
@@ -198,13 +205,8 @@ def _write(output: str, difference: Difference, before: str, after: str) -> None
         Side(f"{_percent(difference)} differs", marks),
     ]
     sheet = draw_sheet(difference, sides, ".png" if output == "-" else _suffix(output))
-    try:
-        with click.open_file(output, "wb") as file:
-            file.write(sheet)
-    except BrokenPipeError:
-        raise  # click ends quietly then
-    except OSError as exc:
-        raise _Trouble(f"{shown(output)} cannot be written: {exc.strerror}.") from exc
+    with click.open_file(output, "wb") as file:
+        file.write(sheet)
 
 
 def _percent(difference: Difference) -> str:

@@ -25,7 +25,7 @@ def settings(check: Path | None) -> None:
 @click.argument("docs", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--check", is_flag=True, help="Fail if they are not up to date; write nothing.")
 def contract(docs: Path, check: bool) -> None:
-    """Write what the folder DOCS says of requests: in options.md, openapi.json, migrating.md."""
+    """Write what DOCS (options.md, openapi.json, migrating.md) and the client say of requests."""
     try:
         pages = request_docs.written(docs) | compat_table.written(docs, compat.TABLES)
         for path, text in pages.items():

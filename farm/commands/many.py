@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -51,20 +51,29 @@ def render_many(many: Many, farm: str | None, key: str | None) -> int:
     """Render them; returns the exit code. Raises `click.UsageError` before anything is rendered."""
     screen = Screen()
     tasks = _tasks(many)
+    if not tasks:
+        screen.say("No pages are named.")
+        return 0
     if len(tasks) < len(many.pages):
-        screen.say(f"{_pages(len(many.pages) - len(tasks))} named twice; rendered once.")
+        again = _pages(len(many.pages) - len(tasks))
+        screen.say(f"{again} named more than once; each is rendered once.")
+    with ExitStack() as stack:
+        record = _opened(many.folder, stack)
+        _refuse_strangers(many, tasks, record)
+        wanted = tasks if many.again else pending(tasks, record)
+        run = _Run(screen, many, tasks, wanted, record)
+        if wanted:
+            _render(run, farm, key)
+    return run.end()
+
+
+def _opened(folder: Path, stack: ExitStack) -> Record:
     try:
-        with Record(many.folder) as record:
-            _refuse_strangers(many, tasks, record)
-            wanted = tasks if many.again else pending(tasks, record)
-            run = _Run(screen, many, tasks, wanted, record)
-            if wanted:
-                _render(run, farm, key)
-            return run.end()
+        return stack.enter_context(Record(folder))
     except FolderInUse:
-        _refuse(f"{shown(str(many.folder))} is written by another `farm render` now.")
+        _refuse(f"{shown(str(folder))} is written by another `farm render` now.")
     except OSError as exc:
-        _refuse(f"{shown(str(many.folder))} cannot be written: {exc.strerror}.")
+        _refuse(f"{shown(str(folder))} cannot be written: {exc.strerror}.")
 
 
 class _Run:
@@ -78,29 +87,23 @@ class _Run:
         self.tasks = tasks
         self.wanted = wanted
         self.record = record
-        self.written = 0
         self.failed: list[Outcome] = []
         #: Why it ended before its time: a sentence.
         self.stopped: str | None = None
         self.exit_code = 0
 
-    def note(self, outcome: Outcome) -> None:
-        if outcome.failure is None:
-            self.written += 1
-        else:
-            self.failed.append(outcome)
-
     def end(self) -> int:
-        """Say what has come of it."""
+        """Say what has come of it, once nothing is written any more."""
         if self.failed:
             self.screen.table(self.failed)
+        written = self.record.written
         there = len(self.tasks) - len(self.wanted)
-        parts = [f"{self.written:,} rendered"]
+        parts = [f"{written:,} rendered"]
         if there:
             parts.append(f"{there:,} already there")
         if self.failed:
             parts.append(f"{len(self.failed):,} failed")
-        left = len(self.wanted) - self.written - len(self.failed)
+        left = len(self.wanted) - written - len(self.failed)
         if left:
             parts.append(f"{left:,} not reached")
         if self.stopped is not None:
@@ -126,7 +129,8 @@ def _render(run: _Run, farm: str | None, key: str | None) -> None:
             )
             with run.screen.showing(len(run.wanted)) as shown_progress, _sigterm_as_interrupt():
                 for outcome in batch.run():
-                    run.note(outcome)
+                    if outcome.failure is not None:
+                        run.failed.append(outcome)
                     shown_progress.ended(outcome)
     except KeyboardInterrupt:
         run.stopped = "Stopped."

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,7 +24,7 @@ from farm.commands.pages import shown
 
 #: Failures that the table has; the plain lines have all.
 _MAX_ROWS = 100
-#: A terminal narrower than this has no room for the remaining time.
+#: A terminal narrower than this has no room for the remaining time, nor for a table.
 _WIDE = 60
 
 
@@ -39,7 +40,11 @@ class Screen:
         if not self.console.is_terminal:
             yield PlainLines(self, total)
             return
-        columns = [BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("{task.description}")]
+        columns = [
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+        ]
         if self.console.width >= _WIDE:
             columns.append(TimeRemainingColumn(compact=True))
         with Progress(*columns, console=self.console, expand=True) as progress:
@@ -54,16 +59,22 @@ class Screen:
 
     def table(self, failed: Sequence[Outcome]) -> None:
         """The pages that failed, each with its code and the sentence."""
-        table = Table("Page", "Code", "Why", expand=False, header_style="bold")
-        table.columns[1].no_wrap = True
-        for outcome in failed[:_MAX_ROWS]:
-            assert outcome.failure is not None
-            table.add_row(
-                Text(shown(outcome.task.source), overflow="fold"),
-                Text(outcome.failure.code, style="red"),
-                Text(shown(outcome.failure.sentence)),
-            )
-        self.console.print(table)
+        listed = [
+            (outcome.task.source, outcome.failure.code, outcome.failure.sentence)
+            for outcome in failed[:_MAX_ROWS]
+            if outcome.failure is not None
+        ]
+        if self.console.is_terminal and self.console.width >= _WIDE:
+            table = Table("Page", "Code", "Why", box=SIMPLE_HEAD, pad_edge=False)
+            for page, code, sentence in listed:
+                # As text: what is in brackets is no markup.
+                cells = ((shown(page), ""), (code, "red"), (shown(sentence), ""))
+                table.add_row(*(Text(text, style, overflow="fold") for text, style in cells))
+            self.console.print(table)
+        else:
+            self.say("Failed:")
+            for row in listed:
+                self.say("  " + ": ".join(row))
         if len(failed) > _MAX_ROWS:
             self.say(f"… and {len(failed) - _MAX_ROWS:,} more failures.")
 

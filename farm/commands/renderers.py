@@ -38,7 +38,8 @@ class LocalEngine:
 
         # All of the machine is this process's.
         settings = Settings.from_environment(workers=1)
-        logs.configure(settings.model_copy(update={"log_level": "error"}))
+        # Standard output may be the file.
+        logs.configure(settings.model_copy(update={"log_level": "error"}), "stderr")
         self.jobs = min(settings.pages_per_browser, settings.pages_at_once)
         if not many:
             settings = settings.model_copy(update={"spare_contexts": 0})
@@ -96,8 +97,8 @@ def farm_arguments(function: Callable[..., None]) -> Callable[..., None]:
             "--key",
             envvar="RENDER_FARM_KEY",
             show_envvar=True,
-            help="The API key for the farm of --farm. Others on this machine can see arguments, but "
-            "not variables.",
+            help="The API key for that farm. Arguments can be seen by others on this machine, "
+            "variables cannot.",
         ),
         click.option(
             "--farm",

@@ -9,12 +9,10 @@ intensity slope detector" (2009). libvips does both for all pixels at once.
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pyvips
-
-    Image = pyvips.Image
+#: A `pyvips.Image`; pyvips has no types.
+Image = Any
 
 _TO_YIQ = [
     [0.29889531, 0.58662247, 0.11448223],
@@ -37,12 +35,12 @@ class NoPicture(Exception):
 class Difference:
     """Two pictures, the upper left corners of which lie on each other, and where they differ."""
 
-    before: "Image"
-    after: "Image"
+    before: Image
+    after: Image
     #: As large as both together: 255 where they differ, and where only one of them is.
-    differing: "Image"
+    differing: Image
     #: 255 where they differ by anti-aliasing alone; such pixels do not count.
-    smoothed: "Image"
+    smoothed: Image
     pixels: int
     smoothed_pixels: int
 
@@ -88,7 +86,7 @@ def compare(
     return Difference(one, other, whole, smoothed, _count(whole), _count(smoothed))
 
 
-def _opened(data: bytes) -> "Image":
+def _opened(data: bytes) -> Image:
     """RGBA in bytes."""
     try:
         image = vips().Image.new_from_buffer(data, "").autorot().colourspace("srgb")
@@ -99,25 +97,25 @@ def _opened(data: bytes) -> "Image":
         raise NoPicture(str(exc)) from exc
 
 
-def on_white(image: "Image") -> "Image":
+def on_white(image: Image) -> Image:
     return image.flatten(background=255)
 
 
-def _distance(one: "Image", other: "Image") -> "Image":
+def _distance(one: Image, other: Image) -> Image:
     """Squared, of each two pixels."""
     yiq = [on_white(each).recomb(_TO_YIQ) for each in (one, other)]
     squares = (yiq[0] - yiq[1]) ** 2
     return squares.recomb([_WEIGHTS])
 
 
-def _antialiased(one: "Image", other: "Image") -> "Image":
+def _antialiased(one: Image, other: Image) -> Image:
     """255 for each pixel that smooths an edge in one of the pictures."""
     plain = _has_many_siblings(one) & _has_many_siblings(other)
     plain = plain.copy_memory()
     return _smooths(one, plain) | _smooths(other, plain)
 
 
-def _smooths(image: "Image", plain: "Image") -> "Image":
+def _smooths(image: Image, plain: Image) -> Image:
     """255 for each pixel between a darker and a brighter one, one of which is of a plain area."""
     # A node of libvips that is used twice is calculated twice: each is kept once it is made.
     light = on_white(image).recomb(_TO_YIQ[:1]).copy_memory()
@@ -137,7 +135,7 @@ def _smooths(image: "Image", plain: "Image") -> "Image":
     return (equal <= 2) & (lowest < 0) & (highest > 0) & (by_lowest | by_highest)
 
 
-def _has_many_siblings(image: "Image") -> "Image":
+def _has_many_siblings(image: Image) -> Image:
     """255 for each pixel with three neighbours or more of its colour; an edge is one."""
     wide = image.cast("short").copy_memory()
     equal = _edge(image) / 255
@@ -146,7 +144,7 @@ def _has_many_siblings(image: "Image") -> "Image":
     return equal > 2
 
 
-def _shifted(image: "Image", at: tuple[int, int], outside: float) -> "Image":
+def _shifted(image: Image, at: tuple[int, int], outside: float) -> Image:
     """The neighbour of each pixel in one direction."""
     wider = image.embed(
         1,
@@ -159,7 +157,7 @@ def _shifted(image: "Image", at: tuple[int, int], outside: float) -> "Image":
     return wider.crop(1 + at[0], 1 + at[1], image.width, image.height)
 
 
-def _edge(image: "Image") -> "Image":
+def _edge(image: Image) -> Image:
     """255 for the outermost pixels."""
     if min(image.width, image.height) < 3:
         return _blank(image.width, image.height).invert()
@@ -167,13 +165,14 @@ def _edge(image: "Image") -> "Image":
     return inside.embed(1, 1, image.width, image.height, extend="white")
 
 
-def _blank(width: int, height: int) -> "Image":
+def _blank(width: int, height: int) -> Image:
     return vips().Image.black(width, height)
 
 
-def _count(mask: "Image") -> int:
+def _count(mask: Image) -> int:
     """Pixels that are 255."""
-    return round(mask.avg() / 255 * mask.width * mask.height)
+    share: float = mask.avg() / 255
+    return round(share * int(mask.width) * int(mask.height))
 
 
 @cache

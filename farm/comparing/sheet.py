@@ -3,14 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
 
-from farm.comparing.difference import Difference, on_white, vips
-
-if TYPE_CHECKING:
-    import pyvips
-
-    Image = pyvips.Image
+from farm.comparing.difference import Difference, Image, on_white, vips
 
 _PAPER = [236, 238, 241]
 _INK = [28, 32, 38]
@@ -73,12 +67,12 @@ def draw_sheet(difference: Difference, sides: Sequence[Side], suffix: str = ".pn
     return data
 
 
-def _laid(image: "Image", width: int, height: int) -> "Image":
+def _laid(image: Image, width: int, height: int) -> Image:
     """The picture, and a plain colour where the other one is larger."""
     return on_white(image).embed(0, 0, width, height, extend="background", background=_NOTHING)
 
 
-def _marked(difference: Difference) -> "Image":
+def _marked(difference: Difference) -> Image:
     """What is the same, faded, and the pixels that differ in colours of their own."""
     width, height = difference.differing.width, difference.differing.height
     # Where only one of them is, the other one's place is white.
@@ -90,7 +84,7 @@ def _marked(difference: Difference) -> "Image":
     return difference.differing.ifthenelse(_DIFFERING, picture)
 
 
-def _outline(differing: "Image") -> "Image":
+def _outline(differing: Image) -> Image:
     """255 around each place that has changed, so that a single pixel is seen too."""
     width, height = differing.width, differing.height
     blocks = differing.cast("float").shrink(_BLOCK_PX, _BLOCK_PX, ceil=True) > 0
@@ -103,17 +97,17 @@ def _outline(differing: "Image") -> "Image":
     return (places & inside.invert()).copy_memory()
 
 
-def _ones(side: int) -> "Image":
+def _ones(side: int) -> Image:
     return vips().Image.new_from_array([[255] * side] * side)
 
 
-def _widened(picture: "Image", width: int) -> "Image":
+def _widened(picture: Image, width: int) -> Image:
     return picture.embed(
         0, 0, max(width, picture.width), picture.height, extend="background", background=_PAPER
     )
 
 
-def _title(side: Side, width: int) -> "Image":
+def _title(side: Side, width: int) -> Image:
     """Two lines, wrapped where the column ends."""
     markup = f"<b>{_plain(side.title)}</b>\n{_plain(side.detail)}"
     mask = vips().Image.text(markup, font="sans 12", width=width, dpi=96, wrap="word-char")

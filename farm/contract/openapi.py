@@ -17,7 +17,7 @@ _ROUTES = {"/render": HTML, "/render-url": URL, "/render-async": HTML_OR_URL}
 #: Those that take forms with files, too.
 _WITH_FORMS = ("/render", "/render-async")
 _FORM: Schema = {
-    "request": {"type": "object", "description": "The JSON of the request."},
+    "request": {"description": "The JSON of the request."},
     "index.html": {"type": "string", "minLength": 1, "contentMediaType": "text/html"},
     "index.md": {"type": "string", "minLength": 1, "contentMediaType": "text/markdown"},
     "files": {
@@ -61,7 +61,7 @@ def with_schemas(text: str) -> str:
     for content in _contents(document["paths"]):
         if not content.keys().isdisjoint(_MEDIA_TYPES):
             content.update((name, {"schema": {"contentMediaType": name}}) for name in _ANSWERED)
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(_with_types(document), indent=1, ensure_ascii=False) + "\n"
 
 
 def _schemas() -> dict[str, Schema]:
@@ -168,6 +168,19 @@ def _form(names: tuple[str, ...], of_job: bool) -> dict[str, Any]:
             "index.md": {"contentType": "text/markdown"},
         },
     }
+
+
+def _with_types(part: Any) -> Any:
+    """The same with `type` beside each list of texts: generators of clients tell types by it."""
+    if isinstance(part, list):
+        return [_with_types(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    typed = {name: _with_types(inside) for name, inside in part.items()}
+    values = typed.get("enum")
+    if isinstance(values, list) and all(isinstance(value, str) for value in values):
+        return {"type": "string"} | typed
+    return typed
 
 
 def _published(schema: Any) -> Any:

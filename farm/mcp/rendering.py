@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from farm.render import Engine
 
 _STOPPING = "The MCP server is stopping."
+_NO_SERVER = (
+    "The MCP server has no engine of its own: pip install 'render-farm[server]', or start it with "
+    "--farm URL."
+)
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,9 @@ class OwnEngine:
         self._is_closed = False
 
     def render(self, fields: dict[str, Any]) -> Rendered:
+        engine = self._started()
         from farm.request import HTML_OR_URL, RenderRequest
 
-        engine = self._started()
         result = engine.render(RenderRequest.from_fields(fields, HTML_OR_URL, engine.limits))
         facts = dict(result.facts)
         if result.refusals:
@@ -71,9 +75,12 @@ class OwnEngine:
 
     def _started(self) -> Engine:
         """Raises `BrowserUnavailable`, which says what to mend."""
-        from farm import logs
-        from farm.render import Engine
-        from farm.settings import Settings
+        try:
+            from farm import logs
+            from farm.render import Engine
+            from farm.settings import Settings
+        except ModuleNotFoundError as exc:
+            raise BrowserUnavailable(_NO_SERVER) from exc
 
         with self._starting:
             if self._engine is not None and self._is_up:

@@ -3,6 +3,7 @@
 Standard output carries the protocol alone. Whatever else is printed goes to standard error.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -11,7 +12,6 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-import structlog
 from mcp import MCPError, types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
@@ -25,7 +25,7 @@ from farm.mcp.rendering import Backend
 from farm.mcp.saving import Folder, format_of, refused
 from farm.mcp.tools import OUTPUT, SOURCES, tools
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 _INSTRUCTIONS = (
     "Renders HTML, Markdown and URLs in Chromium. Use `report` to find out why a page looks wrong. "
@@ -90,7 +90,7 @@ def call(
     except FarmError as exc:
         return _failed(exc)
     except Exception as exc:
-        log.error("tool failed", tool=name, exc_info=exc)
+        log.error("The tool %s failed.", name, exc_info=exc)
         return _failed(InternalError("The MCP server made a mistake; its standard error has more."))
 
 

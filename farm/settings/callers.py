@@ -9,7 +9,6 @@ from pydantic_settings import NoDecode
 
 from farm.callers import ApiKeys
 from farm.links import LinkKeys
-from farm.rates import parse_rates
 from farm.settings.group import Group, split
 
 
@@ -82,6 +81,9 @@ class Callers(Group):
     @classmethod
     def _check_rate_limit(cls, rates: str | None) -> str | None:
         if rates is not None:
+            # Its packages are the server's: who sets no rate does without them.
+            from farm.rates import parse_rates
+
             parse_rates(rates)
         return rates
 
