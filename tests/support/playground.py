@@ -22,6 +22,7 @@ _VIOLATIONS = """async () => {
 }"""
 _AS_NEW = """() => {
   document.querySelectorAll('dialog[open]').forEach((dialog) => dialog.close());
+  document.querySelector('#code-tabs > *').click();
   localStorage.clear();
   delete document.documentElement.dataset.scheme;
   const filter = document.querySelector('#filter');
