@@ -562,6 +562,8 @@ def test_the_api_page_tries_the_api_of_this_farm(
     shared_window: BrowserContext, its_farm: Farm
 ) -> None:
     playground = Playground(shared_window.new_page())
+    # The page is one of thousands of elements, which a busy machine draws slowly.
+    playground.page.set_default_timeout(60_000)
     asked: list[str] = []
     playground.page.on("request", lambda request: asked.append(request.url))
     playground.page.goto(f"{its_farm.url}/docs")
