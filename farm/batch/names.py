@@ -24,7 +24,7 @@ _NO_NAMES = ("", ".", "..", RESERVED)
 _MAX_BYTES = 180
 #: A suffix begins with a letter: `release-1.2` has none.
 _SUFFIX = re.compile(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{0,7}$")
-_UNWANTED = re.compile(r"[\x00-\x1f\x7f/\\]+")
+_UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]+")
 _WIDTH = re.compile(r"0?[1-9]?")
 
 

@@ -158,6 +158,7 @@ def _pictures(
         for data, source in zip(found, sources, strict=True)
     ]
     with opened(farm, key) as renderer:
+        renderer.start()
         return [
             data or _rendered(renderer, request)
             for data, request in zip(found, requests, strict=True)

@@ -120,6 +120,7 @@ def _render(run: _Run, farm: str | None, key: str | None) -> None:
     try:
         with opened(farm, key, many=True) as renderer:
             _check(renderer, fields)
+            renderer.start()
             batch = Batch(
                 run.wanted,
                 lambda source: renderer.render(_request(source, fields)),

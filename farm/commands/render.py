@@ -137,6 +137,8 @@ def _rendered(path: str, fields: dict[str, Any], farm: str | None, key: str | No
         fields[OPTIONS].setdefault("format", suffix)
     try:
         with opened(farm, key) as renderer:
+            renderer.check(fields)
+            renderer.start()
             return renderer.render(fields)
     except (FarmError, StartError) as exc:
         raise refusal(exc) from exc

@@ -18,7 +18,13 @@ class Renderer(Protocol):
     jobs: int
 
     def check(self, fields: Mapping[str, Any]) -> None:
-        """Raises `FarmError` for a request that would be refused whatever its page is."""
+        """Raises `FarmError` for a request that would be refused whatever its page is.
+
+        It can be called before `start`.
+        """
+
+    def start(self) -> None:
+        """Raises `StartError`."""
 
     def render(self, fields: Mapping[str, Any]) -> bytes:
         """The file. From any thread; raises `FarmError`."""
@@ -46,7 +52,6 @@ class LocalEngine:
         self._engine = Engine(settings)
 
     def start(self) -> None:
-        """Raises `StartError`."""
         self._engine.start()
         self._engine.wait_started()
 
@@ -77,6 +82,9 @@ class RemoteFarm:
 
     def check(self, fields: Mapping[str, Any]) -> None:
         """Nothing: a farm of another version may know other options."""
+
+    def start(self) -> None:
+        """Nothing: it runs."""
 
     def render(self, fields: Mapping[str, Any]) -> bytes:
         data: bytes = self._farm.post(fields).data
@@ -114,14 +122,12 @@ def farm_arguments(function: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def opened(farm: str | None, key: str | None, many: bool = False) -> Iterator[Renderer]:
-    """What renders: the farm at a URL, or an engine of this process's own.
+    """What renders, not started yet: the farm at a URL, or an engine of this process's own.
 
     Raises `StartError`, and `FarmError` for a URL or a key that cannot be right.
     """
-    renderer = RemoteFarm(farm, key) if farm else LocalEngine(many)
+    renderer: Renderer = RemoteFarm(farm, key) if farm else LocalEngine(many)
     try:
-        if isinstance(renderer, LocalEngine):
-            renderer.start()
         yield renderer
     finally:
         renderer.close()
