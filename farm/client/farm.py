@@ -182,8 +182,12 @@ _JSON = {"Content-Type": "application/json"}
 
 
 def _check(url: str, key: str | None) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+    try:
+        parts = urlsplit(url)
+        is_right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_right = False
+    if not is_right or parts.query or parts.fragment:
         raise InvalidUrl("The farm's URL must be like http://127.0.0.1:3000.")
     if "@" in parts.netloc:
         raise InvalidUrl("The farm's URL must have no user name in it; give the key as key=….")

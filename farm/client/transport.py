@@ -1,11 +1,13 @@
 """Requests to a farm: within a deadline, sent again where that may help."""
 
+import io
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 import farm
@@ -87,7 +89,8 @@ class Transport:
             with self._session.request(
                 method,
                 self._url + path,
-                data=body,
+                # Bytes would have to be sent within the time that connecting may take.
+                data=None if body is None else io.BytesIO(body),
                 headers={"Accept": "application/json", **headers},
                 timeout=(min(left_s, self._connect_s), left_s),
                 stream=True,
@@ -104,7 +107,7 @@ class Transport:
             raise DeadlinePassed from exc
         except requests.exceptions.SSLError as exc:
             raise Unreachable(f"{self._url} has no certificate that is trusted.") from exc
-        except requests.RequestException as exc:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
             if time.monotonic() >= until:
                 raise DeadlinePassed from exc
             raise Unreachable(
@@ -112,7 +115,11 @@ class Transport:
             ) from exc
 
     def _pieces(self, response: requests.Response, until: float) -> Iterator[bytes]:
-        for piece in response.iter_content(_PIECE_BYTES):
+        """The body as it arrives.
+
+        `iter_content` would wait until a piece is full, and each byte would begin its time anew.
+        """
+        while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
             if time.monotonic() >= until:
                 raise DeadlinePassed
             yield piece
