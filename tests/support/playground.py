@@ -60,13 +60,13 @@ class Playground:
         return getattr(self.page, name)
 
     def start_anew(self) -> None:
-        """As if it had just been opened: its first example rendered, and nothing else left.
+        """As if it had just been opened: its first example is being rendered.
 
         What is unfolded stays so.
         """
-        self.page.evaluate(_AS_NEW)
         self.page.emulate_media(color_scheme="light")
-        self.wait_rendered()
+        self.page.evaluate(_AS_NEW)
+        self.page.wait_for_function("() => document.querySelector('#status').textContent !== ''")
 
     def go_to(self, fragment: str) -> None:
         """Open a link in the same tab."""

@@ -123,7 +123,7 @@ def shared_tab(shared_window: BrowserContext, its_farm: Farm) -> Playground:
 
 @pytest.fixture
 def playground(shared_tab: Playground) -> Iterator[Playground]:
-    """One that has rendered its first example. Tests share its tab, which is made as new."""
+    """One that renders its first example. Tests share its tab, which is made as new."""
     shared_tab.start_anew()
     yield shared_tab
     complaints, shared_tab.complaints = shared_tab.complaints, []
@@ -238,6 +238,7 @@ def test_a_full_farm_is_asked_again(playground: Playground, its_farm: Farm) -> N
         ).status_code
 
     # What others have left is rendered to its end.
+    playground.wait_rendered()
     wait_until(lambda: used(its_farm) == {"rendering": 0, "waiting": 0})
     with ThreadPoolExecutor(3) as callers:
         held = [callers.submit(hold, number) for number in range(3)]
@@ -521,6 +522,7 @@ def test_the_editor_is_left_by_keyboard_and_the_divider_moves(playground: Playgr
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(playground: Playground, scheme: str) -> None:
     playground.page.emulate_media(color_scheme=scheme)
+    playground.wait_rendered()
     assert playground.violations() == []
     playground.page.evaluate(
         "document.querySelectorAll('details').forEach(each => { each.open = true })"
