@@ -57,13 +57,14 @@ expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")
-def its_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+def its_farm(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Iterator[Farm]:
     log_path = tmp_path_factory.mktemp("playground") / "log"
     with running_farm(
         log_path,
         1,
         api_keys=f"me:{KEY}",
         link_key=LINK_KEY,
+        redis_url=valkey,  # so that no worker of jobs, and no browser of its own, is started
         pages_per_browser=2,
         max_waiting=1,
         spare_contexts=1,
