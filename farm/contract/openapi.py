@@ -7,6 +7,7 @@ from typing import Any
 from farm.formats import FILE_FORMATS, FORMATS
 from farm.request import HTML, HTML_OR_URL, URL, RenderRequest
 from farm.request.devices import devices
+from farm.request.link import EXPIRY, MAX_EXPIRY, NOT_IN_LINKS
 from farm.request.schema import PLACE, Schema, definitions, option_groups, properties
 from farm.request.source import OF_CONTENT
 
@@ -27,6 +28,8 @@ _FORM: Schema = {
     },
 }
 _NO_PAGES: Schema = {"index.html": False, "index.md": False}
+#: The route that makes links.
+_LINKS = "/links"
 #: What a request may have on a route that answers with a job, and on no other.
 OF_JOBS = {"webhook", "priority"}
 _JOBS = "/render-async"
@@ -53,6 +56,8 @@ def with_schemas(text: str) -> str:
         content["application/json"]["schema"] = schema
         if route in _WITH_FORMS:
             content["multipart/form-data"] = _form(names, of_job)
+    content = document["paths"][_LINKS]["post"]["requestBody"]["content"]
+    content["application/json"]["schema"] = _one_of([_link_schema(name) for name in HTML_OR_URL])
     for content in _contents(document["paths"]):
         if not content.keys().isdisjoint(_MEDIA_TYPES):
             content.update((name, {"schema": {"contentMediaType": name}}) for name in _ANSWERED)
@@ -64,6 +69,7 @@ def _schemas() -> dict[str, Schema]:
     for name in HTML_OR_URL:
         for of_job in (False, True):
             schemas[_page_schema(name, of_job)] = _page(name, of_job)
+        schemas[_link_schema(name)] = _link(name)
     for of_job in (False, True):
         schemas[_page_schema(_BESIDE, of_job)] = _page(None, of_job)
     schemas["Format"] = {"enum": list(FORMATS)}
@@ -113,6 +119,23 @@ def _page(name: str | None, of_job: bool) -> Schema:
         "required": [*([name] if name else []), *required],
         "properties": others,
     }
+
+
+def _link_schema(name: str) -> str:
+    return f"{name.capitalize()}LinkRequest"
+
+
+def _link(name: str) -> Schema:
+    """The schema of a request in a link."""
+    page = _page(name, of_job=False)
+    fields = {n: field for n, field in page["properties"].items() if n not in NOT_IN_LINKS}
+    expiry = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_EXPIRY,
+        "description": "When the link expires, in seconds since 1970; else with the link key.",
+    }
+    return page | {"properties": {**fields, EXPIRY: expiry}}
 
 
 def _one_of(names: list[str]) -> Schema:
