@@ -14,6 +14,7 @@ import farm
 from farm import contract as request_docs
 from farm import doctor as checks
 from farm import logs, supervisor
+from farm.commands.plan import plan
 from farm.errors import FarmError, StartError
 from farm.flags import GroupedCommand, fields_given, page_at, refusal, with_flags
 from farm.formats import ZIP
@@ -119,6 +120,7 @@ def render(context: click.Context, /, source: str, output: str, **given: Any) ->
 
 
 main.add_command(link)
+main.add_command(plan)
 
 
 @main.command()

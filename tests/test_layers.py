@@ -32,6 +32,8 @@ ALLOWED = {
     "link_command": {"clock", "errors", "flags", "links", "request", "settings"},
     "logs": {"settings"},
     "clock": set(),
+    # A model of a farm, for the command line: nothing of the farm itself.
+    "plan": {"plan"},
     "markdown": {"errors", "markdown"},
     "parsing": {"errors"},
     "request": {
@@ -73,7 +75,7 @@ ALLOWED = {
     "web": BELOW
     | {"callers", "contract", "downloading", "links", "markdown", "pdf_files", "rates", "web"},
 }
-ROOTS = {"cli", "wsgi", "supervisor", "doctor", "__init__"}
+ROOTS = {"cli", "commands", "wsgi", "supervisor", "doctor", "__init__"}
 LIBRARIES = {
     "falcon": {"web", "wsgi"},
     "playwright": {"render"},
@@ -85,7 +87,7 @@ LIBRARIES = {
     "multipart": {"web"},
     "requests": {"downloading", "jobs"},
     "limits": {"rates"},
-    "prometheus_client": {"metrics"},
+    "prometheus_client": {"metrics", "plan"},
     "gunicorn": {"web"},
     "pyvips": {"render"},
     "pikepdf": {"pdf_files"},
