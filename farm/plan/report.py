@@ -39,8 +39,8 @@ def _asked(question: Question) -> Iterator[str]:
         share, ttl_s = question.hit_share, question.cache_ttl_s
         yield f"cache    answers {share:.0%} of the requests, and keeps files {ttl_s:,.0f} s"
     yield (
-        f"target   p95 {target.p95_s:g} s, at most {target.refused_share:.2%} refused, cores at most "
-        f"{target.busy_share:.0%} busy; {_lost(target.lost)}"
+        f"target   p95 {target.p95_s:g} s, at most {target.refused_share:.2%} refused, cores at "
+        f"most {target.busy_share:.0%} busy; {_lost(target.lost)}"
     )
 
 

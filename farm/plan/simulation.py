@@ -39,8 +39,9 @@ class Arrival:
     wait_s: float = 0.0
 
 
-def arrivals(load: Load, random_: random.Random) -> Iterator[Arrival]:
+def arrivals(load: Load, seed: int) -> Iterator[Arrival]:
     """All requests of a load, without their retries."""
+    random_ = random.Random(seed)
     now, end = 0.0, load.warm_up_s + load.seconds
     while (now := now + random_.expovariate(load.rate)) < end:
         if load.hit_share and random_.random() < load.hit_share:
@@ -105,8 +106,8 @@ class Simulation:
         self._load = load
         self._random = random.Random(seed)
         self._clock = Clock()
-        # A generator of its own, so that the same requests come whatever the fleet does.
-        self._coming = arrivals(load, random.Random(seed + 1))
+        # By random numbers of their own: the same requests come whatever the fleet does.
+        self._coming = arrivals(load, seed)
         self.fleet = make_fleet(self._clock, self._random)
         self.outcome = Outcome(load.seconds)
 
