@@ -47,6 +47,7 @@ def draw(plan: Plan, path: Path) -> None:
         )
         machines.axhline(part.machines, color=_MACHINES, linestyle=":")
         machines.set_ylabel("machines")
+        machines.yaxis.get_major_locator().set_params(integer=True)
         latency.step(hours, _steps([h.outcome.p95_s for h in part.hours]), where="post", color=_P95)
         latency.axhline(_target_s(plan, part), color=_P95, linestyle=":")
         latency.set_ylabel(f"p95, s, with\n{part.lost} lost")
