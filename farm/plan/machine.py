@@ -14,9 +14,9 @@ from farm.plan.line import Line
 #: (docs/performance.md).
 HIT_S = 0.00055
 REFUSAL_S = 0.001
-#: Pages for each core of which a worker begins so many within `SHARE_S`: `FARM_…` has no setting
-#: for it (`Settings.pages_at_once`).
+#: Pages for each core that a worker begins within `SHARE_S` (`Settings.pages_at_once`).
 PAGES_PER_CORE = 8
+#: `Settings.worker_count`.
 CORES_PER_WORKER = 2
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from farm.plan.plan import Part, Plan, Question
+from farm.plan.simulation import Outcome
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _BAR_CELLS = 16
@@ -64,7 +65,7 @@ def _machines(plan: Plan) -> Iterator[str]:
                 f"{plan.needs.machine_gib}",
                 f"{count * type_.cores:,.0f}",
                 f"{count * plan.needs.machine_gib:,}",
-                f"{worst.p95_s:.2f}",
+                _p95(worst),
                 f"{worst.refused_share:.2%}",
                 f"{part.busy_share(type_.cores):.0%}",
             )
@@ -99,7 +100,7 @@ def _day(part: Part, lost: int) -> Iterator[str]:
                 _bar(hour.rate / most),
                 f"{hour.needed:,}",
                 f"{hour.needed + lost:,}",
-                f"{hour.outcome.p95_s:.2f}",
+                _p95(hour.outcome),
             )
         )
     yield from _table(rows, left=(2,))
@@ -114,6 +115,11 @@ def _table(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> Itera
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  ".join(cells).rstrip()
+
+
+def _p95(outcome: Outcome) -> str:
+    """Nothing may have been rendered in a quiet hour."""
+    return f"{outcome.p95_s:.2f}" if outcome.latencies_s else "-"
 
 
 def _bar(share: float) -> str:

@@ -86,6 +86,8 @@ class Sizing:
 
     def _outcome(self, rate: float, machines: int) -> Outcome:
         """What so many machines do with `rate` requests a second."""
+        if not rate:
+            return Outcome(MIN_S)
         in_cell = min(machines, CELL)
         rate *= in_cell / machines
         seconds = min(MAX_S, max(MIN_S, REQUESTS / rate))

@@ -62,6 +62,14 @@ def test_the_report_has_every_hour_and_what_it_takes(plan: Plan) -> None:
     assert "cache" in text
 
 
+def test_nothing_is_asked_for_in_some_hours() -> None:
+    curve = (0.0,) * 23 + (1.0,)
+    made = make(Question(Demand(1000, curve), QUESTION.mix, Target(2.0)))
+    assert made.instances is not None
+    assert [hour.needed for hour in made.instances.hours] == [1] * 24
+    assert any(line.startswith("  00") and line.endswith("-") for line in report.lines(made))
+
+
 def test_a_picture_is_drawn(plan: Plan, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     draw(plan, tmp_path / "day.svg")
