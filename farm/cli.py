@@ -26,6 +26,7 @@ COMMANDS = {
     "diff": Entry("diff", "Compare two pages, or pictures, pixel by pixel."),
     "link": Entry("link", "Print a signed link to a render of a page."),
     "mcp": Entry("mcp", "Serve tools for agents (Model Context Protocol)."),
+    "plan": Entry("plan", "Say how many machines a load needs."),
     "doctor": Entry("doctor", "Look at everything that the farm needs."),
     "settings": Entry("docs", "Print the table of settings."),
     "contract": Entry("docs", "Write what docs/ and the client say of requests."),

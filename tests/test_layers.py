@@ -36,6 +36,8 @@ ALLOWED = {
     "comparing": {"comparing"},
     "logs": {"settings"},
     "clock": set(),
+    # A model of a farm, for the command line: nothing of the farm itself.
+    "plan": {"plan"},
     "markdown": {"errors", "markdown"},
     # Of the rooms of a server, `rendering` imports those that an engine of its own needs, when it
     # starts one.
@@ -92,7 +94,7 @@ LIBRARIES = {
     "multipart": {"web"},
     "requests": {"client", "downloading", "jobs"},
     "limits": {"rates"},
-    "prometheus_client": {"metrics"},
+    "prometheus_client": {"metrics", "plan"},
     "gunicorn": {"web"},
     "pyvips": {"render", "comparing", "mcp"},
     "mcp": {"mcp"},
