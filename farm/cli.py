@@ -1,7 +1,7 @@
 """The command line: the names of its commands, and the modules that have them."""
 
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
@@ -28,8 +28,8 @@ COMMANDS = {
     "mcp": Entry("mcp", "Serve tools for agents (Model Context Protocol)."),
     "plan": Entry("plan", "Say how many machines a load needs."),
     "doctor": Entry("doctor", "Look at everything that the farm needs."),
-    "settings": Entry("docs", "Print the table of settings."),
-    "contract": Entry("docs", "Write what docs/ and the client say of requests."),
+    "settings": Entry("settings", "Print the table of settings."),
+    "contract": Entry("contract", "Write what docs/ and the client say of requests."),
     "completion": Entry("completion", "Print a script that completes commands in a shell."),
 }
 
@@ -43,21 +43,18 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"farm.commands.{COMMANDS[cmd_name].module}")
+        try:
+            module = import_module(f"farm.commands.{COMMANDS[cmd_name].module}")
+        except ModuleNotFoundError as exc:
+            _raise_lacking(cmd_name, exc)
         command: click.Command = getattr(module, cmd_name)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Says what to install where a command needs a package that is not there."""
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as exc:
-            name = (exc.name or "").partition(".")[0]
-            if name in ("", farm.__name__):
-                raise
-            raise click.ClickException(
-                f"This needs the package {name}: pip install 'render-farm[server]'"
-            ) from exc
+            _raise_lacking(ctx.invoked_subcommand, exc)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -67,6 +64,16 @@ class LazyGroup(click.Group):
         names = [name for name in COMMANDS if name.startswith(incomplete)]
         commands = [CompletionItem(name, help=COMMANDS[name].help) for name in names]
         return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+def _raise_lacking(command: str | None, exc: ModuleNotFoundError) -> NoReturn:
+    """Says what to install where a command needs a package that is not there."""
+    name = (exc.name or "").partition(".")[0]
+    if name in ("", farm.__name__):
+        raise exc
+    raise click.ClickException(
+        f"farm {command} needs the package {name}: pip install 'render-farm[server]'"
+    ) from exc
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:

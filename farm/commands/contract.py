@@ -1,24 +1,12 @@
-"""`farm settings` and `farm contract`: the pages of docs/ that are made from the code."""
+"""`farm contract`: what docs/ and the client say of requests, made from the models."""
 
 from pathlib import Path
 
 import click
 
 from farm import contract as request_docs
-from farm.settings.table import as_markdown
 from farm.web import compat
 from farm.web.compat import table as compat_table
-
-
-@click.command()
-@click.option("--check", type=click.Path(path_type=Path), help="Fail if this file is not the same.")
-def settings(check: Path | None) -> None:
-    """Print docs/settings.md, the table of every setting."""
-    table = as_markdown()
-    if check is None:
-        click.echo(table, nl=False)
-    elif check.read_text() != table:
-        raise click.ClickException(f"{check} is not up to date: farm settings > {check}")
 
 
 @click.command()
