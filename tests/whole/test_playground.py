@@ -64,7 +64,9 @@ def its_farm(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Iterator[
         1,
         api_keys=f"me:{KEY}",
         link_key=LINK_KEY,
-        redis_url=valkey,  # so that no worker of jobs, and no browser of its own, is started
+        # A Redis of its own would come with a job worker, and that with a browser.
+        redis_url=valkey,
+        storage_url="redis:",
         pages_per_browser=2,
         max_waiting=1,
         spare_contexts=1,
