@@ -162,7 +162,7 @@ class Outcomes:
     def displace(self, rendering: Rendering, reason: Busy) -> None:
         """Answer a rendering that had to leave the line for another caller's."""
         rendering.fail(reason)
-        rendering.leave(State.ENDED)
+        rendering.unassign(State.ENDED)
 
     def network_lost(self) -> None:
         """The egress proxy has died. Renders that run could wait for it until their deadlines."""
