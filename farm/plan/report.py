@@ -27,9 +27,10 @@ def lines(plan: Plan) -> Iterator[str]:
 
 def _asked(question: Question) -> Iterator[str]:
     demand, mix, target = question.demand, question.mix, question.target
+    hour, minutes = _rate(max(demand.hourly)), _rate(max(demand.rates))
     yield (
-        f"demand   {demand.per_day:,.0f} renders a day: {max(demand.hourly):.3g} a second in the "
-        f"busiest hour, {max(demand.rates):.3g} in its busiest minutes"
+        f"demand   {demand.per_day:,.0f} renders a day: {hour} a second in the busiest hour, "
+        f"{minutes} in its busiest minutes"
     )
     yield "mix      " + ", ".join(f"{kind.name} {share:.0%}" for kind, share in mix.shares.items())
     yield (
@@ -96,7 +97,7 @@ def _day(part: Part, lost: int) -> Iterator[str]:
         rows.append(
             (
                 f"{number:02}",
-                f"{hour.rate:.3g}",
+                _rate(hour.rate),
                 _bar(hour.rate / most),
                 f"{hour.needed:,}",
                 f"{hour.needed + lost:,}",
@@ -115,6 +116,10 @@ def _table(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> Itera
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  ".join(cells).rstrip()
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _p95(outcome: Outcome) -> str:
