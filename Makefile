@@ -1,20 +1,39 @@
 # What people run. Settings are environment variables; `PORT=8080 make run` and
 # `make run PORT=8080` both reach the farm.
 .SILENT:
-.PHONY: help run test bench chaos soak overload gallery setup lint lock release clean
+.PHONY: help run test test-fast test-long coverage bench chaos soak overload gallery setup lint lock \
+	release clean
 
 # For pytest, `make test ARGS='-k health'`, or for the lock, `make lock ARGS=--upgrade`.
 ARGS ?=
 
 help:  ## Show this list
-	sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
+	sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST)
 
 run:  ## Start the farm; installs what it needs first
 	conf/setup run
 	exec .venv/bin/farm serve
 
+# The tests start the farm hundreds of times: none is to compile it anew.
+test test-fast test-long coverage: export PYTHONDONTWRITEBYTECODE =
+
 test: setup  ## Run the tests; ARGS go to pytest
-	.venv/bin/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	.venv/bin/pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+
+test-fast: setup  ## Run the tests that start no browser and no server
+	.venv/bin/pytest --fast -q $(ARGS)
+
+test-long: setup  ## Run all tests with every picture, every request of the API, more examples
+	.venv/bin/pytest --whole-corpus --whole-schema --hypothesis-profile long --timeout 3600 $(ARGS)
+
+# The proxy's process, which is nobody's, writes into the folder too.
+coverage: setup  ## Run the tests and say which lines they miss; build/coverage/html
+	rm -rf build/coverage
+	mkdir -p build && mkdir -m 1777 build/coverage
+	PYTHONPATH=$(CURDIR)/tests/coverage:$(CURDIR) .venv/bin/pytest \
+		--numprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS); status=$$?; \
+	.venv/bin/coverage combine --quiet && .venv/bin/coverage report && \
+	.venv/bin/coverage html --quiet && exit $$status
 
 bench:  ## Measure everything, 20 minutes; QUICK=1: three; PEERS=1: beside other services
 	conf/setup bench
@@ -25,10 +44,10 @@ chaos: setup  ## Kill and stop everything under load for ten minutes; ARGS: --se
 
 soak:  ## Watch memory, files and processes over 10,000 renders; draws docs/soak.svg
 	conf/setup bench
-	.venv/bin/python -m bench.soak --plot docs/soak.svg $(ARGS)
+	.venv/bin/python -m bench.measures.soak --plot docs/soak.svg $(ARGS)
 
 overload: setup  ## Offer eight times as much as fits for a minute
-	.venv/bin/python -m bench.overload $(ARGS)
+	.venv/bin/python -m bench.measures.overload $(ARGS)
 
 gallery: setup  ## Render docs/gallery.md, a picture for each option that can be seen
 	.venv/bin/python docs/gallery/make.py
@@ -49,7 +68,7 @@ lint: setup  ## Check style, types and the generated files
 UV = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock" $(ARGS)
 COMPILE = $(UV) --no-emit-package pyvips \
-	--extra server --extra dashboard --extra mcp setup.cfg conf/requirements-build.in
+	--extra server --extra dashboard setup.cfg conf/requirements-build.in
 
 lock:  ## Lock the requirements anew; ARGS go to uv
 	test -x .venv/bin/python || $${PYTHON:-python3} -m venv .venv

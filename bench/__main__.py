@@ -21,16 +21,26 @@ from typing import Any
 import click
 import psutil
 
-from bench import cache, crowd, jobs, overload, plots
-from bench.contenders import BARE_LOOP, BY_KEY, LIMIT, WARM_UP_S, Contender, Server, peers, server
-from bench.figures import Figures, machine
-from bench.goals import SCALED, Extra, goals
-from bench.instances import nginx_program, running_farms, running_nginx
-from bench.report import report
-from bench.site import running_site
-from bench.soak_plot import plot as plot_soak
-from bench.soak_run import Run as Soak
-from bench.workloads import COMPLEX, LONG_URL, SIMPLE, SLOW_URL, Workload
+from bench.contenders.contender import (
+    BARE_LOOP,
+    BY_KEY,
+    LIMIT,
+    WARM_UP_S,
+    Contender,
+    Server,
+    peers,
+    server,
+)
+from bench.contenders.instances import nginx_program, running_farms, running_nginx
+from bench.measures import cache, crowd, jobs, overload
+from bench.measures.soak_run import Run as Soak
+from bench.report import plots
+from bench.report.figures import Figures, machine
+from bench.report.goals import SCALED, Extra, goals
+from bench.report.report import report
+from bench.report.soak_plot import plot as plot_soak
+from bench.workloads.pages import COMPLEX, LONG_URL, SIMPLE, SLOW_URL, Workload
+from bench.workloads.site import running_site
 from farm.settings import Settings
 from tests.support.farm_process import Farm, log_lines, running_farm
 from tests.support.site import SITES
@@ -162,7 +172,15 @@ class Bench:
         path = folder / "soak.json"
         # A process of its own: it changes where temporary files lie.
         count = str(self._effort.soak_renders)
-        command = [sys.executable, "-m", "bench.soak", "--renders", count, "--json", str(path)]
+        command = [
+            sys.executable,
+            "-m",
+            "bench.measures.soak",
+            "--renders",
+            count,
+            "--json",
+            str(path),
+        ]
         subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.extra.soak = Soak.load(path)
 

@@ -6,7 +6,8 @@ Name the classes of users that you want (`SimpleHtml ComplexHtml Url AsyncJob Mi
 `-f bench/locustfile.py,bench/shapes/steps.py`.
 
 Every answer is looked at: the right status is not enough. `Url` needs a site (`--site`) that the
-farm may reach; `python -m bench.site 8099` is one, for a farm with FARM_EGRESS_ALLOW=127.0.0.0/8.
+farm may reach; `python -m bench.workloads.site 8099` is one, for a farm with
+FARM_EGRESS_ALLOW=127.0.0.0/8.
 """
 
 import random
@@ -22,8 +23,8 @@ from locust.env import Environment
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # locust adds the folder of its file only
 
-from bench.answers import Answers
-from bench.workloads import COMPLEX, SIMPLE, SLOW_URL, WORKLOADS, Workload
+from bench.measures.answers import Answers
+from bench.workloads.pages import COMPLEX, SIMPLE, SLOW_URL, WORKLOADS, Workload
 
 #: Longer than any deadline of a farm.
 TIMEOUT_S = 90.0

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import falcon.testing
@@ -26,6 +27,11 @@ from farm.web import create_app
 from tests.support.allowed_site import CERTIFICATE_SPKI
 from tests.support.farm_process import Farm, running_farm
 from tests.support.receiver import SECRET
+from tests.support.selection import (  # noqa: F401  # pytest finds these hooks here
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_ignore_collect,
+)
 from tests.support.site import SITES, Site, running_site
 
 for name in [
@@ -34,15 +40,17 @@ for name in [
     del os.environ[name]
 
 # Nothing is timed: a busy machine is no test's fault. A fixture that examples share they leave as
-# they found it.
-hypothesis.settings.register_profile(
-    "farm",
-    deadline=None,
-    suppress_health_check=[
-        hypothesis.HealthCheck.too_slow,
-        hypothesis.HealthCheck.function_scoped_fixture,
-    ],
-)
+# they found it. `--hypothesis-profile long` is for `make test-long`.
+for profile, examples in (("farm", 40), ("long", 1000)):
+    hypothesis.settings.register_profile(
+        profile,
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[
+            hypothesis.HealthCheck.too_slow,
+            hypothesis.HealthCheck.function_scoped_fixture,
+        ],
+    )
 hypothesis.settings.load_profile("farm")
 
 
@@ -51,23 +59,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--whole-corpus", action="store_true", help="compare every format of every page's picture"
     )
     parser.addoption(
+        "--fast", action="store_true", help="only what starts no browser, no server, no process"
+    )
+    parser.addoption(
+        "--whole-schema", action="store_true", help="try every option of every route's request"
+    )
+    parser.addoption(
         "--isolation",
         choices=["render", "key"],
         default="render",
         help="FARM_ISOLATION of the engines that tests share",
     )
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the processes one runs whole farms, one after the other, and the others all else.
-
-    Chaos has its own, since it takes longest.
-    """
-    for item in items:
-        is_farm = item.get_closest_marker("farm") and item.path.stem != "test_chaos"
-        group = "farm" if is_farm else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -89,27 +91,32 @@ def request_for(
     return RenderRequest.parse(body.encode(), (source,), engine.limits)
 
 
+@contextmanager
+def running(settings: Settings) -> Iterator[Engine]:
+    """An engine that is up; closed at the end."""
+    engine = Engine(settings)
+    engine.start()
+    try:
+        engine.wait_started()
+        yield engine
+    finally:
+        engine.close()
+
+
 @pytest.fixture(scope="session")
 def engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
     """One engine for all tests that leave it as they found it."""
     isolation = pytestconfig.getoption("isolation")
-    with_engine = Engine(Settings(egress_allow=SITES, isolation=isolation))
-    with_engine.start()
-    with_engine.wait_started()
-    yield with_engine
-    with_engine.close()
+    with running(Settings(egress_allow=SITES, isolation=isolation)) as shared:
+        yield shared
 
 
 @pytest.fixture(scope="session")
 def kept_engine() -> Iterator[Engine]:
     """The same, with contexts that are used again, and no spares: what there is was used."""
-    with_engine = Engine(
-        Settings(egress_allow=SITES, isolation="key", spare_contexts=0, context_age_s=3600)
-    )
-    with_engine.start()
-    with_engine.wait_started()
-    yield with_engine
-    with_engine.close()
+    settings = Settings(egress_allow=SITES, isolation="key", spare_contexts=0, context_age_s=3600)
+    with running(settings) as shared:
+        yield shared
 
 
 @pytest.fixture(scope="session")
@@ -121,11 +128,8 @@ def trusting_engine() -> Iterator[Engine]:
         flag = f"--ignore-certificate-errors-spki-list={CERTIFICATE_SPKI}"
         script.write_text(f'#!/bin/sh\nexec {find_chromium(Settings()).path} {flag} "$@"\n')
         script.chmod(0o755)
-        with_engine = Engine(Settings(egress_allow=SITES, chromium_path=script))
-        with_engine.start()
-        with_engine.wait_started()
-        yield with_engine
-        with_engine.close()
+        with running(Settings(egress_allow=SITES, chromium_path=script)) as shared:
+            yield shared
 
 
 @pytest.fixture
@@ -152,6 +156,12 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     socket = directory / "valkey.sock"
     with ValkeyServer(port=0, data_dir=directory, unix_socket_path=socket):
         yield f"unix://{socket}"
+
+
+@pytest.fixture(scope="session")
+def without_jobs(valkey: str) -> dict[str, object]:
+    """Settings of a farm that is gunicorn alone, with half the processes to start and to stop."""
+    return {"redis_url": valkey, "storage_url": "redis:"}
 
 
 @pytest.fixture

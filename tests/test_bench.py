@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.answers import Answer, Answers, percentile
-from bench.goals import Goal
-from bench.workloads import COMPLEX, SIMPLE, SLOW_URL
+from bench.measures.answers import Answer, Answers, percentile
+from bench.report.goals import Goal
+from bench.workloads.pages import COMPLEX, SIMPLE, SLOW_URL
 from farm.render import Engine
 from tests.conftest import request_for
 from tests.support.site import Site

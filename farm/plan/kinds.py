@@ -64,10 +64,10 @@ class Kind:
         return self.waiting_ms * factor / 1000
 
 
-#: Pages of `bench/workloads.py`. Processor time, latency alone, memory and bytes are those of
+#: Pages of `bench/workloads/pages.py`. Processor time, latency alone, memory and bytes are those of
 #: bench/results/2026-11-25-0909/report.md (2 cores of an Intel Xeon, Chromium 156). Which part of
 #: the processor time comes before the answer, and all of `long`, are estimates.
-#: `python -m bench.plan --kinds` measures them.
+#: `python -m bench.measures.plan --kinds` measures them.
 MEASURED = {
     kind.name: kind
     for kind in (

@@ -9,7 +9,8 @@ from tests.chaos.run import run
 
 pytestmark = pytest.mark.farm
 
-#: A job whose worker was killed may wait for two minutes; `bench.ledger` and the long run do it.
+#: A job whose worker was killed may wait for two minutes. `bench.measures.ledger` and the long run
+#: do it.
 SHORT = [fault for fault in FAULTS if fault not in ("kill job worker", "stop job worker")]
 
 

@@ -116,11 +116,13 @@ def is_browser(process: psutil.Process) -> bool:
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float = 30) -> None:
-    """Poll a condition; fail when it does not come true in time."""
+    """Poll a condition, often at first; fail when it does not come true in time."""
     end = time.monotonic() + timeout_s
+    pause_s = 0.005
     while not condition():
         assert time.monotonic() < end, f"not true within {timeout_s} s: {condition}"
-        time.sleep(0.02)
+        time.sleep(pause_s)
+        pause_s = min(1.5 * pause_s, 0.05)
 
 
 def gone(processes: list[psutil.Process]) -> bool:
@@ -212,8 +214,10 @@ def running_farm(log_path: Path, workers: int = 2, **settings: object) -> Iterat
 
 def _all_up(farm: Farm, workers: int) -> bool:
     assert farm.process.poll() is None, farm.log_path.read_text()
-    # The job worker has a browser too.
     up = {entry["chromium_pid"] for entry in farm.log_lines("browser up")}
+    if len(up) < workers:  # to look at the processes takes much longer
+        return False
+    # The job worker has a browser too.
     try:
         return len(up & {browser.pid for browser in farm.chromiums()}) >= workers
     except LookupError:

@@ -3,7 +3,7 @@
 import copy
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from schemathesis.checks import CheckContext
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.transport import Response
+from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     negative_data_rejection,
@@ -41,7 +42,7 @@ from farm.storage import ObjectStorage
 from farm.web import create_app
 from farm.web.forms import parse_form
 from farm.webhooks import Target
-from tests.conftest import MakeApp, request_for
+from tests.conftest import MakeApp, request_for, running
 from tests.support.site import Site
 from tests.web.test_job_resources import complete
 
@@ -72,9 +73,19 @@ PAYLOADS = [
 ]
 
 
-def narrowed() -> dict[str, Any]:
-    """The document, but for what would take long to ask."""
+#: The request that is tried with every option. The others have the same model of options.
+WITH_ALL_OPTIONS = "HtmlRequest"
+FEW_OPTIONS = ("width", "format")
+
+
+def narrowed(whole: bool) -> dict[str, Any]:
+    """The document, without what would take long to ask.
+
+    `whole`: every request has every option, which makes sixteen thousand requests instead of two.
+    """
     document = copy.deepcopy(DOCUMENT)
+    if not whole:
+        _narrow_options(document["components"]["schemas"])
     components = document["components"]
     components["schemas"]["RenderOptions"]["properties"]["waitFor"]["maximum"] = DEADLINE_MS
     for path in ("/render", "/render-async"):
@@ -98,7 +109,37 @@ def narrowed() -> dict[str, Any]:
     return document
 
 
-SCHEMA = schemathesis.openapi.from_dict(narrowed(), config=SchemathesisConfig.from_dict(CONFIG))
+def _narrow_options(schemas: dict[str, Any]) -> None:
+    # Every name is tried in tests/request/test_emulation.py.
+    del schemas["RenderOptions"]["properties"]["device"]["examples"][2:]
+    for name in ("RenderOptions", "Output"):
+        few = copy.deepcopy(schemas[name])
+        few["properties"] = {
+            option: schema
+            for option, schema in few["properties"].items()
+            if option in FEW_OPTIONS or option in few.get("required", ())
+        }
+        schemas[f"Few{name}"] = few
+    for name, schema in schemas.items():
+        if name.endswith("Request") and name != WITH_ALL_OPTIONS:
+            schema["properties"]["options"] = {"$ref": "#/components/schemas/FewRenderOptions"}
+            schema["properties"]["outputs"]["items"] = {"$ref": "#/components/schemas/FewOutput"}
+
+
+@pytest.fixture(params=DOCUMENT["paths"])
+def of_a_path(request: pytest.FixtureRequest) -> BaseSchema:
+    """The schema of one path.
+
+    Its cases are made when its test runs. Each of pytest-xdist's processes collects all tests, and
+    to make all cases takes longer than that.
+    """
+    return schema_of(request.param, request.config.getoption("whole_schema"))
+
+
+def schema_of(path: str, whole: bool = False) -> BaseSchema:
+    document = narrowed(whole)
+    document["paths"] = {path: document["paths"][path]}
+    return schemathesis.openapi.from_dict(document, config=SchemathesisConfig.from_dict(CONFIG))
 
 
 @pytest.fixture
@@ -116,24 +157,30 @@ def job_ids(
     return dict(zip(PLACES, ids, strict=False))
 
 
+@pytest.fixture(scope="module")
+def offline_engine() -> Iterator[Engine]:
+    """Its pages reach nothing."""
+    settings = Settings(egress="none", render_deadline_s=DEADLINE_MS / 1000, max_pixels=1_000_000)
+    with running(settings) as engine:
+        yield engine
+
+
 @pytest.fixture
 def app(
-    make_engine: Callable[..., Engine],
+    offline_engine: Engine,
     redis_client: redis.Redis,
     storage: ObjectStorage,
     job_ids: dict[str, str],
 ) -> Iterator[falcon.App[falcon.Request, falcon.Response]]:
-    """An application whose pages reach nothing, and whose requests wait for nothing."""
-    engine = make_engine(
-        egress="none", egress_allow=(), render_deadline_s=DEADLINE_MS / 1000, max_pixels=1_000_000
-    )
+    """An application whose requests wait for nothing."""
     settings = Settings(max_long_polls=0, link_key=LINK_KEY)
     queue = RedisJobQueue(redis_client, storage, settings)
-    yield create_app(engine, queue, storage, settings)
+    yield create_app(offline_engine, queue, storage, settings)
     queue.close()
 
 
-@SCHEMA.parametrize()
+@schemathesis.pytest.from_fixture("of_a_path").parametrize()
+@pytest.mark.timeout(600)
 @hypothesis_settings(
     max_examples=15,
     derandomize=True,
@@ -173,7 +220,8 @@ def test_a_report_is_as_documented(client: falcon.testing.TestClient, site: Site
         "<script>console.log(1); console.warn(2); throw Error(3)</script>"
     }
     body = {"url": f"{site.url}/redirect?to=/start", "report": True}
-    case = SCHEMA["/render-url"]["POST"].Case(body=body, media_type="application/json")
+    operation = schema_of("/render-url")["/render-url"]["POST"]
+    case = operation.Case(body=body, media_type="application/json")
     response = case.call_and_validate(app=client.app, checks=[response_schema_conformance])
     report = json.loads(response.content)["data"]["report"]
     assert all(report["requests"].values())

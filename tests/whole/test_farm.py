@@ -156,9 +156,9 @@ def test_a_killed_worker_loses_only_its_own_connections(farm: Farm) -> None:
 
 
 def test_more_than_fits_is_refused_and_all_that_is_accepted_is_right(
-    log_path: Path, site: Site
+    log_path: Path, site: Site, without_jobs: dict[str, object]
 ) -> None:
-    settings = {"pages_per_browser": 2, "max_waiting": 2, "egress_allow": SITES}
+    settings = without_jobs | {"pages_per_browser": 2, "max_waiting": 2, "egress_allow": SITES}
     with running_farm(log_path, workers=1, **settings) as farm:
         with ThreadPoolExecutor(16) as pool:
             held = [
@@ -217,8 +217,10 @@ def test_a_body_that_is_framed_wrongly_is_a_400(farm: Farm) -> None:
     assert (status, error["code"]) == (400, "invalid_request")
 
 
-def test_slow_senders_hold_no_one_else_up_and_are_answered_408(log_path: Path) -> None:
-    settings = {"pages_per_browser": 1, "max_waiting": 1, "body_deadline_s": 3}
+def test_slow_senders_hold_no_one_else_up_and_are_answered_408(
+    log_path: Path, without_jobs: dict[str, object]
+) -> None:
+    settings = without_jobs | {"pages_per_browser": 1, "max_waiting": 1, "body_deadline_s": 3}
     with running_farm(log_path, workers=1, **settings) as farm, ExitStack() as stack:
         senders = [stack.enter_context(slow_sender(farm)) for _ in range(300)]
         assert requests.get(farm.url + "/health", timeout=10).status_code == 200
@@ -234,9 +236,12 @@ c.getContext('2d').putImageData(image, 0, 0);
 </script>"""
 
 
-def test_an_answer_that_is_not_read_is_broken_off(log_path: Path) -> None:
+def test_an_answer_that_is_not_read_is_broken_off(
+    log_path: Path, without_jobs: dict[str, object]
+) -> None:
     body = json.dumps({"html": NOISE, "options": {"width": 2000, "height": 2000}}).encode()
-    with running_farm(log_path, workers=1, download_deadline_s=1) as farm, socket.socket() as sock:
+    settings = without_jobs | {"download_deadline_s": 1}
+    with running_farm(log_path, workers=1, **settings) as farm, socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(("127.0.0.1", farm.port))
         sock.sendall(
@@ -300,8 +305,10 @@ def test_a_second_ctrl_c_ends_all_of_it_at_once(log_path: Path, site: Site) -> N
         assert not farm.log_lines("did not end in time")
 
 
-def test_a_worker_is_replaced_after_its_requests_and_none_is_lost(log_path: Path) -> None:
-    with running_farm(log_path, workers=2, max_requests=10) as farm:
+def test_a_worker_is_replaced_after_its_requests_and_none_is_lost(
+    log_path: Path, without_jobs: dict[str, object]
+) -> None:
+    with running_farm(log_path, workers=2, max_requests=10, **without_jobs) as farm:
         before = {worker.pid for worker in farm.workers()}
         load = Load(farm)
         with load.running(4):

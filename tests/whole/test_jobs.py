@@ -178,16 +178,3 @@ def test_an_external_redis_needs_a_storage_that_all_can_reach(tmp_path: Path) ->
     )
     assert done.returncode == 1
     assert "FARM_STORAGE_URL: must be set with FARM_REDIS_URL" in done.stderr
-
-
-def test_a_second_farm_on_the_same_data_says_so_and_stops(farm: Farm) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "farm.cli", "serve"],
-        env=environment(data_dir=farm.log_path.parent / "data"),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "Another farm uses the directory" in done.stderr

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from bench.instances import Instance, nginx_program, running_instances, running_nginx
+from bench.contenders.instances import Instance, nginx_program, running_instances, running_nginx
 from farm.links import MAX_PAYLOAD, make_link
 from tests.support.farm_process import log_lines, wait_until
 

@@ -57,20 +57,13 @@ expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")
-def its_farm(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Iterator[Farm]:
+def its_farm(
+    tmp_path_factory: pytest.TempPathFactory, without_jobs: dict[str, object]
+) -> Iterator[Farm]:
     log_path = tmp_path_factory.mktemp("playground") / "log"
-    with running_farm(
-        log_path,
-        1,
-        api_keys=f"me:{KEY}",
-        link_key=LINK_KEY,
-        # A Redis of its own would come with a job worker, and that with a browser.
-        redis_url=valkey,
-        storage_url="redis:",
-        pages_per_browser=2,
-        max_waiting=1,
-        spare_contexts=1,
-    ) as running:
+    few = {"pages_per_browser": 2, "max_waiting": 1, "spare_contexts": 1}
+    keys = {"api_keys": f"me:{KEY}", "link_key": LINK_KEY}
+    with running_farm(log_path, 1, **keys, **few, **without_jobs) as running:
         yield running
 
 

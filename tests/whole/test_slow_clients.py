@@ -19,11 +19,13 @@ GREEN = {"html": "<body style='background:lime'>"}
 
 
 @pytest.fixture(scope="module")
-def small_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+def small_farm(
+    tmp_path_factory: pytest.TempPathFactory, without_jobs: dict[str, object]
+) -> Iterator[Farm]:
     """One worker, with the fewest threads that there can be."""
     few = {"max_waiting": 4, "max_submissions": 1, "max_long_polls": 1, "max_downloads": 1}
     log_path = tmp_path_factory.mktemp("farm") / "log"
-    with running_farm(log_path, workers=1, pages_per_browser=4, **few) as farm:
+    with running_farm(log_path, workers=1, pages_per_browser=4, **few, **without_jobs) as farm:
         yield farm
 
 
@@ -54,8 +56,11 @@ def test_answers_that_nobody_reads_stop_nobody(
     assert is_filled(response.content, LIME)
 
 
-def test_a_stranger_is_refused_before_its_body_is_read(log_path: Path) -> None:
-    with running_farm(log_path, workers=1, api_keys="me:0123456789abcdef") as farm:
+def test_a_stranger_is_refused_before_its_body_is_read(
+    log_path: Path, without_jobs: dict[str, object]
+) -> None:
+    settings = without_jobs | {"api_keys": "me:0123456789abcdef"}
+    with running_farm(log_path, workers=1, **settings) as farm:
         with socket.create_connection(("127.0.0.1", farm.port), timeout=30) as sock:
             sock.sendall(slow.post("/render", 50_000_000, b"{"))
             assert sock.recv(4096).startswith(b"HTTP/1.1 401 ")

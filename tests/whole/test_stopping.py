@@ -15,7 +15,14 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.support.farm_process import Farm, environment, gone, running_farm, wait_until
+from tests.support.farm_process import (
+    Farm,
+    environment,
+    free_port,
+    gone,
+    running_farm,
+    wait_until,
+)
 from tests.support.images import LIME, is_filled
 from tests.support.site import SITES, Site
 
@@ -80,9 +87,10 @@ def test_a_reload_under_load_fails_no_request(farm: Farm) -> None:
     assert set(load.answers) == {"ok"}, load.answers
 
 
-def test_an_upgrade_in_place_under_load_fails_no_request(log_path: Path, valkey: str) -> None:
-    settings = {"redis_url": valkey, "storage_url": "redis:"}
-    with running_farm(log_path, workers=1, **settings) as farm, ExitStack() as stack:
+def test_an_upgrade_in_place_under_load_fails_no_request(
+    log_path: Path, without_jobs: dict[str, object]
+) -> None:
+    with running_farm(log_path, workers=1, **without_jobs) as farm, ExitStack() as stack:
         load = Load(farm)
         with load.running(4):
             farm.process.send_signal(signal.SIGUSR2)
@@ -111,10 +119,10 @@ def test_sigterm_under_load_answers_all_that_was_accepted_and_refuses_the_rest(
 
 
 def test_a_farm_that_stops_refuses_new_connections_while_it_ends_what_it_has(
-    log_path: Path, site: Site
+    log_path: Path, site: Site, without_jobs: dict[str, object]
 ) -> None:
     with (
-        running_farm(log_path, workers=1, egress_allow=SITES) as farm,
+        running_farm(log_path, workers=1, egress_allow=SITES, **without_jobs) as farm,
         ThreadPoolExecutor(1) as pool,
     ):
         held = pool.submit(farm.post, "/render-url", {"url": site.url + "/slow"})
@@ -141,12 +149,12 @@ def statuses(farm: Farm, keys: str) -> list[int]:
 
 
 def test_a_reload_reads_the_keys_anew_and_keeps_the_old_ones_if_it_cannot(
-    log_path: Path, tmp_path: Path
+    log_path: Path, tmp_path: Path, without_jobs: dict[str, object]
 ) -> None:
     path = tmp_path / "keys"
     old, new = "old-0123456789abcdef", "new-0123456789abcdef"
     path.write_text(f"somebody:{old}\n")
-    with running_farm(log_path, workers=1, api_keys_path=path) as farm:
+    with running_farm(log_path, workers=1, api_keys_path=path, **without_jobs) as farm:
         assert statuses(farm, f"{old} {new}") == [200, 401]
         path.write_text(f"somebody:{new}\n")
         reload(farm)
@@ -170,23 +178,24 @@ def start_another(**settings: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_second_farm_on_the_same_port_or_directory_says_so_and_stops(
-    log_path: Path, tmp_path: Path
+    farm: Farm, tmp_path: Path
 ) -> None:
-    with running_farm(log_path, workers=1) as farm:
-        second = start_another(port=farm.port, data_dir=tmp_path / "other")
-        assert second.returncode == 1
-        assert f"FARM_PORT: another program listens on 127.0.0.1:{farm.port}" in second.stderr
-        assert not (tmp_path / "other").exists()
-        taken = log_path.parent / "data"
-        second = start_another(port=farm.port + 1, data_dir=taken)
-        assert second.returncode == 1
-        assert f"Another farm uses the directory {taken}" in second.stderr
-        assert farm.post("/render", GREEN).status_code == 200
+    second = start_another(port=farm.port, data_dir=tmp_path / "other")
+    assert second.returncode == 1
+    assert f"FARM_PORT: another program listens on 127.0.0.1:{farm.port}" in second.stderr
+    assert not (tmp_path / "other").exists()
+    taken = farm.log_path.parent / "data"
+    second = start_another(port=free_port(), data_dir=taken)
+    assert second.returncode == 1
+    assert f"Another farm uses the directory {taken}" in second.stderr
+    assert farm.post("/render", GREEN).status_code == 200
 
 
-def test_a_worker_that_leaves_is_replaced_and_the_farm_goes_on(log_path: Path) -> None:
+def test_a_worker_that_leaves_is_replaced_and_the_farm_goes_on(
+    log_path: Path, without_jobs: dict[str, object]
+) -> None:
     """As one does whose engine is stuck: it tells itself to stop."""
-    with running_farm(log_path, workers=1) as farm:
+    with running_farm(log_path, workers=1, **without_jobs) as farm:
         (leaver,) = farm.workers()
         os.kill(leaver.pid, signal.SIGTERM)
         wait_until(lambda: gone([leaver]))

@@ -1,4 +1,6 @@
-"""A `farm worker` that is SIGKILLed at one exact point: `python -m bench.doomed_worker POINT`.
+"""A `farm worker` that is SIGKILLed at one exact point.
+
+`python -m bench.measures.doomed_worker POINT`
 
 Random kills hardly ever hit the moments that matter; this one always does. All else is the real
 worker.

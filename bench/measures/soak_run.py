@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench.tree import Reading
+from bench.contenders.tree import Reading
 
 #: How far a peak may be from the second one.
 TOLERANCE = 0.05

@@ -1,4 +1,4 @@
-"""What the egress proxy costs: `python -m bench.boundary [--seconds 15] [--rounds 3]`.
+"""What the egress proxy costs: `python -m bench.measures.boundary [--seconds 15] [--rounds 3]`.
 
 In turn an engine as it is, and one whose browser reaches the network directly, render simple HTML
 (8 at a time) and the URL of a slow site (32 at a time, 16 pages: a page of 300 ms with three images
@@ -17,7 +17,7 @@ from contextlib import contextmanager, nullcontext
 
 import click
 
-from bench.workloads import SIMPLE, Workload
+from bench.workloads.pages import SIMPLE, Workload
 from farm.render import Engine
 from farm.request import HTML_OR_URL, RenderRequest
 from farm.settings import Settings

@@ -1,4 +1,4 @@
-"""What several files of one load cost beside one: `python -m bench.outputs [--rounds 15]`.
+"""What several files of one load cost beside one: `python -m bench.measures.outputs [--rounds 15]`.
 
 In turn, by one client of an engine: one file and five viewports of a slow URL, one file and five
 encodings of simple HTML. Prints a table in Markdown. The goals: 1.5 and 2 times the one.
@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from bench.site import running_site
-from bench.workloads import SIMPLE, SLOW_URL
+from bench.workloads.pages import SIMPLE, SLOW_URL
+from bench.workloads.site import running_site
 from farm.render import Engine
 from farm.request import HTML_OR_URL, RenderRequest
 from farm.settings import Settings

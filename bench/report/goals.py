@@ -6,14 +6,14 @@ The limit is the same work through the raw DevTools protocol (`limit`).
 
 from dataclasses import dataclass, field
 
-from bench.answers import percentile
-from bench.cache import CLIENTS, CROWD, CacheFigures
-from bench.contenders import BY_KEY
-from bench.crowd import FEW, MANY
-from bench.figures import Figures
-from bench.overload import Overload
-from bench.soak_run import Run as Soak
-from bench.workloads import COMPLEX, LONG_URL, SIMPLE, SLOW_URL
+from bench.contenders.contender import BY_KEY
+from bench.measures.answers import percentile
+from bench.measures.cache import CLIENTS, CROWD, CacheFigures
+from bench.measures.crowd import FEW, MANY
+from bench.measures.overload import Overload
+from bench.measures.soak_run import Run as Soak
+from bench.report.figures import Figures
+from bench.workloads.pages import COMPLEX, LONG_URL, SIMPLE, SLOW_URL
 
 PEERS = ("puppeteer-cluster", "Express + Playwright")
 

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 
 import farm
-from bench.contenders import Run
+from bench.contenders.contender import Run
 from farm.render.browser.chromium import find_chromium
 from farm.settings import Settings
 

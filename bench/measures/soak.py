@@ -1,4 +1,4 @@
-"""Whether a farm grows: `python -m bench.soak [--renders 10000] [--plot docs/soak.svg]`.
+"""Whether a farm grows: `python -m bench.measures.soak [--renders 10000] [--plot docs/soak.svg]`.
 
 Eight clients have a farm with its defaults render a mix of pages: HTML to PNG and WebP, large
 pages, PDFs, pages of a site, and some that must fail. Every answer is looked at. Once a second the
@@ -24,10 +24,10 @@ import click
 import psutil
 import requests
 
-from bench.soak_mix import Work, work
-from bench.soak_plot import plot
-from bench.soak_run import MEASURES, TOLERANCE, Run, Sample, change
-from bench.tree import Tree
+from bench.contenders.tree import Tree
+from bench.measures.soak_run import MEASURES, TOLERANCE, Run, Sample, change
+from bench.report.soak_plot import plot
+from bench.workloads.mix import Work, work
 from farm.settings import Settings
 from tests.support.farm_process import Farm, running_farm
 from tests.support.site import SITES, running_site

@@ -1,4 +1,4 @@
-"""What hostile pages do to others: `python -m bench.hostile [NAME …] [--seconds 25]`.
+"""What hostile pages do to others: `python -m bench.measures.hostile [NAME …] [--seconds 25]`.
 
 Four clients have a farm of one worker render small pages; meanwhile it is sent one hostile page
 (`tests/chaos/hostile.py`). For each of these a row in Markdown is printed: what it was told, what

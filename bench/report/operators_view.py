@@ -1,6 +1,6 @@
 """The operator's dashboard without a Grafana: its queries, answered by a real Prometheus, drawn.
 
-`python -m bench.operators_view http://127.0.0.1:9090 view.png --minutes 10`
+`python -m bench.report.operators_view http://127.0.0.1:9090 view.png --minutes 10`
 
 A query that Prometheus does not understand ends it, and one that finds nothing is named.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-DASHBOARD = Path(__file__).parents[1] / "conf/grafana/dashboards/render-farm.json"
+DASHBOARD = Path(__file__).parents[2] / "conf/grafana/dashboards/render-farm.json"
 #: Grafana's own variables, as it would fill them in here.
 _VARIABLES = {"$__rate_interval": "30s", "$instance": ".*"}
 _POINTS = 200
@@ -79,7 +79,7 @@ def _draw(panels: list[dict[str, Any]], found: dict[int, list[Series]], path: Pa
     import matplotlib
     from matplotlib.figure import Figure as Canvas
 
-    from bench.soak_plot import FAINT, STYLE
+    from bench.report.soak_plot import FAINT, STYLE
 
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     wide, high = _UNIT

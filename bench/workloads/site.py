@@ -1,4 +1,4 @@
-"""A slow web site on loopback, in a process of its own: `python -m bench.site PORT`.
+"""A slow web site on loopback, in a process of its own: `python -m bench.workloads.site PORT`.
 
 - `/page`: answers after 300 ms, with a style sheet, a script and an image of 200 ms each;
 - `/moved`: a redirect to `/page`;
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench.servers import wait_for
+from bench.contenders.servers import wait_for
 from tests.support.farm_process import free_port
 
 PAGE_S, RESOURCE_S, LONG_S = 0.3, 0.2, 2.0
@@ -68,7 +68,7 @@ def running_site() -> Iterator[str]:
     """The site while it is up; gives its URL."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen([sys.executable, "-m", "bench.site", str(port)])
+    process = subprocess.Popen([sys.executable, "-m", "bench.workloads.site", str(port)])
     try:
         wait_for(url, process)
         yield url

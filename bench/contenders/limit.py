@@ -1,4 +1,6 @@
-"""The physical limit, and a bare Playwright loop: `python -m bench.limit [--clients 1,4,8,16]`.
+"""The physical limit, and a bare Playwright loop.
+
+`python -m bench.contenders.limit [--clients 1,4,8,16]`
 
 The limit is the farm's work through the raw DevTools protocol over a pipe: the same Chromium as the
 same user and in its sandbox, a new browser context for each render, the same script to write and
@@ -18,9 +20,9 @@ import click
 from playwright.async_api import Browser as PlaywrightBrowser
 from playwright.async_api import async_playwright
 
-from bench import devtools
-from bench.answers import Answers
-from bench.workloads import SIZE, WORKLOADS, Workload
+from bench.contenders import devtools
+from bench.measures.answers import Answers
+from bench.workloads.pages import SIZE, WORKLOADS, Workload
 from farm.render.browser.chromium import find_chromium
 from farm.render.page.pictures import encoding
 from farm.request import RenderOptions

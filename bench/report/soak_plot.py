@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from bench.soak_run import TOLERANCE, Run
+from bench.measures.soak_run import TOLERANCE, Run
 
 #: Title, and field of `Reading`, of each panel.
 PANELS = (("Memory, MiB", "memory_mib"), ("Open files", "files"), ("Processes", "processes"))

@@ -1,4 +1,4 @@
-"""One request, sent again and again on so many connections: `python -m bench.asking`.
+"""One request, sent again and again on so many connections: `python -m bench.measures.asking`.
 
 For what is answered faster than locust asks: it reads answers as bytes, and takes about 30 µs of
 one core for each. It says how busy it was, so that one sees which of the two was the slower.

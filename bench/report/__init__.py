@@ -1,0 +1,1 @@
+"""What comes of it: figures, goals, `report.md` and its pictures."""

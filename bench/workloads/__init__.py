@@ -1,0 +1,1 @@
+"""What is rendered: pages, a mix of them, and a slow site."""

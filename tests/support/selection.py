@@ -1,0 +1,104 @@
+"""Which tests run (`--fast`), in what order, and which of pytest-xdist's processes runs which.
+
+`tests/conftest.py` imports the hooks. Nothing here has to be kept up when a test is added.
+"""
+
+import asyncio
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+#: These start a server or a browser. Tests that start one by themselves are found as they run.
+_STARTING = frozenset(
+    {"engine", "kept_engine", "trusting_engine", "make_engine", "farm", "valkey", "browser"}
+)
+#: All of their tests start something, so that `--fast` does not even import them.
+_SLOW_FOLDERS = ("whole", "chaos", "field")
+#: Audit events of a process that begins.
+_STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"})
+#: What takes longest begins first. Whatever is not here follows in the order of its files.
+_LONGEST = (
+    "chaos/test_chaos",
+    "farm",
+    "whole/test_playground",
+    "web/test_schema",
+    "whole/test_nginx",
+    "render/test_engine",
+    "page/test_pixels",
+    "keeping/test_drawing",
+    "whole/test_farm",
+    "whole/test_cache",
+    "whole/test_stopping",
+    "egress/test_boundary",
+    "jobs/test_worker",
+    "egress/test_answers_in_chromium",
+    "whole/test_faults",
+    "metrics/test_metrics",
+    "egress/test_egress",
+    "field/test_field",
+)
+
+
+def is_fast(config: pytest.Config) -> bool:
+    return bool(config.getoption("fast"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`--fast` passes over the folders of whole farms."""
+    inside = collection_path.is_dir() and collection_path.name in _SLOW_FOLDERS
+    return True if inside and is_fast(config) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if is_fast(config):
+        slow = [item for item in items if _starts_something(item)]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not _starts_something(item)]
+    # A group is run by one process, in turn.
+    groups = {item: _group(item) for item in items}
+    places = {group: place for place, group in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(groups[item], len(places)))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+
+
+def _group(item: pytest.Item) -> str:
+    """Its file; but one group for all tests of the farm that the whole session shares."""
+    fixtures = getattr(item, "_fixtureinfo", None)
+    farms = fixtures.name2fixturedefs.get("farm", ()) if fixtures else ()
+    if farms and farms[-1].scope == "session":
+        return "farm"
+    return f"{item.path.parent.name}/{item.path.stem}"
+
+
+def _starts_something(item: pytest.Item) -> bool:
+    names = getattr(item, "fixturenames", ())
+    return bool(item.get_closest_marker("farm")) or not _STARTING.isdisjoint(names)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """`--fast` skips a test at the moment when it starts a process.
+
+    A coroutine may start one (the egress proxy's small resolver): what is raised in an event loop
+    reaches a task, and not the test.
+    """
+    if not is_fast(config):
+        return
+
+    def refuse(event: str, _: object) -> None:
+        is_main = threading.current_thread() is threading.main_thread()
+        if event in _STARTS and is_main and not _is_in_event_loop():
+            pytest.skip(f"it starts a process ({event})")
+
+    sys.addaudithook(refuse)
+
+
+def _is_in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
