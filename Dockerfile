@@ -17,7 +17,6 @@ RUN python3 -m venv .venv && \
     .venv/bin/pip install --no-cache-dir --require-hashes --no-deps --no-build-isolation \
         -r /src/conf/requirements-source.txt
 COPY setup.cfg pyproject.toml README.md LICENSE /src/
-COPY conf/gunicorn.conf.py /src/conf/
 COPY farm /src/farm
 # What installs is not what runs: pip and setuptools go when they are done.
 RUN .venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation /src && \

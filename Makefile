@@ -1,7 +1,8 @@
 # What people run. Settings are environment variables; `PORT=8080 make run` and
 # `make run PORT=8080` both reach the farm.
 .SILENT:
-.PHONY: help run test test-fast test-long coverage bench chaos soak overload gallery setup lint lock clean
+.PHONY: help run test test-fast test-long coverage bench chaos soak overload gallery setup lint lock \
+	release clean
 
 # For pytest, `make test ARGS='-k health'`, or for the lock, `make lock ARGS=--upgrade`.
 ARGS ?=
@@ -54,18 +55,20 @@ gallery: setup  ## Render docs/gallery.md, a picture for each option that can be
 setup:  ## Install what running, testing and linting need
 	conf/setup dev
 
-lint: setup  ## Check style, types and the generated docs
+lint: setup  ## Check style, types and the generated files
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/farm settings --check docs/settings.md
 	.venv/bin/farm contract --check docs
+	.venv/bin/python conf/kubernetes/prometheus_rule.py --check
 
 # The requirements are in setup.cfg and conf/requirements-build.in. Versions stay as they are
 # locked where they can.
 UV = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock" $(ARGS)
-COMPILE = $(UV) --no-emit-package pyvips --extra dashboard setup.cfg conf/requirements-build.in
+COMPILE = $(UV) --no-emit-package pyvips \
+	--extra server --extra dashboard setup.cfg conf/requirements-build.in
 
 lock:  ## Lock the requirements anew; ARGS go to uv
 	test -x .venv/bin/python || $${PYTHON:-python3} -m venv .venv
@@ -76,7 +79,11 @@ lock:  ## Lock the requirements anew; ARGS go to uv
 		--constraint conf/requirements.txt
 	$(COMPILE) --output-file conf/requirements-bench.txt --extra dev --extra bench \
 		--constraint conf/requirements-dev.txt
+	$(UV) conf/requirements-release.in --output-file conf/requirements-release.txt
+
+release: setup  ## Build and try what VERSION=1.2.0 releases, in dist/; prints what is left to do
+	conf/release "$(VERSION)"
 
 clean:  ## Remove all that make and the tools have made here
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

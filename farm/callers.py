@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Self
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+#: Of a caller for which none is given, and what one may be.
+_WEIGHT = 1
+_MAX_WEIGHT = 100
 #: Visible ASCII, and no comma, which separates the pairs of a setting.
 _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{16,}")
+#: Digits behind the last colon are a weight, also where they are meant as a part of the key.
+_WITH_WEIGHT = re.compile(r"(.*):([0-9]{1,9})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -23,15 +28,20 @@ class ApiKeys:
 
     #: The SHA-256 of each key, and whose it is.
     _names: Mapping[bytes, str] = field(repr=False)
+    #: By name.
+    _weights: Mapping[str, int] = field(repr=False)
 
     @classmethod
     def parse(cls, pairs: str) -> Self:
-        """From `name:key` pairs with commas between. Raises `ValueError` with every fault."""
-        return cls(_names("pair", pairs.split(",")))
+        """From `name:key` or `name:key:weight` with commas between.
+
+        Raises `ValueError` with every fault.
+        """
+        return cls(*_parse("pair", pairs.split(",")))
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """From a file of `name:key` lines, blank ones and `#` comments; raises as `parse` does."""
+        """From a file: a pair a line, blank lines and `#` comments. Raises as `parse` does."""
         try:
             # What is no UTF-8 may be in a comment; in a key it is found.
             text = path.read_text("utf-8-sig", errors="replace")
@@ -39,7 +49,7 @@ class ApiKeys:
             reason = exc.strerror if isinstance(exc, OSError) else "it is no path"
             raise ValueError(f"the file cannot be read: {reason}") from exc
         lines = text.split("\n")
-        return cls(_names("line", ("" if _is_comment(line) else line for line in lines)))
+        return cls(*_parse("line", ("" if _is_comment(line) else line for line in lines)))
 
     def name_of(self, key: str) -> str | None:
         """Whose key it is; None: nobody's. How long it takes tells nothing about the keys."""
@@ -50,14 +60,22 @@ class ApiKeys:
                 found = name
         return found
 
+    def weight_of(self, name: str | None) -> int:
+        """How many turns a caller has for each one of another; also of who has no key."""
+        return self._weights.get(name or "", _WEIGHT)
 
-def _names(place: str, pairs: Iterable[str]) -> dict[bytes, str]:
+
+def _parse(place: str, pairs: Iterable[str]) -> tuple[dict[bytes, str], dict[str, int]]:
     problems = []
     names: dict[bytes, str] = {}
+    weights: dict[str, int] = {}
     for number, pair in enumerate(pairs, 1):
         if not pair.strip():
             continue
         name, colon, key = pair.strip().partition(":")
+        weight = _WEIGHT
+        if with_weight := _WITH_WEIGHT.fullmatch(key):
+            key, weight = with_weight[1], int(with_weight[2])
         digest = _digest(key)
         if not colon:
             problem = "is not name:key"
@@ -69,15 +87,17 @@ def _names(place: str, pairs: Iterable[str]) -> dict[bytes, str]:
             problem = "has a name that was there before"
         elif digest in names:
             problem = "has a key that was there before"
+        elif not 1 <= weight <= _MAX_WEIGHT:
+            problem = f"has a weight that is not 1 to {_MAX_WEIGHT}"
         else:
-            names[digest] = name
+            names[digest], weights[name] = name, weight
             continue
         problems.append(f"{place} {number} {problem}")
     if problems:
         raise ValueError("; ".join(problems))
     if not names:
         raise ValueError("there is no key in it")
-    return names
+    return names, weights
 
 
 def _is_comment(line: str) -> bool:

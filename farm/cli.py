@@ -1,190 +1,101 @@
-"""The command line: what runs the farm, renders without it, looks after it, and writes its docs."""
+"""The command line: the names of its commands, and the modules that have them."""
 
-import json
-import logging
-import os
-import sys
-from pathlib import Path
-from typing import Any
+from importlib import import_module
+from typing import Any, NamedTuple, NoReturn
 
 import click
-import structlog
+from click.shell_completion import CompletionItem
 
 import farm
-from farm import contract as request_docs
-from farm import doctor as checks
-from farm import logs, supervisor
-from farm.errors import FarmError, StartError
-from farm.flags import GroupedCommand, fields_given, page_at, refusal, with_flags
-from farm.formats import ZIP
-from farm.jobs import broker
-from farm.jobs import dashboard as jobs_dashboard
-from farm.jobs.files import open_swept_storage
-from farm.jobs.worker import Worker
-from farm.link_command import link
-from farm.machine import is_taken
-from farm.metrics import folder
-from farm.render import Engine
-from farm.render.browser.chromium import find_chromium
-from farm.request import HTML_OR_URL, RenderRequest
-from farm.settings import Settings
-from farm.settings.table import as_markdown
-from farm.web import compat
-from farm.web.compat import table
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(farm.__version__, prog_name="farm")
+class Entry(NamedTuple):
+    """A command: its module, and what it does in a line of the group's help."""
+
+    module: str
+    help: str
+
+
+#: In the order of the help. A module is imported when its command is called, so that `farm render
+#: --farm URL` needs neither a browser nor the server's packages.
+COMMANDS = {
+    "serve": Entry("serving", "Serve the HTTP API, and do its jobs."),
+    "worker": Entry("serving", "Render the jobs of the queue."),
+    "dashboard": Entry("serving", "Serve the dashboard of the job queue."),
+    "render": Entry("render", "Render pages: one to a file, or many to a folder."),
+    "diff": Entry("diff", "Compare two pages, or pictures, pixel by pixel."),
+    "link": Entry("link", "Print a signed link to a render of a page."),
+    "mcp": Entry("mcp", "Serve tools for agents (Model Context Protocol)."),
+    "plan": Entry("plan", "Say how many machines a load needs."),
+    "doctor": Entry("doctor", "Look at everything that the farm needs."),
+    "settings": Entry("settings", "Print the table of settings."),
+    "contract": Entry("contract", "Write what docs/ and the client say of requests."),
+    "completion": Entry("completion", "Print a script that completes commands in a shell."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        try:
+            module = import_module(f"farm.commands.{COMMANDS[cmd_name].module}")
+        except ModuleNotFoundError as exc:
+            _raise_lacking(cmd_name, exc)
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as exc:
+            _raise_lacking(ctx.invoked_subcommand, exc)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=COMMANDS[name].help) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+def _raise_lacking(command: str | None, exc: ModuleNotFoundError) -> NoReturn:
+    """Says what to install where a command needs a package that is not there."""
+    name = (exc.name or "").partition(".")[0]
+    if name in ("", farm.__name__):
+        raise exc
+    raise click.ClickException(
+        f"farm {command} needs the package {name}: pip install 'render-farm[server]'"
+    ) from exc
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
+    if is_asked and not ctx.resilient_parsing:
+        from farm.commands.version import version_lines
+
+        for line in version_lines():
+            click.echo(line)
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the versions of the farm and of its Chromium.",
+)
 def main() -> None:
     """Turn HTML, Markdown and URLs into PNG, JPEG, WebP, AVIF and PDF."""
-
-
-@main.command()
-def serve() -> None:
-    """Serve the HTTP API, in the foreground; without FARM_REDIS_URL, its jobs' worker too."""
-    command = [sys.executable, "-m", "gunicorn", "-c", str(_gunicorn_conf())]
-    try:
-        farm_settings = Settings.from_environment()
-        find_chromium(farm_settings)
-        if is_taken(farm_settings.host, farm_settings.port):
-            where = f"{farm_settings.host}:{farm_settings.port}"
-            raise StartError(f"FARM_PORT: another program listens on {where} already.")
-        folder.share()
-        if farm_settings.embedded:
-            sys.exit(supervisor.run(farm_settings, command))
-    except StartError as exc:
-        raise click.ClickException(f"The farm cannot start.\n{exc}") from exc
-    # Upgraded in place (SIGUSR2), gunicorn starts its own file as a script: without this the folder
-    # of that file, and the `http` in it, come before Python's.
-    os.environ["PYTHONSAFEPATH"] = "1"
-    # gunicorn takes this process's place, so that a signal to it is a signal to gunicorn.
-    os.execv(sys.executable, command)
-
-
-@main.command()
-@click.option(
-    "--concurrency", type=int, help="Jobs at the same time.  [default: FARM_JOB_CONCURRENCY]"
-)
-def worker(concurrency: int | None) -> None:
-    """Render the jobs of the queue, until SIGTERM."""
-    try:
-        farm_settings = Settings.from_environment(job_concurrency=concurrency)
-        logs.configure(farm_settings)
-        broker.check(farm_settings)
-        client = broker.connect_patiently(farm_settings.queue_url)
-        Worker(farm_settings, open_swept_storage(farm_settings, client), client).run()
-    except StartError as exc:
-        raise click.ClickException(f"The worker cannot start.\n{exc}") from exc
-
-
-@main.command()
-def dashboard() -> None:
-    """Serve the dashboard of the job queue, until SIGTERM."""
-    try:
-        farm_settings = Settings.from_environment()
-        logs.configure(farm_settings)
-        jobs_dashboard.run(farm_settings)
-    except StartError as exc:
-        raise click.ClickException(f"The dashboard cannot start.\n{exc}") from exc
-
-
-@main.command(cls=GroupedCommand)
-@click.argument("source")
-@click.option("-o", "--output", required=True, help="File to write; `-` for standard output.")
-@with_flags
-@click.pass_context
-def render(context: click.Context, /, source: str, output: str, **given: Any) -> None:
-    """Render SOURCE (a file of HTML or Markdown, a URL, or `-` for standard input).
-
-    No server is needed. docs/options.md describes the flags in full. The format is that of the
-    output's name, unless --format says otherwise; without either it is png. With --outputs it is a
-    ZIP of them all.
-    """
-    page = page_at(source)
-    page |= fields_given(context.command.params, given)
-    suffix = Path(output).suffix.removeprefix(".").lower()
-    if "outputs" in page and suffix not in ("", ZIP.name):
-        raise click.ClickException(f"{output}: several files are one ZIP; call it .zip.")
-    if suffix and "outputs" not in page:
-        page["options"].setdefault("format", suffix)
-    try:
-        data = _render(json.dumps(page).encode())
-    except (FarmError, StartError) as exc:
-        raise refusal(exc) from exc
-    try:
-        with click.open_file(output, "wb") as file:
-            file.write(data)
-    except OSError as exc:
-        raise click.ClickException(f"{output} cannot be written: {exc.strerror}.") from exc
-
-
-main.add_command(link)
-
-
-@main.command()
-def doctor() -> None:
-    """Look at everything the farm needs, and say how to mend what is wrong."""
-    # What the checks find is said here, once.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    healthy = True
-    for check in checks.examine():
-        mark = {True: click.style("ok  ", fg="green"), False: click.style("BAD ", fg="red")}
-        click.echo(f"{mark[check.good]} {check.subject}: {check.finding}")
-        if check.remedy:
-            click.echo(f"     {check.remedy}")
-        healthy = healthy and (check.good or check.optional)
-    sys.exit(0 if healthy else 1)
-
-
-@main.command()
-@click.option("--check", type=click.Path(path_type=Path), help="Fail if this file is not the same.")
-def settings(check: Path | None) -> None:
-    """Print docs/settings.md, the table of every setting."""
-    table = as_markdown()
-    if check is None:
-        click.echo(table, nl=False)
-    elif check.read_text() != table:
-        raise click.ClickException(f"{check} is not up to date: farm settings > {check}")
-
-
-@main.command()
-@click.argument("docs", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--check", is_flag=True, help="Fail if they are not up to date; write nothing.")
-def contract(docs: Path, check: bool) -> None:
-    """Write what the folder DOCS says of requests: in options.md, openapi.json, migrating.md."""
-    try:
-        pages = request_docs.written(docs) | table.written(docs, compat.TABLES)
-        for path, text in pages.items():
-            if path.read_text() == text:
-                continue
-            if check:
-                raise click.ClickException(f"{path} is not up to date: farm contract {docs}")
-            path.write_text(text)
-            click.echo(f"{path} is written.")
-    except (OSError, ValueError, KeyError) as exc:
-        raise click.ClickException(f"{docs} cannot be written: {exc}") from exc
-
-
-def _render(body: bytes) -> bytes:
-    farm_settings = Settings.from_environment()
-    logs.configure(farm_settings.model_copy(update={"log_level": "error"}))
-    engine = Engine(farm_settings.model_copy(update={"spare_contexts": 0}))
-    request = RenderRequest.parse(body, HTML_OR_URL, engine.limits)
-    engine.start()
-    try:
-        engine.wait_started()
-        return engine.render(request).data
-    finally:
-        engine.close()
-
-
-def _gunicorn_conf() -> Path:
-    """The shipped configuration: beside the package in a checkout, else where it is installed."""
-    places = [Path(farm.__file__).parents[1] / "conf", Path(sys.prefix) / "share/render-farm"]
-    for place in places:
-        if (place / "gunicorn.conf.py").is_file():
-            return place / "gunicorn.conf.py"
-    raise click.ClickException(f"gunicorn.conf.py is neither in {places[0]} nor in {places[1]}.")
 
 
 if __name__ == "__main__":

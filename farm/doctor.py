@@ -1,4 +1,7 @@
-"""What the farm needs of the machine, looked at one by one."""
+"""Checks one by one what the farm needs of the machine.
+
+It is a composition root. `farm doctor` calls it, in the main thread.
+"""
 
 import platform
 import shutil
@@ -24,7 +27,7 @@ from farm.request import HTML, RenderRequest
 from farm.settings import Settings
 from farm.storage import NotStored
 
-#: Written into the storage to see whether it works.
+#: The name of a test file in the storage.
 _PROBE = "doctor"
 _FONTS = {
     "Latin": ("en", "fonts-liberation"),
@@ -38,18 +41,18 @@ _FONTS = {
 
 @dataclass(frozen=True)
 class Check:
-    """One look: what at, what was found, whether it is good, and what to do if not."""
+    """One check: its subject, the finding, whether that is good, and the remedy if not."""
 
     subject: str
     good: bool
     finding: str
     remedy: str = ""
-    #: Bad, but the farm runs without it.
+    #: The farm runs although this check fails.
     optional: bool = False
 
 
 def examine() -> Iterator[Check]:
-    """Every check, in the order in which the farm would stumble over them."""
+    """Every check, in the order in which a start of the farm depends on them."""
     yield _versions()
     yield from _fonts()
     try:
@@ -63,7 +66,7 @@ def examine() -> Iterator[Check]:
     try:
         chromium = find_chromium(settings)
     except StartError as exc:
-        yield Check("Chromium", False, "none that can be used", str(exc))
+        yield Check("Chromium", False, "none is usable", str(exc))
         return
     yield _chromium(chromium)
     yield from _render(settings)
@@ -77,7 +80,7 @@ def _versions() -> Check:
 
 def _fonts() -> Iterator[Check]:
     if shutil.which("fc-list") is None:
-        yield Check("fonts", False, "fc-list is not there to ask", "Install fontconfig.", True)
+        yield Check("fonts", False, "fc-list is not installed", "Install fontconfig.", True)
         return
     missing: dict[str, str] = {}
     for script, (language, package) in _FONTS.items():
@@ -101,7 +104,7 @@ def _chromium(chromium: Chromium) -> Check:
 
 
 def _jobs(settings: Settings) -> Iterator[Check]:
-    """The queue's Redis and the storage; files are written, read and removed."""
+    """Check the queue's Redis and the storage. Writes, reads and removes a file."""
     if settings.embedded:
         yield Check("queue", True, "an embedded Valkey, which `farm serve` starts")
     else:
@@ -142,7 +145,7 @@ def _cache(settings: Settings) -> Check:
 
 
 def _render(settings: Settings) -> Iterator[Check]:
-    """Start the engine for real, look at the sandbox of its page processes, and render."""
+    """Start a real engine, render a page, and check the sandbox of its page processes."""
     engine = Engine(settings.model_copy(update={"spare_contexts": 1}))
     engine.start()
     try:
@@ -164,7 +167,7 @@ def _sandbox(engine: Engine, settings: Settings) -> Check:
         return Check("sandbox", False, "switched off by a setting", remedy, True)
     modes = set()
     for process in psutil.Process(engine.chromium_pid).children(recursive=True):
-        # Processes of pages come and go; one that is gone is nobody's worry.
+        # A process may end during the check. It is skipped then.
         with suppress(OSError):
             if has_argument(process, "--type=renderer"):
                 modes.add(_seccomp_mode(process.pid))
@@ -174,6 +177,6 @@ def _sandbox(engine: Engine, settings: Settings) -> Check:
 
 
 def _seccomp_mode(pid: int) -> str:
-    """2 is a filter; see proc_pid_status(5)."""
+    """The process's seccomp mode; 2 is a filter. See proc_pid_status(5)."""
     status = Path(f"/proc/{pid}/status").read_text()
     return next(line.split()[1] for line in status.splitlines() if line.startswith("Seccomp:"))

@@ -1,8 +1,8 @@
-"""Files that a request names by URLs, loaded by the farm itself: through its egress proxy alone.
+"""Downloads files that a request names by URL, only through the farm's egress proxy.
 
-The proxy looks each name up, holds it against the policy, and dials what it has checked, as for a
-page; so redirects are followed. What a file takes is bounded: its bytes, its time, and how many are
-loaded at once.
+Threads that handle requests call it. The proxy resolves each host, checks it against the policy,
+and dials a checked address, as for a page. So it is safe to follow redirects. The bytes, the time
+and the number of concurrent downloads are bounded.
 """
 
 import threading
@@ -17,7 +17,7 @@ from farm.errors import Busy, NavigationFailed, OutputTooLarge, RenderTimeout, U
 
 #: The proxy is on this machine, but its process may be busy.
 _CONNECT_TIMEOUT_S = 5.0
-#: One may hold as many bytes as a body may have.
+#: Concurrent downloads; each may hold as many bytes as a request's body.
 _AT_ONCE = 4
 _MAX_REDIRECTS = 10
 _PIECE_BYTES = 1 << 16
@@ -29,7 +29,7 @@ _USER_AGENT = "render-farm"
 @dataclass(frozen=True)
 class Downloaded:
     status: int
-    #: By their names in lower case.
+    #: By header name in lower case.
     headers: Mapping[str, str]
     data: bytes = field(repr=False)
 
@@ -38,23 +38,23 @@ class Downloader:
     """Thread-safe."""
 
     def __init__(self, open_port: Callable[[], Port], timeout_s: float) -> None:
-        """`open_port`: of the egress proxy; raises `BrowserUnavailable`."""
+        """`open_port` opens a port of the egress proxy. It may raise `BrowserUnavailable`."""
         self._open_port = open_port
         self._timeout_s = timeout_s
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
 
     def end(self) -> float:
-        """When files that are asked for now are late, by the monotonic clock."""
+        """The deadline of downloads that start now, by the monotonic clock."""
         return time.monotonic() + self._timeout_s
 
     def get(
         self, url: str, headers: Mapping[str, str], max_bytes: int, end: float | None = None
     ) -> Downloaded:
-        """What is answered, whatever its status. The URL and the headers are valid.
+        """Download a file; returns the answer whatever its status.
 
-        `end`: see there; of several files the same. Raises `UrlRefused`, `NavigationFailed`,
-        `OutputTooLarge` for more than `max_bytes`, `RenderTimeout`, `Busy` and
-        `BrowserUnavailable`.
+        The URL and the headers must be valid. `end` is a deadline from `end()`; several files of
+        one request share it. Raises `UrlRefused`, `NavigationFailed`, `OutputTooLarge` for more
+        than `max_bytes`, `RenderTimeout`, `Busy` and `BrowserUnavailable`.
         """
         end = self.end() if end is None else end
         if not self._turns.acquire(timeout=max(0.0, end - time.monotonic())):
@@ -74,7 +74,7 @@ class Downloader:
         if within_s <= 0:
             raise RenderTimeout(_LATE)
         with closed_after(within_s, port) as is_late, requests.Session() as session:
-            # No proxy, password or certificate of the environment's.
+            # Ignore proxies, passwords and certificates of the environment.
             session.trust_env = False
             session.max_redirects = _MAX_REDIRECTS
             session.headers.clear()
@@ -90,7 +90,7 @@ class Downloader:
                     names = {name.lower(): value for name, value in answer.headers.items()}
                     return Downloaded(answer.status_code, names, data)
             except (requests.RequestException, OSError, ValueError) as exc:
-                # The library's own messages have the URL in them, which no log may have.
+                # The library's messages contain the URL, which must not be logged.
                 if is_late() or isinstance(exc, requests.Timeout):
                     raise RenderTimeout(_LATE) from None
                 raise _failure(port) from None

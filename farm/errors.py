@@ -65,6 +65,8 @@ class FarmError(Exception):
     status: ClassVar[int]
     code: ClassVar[str]
     sentence: ClassVar[str]
+    #: Of the request that has met it; set by clients, which read it in the answer.
+    request_id: str | None = None
 
     def __init__(self, sentence: str | None = None) -> None:
         super().__init__(sentence or self.sentence)

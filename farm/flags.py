@@ -1,45 +1,58 @@
-"""What commands that render are given: a page, and flags made from the models of a request.
+"""The flags of commands that render, made from the models of a request.
 
-`waitFor` is `--wait-for`. What is true or false has a `--no-` form, what is a list may be given
-again and again, and what is an object is JSON. A value that cannot be read as the field's type is
-passed on as it is: the request's own checks say what is wrong with it.
+`waitFor` is `--wait-for`. A field that is true or false has a `--no-` form. A list is given by
+repeating its flag. An object is JSON, and each of its fields has a flag of its own too: `paper` of
+`pdf` is `--pdf-paper`. A value that cannot be read as the field's type is passed on as it is: the
+request's own checks say what is wrong with it.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from copy import deepcopy
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 from pydantic.alias_generators import to_snake
 
-from farm.errors import FarmError, StartError, WithProblems
 from farm.request import HTML_OR_URL
-from farm.request.schema import Schema, kinds, option_groups, properties
+from farm.request.devices import devices
+from farm.request.schema import (
+    Schema,
+    definitions,
+    kinds,
+    models_in,
+    option_groups,
+    properties,
+)
 
-#: Fields of a request that are not asked for by a flag: its page is the command's argument, and a
-#: render without a server has neither a cache nor anybody to call.
-_NO_FLAGS = {*HTML_OR_URL, "options", "cache", "report", "webhook"}
+#: Fields of a request without a flag: its page is the command's argument, and the others are for
+#: a farm that answers requests. A file of `--options` may have them.
+_NO_FLAGS = {*HTML_OR_URL, "options", "cache", "report", "webhook", "priority"}
 _REQUEST = "request"
+OPTIONS = "options"
 
 
 class Flag(click.Option):
-    """A flag for a field of the request, or, `of_options`, of its options."""
+    """A flag for the field at `path` of a request."""
 
-    def __init__(self, name: str, field: Schema, group: str, of_options: bool) -> None:
-        self.field = name
+    def __init__(self, path: tuple[str, ...], field: Schema, group: str) -> None:
+        self.path = path
         self.group = group
-        self.of_options = of_options
+        #: The field of this one's value that a value which is no object stands for.
+        self.shorthand = _shorthand(field)
+        self._field = field
         self._kinds = kinds(field)
         self._items = kinds(field.get("items", {})) if self._kinds == {"array"} else None
         is_switch = self._kinds == {"boolean"}
-        flag = to_snake(name).replace("_", "-")
+        names = [to_snake(name) for name in path if name != OPTIONS]
+        flag = "-".join(names).replace("_", "-")
         super().__init__(
             # The first is what click calls it, and apart from the command's own arguments.
-            [f"asked_{to_snake(name)}", f"--{flag}/--no-{flag}" if is_switch else f"--{flag}"],
+            [f"asked_{'_'.join(names)}", f"--{flag}/--no-{flag}" if is_switch else f"--{flag}"],
             default=None,
             multiple=self._items is not None,
-            metavar=None if is_switch else self._metavar(field),
+            metavar=None if is_switch else self._metavar(),
             help=_help(field),
         )
 
@@ -49,8 +62,13 @@ class Flag(click.Option):
             return [_read(text, self._items) for text in given] or None
         return _read(given, self._kinds) if isinstance(given, str) else given
 
-    def _metavar(self, field: Schema) -> str:
-        if values := field.get("enum"):
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        values = _device_names() if self.path[-1] == "device" else _values(self._field)
+        start = incomplete.lower()
+        return [CompletionItem(value) for value in values if value.lower().startswith(start)]
+
+    def _metavar(self) -> str:
+        if values := self._field.get("enum"):
             return "|".join(map(str, values))
         accepted = self._items or self._kinds
         return "|".join(sorted({_METAVARS.get(kind, "JSON") for kind in accepted}))
@@ -82,45 +100,84 @@ def with_flags(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def fields_given(params: list[click.Parameter], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The request that the flags ask for: its fields by their JSON names, `options` among them."""
-    fields: dict[str, Any] = {"options": {}}
-    for flag in params:
-        if isinstance(flag, Flag):
-            value = flag.value(values[flag.name or ""])
-            if value is not None:
-                (fields["options"] if flag.of_options else fields)[flag.field] = value
+def fields_given(
+    params: list[click.Parameter], values: Mapping[str, Any], base: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The request that the flags ask for: its fields by their JSON names, `options` among them.
+
+    `base`: a request that the flags are added to. Raises `click.UsageError` where a flag is for a
+    field of an object, and the object is given as something else.
+    """
+    fields: dict[str, Any] = {OPTIONS: {}, **deepcopy(dict(base or {}))}
+    flags = {param.path: param for param in params if isinstance(param, Flag)}
+    for flag in flags.values():
+        value = flag.value(values.get(flag.name or ""))
+        if value is not None:
+            _put(fields, flag, value, flags)
     return fields
 
 
-def page_at(source: str) -> dict[str, Any]:
-    """The fields that name the page of a command: a file's or standard input's text, or a URL."""
-    if source.startswith(("http://", "https://")):
-        return {"url": source}
-    try:
-        with click.open_file(source, encoding="utf-8") as file:
-            is_markdown = Path(source).suffix.lower() in (".md", ".markdown")
-            return {"markdown" if is_markdown else "html": file.read()}
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
-        raise click.ClickException(f"{source} cannot be read: {reason}.") from exc
-
-
-def refusal(exc: FarmError | StartError) -> click.ClickException:
-    """What a command ends with: the sentence, and each problem."""
-    lines = [str(exc)]
-    if isinstance(exc, WithProblems):
-        lines += [f"  {problem.field}: {problem.problem}" for problem in exc.problems]
-    return click.ClickException("\n".join(lines))
+def _put(
+    fields: dict[str, Any], flag: Flag, value: Any, flags: Mapping[tuple[str, ...], Flag]
+) -> None:
+    """Set the field of a flag, in the objects that it is in."""
+    inside: Any = fields
+    for depth, name in enumerate(flag.path[:-1], 1):
+        found = inside.setdefault(name, {})
+        parent = flags.get(flag.path[:depth])
+        if not isinstance(found, dict) and parent is not None and parent.shorthand:
+            inside[name] = found = {parent.shorthand: found}
+        if not isinstance(found, dict):
+            raise click.UsageError(
+                f"{flag.opts[0]} sets a field of {'.'.join(flag.path[:depth])}, which is given as "
+                f"{json.dumps(found)}; give one of them."
+            )
+        inside = found
+    inside[flag.path[-1]] = value
 
 
 def _flags() -> Iterator[Flag]:
     for group in option_groups():
         for name in group.options:
-            yield Flag(name, properties("RenderOptions")[name], group.name, of_options=True)
+            field = properties("RenderOptions")[name]
+            yield from _flags_of((OPTIONS, name), field, group.name)
     for name, field in properties("RenderRequest").items():
         if name not in _NO_FLAGS:
-            yield Flag(name, field, _REQUEST, of_options=False)
+            yield Flag((name,), field, _REQUEST)
+
+
+def _flags_of(path: tuple[str, ...], field: Schema, group: str) -> Iterator[Flag]:
+    """A flag for a field, and for each field of the object that it may be."""
+    yield Flag(path, field, group)
+    for model in (model for step, model in models_in(field) if not step):
+        for name, inside in properties(model).items():
+            if name != _shorthand(field):
+                yield from _flags_of((*path, name), inside, group)
+
+
+def _shorthand(field: Schema) -> str | None:
+    """The one field that an object needs, where the field's value may be text in its place.
+
+    `waitForSelector` is `{"selector": "#a"}`, or `"#a"`.
+    """
+    models = [model for step, model in models_in(field) if not step]
+    if not models or "string" not in kinds(field):
+        return None
+    required = definitions()[models[0]].get("required", [])
+    return required[0] if len(required) == 1 else None
+
+
+def _values(field: Schema) -> list[str]:
+    """The values that a schema names."""
+    choices = [field, *field.get("anyOf", ()), field.get("items", {})]
+    return [str(value) for choice in choices for value in choice.get("enum", ())]
+
+
+def _device_names() -> list[str]:
+    try:
+        return list(devices())
+    except (OSError, RuntimeError):  # Playwright, whose list it is, is not installed
+        return []
 
 
 def _headings() -> dict[str, str]:

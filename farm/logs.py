@@ -7,7 +7,7 @@ the same shape. What a page is made of (HTML, images, a URL's query) never gets 
 import logging.config
 import re
 import sys
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from structlog.typing import Processor
@@ -23,7 +23,7 @@ _SHARED: list[Processor] = [
 ]
 
 
-def configure(settings: Settings) -> dict[str, Any]:
+def configure(settings: Settings, stream: Literal["stdout", "stderr"] = "stdout") -> dict[str, Any]:
     """Set structlog up; returns the standard library's `dictConfig` that fits it."""
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -31,15 +31,15 @@ def configure(settings: Settings) -> dict[str, Any]:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    config = _dict_config(settings)
+    config = _dict_config(settings, stream)
     logging.config.dictConfig(config)
     return config
 
 
-def _dict_config(settings: Settings) -> dict[str, Any]:
-    as_json = settings.log_format == "json" or (
-        settings.log_format == "auto" and not sys.stdout.isatty()
-    )
+def _dict_config(settings: Settings, stream: str) -> dict[str, Any]:
+    out = getattr(sys, stream)
+    is_terminal = out is not None and out.isatty()
+    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not is_terminal)
     if as_json:
         last: list[Processor] = [
             # Without the values of variables: passwords and pages are among them.
@@ -49,10 +49,9 @@ def _dict_config(settings: Settings) -> dict[str, Any]:
             structlog.processors.JSONRenderer(),
         ]
     else:
-        colors = sys.stdout.isatty()
         last = [
             structlog.dev.ConsoleRenderer(
-                colors=colors,
+                colors=is_terminal,
                 pad_event_to=0,
                 exception_formatter=structlog.dev.plain_traceback,
             )
@@ -72,7 +71,7 @@ def _dict_config(settings: Settings) -> dict[str, Any]:
         "handlers": {
             "stdout": {
                 "class": "logging.StreamHandler",
-                "stream": "ext://sys.stdout",
+                "stream": f"ext://sys.{stream}",
                 "formatter": "farm",
             }
         },

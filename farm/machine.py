@@ -1,4 +1,7 @@
-"""What this machine gives the farm."""
+"""The resources of this machine: cores, open files and ports.
+
+The settings and the composition roots use it at start, in the main thread.
+"""
 
 import errno
 import os
@@ -8,7 +11,7 @@ from pathlib import Path
 
 
 def usable_cores(root: Path = Path("/sys/fs/cgroup")) -> float:
-    """Cores this process may use: its affinity, and the quota of its cgroup (v2 or v1)."""
+    """The cores this process may use: by its affinity and its cgroup's quota (v2 or v1)."""
     cores = float(len(os.sched_getaffinity(0)))
     try:
         quota, period = (root / "cpu.max").read_text().split()
@@ -24,9 +27,9 @@ def usable_cores(root: Path = Path("/sys/fs/cgroup")) -> float:
 
 
 def allow_open_files(count: int) -> int:
-    """Let this process and its children have so many files open, as far as the machine allows it.
+    """Allow this process and its children to open so many files, as far as the machine permits.
 
-    Returns how many it may have then. Shells and systemd start programs with 1,024.
+    Returns how many they may open then. Shells and systemd start programs with a limit of 1,024.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
@@ -38,7 +41,7 @@ def allow_open_files(count: int) -> int:
 
 
 def is_taken(host: str, port: int) -> bool:
-    """Whether another program listens there. What else keeps from listening is not told."""
+    """Whether another program listens there. False for any other reason that prevents listening."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,6 +1,7 @@
-"""What is done to a PDF file without a browser: what it says of itself, its passwords, its parts.
+"""Changes PDF files without a browser: their metadata and passwords, and splitting.
 
-pikepdf is imported where it is used, since most processes of a farm never need it.
+Threads that wait for a render or handle a request call it. pikepdf is imported inside the
+functions, since most processes of a farm never need it.
 """
 
 import io
@@ -12,7 +13,7 @@ from farm.request.pdf import Metadata, PdfOptions
 if TYPE_CHECKING:
     import pikepdf
 
-#: Where each of them stands in XMP (ISO 16684-1); pikepdf writes the older dictionary from that.
+#: The XMP property of each field (ISO 16684-1). pikepdf derives the older dictionary from XMP.
 _PLACES = {
     "title": "dc:title",
     "author": "dc:creator",
@@ -29,16 +30,16 @@ _PLACES = {
 
 
 class BrokenPdf(Exception):
-    """The file cannot be read as a PDF; the cause says why."""
+    """The file is not a readable PDF. The cause says why."""
 
 
-def says_of_itself(metadata: Metadata | None) -> bool:
-    """Whether anything is asked for."""
+def has_metadata(metadata: Metadata | None) -> bool:
+    """Whether the request sets any metadata."""
     return bool(_values(metadata))
 
 
-def rewritten(pdf: bytes, asked: PdfOptions) -> bytes:
-    """The file with the metadata and the passwords that are asked for. Raises `BrokenPdf`."""
+def rewrite(pdf: bytes, asked: PdfOptions) -> bytes:
+    """The file with the metadata and passwords of the request. Raises `BrokenPdf`."""
     with _opened(pdf) as document:
         if values := _values(asked.metadata):
             _describe(document, values)
@@ -46,9 +47,9 @@ def rewritten(pdf: bytes, asked: PdfOptions) -> bytes:
 
 
 def split(pdf: bytes, parts: Iterable[Sequence[int]], asked: PdfOptions) -> Iterator[bytes]:
-    """A file for each of the parts, which are pages counted from 0, each as `rewritten`.
+    """One file for each part, which lists its pages from 0; each is finished as by `rewrite`.
 
-    What the whole file says of itself each of them says too. Raises `BrokenPdf`.
+    Each part has the metadata of the whole file. Raises `BrokenPdf`.
     """
     import pikepdf
 
@@ -65,7 +66,7 @@ def split(pdf: bytes, parts: Iterable[Sequence[int]], asked: PdfOptions) -> Iter
 
 
 def page_count(pdf: bytes) -> int:
-    """Raises `BrokenPdf`."""
+    """The number of pages. Raises `BrokenPdf`."""
     with _opened(pdf) as document:
         return len(document.pages)
 
@@ -82,7 +83,7 @@ def _opened(pdf: bytes) -> "pikepdf.Pdf":
 def _saved(document: "pikepdf.Pdf", asked: PdfOptions) -> bytes:
     import pikepdf
 
-    # The same document has the same bytes, unless it is encrypted.
+    # Makes the bytes reproducible. Encryption excludes it.
     how: dict[str, Any] = {"deterministic_id": True}
     if asked.is_encrypted:
         how = {"encryption": _encryption(asked)}
@@ -121,7 +122,7 @@ def _values(metadata: Metadata | None) -> dict[str, str | bool]:
 
 def _describe(document: "pikepdf.Pdf", values: dict[str, str | bool]) -> None:
     with document.open_metadata(set_pikepdf_as_editor=False) as metadata:
-        # What there is of it stays.
+        # Keep the fields that the request does not set.
         metadata.load_from_docinfo(document.docinfo)
         for name, value in values.items():
             metadata[_PLACES[name]] = _in_xmp(name, value)

@@ -1,33 +1,36 @@
-"""What is asked of other processes, which may be gone by then."""
+"""Questions about other processes, any of which may have ended.
+
+The egress proxy, the browser and the doctor use it, from any thread.
+"""
 
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-#: Of the flags in proc_pid_stat(5), from the kernel's include/linux/sched.h.
+#: A flag of proc_pid_stat(5), from the kernel's include/linux/sched.h.
 _PF_EXITING = 0x4
 
 
-def ends(pid: int) -> bool:
-    """Whether the process is gone or about to be.
+def is_exiting(pid: int) -> bool:
+    """Whether the process has ended or is about to.
 
-    The kernel sets the flag before it closes the process's files: whoever has seen a connection to
-    it break off finds it here, while a wait for it, or the end of another connection, may come
-    later.
+    The kernel sets the flag before it closes the process's files. So a caller that has seen a
+    connection to the process break always gets True here. Waiting for the process, or seeing
+    another of its connections break, may take longer.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return True
-    except OSError:  # this process may open no more files, say: nothing is known
+    except OSError:  # unknown: this process has no file descriptor left, say
         return False
-    # The name, in brackets, may hold any bytes; the flags are the seventh field after it.
+    # The name is in brackets and may hold any bytes; the flags are the seventh field after it.
     return bool(int(stat.rpartition(b")")[2].split()[6]) & _PF_EXITING)
 
 
 def has_argument(process: psutil.Process, argument: str) -> bool:
-    """Whether its command line has the argument; a process that is gone has none."""
+    """Whether its command line has the argument. False for a process that has ended."""
     with suppress(psutil.Error):
         return argument in process.cmdline()
     return False

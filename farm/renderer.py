@@ -62,8 +62,10 @@ class Renderer(Protocol[R]):
     #: What requests are checked against.
     limits: Limits
 
-    def admit(self) -> None:
-        """Raises `Busy` if any render would be refused now: before a request is read."""
+    def admit(self, caller: str | None = None) -> None:
+        """Raises `Busy` if any render of the caller's would be refused now: before its request is
+        read.
+        """
 
     def begin(
         self,

@@ -1,18 +1,22 @@
-"""Signals as the main thread waits for them."""
+"""Signals that the main thread waits for, in the order in which they arrive.
+
+The supervisor and the job worker use it, in their main threads.
+"""
 
 import signal
 import socket
 
-#: What `next` returns when a process has written it to the `bell`; no signal has this number.
+#: `next` returns this when a process has written it to the `bell`. No signal has this number.
 RUNG = 255
 
 
 class Signals:
-    """The given signals, in the order in which they come; for the main thread.
+    """Receives the given signals, in the order in which they arrive. For the main thread only.
 
-    What waits for a lock is not woken by a signal that another thread was given, and when two come
-    at once, the kernel may give both to another. So Python writes each one's number to a socket, in
-    whichever thread it comes (`signal.set_wakeup_fd`).
+    A thread that waits for a lock is not woken by a signal that the kernel delivers to another
+    thread, and of two signals at once the kernel may deliver both to another thread. So Python
+    writes the number of each signal to a socket, in whichever thread it arrives
+    (`signal.set_wakeup_fd`).
     """
 
     def __init__(self, *numbers: signal.Signals) -> None:
@@ -24,11 +28,11 @@ class Signals:
 
     @property
     def bell(self) -> int:
-        """The file descriptor that children may be given, to write `RUNG` to it."""
+        """A file descriptor that children may inherit, to write `RUNG` to it."""
         return self._writes.fileno()
 
     def next(self, timeout_s: float | None = None) -> int:
-        """The one that came next; 0 if none came in time."""
+        """The next signal's number; 0 if none arrives in time."""
         self._reads.settimeout(None if timeout_s is None else max(timeout_s, 0.001))
         try:
             return self._reads.recv(1)[0]

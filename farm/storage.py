@@ -1,7 +1,8 @@
-"""Where jobs' inputs and rendered files live: a directory or an object store.
+"""Stores jobs' inputs and rendered files in a directory or an object store.
 
-`Storage` is what the rest of the farm knows; `ObjectStorage` is it on obstore (local directory, S3,
-Google Cloud Storage, Azure). The queue's own Redis as a storage is `farm.jobs.redis_storage`.
+Request threads, job threads and the sweep of expired files use it. `Storage` is the interface that
+the rest of the farm knows. `ObjectStorage` implements it with obstore (local directory, S3, Google
+Cloud Storage, Azure), and `farm.jobs.redis_storage` with the queue's own Redis.
 
 Names are `inputs/{jobId}` and `files/{jobId}`.
 """
@@ -29,21 +30,24 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore
 
 _PIECE_BYTES = 1 << 20
-#: What inputs must leave of a disk: results, and a Redis that has its data there, need it to go on.
+#: The share of a disk that inputs must leave free: results, and a Redis with its data there, need
+#: it.
 _RESERVED = 0.05
 _MAX_RESERVED_BYTES = 1 << 30
-#: What obstore writes to, beside the name, until the file is whole; it refuses such names itself.
+#: obstore writes a file under its name and this suffix until it is complete. It refuses such names
+#: in calls.
 _STAGING = re.compile(r"#\d+$")
-#: After this obstore tries no more; its own default is three minutes, longer than a request waits.
+#: obstore retries no longer than this. Its default, three minutes, is longer than a request waits.
 _RETRY_TIMEOUT = timedelta(seconds=10)
 _CLIENT_OPTIONS = {
     "connect_timeout": "3s",
-    # The longest silence, and also the longest that sending a file may take: 52 MB at 21 Mbit/s.
+    # The longest silence, and also the longest upload: 52 MB at 21 Mbit/s.
     "read_timeout": "20s",
-    # A download is as slow as its reader; `FARM_DOWNLOAD_DEADLINE_S` ends it, an hour at the most.
+    # A download is as slow as its reader. `FARM_DOWNLOAD_DEADLINE_S` ends it, after an hour at
+    # most.
     "timeout": "1h",
 }
-#: Client options given to obstore replace all that the environment has, so these are read here.
+#: Client options passed to obstore replace those of the environment, so these are read here.
 _CLIENT_VARIABLES = (
     *_CLIENT_OPTIONS,
     "allow_http",
@@ -56,12 +60,12 @@ _VARIABLE_PREFIXES = {"s3": "AWS_", "gs": "GOOGLE_", "az": "AZURE_"}
 
 
 class NotStored(Exception):
-    """There is nothing under that name (any more)."""
+    """There is no file of that name, or no longer."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What is known of a stored file: bytes, its last change (UTC), an ETag with its quotes."""
+    """A stored file: its size in bytes, its last change (UTC), and its ETag with quotes."""
 
     name: str
     size: int
@@ -73,36 +77,37 @@ class Storage(Protocol):
     """Whole files by name. Every method raises `StorageUnavailable` when the storage fails."""
 
     def put(self, name: str, data: bytes) -> None:
-        """Store under a name, replacing what was there; readers see all of it or nothing."""
+        """Store a file, replacing any of that name. Readers see all of the old or the new file."""
 
     def read(self, name: str) -> bytes:
         """The whole file. Raises `NotStored`."""
 
     def stat(self, name: str) -> Stored:
-        """What is known of a file. Raises `NotStored`."""
+        """The file's facts. Raises `NotStored`."""
 
     def stream(self, name: str, start: int, length: int) -> Iterator[bytes]:
-        """`length` bytes from `start`, in pieces. Raises `NotStored`, before the first piece."""
+        """`length` bytes from `start`, in pieces. Raises `NotStored` before the first piece."""
 
     def delete(self, names: Iterable[str]) -> None:
-        """Remove files; those that are not there are no error."""
+        """Remove files. Missing files are no error."""
 
     def list(self) -> Iterator[Stored]:
-        """Every file, in no order."""
+        """Every file, in no particular order."""
 
 
 class ObjectStorage:
     """A `Storage` on obstore: `file:///dir`, `s3://bucket/prefix`, `gs://…` or `az://…`.
 
-    The directory is made if it is missing. Credentials, endpoint and region of a cloud come from
-    the environment, as obstore reads it (`AWS_…`, `GOOGLE_…`, `AZURE_…`).
+    The directory is created if it is missing. obstore reads a cloud's credentials, endpoint and
+    region from the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`).
 
-    obstore runs threads from its first call on, which a fork does not copy: a child that was forked
-    after that call hangs in its own. So each process makes its storage after it was forked.
+    obstore starts threads at its first call, and a fork does not copy threads: a child that is
+    forked after that call hangs in its own first call. So each process makes its storage after its
+    fork.
     """
 
     def __init__(self, url: str) -> None:
-        """Raises `StorageUnavailable`: the URL or directory cannot be used. Connects to nothing."""
+        """Raises `StorageUnavailable` if the URL or directory cannot be used. Does not connect."""
         self._root: Path | None = None
         with _translated():
             if urlsplit(url).scheme == "file":
@@ -113,11 +118,12 @@ class ObjectStorage:
         with _translated():
             if self._root is not None:
                 self._prepare(self._root, name)
-            # In one request: a multipart upload that breaks off stays in the bucket, unseen.
+            # In one request: the parts of an interrupted multipart upload would stay in the bucket,
+            # unlisted.
             obstore.put(self._store, name, data, use_multipart=False)
 
     def _prepare(self, root: Path, name: str) -> None:
-        # Not by obstore, which would let everyone read it.
+        # obstore would create it readable for everyone.
         (root / name).parent.mkdir(mode=0o700, exist_ok=True)
         if name.startswith(INPUTS):
             disk = shutil.disk_usage(root)
@@ -137,7 +143,8 @@ class ObjectStorage:
 
     def stream(self, name: str, start: int, length: int) -> Iterator[bytes]:
         with _translated(name):
-            # obstore knows no empty ranges, and its error for one past the end is a general one.
+            # obstore supports no empty ranges, and its error for a range past the end is
+            # unspecific.
             end = min(start + length, obstore.head(self._store, name)["size"])
             if start >= end:
                 return iter(())
@@ -155,13 +162,13 @@ class ObjectStorage:
             try:
                 obstore.delete(self._store, names)
             except FileNotFoundError:
-                # A missing name ends a deletion of many for all but S3.
+                # Except on S3, one missing name ends the deletion of all.
                 for name in names:
                     with suppress(FileNotFoundError):
                         obstore.delete(self._store, name)
 
     def list(self) -> Iterator[Stored]:
-        """Every file, and what a writer that died left of one (`files/{jobId}#1`)."""
+        """Every file, and unfinished files that a dead writer has left (`files/{jobId}#1`)."""
         with _translated():
             for found in obstore.list(self._store, chunk_size=1000):
                 yield from map(_stored, found)
@@ -171,13 +178,13 @@ class ObjectStorage:
 
 @contextmanager
 def _translated(name: str | None = None) -> Iterator[None]:
-    """obstore's errors as `StorageUnavailable`; if a name is given, it may be `NotStored`."""
+    """Translate obstore's errors to `StorageUnavailable`, or to `NotStored` if a name is given."""
     try:
         yield
     except FileNotFoundError as exc:
         if name is not None:
             raise NotStored(name) from exc
-        # A bucket that is missing.
+        # The bucket is missing.
         raise StorageUnavailable() from exc
     except (BaseError, OSError, ValueError) as exc:
         raise StorageUnavailable() from exc
@@ -188,7 +195,7 @@ def _made_directory(url: str) -> Path:
     root = Path(unquote(parts.path))
     if parts.netloc not in ("", "localhost") or not root.is_absolute():
         raise ValueError(f"not a URL such as file:///dir: {url}")
-    # Not by obstore, which would let everyone read it.
+    # obstore would create it readable for everyone.
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     return root
 
@@ -209,7 +216,7 @@ def _stored(meta: "ObjectMeta") -> Stored:
     if etag is None:
         etag = f"{size:x}-{modified.timestamp():.6f}"
     if not etag.endswith('"'):
-        # Azure's listings have no quotes.
+        # Azure's listings give ETags without quotes.
         etag = f'"{etag}"'
     return Stored(meta["path"], size, modified, etag)
 
@@ -224,7 +231,7 @@ def _leftovers(root: Path) -> Iterator[Stored]:
     for path in root.rglob("*#*"):
         if not _STAGING.search(path.name):
             continue
-        # Its writer may be at work, and the file whole by now.
+        # Its writer may still run, and may have completed the file by now.
         with suppress(FileNotFoundError):
             status = path.stat()
             yield _stored(

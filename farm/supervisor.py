@@ -1,15 +1,16 @@
-"""The composition root of a farm without a Redis of its own: what `farm serve` then is.
+"""Runs a farm without an external Redis: `farm serve` starts its Valkey, a worker and gunicorn.
 
-::
+It is a composition root, called by `farm serve` in the main thread of a process of its own::
 
     farm serve
-    ├─ Valkey        first to start, last to stop; started again when it ends
-    ├─ Valkey        for rendered files, once one of the others has rung for it; then likewise
-    ├─ farm worker   started again when it ends
-    └─ gunicorn      its end is the farm's end
+    ├─ Valkey        for the queue: starts first, stops last; restarted when it ends
+    ├─ Valkey        for cached files: starts when a child asks for it (`farm.cache.bell`), or at
+    │                once if FARM_CACHE_TTL_S is set; restarted when it ends
+    ├─ farm worker   restarted when it ends
+    └─ gunicorn      the farm ends when it ends
 
-gunicorn is stopped before the worker and the worker before Valkey, so that each finishes while what
-it needs is still there.
+gunicorn is stopped before the worker, and the worker before Valkey. So each can finish its work
+while the processes that it needs still run.
 """
 
 import os
@@ -32,16 +33,17 @@ from farm.signals import RUNG, Signals
 log = structlog.get_logger()
 
 _WORKER = [sys.executable, "-m", "farm.cli", "worker"]
-#: SIGQUIT means at once, as it does to gunicorn; a second of the others does too.
+#: SIGQUIT stops the farm at once, as it does gunicorn. So does a second SIGTERM or SIGINT.
 _STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-#: gunicorn's: reload, log reopen, a worker more, a worker less. Not its upgrade in place (SIGUSR2),
-#: at which the old gunicorn's end would be the farm's.
-_PASSED_ON = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
-#: A child that was told SIGINT besides SIGTERM has this long, before it is killed.
+#: Forwarded to gunicorn: reload, reopen logs, add a worker, remove a worker. SIGUSR2, gunicorn's
+#: upgrade in place, is not: the old gunicorn ends after it, and so would the farm.
+_FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
+#: The time a child has after SIGINT in addition to SIGTERM, before it is killed.
 _QUICK_S = 8.0
-#: Children keep to graces of their own; this comes on top of them.
+#: The children have grace periods of their own; this is added to each.
 _MARGIN_S = 5.0
-#: Pauses before what ended is started again: doubled each time, and anew after a life this long.
+#: The pause before a child is restarted. It doubles each time, up to the maximum, and is reset
+#: after the child has run for `_LONG_LIFE_S`.
 _FIRST_PAUSE_S = 0.5
 _MAX_PAUSE_S = 10.0
 _LONG_LIFE_S = 10.0
@@ -52,24 +54,24 @@ def run(
 ) -> int:
     """Run the farm until gunicorn ends or a signal stops it; returns the exit code, 0 if stopped.
 
-    For the main thread of a process that does nothing else: it takes the signals over. Raises
-    `StartError` when Valkey cannot be started.
+    It takes over the process's signals, so call it in the main thread of a process that does
+    nothing else. Raises `StartError` if Valkey cannot be started.
     """
     logs.configure(settings)
-    signals = Signals(*_STOP, *_PASSED_ON, signal.SIGUSR2, signal.SIGCHLD)
+    signals = Signals(*_STOP, *_FORWARDED, signal.SIGUSR2, signal.SIGCHLD)
     gunicorn = Child("gunicorn", gunicorn_command, signals.bell)
     worker = Child("worker", worker_command or _WORKER, signals.bell)
     return _Supervisor(settings, gunicorn, worker, signals).run()
 
 
 class Child:
-    """A process in a session of its own, so that a terminal's Ctrl-C does not reach it."""
+    """A child process in a session of its own, so that a terminal's Ctrl-C does not reach it."""
 
     def __init__(self, name: str, command: list[str], bell_fd: int) -> None:
-        """`bell_fd`: inherited, for `farm.cache.bell`."""
+        """`bell_fd`: a file descriptor that the child inherits for `farm.cache.bell`."""
         self.name = name
         self._bell_fd = bell_fd
-        # It ends with this process even if that is killed.
+        # The kernel ends the child with this process, even if this process is killed.
         tie = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
         self._command = [*tie, *command]
         self._process: subprocess.Popen[bytes] | None = None
@@ -89,7 +91,7 @@ class Child:
 
     @property
     def exit_status(self) -> int | None:
-        """Its exit code, or minus the signal that ended it; 0 before it was started.
+        """The child's exit code, or minus the signal that ended it. 0 before it was started.
 
         None while it runs.
         """
@@ -100,18 +102,18 @@ class Child:
             self._process.send_signal(number)
 
     def send_group(self, number: int) -> None:
-        """Signal the child and all that it started and did not give a group of its own."""
+        """Signal the child and all processes of its process group."""
         if self._process:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
 
 
-class Kept:
-    """What is started again when it ends, after a pause that grows while its lives are short."""
+class Restarter:
+    """Restarts a child when it ends, after a pause that grows while the child ends soon."""
 
-    def __init__(self, name: str, what: Child | EmbeddedValkey) -> None:
+    def __init__(self, name: str, child: Child | EmbeddedValkey) -> None:
         self._name = name
-        self._what = what
+        self._child = child
         self._pause_s = _FIRST_PAUSE_S
         self._started = time.monotonic()
         self._due: float | None = None
@@ -119,19 +121,19 @@ class Kept:
     def start(self) -> None:
         self._started = time.monotonic()
         self._due = None
-        self._what.start()
+        self._child.start()
 
     def try_start(self) -> None:
-        """Start it now; if that fails, `keep_up` goes on trying."""
+        """Start it now. If that fails, `restart_if_due` keeps trying."""
         try:
             self.start()
         except StartError as exc:
             self._ended("child does not start", cause=str(exc))
 
-    def keep_up(self) -> float | None:
-        """Start it again if it is time to. Returns the seconds until then; None while it runs."""
+    def restart_if_due(self) -> float | None:
+        """Restart the child if the pause is over; returns what is left of it, None if it runs."""
         if self._due is None:
-            status = self._what.exit_status
+            status = self._child.exit_status
             if status is None:
                 return None
             self._ended("child ended", exit_status=status)
@@ -161,11 +163,11 @@ class _Supervisor:
         self._settings = settings
         self._valkey = EmbeddedValkey(settings)
         self._cache = EmbeddedCache(settings)
-        self._kept_cache = Kept("cache", self._cache)
+        self._cache_restarter = Restarter("cache", self._cache)
         self._has_cache = False
         self._gunicorn = gunicorn
         self._worker = worker
-        self._hurried = False
+        self._is_hurried = False
         self._signals = signals
 
     def run(self) -> int:
@@ -179,7 +181,7 @@ class _Supervisor:
             code = self._serve()
         finally:
             self._end(self._gunicorn, self._settings.stop_grace_s + _MARGIN_S)
-            # What a gunicorn that was killed has left.
+            # End the worker processes that a killed gunicorn leaves behind.
             self._gunicorn.send_group(signal.SIGTERM)
             self._end(self._worker, self._settings.job_grace_s + 3 * _MARGIN_S)
             self._cache.stop()
@@ -188,54 +190,58 @@ class _Supervisor:
         return code
 
     def _serve(self) -> int:
-        kept = [Kept("valkey", self._valkey), Kept("worker", self._worker), self._kept_cache]
+        restarters = [
+            Restarter("valkey", self._valkey),
+            Restarter("worker", self._worker),
+            self._cache_restarter,
+        ]
         while (status := self._gunicorn.exit_status) is None:
             self._reap_adopted()
-            pauses = [pause for each in kept if (pause := each.keep_up()) is not None]
+            pauses = [pause for each in restarters if (pause := each.restart_if_due()) is not None]
             number = self._signals.next(min(pauses, default=None))
             if number in _STOP:
                 log.info("stopping", signal=signal.Signals(number).name)
-                self._hurried = number == signal.SIGQUIT
+                self._is_hurried = number == signal.SIGQUIT
                 status = self._end(self._gunicorn, self._settings.stop_grace_s + _MARGIN_S)
-                # It may have been told before it knew signals.
+                # The signal may have reached it before its handlers were set.
                 return 0 if status in (-signal.SIGTERM, -signal.SIGINT) else _exit_code(status)
             if number == RUNG:
                 self._start_cache()
-            elif number in _PASSED_ON:
+            elif number in _FORWARDED:
                 self._gunicorn.send(number)
             elif number == signal.SIGUSR2:
-                log.warning("not upgraded: a farm with a Valkey of its own is stopped and started")
-        log.error("child ended, and so the farm", child="gunicorn", exit_status=status)
+                log.warning("no upgrade in place with an embedded Valkey: stop and start the farm")
+        log.error("child ended, so the farm ends", child="gunicorn", exit_status=status)
         return _exit_code(status)
 
     def _start_cache(self) -> None:
-        """Once; from then on it is kept up."""
+        """Start the cache, once; from then on it is restarted when it ends."""
         if self._has_cache or not self._settings.has_embedded_cache:
             return
         self._has_cache = True
-        self._kept_cache.try_start()
+        self._cache_restarter.try_start()
         log.info("embedded cache up" if self._cache.running else "embedded cache not up yet")
 
     def _end(self, child: Child, bound_s: float) -> int:
-        """End a child, by force after the bound or, soon, if asked again. Returns its status."""
+        """Stop a child; returns its exit status. Kills it after `bound_s`, or sooner if hurried."""
         child.send(signal.SIGTERM)
-        if self._hurried:
+        if self._is_hurried:
             child.send(signal.SIGINT)
-        end = time.monotonic() + (_QUICK_S if self._hurried else bound_s)
+        end = time.monotonic() + (_QUICK_S if self._is_hurried else bound_s)
         while (status := child.exit_status) is None:
             left_s = end - time.monotonic()
             if left_s <= 0:
                 log.warning("child did not end in time and is killed", child=child.name)
                 child.send_group(signal.SIGKILL)
                 left_s = _QUICK_S
-            if self._signals.next(left_s) in _STOP and not self._hurried:
-                self._hurried = True
+            if self._signals.next(left_s) in _STOP and not self._is_hurried:
+                self._is_hurried = True
                 child.send(signal.SIGINT)
                 end = time.monotonic() + _QUICK_S
         return status
 
     def _reap_adopted(self) -> None:
-        """Reap orphans, which a container's first process inherits: those of killed browsers."""
+        """Reap orphans of killed browsers, which a container's first process inherits."""
         own = (self._valkey.pid, self._cache.pid, self._worker.pid, self._gunicorn.pid)
         with suppress(ChildProcessError):
             while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
@@ -245,5 +251,5 @@ class _Supervisor:
 
 
 def _exit_code(status: int) -> int:
-    """A shell's code for a child's exit status."""
+    """The exit code that a shell gives for a child's exit status."""
     return status if status >= 0 else 128 - status

@@ -28,6 +28,7 @@ SECRETS = {
     "farm_redis_url": f"redis://:{PASSWORD}@127.0.0.1:6379/0",
     "farm_api_keys": f"me:{KEY}",
     "farm_webhook_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "farm_link_key": "of-links-0123456789-0123456789-abc",
     "farm_dashboard_password": "of-the-dashboard",
 }
 #: What Docker gives those who do a step.

@@ -13,7 +13,7 @@ FILES = st.dictionaries(NAMES, st.binary(max_size=200), min_size=1, max_size=10)
 
 
 @given(FILES)
-def test_each_file_is_where_it_is_said_to_be(files: dict[str, bytes]) -> None:
+def test_each_member_is_at_its_computed_offset(files: dict[str, bytes]) -> None:
     bundle = pack(files.items())
     places = list(members((name, len(data)) for name, data in files.items()))
     assert {place.file_name: place.of(bundle) for place in places} == files

@@ -1,5 +1,6 @@
 """API keys: what may be set, and whose a key is."""
 
+import re
 import string
 from contextlib import suppress
 from pathlib import Path
@@ -19,12 +20,14 @@ KEYS = st.text(
     min_size=16,
     max_size=80,
 )
-CALLERS = st.dictionaries(NAMES, KEYS, min_size=1, max_size=8).filter(
+#: Digits behind the last colon would be a weight.
+NO_WEIGHT = KEYS.filter(lambda key: not re.search(r":[0-9]{1,9}$", key))
+CALLERS = st.dictionaries(NAMES, NO_WEIGHT, min_size=1, max_size=8).filter(
     lambda callers: len(set(callers.values())) == len(callers)
 )
 
 
-@given(callers=CALLERS, other=KEYS)
+@given(callers=CALLERS, other=NO_WEIGHT)
 def test_each_key_is_known_by_its_name(callers: dict[str, str], other: str) -> None:
     keys = ApiKeys.parse(", ".join(f"{name}:{key}" for name, key in callers.items()))
     for name, key in callers.items():
@@ -32,6 +35,18 @@ def test_each_key_is_known_by_its_name(callers: dict[str, str], other: str) -> N
         assert keys.name_of(key + "x") in {None, *callers} - {name}
     if other not in callers.values():
         assert keys.name_of(other) is None
+
+
+@given(callers=CALLERS, weight=st.integers(1, 100))
+def test_a_weight_is_no_part_of_the_key(callers: dict[str, str], weight: int) -> None:
+    keys = ApiKeys.parse(",".join(f"{name}:{key}:{weight}" for name, key in callers.items()))
+    for name, key in callers.items():
+        assert (keys.name_of(key), keys.weight_of(name)) == (name, weight)
+
+
+def test_a_caller_without_a_weight_or_a_key_has_one() -> None:
+    keys = ApiKeys.parse(f"anna:{ANNAS}:5,bob:{BOBS}")
+    assert [keys.weight_of(name) for name in ("anna", "bob", "link:x", None)] == [5, 1, 1, 1]
 
 
 @given(callers=CALLERS)
@@ -79,6 +94,9 @@ def test_another_key_is_nobodys(key: str) -> None:
         ("anna:ümlauts-are-no-ascii", "pair 1 has a key that is not"),
         (f"anna:{ANNAS},anna:{BOBS}", "pair 2 has a name that was there before"),
         (f"anna:{ANNAS},bob:{ANNAS}", "pair 2 has a key that was there before"),
+        (f"anna:{ANNAS}:0", "pair 1 has a weight that is not 1 to 100"),
+        (f"anna:{ANNAS}:101", "pair 1 has a weight that is not 1 to 100"),
+        (f"anna:{'x' * 15}:100", "pair 1 has a key that is not"),
         ("", "there is no key"),
         (" , ,", "there is no key"),
     ],

@@ -7,8 +7,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from farm.cli import COMMANDS, main
 from tests.support.images import LIME, is_filled, opened
 from tests.support.site import SITES, Site
 
@@ -140,3 +143,33 @@ def test_several_files_are_not_called_one_picture(tmp_path: Path) -> None:
     assert finished.returncode == 1
     assert b"call it .zip" in finished.stderr
     assert not output.exists()
+
+
+def test_every_command_is_in_the_help_and_has_its_own() -> None:
+    printed = CliRunner().invoke(main, ["--help"]).output
+    for name, entry in COMMANDS.items():
+        assert f"  {name} " in printed
+        assert entry.help in printed
+        assert CliRunner().invoke(main, [name, "--help"]).output.startswith("Usage: ")
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: object) -> click.Command:
+        raise ModuleNotFoundError("No module named 'gunicorn.app'", name="gunicorn.app")
+
+    monkeypatch.setattr("farm.cli.import_module", lacking)
+    result = CliRunner().invoke(main, ["serve"])
+    assert result.exit_code == 1
+    assert "needs the package gunicorn: pip install 'render-farm[server]'" in result.output
+
+
+def test_rendering_elsewhere_needs_none_of_the_servers_packages() -> None:
+    """Neither for a flag of a command, nor to render by a farm."""
+    code = (
+        "import sys; from click.testing import CliRunner; from farm.cli import main\n"
+        "CliRunner().invoke(main, ['render', '-', '-o', 'x', '--farm', 'http://127.0.0.1:1/?'])\n"
+        "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+        "print(loaded & {'falcon', 'gunicorn', 'playwright', 'rq', 'redis', 'pyvips', 'structlog'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -41,14 +41,14 @@ def test_the_policy_decides(downloader: Downloader, url: str) -> None:
         downloader.get(url, {}, 100)
 
 
-def test_a_redirect_is_no_way_around_the_policy(
+def test_redirects_are_checked_against_the_policy(
     downloader: Downloader, files: RecordingSite
 ) -> None:
     with pytest.raises(UrlRefused):
         downloader.get(f"{files.url}/redirect?to=http://10.0.0.1/", {}, 100)
 
 
-def test_what_cannot_be_reached_is_told(downloader: Downloader) -> None:
+def test_an_unreachable_host_is_named_in_the_error(downloader: Downloader) -> None:
     with pytest.raises(NavigationFailed, match="refused the connection"):
         downloader.get(f"http://127.0.0.1:{free_port()}/", {}, 100)
 
@@ -59,7 +59,7 @@ def test_a_file_takes_no_longer_than_it_may(engine: Engine, site: Site) -> None:
     site.hold.set()
 
 
-def test_files_that_are_late_together_are_not_asked_for(
+def test_files_after_the_common_deadline_are_not_requested(
     downloader: Downloader, files: RecordingSite
 ) -> None:
     with pytest.raises(RenderTimeout):

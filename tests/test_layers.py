@@ -26,14 +26,23 @@ ALLOWED = {
     "callers": set(),
     # For clients: nothing but Python.
     "links": set(),
+    # Whoever has the base alone: nothing that a server needs. No room of the server imports it.
+    "client": {"bundle", "clock", "errors", "formats", "links", "client"},
     "rates": set(),
     "settings": {"errors", "machine", "policy", "callers", "links", "rates", "settings"},
     "contract": {"formats", "request", "contract"},
     "flags": {"errors", "request"},
-    "link_command": {"clock", "errors", "flags", "links", "request", "settings"},
+    # Neither renders: each is given what it works on.
+    "batch": {"errors", "batch"},
+    "comparing": {"comparing"},
     "logs": {"settings"},
     "clock": set(),
+    # A model of a farm, for the command line: nothing of the farm itself.
+    "plan": {"plan"},
     "markdown": {"errors", "markdown"},
+    # Of the rooms of a server, `rendering` imports those that an engine of its own needs, when it
+    # starts one.
+    "mcp": {"client", "errors", "formats", "logs", "render", "request", "settings", "mcp"},
     "parsing": {"errors"},
     "request": {
         *("bundle", "errors", "formats", "links", "parsing", "policy", "settings"),
@@ -74,7 +83,7 @@ ALLOWED = {
     "web": BELOW
     | {"callers", "contract", "downloading", "links", "markdown", "pdf_files", "rates", "web"},
 }
-ROOTS = {"cli", "wsgi", "supervisor", "doctor", "__init__"}
+ROOTS = {"cli", "commands", "wsgi", "supervisor", "doctor", "gunicorn_conf", "__init__"}
 LIBRARIES = {
     "falcon": {"web", "wsgi"},
     "playwright": {"render"},
@@ -84,11 +93,13 @@ LIBRARIES = {
     "obstore": {"storage"},
     "h11": {"egress"},
     "multipart": {"web"},
-    "requests": {"downloading", "jobs"},
+    "requests": {"client", "downloading", "jobs"},
     "limits": {"rates"},
-    "prometheus_client": {"metrics"},
+    "prometheus_client": {"metrics", "plan"},
     "gunicorn": {"web"},
-    "pyvips": {"render"},
+    "pyvips": {"render", "comparing", "mcp"},
+    "mcp": {"mcp"},
+    "rich": {"commands"},
     "pikepdf": {"pdf_files"},
     "adblock": {"render"},
     "markdown_it": {"markdown"},

@@ -5,25 +5,25 @@ import subprocess
 import sys
 import threading
 
-from farm.processes import ends
+from farm.processes import is_exiting
 
 #: Its name holds what the line about a process is parsed by.
 SLEEPER = "import ctypes, time; ctypes.CDLL(None).prctl(15, b'a) b (\\xff'); print(flush=True); "
 
 
-def test_a_running_process_does_not_end_and_a_zombie_and_a_gone_one_do() -> None:
+def test_zombies_and_ended_processes_are_exiting_and_running_ones_are_not() -> None:
     command = [sys.executable, "-c", SLEEPER + "time.sleep(60)"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert not ends(process.pid)
+        assert not is_exiting(process.pid)
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert ends(process.pid), "a zombie"
-    assert ends(process.pid), "gone"
+        assert is_exiting(process.pid), "a zombie"
+    assert is_exiting(process.pid), "gone"
 
 
-def test_whoever_sees_its_files_closed_is_told_that_it_ends() -> None:
+def test_a_process_whose_files_are_closed_is_exiting() -> None:
     """However many of its threads die before and after."""
     threads = "[threading.Thread(target=time.sleep, args=(60,)).start() for _ in range(50)]"
     for _ in range(20):
@@ -31,16 +31,16 @@ def test_whoever_sees_its_files_closed_is_told_that_it_ends() -> None:
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()
-            assert not ends(process.pid)
+            assert not is_exiting(process.pid)
             threading.Timer(0.01, process.kill).start()
             assert process.stdout.read() == b""
-            assert ends(process.pid)
+            assert is_exiting(process.pid)
 
 
-def test_what_cannot_be_looked_at_does_not_end() -> None:
+def test_a_process_that_cannot_be_examined_is_not_exiting() -> None:
     """In a process of its own, whose files are nobody else's."""
     script = (
-        "import os, resource; from farm.processes import ends; "
-        "resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0)); print(ends(os.getpid()))"
+        "import os, resource; from farm.processes import is_exiting; "
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0)); print(is_exiting(os.getpid()))"
     )
     assert subprocess.check_output([sys.executable, "-c", script]) == b"False\n"

@@ -19,7 +19,7 @@ print(sorted((signals.next(), signals.next())), signals.next(0), flush=True)
 
 
 @pytest.mark.parametrize("_", range(5))
-def test_two_signals_at_once_both_wake_who_waits(_: int) -> None:
+def test_two_signals_at_once_both_wake_the_waiting_thread(_: int) -> None:
     command = [sys.executable, "-c", _WAITS]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as waiting:
         assert waiting.stdout is not None

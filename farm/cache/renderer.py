@@ -91,10 +91,10 @@ class CachedRenderer(Renderer[Ticket]):
         keys = Keys(settings, lambda: inner.chromium_version)
         return cls(inner, settings, keys, store)
 
-    def admit(self) -> None:
+    def admit(self, caller: str | None = None) -> None:
         """Anything may be a hit while there are files, which takes neither page nor place."""
         try:
-            self._inner.admit()
+            self._inner.admit(caller)
         except Busy:
             if self._store is None or not self._store.may_have:
                 raise

@@ -7,6 +7,7 @@ from typing import Any
 from farm.formats import FILE_FORMATS, FORMATS
 from farm.request import HTML, HTML_OR_URL, URL, RenderRequest
 from farm.request.devices import devices
+from farm.request.link import EXPIRY, MAX_EXPIRY, NOT_IN_LINKS
 from farm.request.schema import PLACE, Schema, definitions, option_groups, properties
 from farm.request.source import OF_CONTENT
 
@@ -16,7 +17,7 @@ _ROUTES = {"/render": HTML, "/render-url": URL, "/render-async": HTML_OR_URL}
 #: Those that take forms with files, too.
 _WITH_FORMS = ("/render", "/render-async")
 _FORM: Schema = {
-    "request": {"type": "object", "description": "The JSON of the request."},
+    "request": {"description": "The JSON of the request."},
     "index.html": {"type": "string", "minLength": 1, "contentMediaType": "text/html"},
     "index.md": {"type": "string", "minLength": 1, "contentMediaType": "text/markdown"},
     "files": {
@@ -27,8 +28,10 @@ _FORM: Schema = {
     },
 }
 _NO_PAGES: Schema = {"index.html": False, "index.md": False}
+#: The route that makes links.
+_LINKS = "/links"
 #: What a request may have on a route that answers with a job, and on no other.
-_OF_JOBS = {"webhook"}
+OF_JOBS = {"webhook", "priority"}
 _JOBS = "/render-async"
 
 _MEDIA_TYPES = [format_.media_type for format_ in FORMATS.values()]
@@ -53,10 +56,12 @@ def with_schemas(text: str) -> str:
         content["application/json"]["schema"] = schema
         if route in _WITH_FORMS:
             content["multipart/form-data"] = _form(names, of_job)
+    content = document["paths"][_LINKS]["post"]["requestBody"]["content"]
+    content["application/json"]["schema"] = _one_of([_link_schema(name) for name in HTML_OR_URL])
     for content in _contents(document["paths"]):
         if not content.keys().isdisjoint(_MEDIA_TYPES):
             content.update((name, {"schema": {"contentMediaType": name}}) for name in _ANSWERED)
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(_with_types(document), indent=1, ensure_ascii=False) + "\n"
 
 
 def _schemas() -> dict[str, Schema]:
@@ -64,6 +69,7 @@ def _schemas() -> dict[str, Schema]:
     for name in HTML_OR_URL:
         for of_job in (False, True):
             schemas[_page_schema(name, of_job)] = _page(name, of_job)
+        schemas[_link_schema(name)] = _link(name)
     for of_job in (False, True):
         schemas[_page_schema(_BESIDE, of_job)] = _page(None, of_job)
     schemas["Format"] = {"enum": list(FORMATS)}
@@ -98,7 +104,7 @@ def _page_schema(name: str, of_job: bool) -> str:
 def _page(name: str | None, of_job: bool) -> Schema:
     """The schema of a request whose page is named by one of the fields that may, or by none."""
     left_out = {*HTML_OR_URL, *(OF_CONTENT if name in URL else ())} - {name}
-    left_out |= set() if of_job else _OF_JOBS
+    left_out |= set() if of_job else OF_JOBS
     fields = properties("RenderRequest").items()
     others = {n: field for n, field in fields if n not in left_out}
     if name is not None:
@@ -113,6 +119,23 @@ def _page(name: str | None, of_job: bool) -> Schema:
         "required": [*([name] if name else []), *required],
         "properties": others,
     }
+
+
+def _link_schema(name: str) -> str:
+    return f"{name.capitalize()}LinkRequest"
+
+
+def _link(name: str) -> Schema:
+    """The schema of a request in a link."""
+    page = _page(name, of_job=False)
+    fields = {n: field for n, field in page["properties"].items() if n not in NOT_IN_LINKS}
+    expiry = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_EXPIRY,
+        "description": "When the link expires, in seconds since 1970; else with the link key.",
+    }
+    return page | {"properties": {**fields, EXPIRY: expiry}}
 
 
 def _one_of(names: list[str]) -> Schema:
@@ -145,6 +168,19 @@ def _form(names: tuple[str, ...], of_job: bool) -> dict[str, Any]:
             "index.md": {"contentType": "text/markdown"},
         },
     }
+
+
+def _with_types(part: Any) -> Any:
+    """The same with `type` beside each list of texts: generators of clients tell types by it."""
+    if isinstance(part, list):
+        return [_with_types(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    typed = {name: _with_types(inside) for name, inside in part.items()}
+    values = typed.get("enum")
+    if isinstance(values, list) and all(isinstance(value, str) for value in values):
+        return {"type": "string"} | typed
+    return typed
 
 
 def _published(schema: Any) -> Any:

@@ -1,26 +1,29 @@
-"""A site's answer, read as Chromium reads it, and written anew as clean HTTP/1.1.
+"""Parses a site's answer as Chromium parses it, and writes it again as clean HTTP/1.1.
 
-Sites answer in ways that no standard allows and every browser takes, so the rules here are those
-of Chromium's net/http: `http_stream_parser.cc` says where a head begins and how a body is framed,
+`proxy` uses it for plain HTTP requests, in the proxy process's only thread.
+
+Sites send answers that no standard allows and every browser accepts. So the rules here are those of
+Chromium's net/http: `http_stream_parser.cc` says where a head begins and how a body is framed,
 `http_util.cc` what a line is, and `http_response_headers.cc` what a status line and a length are.
-What Chromium refuses is a `BadAnswer`.
+An answer that Chromium refuses raises `BadAnswer`.
 
-What is written has one length or is chunked, whatever the site sent, so the browser cannot take
-the end of an answer to be elsewhere than the proxy does. `reusable` says whether the site's own
-framing was beyond doubt; if not, the answer ends with its connections.
+The answer that is written has one length or is chunked, whatever the site sent. So the browser and
+the proxy always agree about where an answer ends. `reusable` says whether the site's own framing
+was unambiguous. If it was not, both connections are closed after the answer.
 """
 
 import re
 
 from farm.egress.bodies import Body, Chunked, Sized, UntilEnd
 
-#: As much as Chromium reads of a head.
+#: Chromium reads no more of a head than this.
 _MAX_HEAD_BYTES = 262_144
-#: More than any site sends; so that a head is read within milliseconds. Chromium has no bound.
+#: No site sends so many lines. The bound keeps the parsing of a head to milliseconds; Chromium has
+#: none.
 _MAX_HEAD_LINES = 5_000
-#: Informational answers (100, 103) before the answer itself. Chromium has no bound.
+#: Informational answers (100, 103) before the final answer. Chromium has no bound.
 _MAX_INFORMATIONAL = 20
-#: Chromium takes bytes without a status line for HTTP/0.9, from this port only.
+#: Chromium accepts bytes without a status line (HTTP/0.9) from this port only.
 _HTTP_PORT = 80
 
 NOT_HTTP = "its answer is not HTTP"
@@ -32,23 +35,23 @@ PROXY_AUTHENTICATION = "its answer asks for a proxy's password"
 TOO_MANY_INFORMATIONAL = "it sends informational answers and no page"
 TOO_MANY_CODINGS = "its answer is encoded too many times"
 
-#: Some junk may come before the status line.
+#: Up to four bytes of junk may precede the status line.
 _STATUS_LINE = re.compile(rb".{0,4}?(?=http)", re.DOTALL | re.IGNORECASE)
 _DECIDING_BYTES = 8
 _HEAD_END = re.compile(rb"\n\r?\n")
 _VERSION = re.compile(rb"http/(\d)[^.]*\.(\d)", re.IGNORECASE)
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-#: A header with the folded lines that continue it. Lines that are none match nowhere.
+#: A header and its folded continuation lines. Malformed lines match nowhere.
 _HEADER = re.compile(rb"^(" + _TOKEN + rb")[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
 _FOLD = re.compile(rb"\n[ \t]+")
 _STRICT_HEAD = re.compile(
     rb"HTTP/1\.1 [2-5]\d\d(?: [^\r\n]*)?\r\n(?:" + _TOKEN + rb":[^\r\n]*\r\n)*+\r\n"
 )
 _LENGTH = re.compile(rb"\d{1,18}")
-#: No content, and reset content: they have no body, whatever their head says.
+#: No Content and Reset Content have no body, whatever their head says.
 _EMPTY = (204, 205)
-#: Of one connection only (RFC 9110, 7.6.1), or written anew.
-_NOT_PASSED_ON = {
+#: Hop-by-hop headers (RFC 9110, 7.6.1), and those that are written again.
+_HOP_BY_HOP = {
     b"connection",
     b"content-length",
     b"keep-alive",
@@ -60,7 +63,7 @@ _NOT_PASSED_ON = {
     b"upgrade",
 }
 
-#: What is read of a head; all else is passed on unread.
+#: The headers that are parsed. All others are forwarded unparsed.
 _READ = {
     b"connection",
     b"content-disposition",
@@ -70,18 +73,18 @@ _READ = {
     b"transfer-encoding",
 }
 
-#: More of them end the browser's network service (Chromium 156: eleven), and with it the browser.
+#: Eleven codings crash the network service of Chromium 156, and with it the browser.
 _MAX_CODINGS = 5
 
 Headers = list[tuple[bytes, bytes]]
 
 
 class BadAnswer(Exception):
-    """Chromium would not take the answer; `str()` says why, in words."""
+    """Chromium would not accept the answer. `str()` is the reason in words."""
 
 
 class Answer:
-    """The answer to one request: feed it what the site sends, until it is `done`."""
+    """The answer to one request. `feed` it what the site sends, until it is `done`."""
 
     def __init__(self, method: bytes, port: int) -> None:
         self._method = method
@@ -89,31 +92,35 @@ class Answer:
         self._raw = bytearray()
         self._body: Body | None = None
         self._informational = 0
-        #: Whether the site ended the connection within the head.
+        #: Whether the site closed the connection within the head.
         self._is_cut = False
         self.done = False
-        #: Whether another request may be sent on the site's connection, and the browser's.
+        #: Whether the connections to the site and to the browser can take another request.
         self.reusable = True
 
     def feed(self, data: bytes) -> bytes:
-        """What to send to the browser for it; `b""` is the end of the site's connection.
+        """Take data from the site; returns what to send to the browser.
 
-        Raises `BadAnswer`, and `EOFError` if there was no answer at all.
+        `b""` means that the site closed the connection. Raises `BadAnswer`, and `EOFError` if the
+        site sent no answer at all.
         """
         if self._body is not None:
-            return self._go_on(data, at_end=not data)
+            return self._feed_body(data, at_end=not data)
         self._raw += data
         while (head := self._next_head(at_end=not data)) is not None:
             if head.status // 100 == 1:
-                self._pass_over(head)
+                self._skip_informational(head)
                 continue
-            written = self._begin(head)
-            come, self._raw = bytes(self._raw), bytearray()
-            return written + self._go_on(come, at_end=not data)
+            written = self._start_answer(head)
+            received, self._raw = bytes(self._raw), bytearray()
+            return written + self._feed_body(received, at_end=not data)
         return b""
 
     def _next_head(self, at_end: bool) -> "_Head | None":
-        """The next whole head, taken off what has come; what came of it if the site has ended."""
+        """Remove the next whole head from the received bytes; None if it is not complete yet.
+
+        If the site closed the connection, an incomplete head counts as whole.
+        """
         raw = self._raw
         start = _STATUS_LINE.match(raw)
         if start is None:
@@ -135,20 +142,20 @@ class Answer:
         return head
 
     def _without_head(self) -> "_Head":
-        """HTTP/0.9, where Chromium takes it."""
-        is_radio = self._raw[:3].lower() == b"icy"
-        if self._informational or not (self._port == _HTTP_PORT or is_radio):
+        """The head of an HTTP/0.9 answer. Raises `BadAnswer` where Chromium does not accept one."""
+        is_shoutcast = self._raw[:3].lower() == b"icy"
+        if self._informational or not (self._port == _HTTP_PORT or is_shoutcast):
             raise BadAnswer(NOT_HTTP)
         return _Head(b"HTTP/0.9 200 OK")
 
-    def _pass_over(self, head: "_Head") -> None:
+    def _skip_informational(self, head: "_Head") -> None:
         self._informational += 1
         if self._informational > _MAX_INFORMATIONAL:
             raise BadAnswer(TOO_MANY_INFORMATIONAL)
         if head.status == 101:
             self.reusable = False
 
-    def _begin(self, head: "_Head") -> bytes:
+    def _start_answer(self, head: "_Head") -> bytes:
         if head.status == 407:
             raise BadAnswer(PROXY_AUTHENTICATION)
         self.reusable &= head.is_strict
@@ -175,8 +182,8 @@ class Answer:
             raise BadAnswer(HEAD_TOO_LARGE)
         return written
 
-    def _go_on(self, data: bytes, at_end: bool) -> bytes:
-        """The body; `done` where it ends, by its framing or with the site's connection."""
+    def _feed_body(self, data: bytes, at_end: bool) -> bytes:
+        """Take data of the body. Sets `done` when the framing or the site's connection ends it."""
         assert self._body is not None
         written = self._body.feed(data)
         if at_end and not self._body.done:
@@ -187,7 +194,7 @@ class Answer:
 
 
 class _Head:
-    """What Chromium makes of a head. `is_strict`: every byte is as the standard has it."""
+    """A head as Chromium understands it. `is_strict`: every byte conforms to the standard."""
 
     def __init__(self, raw: bytes) -> None:
         """`raw` begins with the status line. Raises `BadAnswer`."""
@@ -198,7 +205,7 @@ class _Head:
         if lines.count(b"\n") > _MAX_HEAD_LINES:
             raise BadAnswer(HEAD_TOO_LARGE)
         self.status, self.status_line = _status(first)
-        #: What is passed on.
+        #: The headers that are forwarded.
         self.headers: Headers = []
         self._read: dict[bytes, list[bytes]] = {}
         for name, raw_value in _HEADER.findall(lines):
@@ -206,14 +213,14 @@ class _Head:
             key = name.lower()
             if key in _READ:
                 self._read.setdefault(key, []).append(value)
-            if key not in _NOT_PASSED_ON:
+            if key not in _HOP_BY_HOP:
                 self.headers.append((name, value))
         lengths = self._items(b"content-length")
         codings = self._items(b"transfer-encoding")
         version = _VERSION.match(first)
         is_new = version is not None and (version[1], version[2]) >= (b"1", b"1")
         self.is_chunked = is_new and b"chunked" in codings
-        #: None where the body's end must be found otherwise.
+        #: The length of the body. None if the framing or the connection's end gives it.
         self.length: int | None = None
         if not self.is_chunked:
             _require_one(lengths, TWO_LENGTHS)
@@ -237,12 +244,12 @@ class _Head:
 
 
 def _status(line: bytes) -> tuple[int, bytes]:
-    """The status, and the line without its version; 200 where there is none."""
+    """The status, and the status line without its version; `200 OK` if it has no status."""
     text = line.partition(b" ")[2].lstrip(b" ")
     digits = text[: len(text) - len(text.lstrip(b"0123456789"))]
     if not digits:
         return 200, b"200 OK"
-    # Not all of the digits: there may be thousands.
+    # The line may have thousands of digits: only four are converted.
     return int(digits.lstrip(b"0")[:4] or b"0"), digits + b" " + text[len(digits) :].strip(b" ")
 
 

@@ -1,31 +1,32 @@
-"""The body of a site's answer, by what tells its end; written with a length, or in chunks.
+"""The body of a site's answer: of known length, chunked, or until the connection ends.
 
-A chunk is what Chromium takes for one (net/http/http_chunked_decoder.cc).
+`answers` uses it. Each class takes the site's bytes and returns what the browser is sent. Chunks
+are parsed as Chromium parses them (net/http/http_chunked_decoder.cc).
 """
 
 import re
 from typing import Protocol
 
-#: As much as Chromium reads of a line before a chunk.
+#: Chromium reads no more of a chunk's size line than this.
 _MAX_LINE_BYTES = 16_384
 _SIZE = re.compile(rb"0*([0-9A-Fa-f]{1,15}) *(?:;.*)?", re.DOTALL)
 _STRICT_SIZE = re.compile(rb"[0-9A-Fa-f]+\r")
-#: From the end of a chunk's data to the beginning of the next one's.
+#: What lies between the data of two chunks.
 _NEXT_CHUNK = re.compile(rb"\r\n([1-9A-Fa-f][0-9A-Fa-f]{0,14})\r\n")
 LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Body(Protocol):
-    """How a body is framed. `is_strict`: as the standard has it, and with nothing behind it."""
+    """A body's framing. `is_strict`: it conforms to the standard, and no bytes follow the body."""
 
     done: bool
     is_strict: bool
 
     def feed(self, data: bytes) -> bytes:
-        """What to send to the browser for it."""
+        """Take data from the site; returns what to send to the browser."""
 
     def end(self) -> bytes:
-        """What to send when the site's connection ends before the body."""
+        """What to send to the browser when the site's connection ends before the body."""
 
 
 class Sized:
@@ -46,7 +47,7 @@ class Sized:
 
 
 class UntilEnd:
-    """The browser gets it in chunks: so it knows an end from a connection that broke off."""
+    """Sent to the browser in chunks, so that it can tell the end from a broken connection."""
 
     done = False
     is_strict = False
@@ -59,7 +60,7 @@ class UntilEnd:
 
 
 class Chunked:
-    """All chunks of one read become one."""
+    """All chunks of one read are sent as one chunk."""
 
     def __init__(self) -> None:
         self._line = b""
@@ -81,7 +82,7 @@ class Chunked:
                 self._left -= len(piece)
                 self._after_data = self._left == 0
                 continue
-            # Short cut: sites may send millions of chunks.
+            # The fast path: sites may send millions of chunks.
             if self._after_data and not self._line and (next_ := _NEXT_CHUNK.match(data, at)):
                 self._left = int(next_[1], 16)
                 at = next_.end()
@@ -93,7 +94,7 @@ class Chunked:
                 line, self._line = self._line[:-1], b""
                 self._take(line)
             elif len(self._line) > _MAX_LINE_BYTES:
-                self._break_off()
+                self._abort()
         self.is_strict &= at == size
         written = chunk(b"".join(pieces))
         return written + LAST_CHUNK if self._is_whole else written
@@ -102,7 +103,7 @@ class Chunked:
         return b""
 
     def _take(self, line: bytes) -> None:
-        """A line between the chunks' data."""
+        """Parse a line between the data of two chunks."""
         content = line.removesuffix(b"\r")
         if self._in_trailers:
             self.done = self._is_whole = not content
@@ -110,20 +111,20 @@ class Chunked:
         elif self._after_data:
             self._after_data = False
             if content:
-                self._break_off()
+                self._abort()
         elif size := _SIZE.fullmatch(content):
             self._left = int(size[1], 16)
             self._in_trailers = self._left == 0
             self.is_strict &= _STRICT_SIZE.fullmatch(line) is not None
         else:
-            self._break_off()
+            self._abort()
 
-    def _break_off(self) -> None:
-        """The browser gets no last chunk, and so knows that the body is not whole."""
+    def _abort(self) -> None:
+        """End without a last chunk. So the browser knows that the body is incomplete."""
         self.done = True
         self.is_strict = False
 
 
 def chunk(data: bytes) -> bytes:
-    """Nothing for no data: an empty chunk would be the last."""
+    """A chunk of the data. Nothing for no data, since an empty chunk would be the last one."""
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""

@@ -1,4 +1,7 @@
-"""Dialling: a name is resolved once, every answer is checked, and what was checked is dialled."""
+"""Connects to a host: resolves its name once, checks every address, and dials a checked address.
+
+`proxy` calls `dial` and `process` calls `check`, in the proxy process's only thread.
+"""
 
 import asyncio
 import errno
@@ -11,10 +14,10 @@ from farm.egress.resolver import Unknown
 from farm.policy import NOT_PUBLIC, Policy, Refused
 from farm.policy.addresses import Address
 
-#: How long one address may take to accept, and how many of a host's are tried.
+#: The time in which one address must accept, and how many of a host's addresses are tried.
 _CONNECT_TIMEOUT_S = 8.0
 _MAX_TRIES = 4
-#: What may be on its way from or to one connection, before the sender is held back.
+#: Bytes that one connection may buffer in each direction before its sender is paused.
 _BUFFER_BYTES = 65_536
 
 UNREACHABLE = "its host cannot be reached"
@@ -25,17 +28,17 @@ Resolve = Callable[[str], Awaitable[list[Address]]]
 
 
 class Failed(Exception):
-    """Nothing forbids it, but it cannot be reached; `str()` of it says why, in words."""
+    """The policy allows the host, but it cannot be reached. `str()` is the reason in words."""
 
 
 async def dial(policy: Policy, host: str, port: int, resolve: Resolve) -> Stream:
-    """A connection to the host. `resolve` raises `Unknown`; this raises `Refused` or `Failed`."""
+    """Connect to the host. `resolve` raises `Unknown`; this raises `Refused` or `Failed`."""
     addresses = await check(policy, host, port, resolve)
     return await _connect(addresses[:_MAX_TRIES], port)
 
 
 async def check(policy: Policy, host: str, port: int, resolve: Resolve) -> list[Address]:
-    """The host's addresses, which are all allowed. Raises what `dial` does; nothing is dialled."""
+    """The host's addresses, all of which are allowed. Dials nothing; raises as `dial` does."""
     by_name = policy.check_host(host, port)
     try:
         addresses = await resolve(host)
@@ -43,27 +46,28 @@ async def check(policy: Policy, host: str, port: int, resolve: Resolve) -> list[
         raise Failed("its host name is not known") from exc
     for address in addresses:
         named = policy.check_address(address, by_name=by_name)
-        # This machine's public address leads to what its firewall hides from the Internet.
+        # A firewall may protect this machine's services from the Internet, but not from the machine
+        # itself, so its own public addresses are refused.
         if not named and _is_this_machine(address):
             raise Refused(NOT_PUBLIC)
     return addresses
 
 
 def _is_this_machine(address: Address) -> bool:
-    """Whether packets to the address would never leave this machine. None is sent."""
+    """Whether packets to the address stay on this machine. Sends no packet."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
         probe = socket.socket(family, socket.SOCK_DGRAM)
     except OSError as exc:
         if exc.errno == errno.EAFNOSUPPORT:
             return False
-        # What cannot be asked about is not dialled.
+        # An address that cannot be checked is not dialled.
         raise Failed(_why(exc, UNREACHABLE)) from exc
     with closing(probe):
         try:
             probe.connect((str(address), 9))
             return ip_address(probe.getsockname()[0]) == address
-        except OSError:  # there is no way to it, as connecting will find out
+        except OSError:  # no route to the address: connecting to it fails too
             return False
 
 
@@ -83,5 +87,5 @@ async def _connect(addresses: list[Address], port: int) -> Stream:
 
 
 def _why(exc: OSError, otherwise: str) -> str:
-    """The farm's own lack of descriptors is not to look like the host's fault."""
+    """The reason in words. A lack of file descriptors here must not look like the host's fault."""
     return NO_FILES if exc.errno in (errno.EMFILE, errno.ENFILE) else otherwise

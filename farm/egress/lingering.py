@@ -1,13 +1,16 @@
-"""Connections that are closed before all that was written to them is sent."""
+"""Closes connections after their last bytes are sent, within a time limit.
+
+`proxy` uses it, in the proxy process's only thread.
+"""
 
 import asyncio
 
-#: How long a peer may take to read the last of it; some never do.
+#: The time in which a peer must read the rest of what was written to it. Some never do.
 LINGER_S = 5.0
 
 
 class Lingering:
-    """One render's. asyncio by itself would keep them until their peers have read everything."""
+    """The closing connections of one render. asyncio alone would keep them without a time limit."""
 
     def __init__(self) -> None:
         self._writers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -17,7 +20,7 @@ class Lingering:
         return len(self._writers)
 
     def close(self, writer: asyncio.StreamWriter) -> None:
-        """Close it; what was written is still sent, unless the render has ended."""
+        """Close it. What was written is still sent, unless the render has ended."""
         writer.close()
         if self._ended:
             _abort(writer)
@@ -27,7 +30,7 @@ class Lingering:
             task.add_done_callback(self._writers.pop)
 
     def end(self) -> None:
-        """The render has ended: nothing more is sent."""
+        """The render has ended: send nothing more on any connection."""
         self._ended = True
         for writer in self._writers.values():
             _abort(writer)
@@ -40,10 +43,10 @@ async def _wait(writer: asyncio.StreamWriter) -> None:
     except TimeoutError:
         _abort(writer)
     except OSError:
-        pass  # its peer broke it off
+        pass  # the peer broke the connection off
 
 
 def _abort(writer: asyncio.StreamWriter) -> None:
-    # A transport that has sent all is closed by now, and cannot be aborted after that.
+    # A transport with an empty buffer is closed already, and cannot be aborted any more.
     if writer.transport.get_write_buffer_size():
         writer.transport.abort()

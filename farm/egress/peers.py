@@ -1,4 +1,7 @@
-"""Whose connection it is: the user at the other end of a loopback connection."""
+"""Finds which user made the other end of a loopback connection.
+
+The proxy asks for every connection that it accepts, in its process's only thread.
+"""
 
 import socket
 import struct
@@ -11,7 +14,7 @@ _ANY_STATE = 0xFFFFFFFF
 _ANY_COOKIE = b"\xff" * 8
 _HEADER = struct.Struct("=IHHII")
 _REQUEST = struct.Struct("=BBBxI")
-#: Where `idiag_uid` lies in the answer: behind the header, four bytes, the socket's id, and three
+#: The offset of `idiag_uid` in the answer: after the header, four bytes, the socket's id, and three
 #: words.
 _UID = struct.Struct(f"={_HEADER.size + 4 + 48 + 12}xI")
 
@@ -19,8 +22,8 @@ _UID = struct.Struct(f"={_HEADER.size + 4 + 48 + 12}xI")
 def peer_uid(connection: socket.socket) -> int | None:
     """The user who made the other end of an IPv4 connection within this machine.
 
-    None if it is gone, or the kernel does not tell. Asking takes about 10 µs; to read
-    `/proc/net/tcp` for it took 4 ms.
+    None if the connection is gone, or if the kernel does not answer. The query takes about 10 µs;
+    reading `/proc/net/tcp` instead took 4 ms.
     """
     ours, theirs = connection.getsockname(), connection.getpeername()
     pair = struct.pack(">HH4s12x4s12x", theirs[1], ours[1], _ip(theirs), _ip(ours))

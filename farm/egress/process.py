@@ -1,9 +1,16 @@
 """The egress proxy's process: `python -m farm.egress FD`, started by `farm.egress.Egress`.
 
-FD is a socket of whole messages. The first is a `Start`, then `open` with a listening socket and
-whose it is, `renew` for each further render, `check` with a host and `close`; back come `Note`s,
-the news that a port is used, what the policy says of a host, and a beat each second. It ends when
-the other end is closed, and so with the farm.
+One thread runs asyncio and serves the ports of all renders. FD is a `SOCK_SEQPACKET` socket to the
+farm. The farm sends a `Start` first, and then:
+
+    open PORT UID                    with a listening socket, and the user who may connect to it
+    renew PORT ACCOUNT               the port's next render begins
+    check PORT ACCOUNT HOST HOSTPORT asks whether the policy allows a host
+    close PORT
+
+The process sends back `Note`s, a message when a port is used for the first time, the answers to
+`check`, and a heartbeat each second. It ends when the farm closes the socket, and so when the farm
+ends.
 """
 
 import asyncio
@@ -25,16 +32,16 @@ from farm.egress.turns import Turns
 from farm.policy import Refused
 
 MAX_MESSAGE_BYTES = 65_536
-BEAT_S = 1.0
-#: Notes of one render; what comes after them is not told.
+HEARTBEAT_S = 1.0
+#: Notes that one render may cause. Further ones are dropped.
 _MAX_NOTES = 1000
-#: Longer than any name that DNS knows.
+#: DNS names are shorter.
 _MAX_HOST = 255
 
 
 @dataclass(frozen=True)
 class Start:
-    """The first message. `become`: the user and group to become, for a process started as root."""
+    """The first message. `become`: the user and group to switch to, if the farm runs as root."""
 
     rules: Rules
     become: tuple[int, int] | None
@@ -42,7 +49,7 @@ class Start:
 
 @dataclass
 class _ServedPort:
-    """A port: the proxy of the render that has it now, the `account` of its notes."""
+    """A port, the proxy of its current render, and the `account` number of that render's notes."""
 
     proxy: Proxy
     listening: socket.socket
@@ -63,14 +70,15 @@ class _ProxyServer:
         self._sending = asyncio.Lock()
 
     async def run(self) -> None:
-        self._loop.add_reader(self._control, self._obey)
-        beating = asyncio.create_task(self._beat())
+        self._loop.add_reader(self._control, self._receive)
+        heartbeats = asyncio.create_task(self._send_heartbeats())
         await self._ended
-        beating.cancel()
+        heartbeats.cancel()
         self._resolver.close()
 
-    def _obey(self) -> None:
-        # All that has come: what was said before a connection came is done before it is accepted.
+    def _receive(self) -> None:
+        # Read all messages at once: those that came before a connection are applied before that
+        # connection is accepted.
         while True:
             try:
                 message, sockets, _, _ = socket.recv_fds(self._control, MAX_MESSAGE_BYTES, 1)
@@ -85,14 +93,14 @@ class _ProxyServer:
             command, number, *rest = message.decode().split()
             if command == "check":
                 account, host, host_port = rest
-                self._do(self._check(int(number), int(account), host, int(host_port)))
+                self._start_task(self._check(int(number), int(account), host, int(host_port)))
             else:
-                self._obey_one(command, int(number), sockets, *map(int, rest))
+                self._apply(command, int(number), sockets, *map(int, rest))
 
-    def _obey_one(self, command: str, port: int, sockets: list[int], value: int = 0) -> None:
-        """`value`: of `open` the user, of `renew` the account."""
+    def _apply(self, command: str, port: int, sockets: list[int], value: int = 0) -> None:
+        """`value` is the user for `open`, and the account for `renew`."""
         if command == "open":
-            if not sockets:  # the kernel drops what this process has no descriptor for
+            if not sockets:  # the kernel drops a descriptor if this process can have no more
                 sys.exit("The egress proxy has no file descriptor left for a render's port.")
             rules = replace(self._rules, uid=value)
             self._serve(port, socket.socket(fileno=sockets[0]), rules, 0)
@@ -104,7 +112,7 @@ class _ProxyServer:
             del self._ports[port]
             listening = None
             if command == "renew":
-                with suppress(OSError):  # no descriptor is left: nobody answers there any more
+                with suppress(OSError):  # no descriptor is left: the port stays unserved
                     listening = served.listening.dup()
             served.proxy.close()
             if listening is not None:
@@ -114,7 +122,7 @@ class _ProxyServer:
         listener = self._listener(port, lambda: served.account)
         proxy = Proxy(rules, listener, self._turns, self._resolver.resolve)
         served = self._ports[port] = _ServedPort(proxy, listening, rules, account)
-        self._do(proxy.serve(listening))
+        self._start_task(proxy.serve(listening))
 
     async def _check(self, port: int, account: int, host: str, host_port: int) -> None:
         message: dict[str, object] = {"port": port, "account": account, "checked": host}
@@ -123,13 +131,13 @@ class _ProxyServer:
         except Refused as exc:
             message["reason"] = str(exc)
         except Failed:
-            pass  # nothing forbids it
+            pass  # the policy allows the host, even if it cannot be reached
         await self._send(message)
 
     def _listener(self, port: int, account: Callable[[], int]) -> Listener:
         left = _MAX_NOTES
 
-        async def tell(news: Note | None) -> None:
+        async def report(news: Note | None) -> None:
             nonlocal left
             message: dict[str, object] = {"port": port, "account": account()}
             if news is not None:
@@ -138,19 +146,19 @@ class _ProxyServer:
             if left >= 0:
                 await self._send(message)
 
-        return tell
+        return report
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
             await self._send({})
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(HEARTBEAT_S)
 
     async def _send(self, message: dict[str, object]) -> None:
-        # The loop knows one waiter of a socket: a second one would make it forget the first.
+        # asyncio keeps one waiting sender for each socket, and a second one would replace it.
         async with self._sending:
             await self._loop.sock_sendall(self._control, json.dumps(message).encode())
 
-    def _do(self, work: Awaitable[None]) -> None:
+    def _start_task(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -161,23 +169,26 @@ async def _run(control: socket.socket, rules: Rules) -> None:
 
 
 def _check_kernel() -> None:
-    """End with a sentence where nobody could be answered, since nobody could be known."""
+    """Exit with a sentence if the kernel cannot say whose connection is whose.
+
+    The proxy could answer nobody then.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listening:
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as ours:
             if peer_uid(ours) is None:
                 sys.exit(
-                    "The egress proxy cannot run: the kernel does not tell whose connection it is "
+                    "The egress proxy cannot run: the kernel does not say which user has connected "
                     "(netlink sock_diag, kernel module inet_diag)."
                 )
 
 
 def _allow_open_files() -> None:
-    """As many as the machine allows: each connection of each render is one or two.
+    """Raise the limit to the hard limit: each connection of each render needs one or two files.
 
-    Shells and systemd start programs with 1,024.
+    Shells and systemd start programs with a limit of 1,024.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # Where the kernel's own bound was lowered since, the old one stays.
+    # Fails if the kernel's own limit is lower than the hard limit; then the soft limit stays.
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -188,8 +199,8 @@ def main() -> None:
     start: Start = pickle.loads(control.recv(MAX_MESSAGE_BYTES))
     _check_kernel()
     if start.become is not None:
-        # All is imported by now, and nothing below imports more: Python itself may lie where this
-        # user cannot read it.
+        # All modules are imported before this, since the new user may not be able to read the
+        # Python installation.
         uid, gid = start.become
         os.setgroups([])
         os.setresgid(gid, gid, gid)

@@ -1,8 +1,8 @@
-"""An HTTP proxy for one render: `CONNECT` for TLS and WebSockets, and plain HTTP.
+"""An HTTP proxy for one render: `CONNECT` for TLS and WebSockets, and plain HTTP requests.
 
-It listens on a port of its own for each browser context, so that what it refuses, and the bounds on
-connections and bytes, belong to one render. Nobody but the browser's user gets an answer; at a port
-of the farm's own, nobody but its own user.
+`process` makes one for each render and runs all of them in its only thread. Each listens on a port
+of its own. So its refusals, and its bounds on connections and bytes, belong to one render. A port
+answers one user only: the browser's, or on the farm's own ports the farm's.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ from farm.egress.peers import peer_uid
 from farm.egress.turns import Turns
 from farm.policy import Policy, Refused
 
-#: What a tunnel carries in one turn: nothing is done to it.
+#: What a tunnel forwards in one turn. It is more than elsewhere, since nothing is parsed.
 _TUNNEL_PIECE_BYTES = 65_536
-#: What may have come of one connection, before its sender is held back.
+#: Bytes received on one connection before its sender is paused.
 _BUFFER_BYTES = 65_536
-#: Of one render, at the same time.
+#: Concurrent dials of one render, so that its hanging look-ups cannot hold up other renders.
 _MAX_DIALS = 16
 
-TOO_MUCH = "the page has had all the bytes it may have"
+TOO_MUCH = "the page has transferred as many bytes as it may"
 
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s\[\]:/?#@%]+))(?::([0-9]{1,5}))?", re.ASCII)
 _HTTP_URL = re.compile(r"(?i:http)://([^/?#]+)([/?][^#]*)?")
@@ -38,21 +38,21 @@ _HTTP_URL = re.compile(r"(?i:http)://([^/?#]+)([/?][^#]*)?")
 
 @dataclass(frozen=True)
 class Note:
-    """What could not be reached; `refused`: because of the policy or a bound."""
+    """A host that could not be reached. `refused`: the policy or a bound forbids it."""
 
     refused: bool
     host: str
     reason: str
 
 
-#: Called before the browser gets its answer; slow listeners hold up their own render only. None:
-#: the browser has connected for the first time.
+#: Called before the browser gets its answer, so a slow listener delays its own render only. None
+#: means that the browser has connected for the first time.
 Listener = Callable[[Note | None], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """`uid`: the only user who is answered."""
+    """What applies to a render. `uid`: the only user whose connections are answered."""
 
     policy: Policy
     uid: int
@@ -75,7 +75,7 @@ class Proxy:
         self._lingering = Lingering()
         self._server: asyncio.Server | None = None
         self._closed = False
-        #: Whether its browser has connected to it.
+        #: Whether the browser has connected.
         self.was_used = False
 
     async def serve(self, listening: socket) -> None:
@@ -104,16 +104,16 @@ class Proxy:
                 self.was_used = True
                 await self._listener(None)
             if allowed and count <= self._rules.max_connections and not self._closed:
-                await self._talk(Browser((reader, writer), self._take_turn))
+                await self._answer_requests(Browser((reader, writer), self._take_turn))
         except (OSError, EOFError, h11.ProtocolError):
-            pass  # the browser went away, or is none
+            pass  # the browser went away, or the client is not a browser
         except asyncio.CancelledError:
             writer.transport.abort()
         finally:
             self._tasks.discard(task)
             self._lingering.close(writer)
 
-    async def _talk(self, browser: Browser) -> None:
+    async def _answer_requests(self, browser: Browser) -> None:
         """Answer one request after another."""
         site: Site | None = None
         try:
@@ -127,7 +127,7 @@ class Proxy:
                     if site is not None:
                         self._lingering.close(site.writer)
                     stream = await self._dial(host, port)
-                    # No answer at all: Chromium would take even an empty 403 for the site's page.
+                    # Send no answer: Chromium would render even an empty 403 as the site's page.
                     if stream is None:
                         return
                     site = Site(stream, host, port, self._spend, self._take_turn)
@@ -144,19 +144,19 @@ class Proxy:
             return
         reader, writer = stream
         try:
-            come = await browser.open_tunnel()
-            await self._spend(host, len(come))
-            writer.write(come)
+            received = await browser.open_tunnel()
+            await self._spend(host, len(received))
+            writer.write(received)
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pass_on(browser.reader, writer, host))
-                both.create_task(self._pass_on(reader, browser.writer, host))
+                both.create_task(self._relay(browser.reader, writer, host))
+                both.create_task(self._relay(reader, browser.writer, host))
         except ExceptionGroup as group:
             if group.split((OSError, EOFError))[1] is not None:
                 raise
         finally:
             self._lingering.close(writer)
 
-    async def _pass_on(
+    async def _relay(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, host: str
     ) -> None:
         while data := await source.read(_TUNNEL_PIECE_BYTES):
@@ -164,18 +164,18 @@ class Proxy:
             await self._spend(host, len(data))
             sink.write(data)
             await sink.drain()
-        # The other way may have more to come.
+        # The other direction may still be in use.
         with suppress(OSError):
             sink.write_eof()
 
     async def _forward(
         self, browser: Browser, site: Site, request: h11.Request, path: bytes
     ) -> bool:
-        """A plain HTTP request and its answer. False when the connections have had their last."""
+        """Forward a plain request and its answer. False if the connections must be closed."""
         answer = Answer(request.method, site.port)
         sending = asyncio.create_task(self._send_request(browser, site, request, path))
         try:
-            # An answer may come before the request has been sent to its end.
+            # A site may answer before it has received the whole request.
             while not answer.done:
                 await browser.send(answer.feed(await site.read()))
             if not sending.done():
@@ -202,7 +202,7 @@ class Proxy:
             await site.send(LAST_CHUNK)
 
     async def _dial(self, host: str, port: int) -> Stream | None:
-        """A connection; None where there is none, after that was noted."""
+        """Connect to the host. None if that failed, after a note was sent."""
         try:
             async with self._dials:
                 return await dial(self._rules.policy, host, port, self._resolve)

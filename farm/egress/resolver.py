@@ -1,9 +1,12 @@
-"""Names looked up in a process apart, since the C library's look-ups cannot be called off.
+"""Resolves host names in a child process that can be killed when its look-ups hang.
 
-The C library knows what the machine's names are (`/etc/hosts`, `nsswitch.conf`, its modules); a
-resolver that can be called off, such as c-ares, knows DNS. But a look-up that hangs holds a thread,
-whether or not its render still is there. So the threads are another process's: when it has too many
-that nobody waits for any more, it is killed, and what is still waited for is asked again.
+`process` makes one `Resolver` for all renders, in the proxy process's event loop.
+
+The C library's look-up (`getaddrinfo`) follows this machine's configuration (`/etc/hosts`,
+`nsswitch.conf` and its modules), and cannot be cancelled. A resolver that can be cancelled, such as
+c-ares, knows DNS only. A look-up that hangs holds a thread even after its render has ended, so the
+threads belong to a child process. When that process has too many look-ups that no render needs any
+more, it is killed, and the others are asked of a new process.
 """
 
 import asyncio
@@ -19,8 +22,8 @@ from ipaddress import ip_address
 
 from farm.policy.addresses import Address, plain
 
-#: Look-ups of renders that have ended, before the process is given up.
-_MAX_ABANDONED = 512
+#: Look-ups of renders that have ended, before the child process is replaced.
+_MAX_CANCELLED = 512
 
 LookUp = Callable[[bytes], list[str]]
 
@@ -30,25 +33,25 @@ class Unknown(Exception):
 
 
 def look_up(name: bytes) -> list[str]:
-    """The addresses of a name, by the C library. Raises `OSError` or `ValueError`; blocks."""
-    # As bytes: Python would put a text through its own, older IDNA.
+    """The addresses of a name, from the C library. Blocks; raises `OSError` or `ValueError`."""
+    # As bytes: Python would encode a `str` by its own, older IDNA.
     found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     return [str(entry[4][0]) for entry in found]
 
 
 class Resolver:
-    """Looks names up, for as long as its loop runs."""
+    """Resolves names, for as long as its event loop runs."""
 
-    def __init__(self, look_up: LookUp = look_up, max_abandoned: int = _MAX_ABANDONED) -> None:
+    def __init__(self, look_up: LookUp = look_up, max_cancelled: int = _MAX_CANCELLED) -> None:
         self._look_up = look_up
-        self._max_abandoned = max_abandoned
+        self._max_cancelled = max_cancelled
         self._numbers = itertools.count(1)
         self._wanted: dict[int, tuple[bytes, asyncio.Future[list[str]]]] = {}
-        self._abandoned: set[int] = set()
+        self._cancelled: set[int] = set()
         self._process: _LookUpProcess | None = None
 
     async def resolve(self, host: str) -> list[Address]:
-        """Every address of a name; of an address, however it is written, that one.
+        """Every address of a name. A host that is an address already is returned as one.
 
         Raises `Unknown`.
         """
@@ -56,7 +59,8 @@ class Resolver:
             return [plain(ip_address(host))]
         try:
             addresses = await self._ask(host.encode("ascii"))
-            # A zone (`fe80::1%2`) is in the address, where `is_public` sees it.
+            # Addresses keep their zone (`fe80::1%2`), since `is_public` refuses those that have
+            # one.
             return list(dict.fromkeys(plain(ip_address(address)) for address in addresses))
         except (OSError, ValueError) as exc:
             raise Unknown from exc
@@ -79,24 +83,24 @@ class Resolver:
             return await answer
         finally:
             if self._wanted.pop(number, None) is not None:
-                self._abandon(number)
+                self._cancel(number)
 
-    def _abandon(self, number: int) -> None:
-        self._abandoned.add(number)
-        if len(self._abandoned) > self._max_abandoned:
+    def _cancel(self, number: int) -> None:
+        self._cancelled.add(number)
+        if len(self._cancelled) > self._max_cancelled:
             self._start()
 
     def _start(self) -> None:
-        """Another process, which is asked for what is still wanted."""
+        """Start a new process, and send it the look-ups that are still wanted."""
         if self._process is not None:
             self._process.kill()
-        self._abandoned.clear()
+        self._cancelled.clear()
         self._process = _LookUpProcess(self._look_up, self._take, self._end)
         for number, (name, _) in self._wanted.items():
             self._process.ask(number, name)
 
     def _take(self, number: int, addresses: list[str] | None) -> None:
-        self._abandoned.discard(number)
+        self._cancelled.discard(number)
         _, answer = self._wanted.pop(number, (b"", None))
         if answer is None or answer.done():
             return
@@ -106,15 +110,15 @@ class Resolver:
             answer.set_result(addresses)
 
     def _end(self, process: "_LookUpProcess") -> None:
-        """A process that ended by itself took along what it was asked."""
+        """The process ended by itself: the look-ups that it had fail."""
         if process is self._process:
-            self._abandoned.clear()
+            self._cancelled.clear()
             for number in list(self._wanted):
                 self._take(number, None)
 
 
 class _LookUpProcess(asyncio.Protocol):
-    """One life of the process. Lines go there, `number name`, and come back, as JSON."""
+    """One run of the child process. It reads lines `number name`, and writes JSON lines."""
 
     def __init__(
         self,
@@ -122,10 +126,10 @@ class _LookUpProcess(asyncio.Protocol):
         on_answer: Callable[[int, list[str] | None], None],
         on_end: Callable[["_LookUpProcess"], None],
     ) -> None:
-        """Forked, not started anew: the user of this process may not be able to read Python."""
+        """Forks: the user of this process may not be able to read the Python installation."""
         self._on_answer = on_answer
         self._on_end = on_end
-        self._come = b""
+        self._received = b""
         self._unsent = b""
         self._transport: asyncio.Transport | None = None
         self.is_dead = False
@@ -159,23 +163,23 @@ class _LookUpProcess(asyncio.Protocol):
         transport.write(self._unsent)
 
     def data_received(self, data: bytes) -> None:
-        *lines, self._come = (self._come + data).split(b"\n")
+        *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
             self._on_answer(*json.loads(line))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # The end of a connection is nearly the last that a process does.
+        # A process closes its connections just before it ends, so this does not block for long.
         os.waitpid(self._pid, 0)
         self.is_dead = True
         self._on_end(self)
 
 
 def _serve(control: socket.socket, look_up: LookUp) -> None:
-    """Look up what is asked, each name in a thread, until the other end is closed."""
-    # What its parent has open would stay open with it: renders' ports among them.
+    """Look up each name in a thread of its own, until the other end is closed."""
+    # The parent's descriptors, such as renders' ports, would stay open here.
     for number in [int(entry.name) for entry in os.scandir("/proc/self/fd")]:
         if number > 2 and number != control.fileno():
-            with suppress(OSError):  # the listing's own is closed
+            with suppress(OSError):  # `scandir` has closed its own descriptor by now
                 os.close(number)
     sending = threading.Lock()
 

@@ -61,6 +61,7 @@ class RedisJobQueue:
         self._submissions = threading.BoundedSemaphore(settings.max_submissions)
         self._looked = 0.0
         self._policy = settings.egress_policy
+        self._weight_of = settings.weight_of
 
     def submit(
         self,
@@ -150,13 +151,13 @@ class RedisJobQueue:
 
     def figures(self) -> QueueFigures:
         with broker.translated():
-            waiting, next_id = self._queue.waiting()
+            waiting, oldest_id = self._queue.waiting()
             stored = self._client.get(STORED_KEY)
             webhooks = due.count(self._client)
         oldest_s = 0.0
-        if next_id is not None:
+        if oldest_id is not None:
             with suppress(NotFound, InternalError):  # taken and ended meanwhile, or not the farm's
-                oldest_s = age_s(self._records.read(next_id).created_at)
+                oldest_s = age_s(self._records.read(oldest_id).created_at)
         storage_bytes = None if stored is None else int(stored)
         return QueueFigures(QUEUE_NAME, waiting, oldest_s, storage_bytes, webhooks)
 
@@ -223,7 +224,15 @@ class RedisJobQueue:
             if claim:
                 pipe.set(claim.key, json.dumps([job_id, claim.digest]))
             pipe.set(record_key(job_id), record.to_json())
-            self._queue.enqueue(pipe, job_id, request_id, _description(request), caller)
+            self._queue.enqueue(
+                pipe,
+                job_id,
+                request_id,
+                _description(request),
+                caller,
+                self._weight_of(caller),
+                request.priority,
+            )
             return job_id
 
         watched = [record_key(job_id), *([claim.key] if claim else [])]

@@ -160,7 +160,7 @@ class Records:
                 pipe.set(key, after.to_json(), ex=self._ttl_s)
                 if after.idempotency:
                     pipe.expire(after.idempotency, self._ttl_s)
-                due.put_all(pipe, job_id, targets, after.read_deliveries(), now_ms)
+                due.put_all(pipe, job_id, after.owner, targets, after.read_deliveries(), now_ms)
                 pipe.publish(ENDED_CHANNEL, job_id)
             elif after != before:
                 pipe.set(key, after.to_json())

@@ -13,6 +13,8 @@ RQ loses nothing if it is told not to. What it does by itself, and what is done 
 - It tells an abandoned job by the wall clock, which may jump: before `ThreadWorker.maintain` has it
   look, Redis says who is alive.
 - It retries a job a number of times, whatever the reason. A `Judge` is asked instead.
+- It takes jobs in the order in which they came. `_Queue` takes the job whose turn it is (`turns`),
+  by a move as reliable as RQ's own.
 """
 
 import logging
@@ -42,6 +44,7 @@ from rq.job_lifecycle import call_exception_handlers
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
+from farm.jobs import turns
 from farm.renderer import RenderCancelled
 
 log = structlog.get_logger()
@@ -77,7 +80,10 @@ class Verdict(Enum):
     """What becomes of a job that did not end well."""
 
     FAIL = "fail"
+    #: Behind its caller's other jobs.
     RETRY = "retry"
+    #: Before all other jobs.
+    RETRY_FIRST = "retry first"
 
 
 #: Asked with the job's RQ meta (kept with the job, JSON) and what was raised.
@@ -114,6 +120,28 @@ class _Queue(Queue):
             return super().dequeue_any(*args, **kwargs)
         return None
 
+    @classmethod
+    def lmove(cls, connection: redis.Redis, queue_key: str, timeout: int | None) -> Any:
+        dequeued_key = _Intermediate.get_intermediate_queue_key(queue_key)
+        job_id = turns.take(connection, queue_key, dequeued_key)
+        if job_id is not None:
+            return queue_key, job_id
+        # None waits: the next that comes has its turn.
+        if taken := super().lmove(connection, queue_key, timeout):
+            turns.forget(connection, queue_key, taken[1].decode())
+        return taken
+
+    def push_job_id(
+        self,
+        job_id: str,
+        pipeline: "redis.client.Pipeline | None" = None,
+        at_front: bool = False,
+    ) -> None:
+        assert pipeline is not None, "RQ pushes in transactions"
+        super().push_job_id(job_id, pipeline, at_front)
+        if not at_front:
+            turns.add(pipeline, self.key, job_id)
+
     @property
     def intermediate_queue(self) -> IntermediateQueue:
         return _Intermediate(self.key, connection=self.connection)
@@ -134,14 +162,21 @@ class RqQueue:
         request_id: str,
         description: str,
         caller: str | None = None,
+        weight: int = 1,
+        priority: str = "normal",
     ) -> None:
-        """Add to a transaction what queues the job."""
+        """Add to a transaction what queues the job.
+
+        `weight`: of its caller; `priority`: among its caller's jobs, as in a request.
+        """
+        turn = {"weight": (weight, 1), "priority": (priority, "normal")}
+        changed = {name: value for name, (value, default) in turn.items() if value != default}
         self._queue.enqueue_call(
             _FUNCTION,
             args=(job_id,),
             job_id=job_id,
             description=description,
-            meta={"request_id": request_id, "caller": caller},
+            meta={"request_id": request_id, "caller": caller, **changed},
             timeout=-1,  # the engine keeps the deadline
             result_ttl=self._job_ttl_s,
             failure_ttl=self._job_ttl_s,
@@ -151,11 +186,10 @@ class RqQueue:
 
     def position(self, job_id: str) -> int | None:
         """1 for the next job to be taken; None for one that is not waiting."""
-        place = self._queue.get_job_position(job_id)
-        return None if place is None else place + 1
+        return turns.position(self._client, self._queue.key, job_id)
 
     def waiting(self) -> tuple[int, str | None]:
-        """How many wait, and the id of the one that is next."""
+        """How many wait, and the id of the one that was accepted first."""
         next_ids = self._queue.get_job_ids(0, 1)
         return self._queue.count, next_ids[0] if next_ids else None
 
@@ -176,9 +210,10 @@ class RqQueue:
         """Take a waiting job out; False if a worker has it (or it is not there)."""
         with self._client.pipeline() as pipe:
             self._queue.remove(job_id, pipeline=pipe)
+            turns.forget(pipe, self._queue.key, job_id)
             # A worker that takes the job at this moment makes its hash lasting again.
             pipe.expire(Job.key_for(job_id), self._job_ttl_s)
-            removed, _ = pipe.execute()
+            removed, *_ = pipe.execute()
         return bool(removed)
 
     def stop(self, job_id: str) -> None:
@@ -321,6 +356,7 @@ class ThreadWorker(SimpleWorker):
             verdict = self._without_verdict(job, error)
         if verdict is Verdict.FAIL:
             job.retries_left = 0
+        job.enqueue_at_front_on_retry = verdict is Verdict.RETRY_FIRST
 
     def _is_ours(self, job: Job) -> bool:
         """Whether the job still counts as running here."""
@@ -345,6 +381,7 @@ class ThreadWorker(SimpleWorker):
             # Its worker was killed in the dequeue, which is not the job's doing.
             log.warning("job is tried again", job_id=job.id, cause="dequeue")
             job.retries_left = (job.retries_left or 0) + 1
+            job.enqueue_at_front_on_retry = True
         # Not the traceback, which has URLs with their queries in it: that is the log's.
         told = exc_string.strip().splitlines()[-1:] or [""]
         super().handle_job_failure(job, queue, started_job_registry, told[0], execution)

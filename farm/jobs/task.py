@@ -117,7 +117,7 @@ class JobRunner:
     def on_failure(self, job_id: str, meta: dict[str, Any], error: BaseException) -> Verdict:
         """What becomes of a job that raised `error`. Counts it in `meta`, which RQ keeps."""
         if isinstance(error, HandedBack):
-            return Verdict.RETRY
+            return Verdict.RETRY_FIRST
         if isinstance(error, RenderCancelled):
             return self._cancelled(job_id)
         with _named(job_id, meta.get("request_id", ""), meta.get("caller")):
@@ -125,7 +125,8 @@ class JobRunner:
             if limit and _count(limit, meta) < limit.times:
                 log.warning("job is tried again", cause=limit.cause, times=meta[limit.cause])
                 self._pause(meta[limit.cause], error)
-                return Verdict.RETRY
+                # It has waited long enough; the others may need a pause, or another worker.
+                return Verdict.RETRY_FIRST if isinstance(error, Abandoned) else Verdict.RETRY
             return self._failed(job_id, _as_failure(error, limit), error)
 
     def _store(self, job_id: str, result: RenderResult) -> str:

@@ -1,7 +1,7 @@
-"""Markdown becomes a whole HTML document, in a process of its own.
+"""Converts Markdown to a whole HTML document, in child processes.
 
-`converter` is the farm's side: it keeps the processes and bounds their time. `process` runs in
-them, and `document` does the work. Nothing here but `document` imports the parser.
+The web layer and the engine call `converter`, which keeps the processes and bounds their time.
+`process` runs in them, and `document` does the conversion. Only `document` imports the parser.
 """
 
 from farm.markdown.converter import Converter

@@ -1,7 +1,8 @@
-"""The farm's side of converting: a few processes that are kept, each killed if it takes too long.
+"""Converts Markdown in a few child processes, which are reused, and killed if they take too long.
 
-The parser and the highlighters are Python and regular expressions: in the farm's own process they
-would hold up its threads, the browser's among them, and nothing could end them.
+Any thread may call `Converter`. The parser and the highlighters are Python code and regular
+expressions. In the farm's own process they would hold up its other threads, such as the browser's,
+and nothing could interrupt them.
 """
 
 import os
@@ -29,19 +30,19 @@ from farm.markdown.process import (
 
 log = structlog.get_logger()
 
-#: How long one document may take: enough for some megabytes.
+#: The time that one document may take; enough for some megabytes.
 MAX_S = 10.0
-#: Documents that are converted at the same time.
+#: Documents that are converted concurrently.
 _MAX_PROCESSES = 2
-#: Documents that may wait for one of them.
+#: Documents that may wait for a process.
 _MAX_WAITING = 16
 _BUSY = "Too much Markdown is being converted; try again in a moment."
-#: Of the farm's environment, what a process may have.
+#: The environment variables that a process inherits.
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME")
 
 
 class Converter:
-    """Thread-safe. Its processes are started when they are needed, and kept."""
+    """Thread-safe. Starts processes when they are needed, and reuses them."""
 
     def __init__(self, max_s: float = MAX_S) -> None:
         self._max_s = max_s
@@ -52,10 +53,10 @@ class Converter:
         self._closed = False
 
     def convert(self, markdown: str, within_s: float, has_margins: bool = True) -> str:
-        """The HTML document, in so many seconds at the most.
+        """The HTML document, within so many seconds.
 
-        `has_margins`: on paper it has margins of its own, which win over those that are asked for.
-        Raises `Busy` where no process was free in that time or too many wait for one,
+        `has_margins`: the document sets margins for paper, which override those of the request.
+        Raises `Busy` if no process was free in time or too many callers wait for one,
         `RenderTimeout`, and `OutputTooLarge`.
         """
         return self._convert(markdown, within_s, WITH_MARGINS if has_margins else WITHOUT_MARGINS)
@@ -90,7 +91,7 @@ class Converter:
             self._turns.release()
 
     def close(self) -> None:
-        """End the processes that do nothing; one that is at work ends with its work."""
+        """End the idle processes. A busy one ends when it has finished its document."""
         with self._lock:
             self._closed = True
             while self._idle:

@@ -1,8 +1,9 @@
-"""Markdown as GitHub reads it, made into an HTML document with the farm's stylesheet.
+"""Converts Markdown to HTML as GitHub does, with the farm's stylesheet.
 
-CommonMark with tables, strikethrough, bare URLs as links, task lists, footnotes and highlighted
-code. Headings have the ids that GitHub gives them, so that `[…](#a-heading)` leads there, also in a
-PDF. Raw HTML is kept: the page is a stranger's anyway, as one that is sent as HTML is.
+`process` calls it, in a child process. It supports CommonMark with tables, strikethrough, bare URLs
+as links, task lists, footnotes and highlighted code. Headings have the ids that GitHub gives them,
+so `[…](#a-heading)` links to a heading, also in a PDF. Raw HTML is kept: the page is untrusted in
+any case, as HTML from a request is.
 
 Sources: https://spec.commonmark.org/0.31.2/ and https://github.github.com/gfm/
 """
@@ -24,20 +25,20 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
-#: How much code of one document is highlighted: a character of it may become 30 of HTML.
+#: Characters of code in one document that are highlighted. One may become 30 characters of HTML.
 _MAX_HIGHLIGHTED = 500_000
-#: What lies deeper in lists and quotes is not read as either.
+#: Lists and quotes that are nested deeper are not parsed.
 _MAX_NESTING = 100
 _MAX_TITLE = 300
 _NOT_IN_SLUGS = re.compile(r"[^\w\- ]")
-#: After `www.`: https://github.github.com/gfm/#extended-www-autolink
+#: The host and path after `www.`: https://github.github.com/gfm/#extended-www-autolink
 _HOST_AND_PATH = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:[/?#][^\s<]*[^\s<?!.,:*_~'\")\]])?/?")
 
 
 def to_document(markdown: str, has_margins: bool = True) -> str:
-    """The whole HTML document; its title is the text of the first heading.
+    """The whole HTML document. Its title is the text of the first heading.
 
-    `has_margins`: on paper it has margins of its own, which win over those that are asked for.
+    `has_margins`: the document sets margins for paper, which override those of the request.
     """
     return _Conversion().document(markdown, has_margins)
 
@@ -48,7 +49,7 @@ def to_part(markdown: str) -> str:
 
 
 class _Conversion:
-    """Of one document."""
+    """The conversion of one document."""
 
     def __init__(self) -> None:
         self._left = _MAX_HIGHLIGHTED
@@ -61,8 +62,8 @@ class _Conversion:
         self._parser.options["maxNesting"] = _MAX_NESTING
         linkify = self._parser.linkify
         assert linkify is not None
-        # `README.md` is a file, not a host in Moldova: names are links only after `www.`, as GitHub
-        # has it.
+        # As on GitHub, a bare name is a link only after `www.`: `README.md` is a file, not a host
+        # in Moldova.
         linkify.set({"fuzzy_link": False})
         linkify.add("www.", {"validate": _HOST_AND_PATH, "normalize": _add_scheme})
 
@@ -81,7 +82,7 @@ class _Conversion:
         )
 
     def _read(self, markdown: str) -> tuple[list[Token], list[tuple[Token, str]]]:
-        """Its tokens, and the headings among them with their texts."""
+        """The document's tokens, and its headings with their texts."""
         tokens = self._parser.parse(markdown.removeprefix("\ufeff"))
         headings = _headings(tokens)
         _give_ids(headings)
@@ -91,7 +92,7 @@ class _Conversion:
         return str(self._parser.renderer.render(tokens, self._parser.options, {}))
 
     def _highlight(self, code: str, language: str, _: str) -> str:
-        """As HTML; empty where it stays as it is."""
+        """The code as HTML; empty if it is not to be highlighted."""
         if not language or len(code) > self._left:
             return ""
         try:
@@ -111,7 +112,7 @@ def _styles(has_margins: bool) -> str:
 
 
 def _headings(tokens: Sequence[Token]) -> list[tuple[Token, str]]:
-    """Each with its text."""
+    """The headings, each with its text."""
     pairs = pairwise(tokens)
     return [(token, _text(content)) for token, content in pairs if token.type == "heading_open"]
 
@@ -130,7 +131,7 @@ def _text(inline: Token) -> str:
 
 
 def _give_ids(headings: Sequence[tuple[Token, str]]) -> None:
-    """`A heading!` becomes `a-heading`, and the second of that name `a-heading-1`."""
+    """Set the ids: `A heading!` has the id `a-heading`, the next of that name `a-heading-1`."""
     times: dict[str, int] = {}
     for token, text in headings:
         slug = _NOT_IN_SLUGS.sub("", text.lower()).replace(" ", "-")

@@ -1,7 +1,7 @@
 """The converting process: `python -m farm.markdown FD`, started by `farm.markdown.Converter`.
 
-FD is a socket. What comes and goes there is framed: a kind, a length, so many bytes of UTF-8. It
-ends when the other end is closed, and so with the farm.
+FD is a socket to the farm. Both sides send frames: a kind, a length, and so many bytes of UTF-8.
+The process ends when the farm closes the socket, and so when the farm ends.
 """
 
 import os
@@ -11,18 +11,18 @@ import struct
 import sys
 from contextlib import suppress
 
-#: Kinds of frames. What is to be converted, to a document with or without margins on paper, or to a
-#: part of one, and what became of it: the HTML, or the reason why there is none.
+#: The kinds of frames. The farm asks for a document with or without margins on paper, or for a part
+#: of a document. The process answers with the HTML, or with the reason why there is none.
 WITH_MARGINS, WITHOUT_MARGINS, PART, DOCUMENT, TOO_LARGE, FAILED = range(6)
 HEAD = struct.Struct("!BQ")
-#: As large as HTML that is sent may be. Many short uses of one long reference make any number of
-#: bytes of a few.
+#: The same bound as for HTML in a request. A few bytes of Markdown can become any number of bytes:
+#: a long link reference can be used many times.
 MAX_DOCUMENT_BYTES = 52_428_800
 _MAX_MEMORY_BYTES = 2 << 30
-#: Of one document; the farm has given up long before. For the case that the farm is gone, and a
-#: regular expression of a highlighter never ends.
+#: CPU time for one document. The farm gives up much earlier; this bound ends a regular expression
+#: that runs for ever after the farm has gone.
 _MAX_CPU_S = 60
-#: As Chromium's processes, and so behind the farm's own.
+#: The same niceness as Chromium's processes have, so that the farm's own process goes first.
 _NICE = 5
 _PIECE_BYTES = 1 << 20
 
@@ -33,7 +33,7 @@ def send(sock: socket.socket, kind: int, data: bytes) -> None:
 
 
 def receive(sock: socket.socket, most: int) -> bytearray:
-    """Exactly so many bytes. Raises `EOFError` at the end of the connection."""
+    """Exactly `most` bytes. Raises `EOFError` at the end of the connection."""
     come = bytearray()
     while len(come) < most:
         piece = sock.recv(min(most - len(come), _PIECE_BYTES))
@@ -46,9 +46,9 @@ def receive(sock: socket.socket, most: int) -> bytearray:
 def main() -> None:
     sock = socket.socket(fileno=int(sys.argv[1]))
     os.nice(_NICE)
-    with suppress(OSError, ValueError):  # the machine's own bound is lower
+    with suppress(OSError, ValueError):  # the machine's own limit is lower
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
-    # Slow to import, so here and once.
+    # Imported here since it is slow; the process does it once.
     from farm.markdown.document import to_document, to_part
 
     with suppress(OSError, EOFError):

@@ -1,6 +1,7 @@
-"""What pages may reach: the words of the egress policy, which settings and answers use too.
+"""The egress policy: which hosts, addresses and ports pages may reach.
 
-`farm.egress` is what holds pages to it.
+`farm.egress` enforces it. The settings parse it, and answers use its words. It is plain data and
+pure functions: any thread may use it.
 """
 
 from farm.policy.policy import (

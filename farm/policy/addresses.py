@@ -1,8 +1,8 @@
-"""Which addresses are public: reachable for anyone on the Internet, and nothing but that.
+"""Decides which addresses are public, that is, reachable for anyone on the Internet.
 
-Python's `is_global` is not enough: it says True for `2002:7f00:1::`, `64:ff9b::7f00:1`,
-`::127.0.0.1`, `fec0::1`, `ff02::1`, `224.0.0.1` and `192.0.0.8` (Python 3.11), and what it says
-changes with its version. The tables are those of the IANA:
+`policy` and the egress proxy use it. Python's `is_global` is not enough. It is True for
+`2002:7f00:1::`, `64:ff9b::7f00:1`, `::127.0.0.1`, `fec0::1`, `ff02::1`, `224.0.0.1` and `192.0.0.8`
+(Python 3.11), and its answers change with Python's version. The tables are those of the IANA:
 https://www.iana.org/assignments/iana-ipv4-special-registry and …/iana-ipv6-special-registry.
 """
 
@@ -31,7 +31,7 @@ _SPECIAL_V4 = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
     )
 )
-#: Outside of it there is nothing that anyone on the Internet could reach, but for `_NAT64`.
+#: No IPv6 address outside of this network is public, except those in `_NAT64`.
 _UNICAST_V6 = IPv6Network("2000::/3")
 _SPECIAL_V6 = tuple(
     IPv6Network(network)
@@ -48,13 +48,13 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def plain(address: Address) -> Address:
-    """The IPv4 address of an IPv4-mapped IPv6 address, since the kernel dials that; else itself."""
+    """The address that the kernel dials: of an IPv4-mapped IPv6 address, the IPv4 address."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address, and any IPv4 address that is embedded in it, is public."""
+    """Whether the address is public, and also the IPv4 address that it may embed."""
     address = plain(address)
     if isinstance(address, IPv4Address):
         return address.is_global and not any(address in network for network in _SPECIAL_V4)
@@ -69,7 +69,7 @@ def is_public(address: Address) -> bool:
 
 
 def embedded(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that a translator on the way would dial for it."""
+    """The embedded IPv4 address, which a translator between the networks would dial."""
     bits = int(address)
     if address in _NAT64:
         return IPv4Address(bits & 0xFFFFFFFF)

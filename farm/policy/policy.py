@@ -1,14 +1,14 @@
-"""What a page may reach: a decision from a host, its addresses and a port.
+"""The policy itself: decides from a host, its addresses and a port.
 
-::
+The first row that matches decides; if none matches, the access is refused::
 
-    port     80, 443, above 1023; no other
+    port     80, 443, above 1023; any other is refused
     denied   a host pattern or network of FARM_EGRESS_DENY
-    allowed  a host pattern of FARM_EGRESS_ALLOW: whatever its addresses are
+    allowed  a host pattern of FARM_EGRESS_ALLOW, whatever the host's addresses are
              a network of FARM_EGRESS_ALLOW
              a public address, unless FARM_EGRESS is `none`
 
-The first that fits decides; what fits none is refused. Every address of a host must be allowed.
+A host is allowed only if every address of it is.
 """
 
 import re
@@ -31,21 +31,21 @@ NOT_PUBLIC = "its address is not public"
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a page was refused: a host as the page named it, and the reason in words."""
+    """What was refused: a host as the page named it, and the reason in words."""
 
     host: str
     reason: str
 
 
 class Refused(Exception):
-    """`str()` of it is the reason."""
+    """The policy forbids it. `str()` is the reason in words."""
 
 
 @dataclass(frozen=True)
 class Names:
     """Networks and host patterns: `10.0.0.0/8`, `fd00::/8`, `example.com`, `*.example.com`, `*`.
 
-    `*.example.com` is every host below `example.com`, and not that itself.
+    `*.example.com` matches every host below `example.com`, but not `example.com` itself.
     """
 
     networks: tuple[Network, ...] = ()
@@ -53,7 +53,7 @@ class Names:
 
     @classmethod
     def parse(cls, entries: Iterable[str]) -> Self:
-        """Raises `ValueError`, which says what is wrong with which entry."""
+        """Raises `ValueError`, whose message names the entry and what is wrong with it."""
         networks: list[Network] = []
         patterns: list[str] = []
         for entry in entries:
@@ -83,17 +83,17 @@ class Names:
 
 @dataclass(frozen=True)
 class Policy:
-    """`public`: whether public addresses may be reached without being named."""
+    """What is allowed. `public`: whether public addresses are, without being listed in `allow`."""
 
     public: bool = True
     allow: Names = Names()
     deny: Names = Names()
 
     def check_host(self, host: str, port: int) -> bool:
-        """Before its name is resolved; True where the host is allowed by its name.
+        """Check a host before its name is resolved. True if `allow` has its name.
 
-        `host` is a name or an address without brackets. Raises `Refused`, also where no address
-        could be allowed: a name that is asked for tells its name servers something.
+        `host` is a name, or an address without brackets. Raises `Refused`. It does so as well if no
+        address could be allowed, since resolving a name tells its name servers something.
         """
         if port not in _WEB_PORTS and port < _LOWEST_FREE_PORT:
             raise Refused(PORT)
@@ -107,9 +107,9 @@ class Policy:
         return False
 
     def check_address(self, address: Address, *, by_name: bool) -> bool:
-        """One address of a host; `by_name` is what `check_host` said of it.
+        """Check one address of a host; `by_name` is what `check_host` returned for the host.
 
-        True where the operator allowed it, by name or network. Raises `Refused`.
+        True if the operator has allowed it by name or by network. Raises `Refused`.
         """
         address = plain(address)
         inner = embedded(address) if isinstance(address, IPv6Address) else None

@@ -1,12 +1,14 @@
-"""The engine: the only room that knows Playwright.
+"""The engine: renders pages with Chromium. No other package uses Playwright.
 
-`Engine` is its door: admission, deadline, answers. Behind it, from the line to the picture:
+`Engine` is its interface for request and job threads: admission, deadlines, answers. From the queue
+to the picture:
 
-- `slots`: bounded pages and the line before them; `rendering`: one render on its way
-- `outcomes`: what becomes of a render: served, lost, tried again, given up
-- `page`: one render, top to bottom
-- `browser`: one browser's life, and speaking with it
-- `keeping`: browsers kept up, and what ends where a page does not
+- `slots`: a bounded number of pages, and the queue before them
+- `rendering`: the state of one render
+- `outcomes`: what becomes of a render: answered, failed, retried, given up
+- `page`: the steps of one render
+- `browser`: one browser, from its launch to its end, and communication with it
+- `keeping`: restarts browsers, and ends renders and processes that hang
 """
 
 from farm.render.engine import Engine

@@ -23,12 +23,12 @@ from farm.markdown import Converter
 from farm.render.browser.chromium import find_chromium
 from farm.render.browser.kept import Keeping
 from farm.render.finishing import Finishing
+from farm.render.keeping.escalation import exit_process
 from farm.render.keeping.host import Counts, Host
 from farm.render.keeping.keeper import START_TIMEOUT_S, Keeper
-from farm.render.keeping.ladder import leave_process
 from farm.render.outcomes import STOPPING, Outcomes
 from farm.render.page.caps import Caps
-from farm.render.rendering import Rendering
+from farm.render.rendering import Rendering, State
 from farm.render.slots import Slots
 from farm.renderer import EngineStatus, RenderCancelled, Renderer
 from farm.request import Limits, RenderRequest, RenderResult
@@ -65,7 +65,7 @@ class Engine(Renderer[Rendering]):
         self._keeper = Keeper(
             self._make_host,
             on_up=self._pump,
-            leave=leave_process,
+            exit_process=exit_process,
             recycle_after=settings.recycle_after_renders,
             drain_s=self._deadline_s,
         )
@@ -86,6 +86,7 @@ class Engine(Renderer[Rendering]):
         self._finishing = Finishing(settings.max_output_bytes)
         self._converter = Converter()
         self._closing = False
+        self._weight_of = settings.weight_of
         self.limits = Limits.of(settings)
 
     def start(self) -> None:
@@ -125,9 +126,9 @@ class Engine(Renderer[Rendering]):
         """
         return self._egress.open_own()
 
-    def admit(self) -> None:
-        """Raises `Busy` if a render would be refused now: before the work of reading a request."""
-        self._slots.admit(self._deadline_s)
+    def admit(self, caller: str | None = None) -> None:
+        """Raises `Busy` if the caller's render would be refused now: before its request is read."""
+        self._slots.admit(self._deadline_s, caller or "", self._weight_of(caller))
 
     def begin(
         self,
@@ -151,7 +152,11 @@ class Engine(Renderer[Rendering]):
             changes = {"html": html, "markdown": None}
             request = rendering.request = request.model_copy(update=changes)
         self._outcomes.poison.check(request)
-        self._slots.join(rendering, rendering.left_s)
+        displaced = self._slots.join(
+            rendering, rendering.left_s, caller or "", self._weight_of(caller)
+        )
+        if displaced is not None:
+            self._outcomes.displace(displaced.item, displaced.reason)
         # After joining: `close` empties the line once, after it has set this.
         if self._closing:
             self._slots.leave(rendering)
@@ -175,7 +180,7 @@ class Engine(Renderer[Rendering]):
         """Raises `BrowserUnavailable` if it has not been able to render for a moment."""
         if self._egress.down_s > _HEALTH_GRACE_S:
             raise BrowserUnavailable(NO_PROXY)
-        if self._keeper.unwell_s > _HEALTH_GRACE_S:
+        if self._keeper.unhealthy_s > _HEALTH_GRACE_S:
             raise BrowserUnavailable()
 
     @property
@@ -191,7 +196,7 @@ class Engine(Renderer[Rendering]):
             restart_causes=dict(self._keeper.restarts),
             browser_recycles=self._keeper.recycles,
             retries=self._outcomes.retries,
-            rungs=dict(self._outcomes.ladder.ended),
+            rungs=dict(self._outcomes.escalation.ended),
             gpu_ends=dict(self._counts.gpu_ends),
             kept_contexts=host.kept if host else 0,
             context_ends=dict(self._counts.context_ends),
@@ -219,7 +224,7 @@ class Engine(Renderer[Rendering]):
         )
 
     def _pump(self) -> None:
-        """Give free slots to the oldest of the line, while they can be rendered. From any thread.
+        """Give free slots to the next of the line, while they can be rendered. From any thread.
 
         Whatever may have made that possible calls it: a rendering that joins or ends, a browser or
         a proxy that is up.
@@ -243,6 +248,9 @@ class Engine(Renderer[Rendering]):
         no_turn = not rendering.tries and not self._egress.is_up
         if no_turn or self._egress.down_s > _HEALTH_GRACE_S:
             return BrowserUnavailable(NO_PROXY)
+        if rendering.state is State.WAITING and not rendering.tries:
+            # The callers that came after it had their turns.
+            return RenderTimeout(f"The page had no turn within {self._deadline_s:g} s; try again.")
         return RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
 
 

@@ -1,9 +1,8 @@
-"""What is done to a file once it has left the browser: pictures joined, made smaller, encoded.
+"""Finishes a file after the browser has captured it: joins, resizes and encodes pictures.
 
-For PDFs, see `finishing_pdf`.
-
-libvips does it in threads of its own, while the request's thread waits. It reads and writes as the
-pixels come, so that a picture that is only joined is never held as a whole.
+The thread that waits for the render calls it; libvips works in threads of its own meanwhile.
+libvips reads and writes pixels as a stream, so that a picture that is only joined is never held as
+a whole. PDFs are finished by `finishing_pdf`.
 """
 
 import base64
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: Pictures that are worked on at the same time: each takes what there is of the processors.
+#: Pictures that are finished concurrently; each uses all processors.
 _AT_ONCE = max(1, int(usable_cores() // 2))
 _TOO_LATE = "The file could not be finished in time."
 
@@ -43,7 +42,7 @@ class Finishing:
         self._turns = threading.BoundedSemaphore(at_once)
 
     def finish(self, result: RenderResult, request: RenderRequest, left_s: float) -> RenderResult:
-        """The result with its file, within the seconds that are left.
+        """The result with its finished file, within the seconds that are left.
 
         Raises `OutputTooLarge` and `RenderTimeout`.
         """
@@ -119,16 +118,16 @@ class Finishing:
 
 @cache
 def _vips() -> Any:
-    """libvips; not at the top, since most processes of a farm never need it."""
+    """libvips. Imported here, since most processes of a farm never need it."""
     import pyvips
 
-    pyvips.cache_set_max(0)  # nothing of a picture is kept for the next one
+    pyvips.cache_set_max(0)  # keep no pixels for later pictures
     return pyvips
 
 
 def _joined(tiles: Tiles) -> "pyvips.Image":
     rows = [[_opened(tile) for tile in row] for row in tiles]
-    # Chromium writes a tile that is nowhere transparent without an alpha.
+    # Chromium writes a tile without transparent pixels without an alpha channel.
     if any(tile.hasalpha() for row in rows for tile in row):
         rows = [[tile if tile.hasalpha() else tile.addalpha() for tile in row] for row in rows]
     return _side_by_side([_side_by_side(row, "horizontal") for row in rows], "vertical")
@@ -149,7 +148,7 @@ def _made_smaller(image: "pyvips.Image", options: RenderOptions) -> "pyvips.Imag
     box = options.resize
     if box is None:
         return image
-    # libvips wants a width: one that does not bind where none is asked for.
+    # libvips requires a width. If none is asked for, the picture's own does not bind.
     width = box.width or image.width
     height = box.height or image.height
     crop = {"crop": "centre"} if box.fit == "cover" else {}

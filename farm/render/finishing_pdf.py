@@ -1,4 +1,7 @@
-"""What is done to a PDF that Chromium has written: what it says of itself, and its passwords."""
+"""Finishes a PDF after Chromium has written it: sets its metadata and passwords.
+
+The thread that waits for the render calls it, through `finishing`.
+"""
 
 from dataclasses import replace
 from typing import TypeGuard
@@ -7,7 +10,7 @@ import structlog
 
 from farm.errors import InternalError
 from farm.logs import first_line
-from farm.pdf_files import BrokenPdf, rewritten, says_of_itself
+from farm.pdf_files import BrokenPdf, has_metadata, rewrite
 from farm.render.page.caps import check_bytes
 from farm.request import RenderResult
 from farm.request.pdf import PdfOptions
@@ -16,16 +19,16 @@ log = structlog.get_logger()
 
 
 def needs_finishing(asked: PdfOptions | None) -> TypeGuard[PdfOptions]:
-    return asked is not None and (asked.is_encrypted or says_of_itself(asked.metadata))
+    return asked is not None and (asked.is_encrypted or has_metadata(asked.metadata))
 
 
 def finish_pdf(result: RenderResult, asked: PdfOptions, max_output_bytes: int) -> RenderResult:
-    """The result with the metadata and the passwords that are asked for.
+    """The result with the metadata and passwords of the request.
 
     Raises `OutputTooLarge`.
     """
     try:
-        content = rewritten(result.data, asked)
+        content = rewrite(result.data, asked)
     except BrokenPdf as exc:
         log.error("PDF not finished", cause=first_line(exc.__cause__ or exc))
         raise InternalError() from exc

@@ -1,12 +1,12 @@
-"""What becomes of a rendering once it has a slot.
+"""Decides what becomes of a rendering once it has a slot.
 
-`serve` renders it. What has lost its browser or its network is tried once more: beside others where
-the farm itself ended the browser, else alone (`quarantine`); HTML that takes that browser down too
-is refused from then on (`poison`). What is given up, late or cancelled, is answered at once, and
-another thread sees to it that nothing of it runs on (`ladder`).
+`serve` renders it. A rendering that has lost its browser or its network is retried once: beside
+others if the farm itself ended the browser, else alone (`quarantine`). HTML that crashes that
+browser too is refused from then on (`poison`). A rendering that is given up, because it is late or
+cancelled, is answered at once, and `escalation` ends in another thread what still runs of it.
 
-`serve` runs in a greenlet of the browser's thread, `lost` and `dropped` in the threads that notice,
-`give_up` in the request's.
+`serve` runs in a greenlet of the browser's thread, `lost` and `dropped` in the threads that notice
+the loss, and `give_up` in the request's thread.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from farm.egress import Egress
 from farm.errors import (
     BrowserDied,
     BrowserUnavailable,
+    Busy,
     FarmError,
     InternalError,
     NoPort,
@@ -27,8 +28,8 @@ from farm.errors import (
 from farm.logs import first_line
 from farm.render.browser.devtools import DevToolsError
 from farm.render.keeping import poison
+from farm.render.keeping.escalation import Escalation
 from farm.render.keeping.host import Host
-from farm.render.keeping.ladder import Ladder
 from farm.render.keeping.poison import Poison
 from farm.render.keeping.quarantine import Quarantine
 from farm.render.page import render as page_render
@@ -47,11 +48,11 @@ _MAX_TRIES = 2
 
 
 class _NetworkLost(Exception):
-    """The egress proxy died or hangs: nobody can say what would be different in the picture."""
+    """The egress proxy has died or hangs, so the picture may lack anything."""
 
 
 class _DrawingLost(Exception):
-    """The GPU process died, and the page with it lost what it drew, or may be why."""
+    """The GPU process has died. The page has lost what it drew, or may be the cause."""
 
 
 class Outcomes:
@@ -65,8 +66,10 @@ class Outcomes:
         make_host: Callable[[], Host],
         pump: Callable[[], None],
     ) -> None:
-        """`make_host` makes a browser for one page at a time; `pump` is called whenever a slot or a
-        place in the line has become free. `epoch_s`: see `Patience`.
+        """`make_host` makes a browser for one page at a time.
+
+        `pump` is called whenever a slot or a place in the queue becomes free. `epoch_s`: see
+        `Patience`.
         """
         self._slots = slots
         self._egress = egress
@@ -77,14 +80,14 @@ class Outcomes:
         self._closing = False
         self._quarantine = Quarantine(make_host, self.dropped)
         self.poison = Poison()
-        self.ladder = Ladder()
-        #: Renders that were tried again.
+        self.escalation = Escalation()
+        #: The number of renders that were retried.
         self.retries = 0
 
     def close(self) -> None:
-        """Every rendering that has not ended gets `BrowserUnavailable`."""
+        """End every rendering with `BrowserUnavailable`."""
         self._closing = True
-        self.ladder.close()
+        self.escalation.close()
         for rendering in self._slots.drain():
             rendering.fail(BrowserUnavailable(STOPPING))
         self._quarantine.close()
@@ -112,49 +115,57 @@ class Outcomes:
         finally:
             share.cancel()
         if not host.claim(rendering):
-            return  # `lost` has seen to it
+            return  # `lost` has handled it
         if error is not None:
             rendering.fail(error)
         if rendering.answer.done():
-            self._end(rendering)
+            self._finish(rendering)
         else:
             self._retry(rendering, host, innocent)
         self._pump()
 
     def lost(self, rendering: Rendering, host: Host) -> None:
-        """Its browser died under it."""
+        """The browser has died during the render."""
         self._retry(rendering, host, innocent=not host.browser.pages_are_suspect)
         self._pump()
 
-    def dropped(self, rendering: Rendering, again: bool) -> None:
-        """Quarantine did not render it. `again`: for want of a browser, so it is requeued."""
-        if again and not rendering.answer.done() and not self._closing:
-            rendering.leave(State.WAITING)
+    def dropped(self, rendering: Rendering, requeue: bool) -> None:
+        """Quarantine has not rendered it.
+
+        `requeue`: True if there was no browser; then it is put back into the queue.
+        """
+        if requeue and not rendering.answer.done() and not self._closing:
+            rendering.unassign(State.WAITING)
             self._slots.rejoin(rendering)
         else:
             rendering.fail(BrowserUnavailable(STOPPING))
-            self._end(rendering)
+            self._finish(rendering)
         self._pump()
 
     def give_up(self, rendering: Rendering, reason: FarmError | RenderCancelled) -> None:
-        """Answer with `reason` now, and see to it that nothing of the render runs on.
+        """Answer with `reason` now, and end what runs of the render.
 
-        An answer that is there already is as good as any, and stays.
+        An answer that exists already stays.
         """
         rendering.given_up = reason
         if rendering.answer.done():
             return
         rendering.fail(reason)
         if self._slots.leave(rendering):
-            rendering.leave(State.ENDED)
-        elif rendering.state is State.SUSPECT:  # quarantine passes it over, which may be a while
+            rendering.unassign(State.ENDED)
+        elif rendering.state is State.SUSPECT:  # quarantine will skip it, but perhaps not soon
             self._slots.release(rendering)
             self._pump()
         else:
-            self.ladder.climb(rendering)
+            self.escalation.end(rendering)
+
+    def displace(self, rendering: Rendering, reason: Busy) -> None:
+        """Answer a rendering that had to leave the line for another caller's."""
+        rendering.fail(reason)
+        rendering.unassign(State.ENDED)
 
     def network_lost(self) -> None:
-        """The egress proxy died: what runs might wait for it until the deadline."""
+        """The egress proxy has died. Renders that run could wait for it until their deadlines."""
         for rendering in self._slots.running_items():
             browser, page = rendering.browser, rendering.page
             if browser is not None and page is not None:
@@ -173,30 +184,30 @@ class Outcomes:
             rendering.tries += 1
             if rendering.given_up is not None:
                 raise rendering.given_up
-            if not page.port.alive:  # it went before `network_lost` could know of the page
+            if not page.port.alive:  # the proxy died before `network_lost` could know of the page
                 raise _NetworkLost
             try:
                 result = page_render.render(
                     page, rendering.request, self._caps, patience, waiting_ms
                 )
             finally:
-                # Even when the render raised: the dead browser or proxy may be the real cause.
+                # Even if the render raised: a dead browser or proxy may be the real cause.
                 if rendering.given_up is None:
                     host.browser.kill_if_crippled()
                     if not page.port.alive:
                         raise _NetworkLost
-                    if drawing.has_spoilt(rendering):
+                    if drawing.may_have_spoilt(rendering):
                         raise _DrawingLost
             if any(file.format.is_picture for file in result.parts or (result,)):
                 drawing.note_picture()
-            # What the page lacks may be for want of the proxy's answer, not of the site's.
+            # The page may lack something because of the proxy, not because of the site.
             if result.unfinished and self._egress.down_s > 0:
                 raise _NetworkLost
-            # The answer leaves before the context is closed.
+            # The answer is delivered before the context is closed.
             rendering.deliver(result)
 
     def _latest(self, rendering: Rendering) -> float:
-        """When the capture must begin if the answer is to be there by the deadline."""
+        """When the capture must begin so that the answer is there by the deadline."""
         allowed_s = rendering.deadline - rendering.arrived
         return rendering.deadline - capture_s(allowed_s, len(rendering.request.files))
 
@@ -224,29 +235,29 @@ class Outcomes:
         return error
 
     def _retry(self, rendering: Rendering, host: Host, innocent: bool) -> None:
-        """It lost its browser or its network: try it once more, unless it is over anyway.
+        """Retry a rendering that has lost its browser or its network, unless it is over.
 
-        `innocent`: known not to have killed the browser. Anything else that had a page goes to
-        quarantine.
+        `innocent`: it is known not to have killed the browser. Any other rendering that had a page
+        goes to quarantine.
         """
         if self._closing:
             rendering.fail(BrowserUnavailable(STOPPING))
         if rendering.answer.done():
-            self._end(rendering)
+            self._finish(rendering)
         elif rendering.tries >= _MAX_TRIES:
-            rendering.fail(self._blame(rendering, host, innocent))
-            self._end(rendering)
+            rendering.fail(self._last_error(rendering, host, innocent))
+            self._finish(rendering)
         else:
             if rendering.tries:
                 self.retries += 1
             if innocent or not rendering.tries:
-                rendering.leave(State.WAITING)
+                rendering.unassign(State.WAITING)
                 self._slots.rejoin(rendering)
             else:
-                rendering.leave(State.SUSPECT)
+                rendering.unassign(State.SUSPECT)
                 self._quarantine.put(rendering)
 
-    def _blame(self, rendering: Rendering, host: Host, innocent: bool) -> FarmError:
+    def _last_error(self, rendering: Rendering, host: Host, innocent: bool) -> FarmError:
         if innocent or not self._quarantine.has(host):
             return BrowserDied()
         if rendering.request.html is None:  # what the URL leads to may change
@@ -255,13 +266,13 @@ class Outcomes:
         log.warning("page refused from now on", request_id=rendering.request_id)
         return PageCrashes(poison.SENTENCE)
 
-    def _end(self, rendering: Rendering) -> None:
+    def _finish(self, rendering: Rendering) -> None:
         self._slots.release(rendering)
-        rendering.leave(State.ENDED)
+        rendering.unassign(State.ENDED)
 
 
 def _internal(cause: BaseException, rendering: Rendering) -> InternalError:
-    # In the engine's thread, where no request is bound to the log.
+    # This may be the browser's thread, where no request id is bound to the log.
     log.error(
         "render failed", request_id=rendering.request_id, cause=first_line(cause), exc_info=cause
     )

@@ -1,15 +1,13 @@
-"""One render on its way through the engine: what it is for, where it is, how it ends.
-
-::
+"""The state of one render on its way through the engine.
 
     WAITING ──► RENDERING ──► ENDED
        ▲            │
        │            ├──► SUSPECT      its browser died, and it may be the cause: it is rendered
-       └────────────┘       │         alone, and so is RENDERING once more
+       └────────────┘       │         alone, and then is RENDERING again
                             └──► …
 
-`outcomes` moves a rendering from one state to the next; `keeping.host` says which of two threads
-may do so when a render's end and its browser's death come together.
+`outcomes` moves a rendering from one state to the next. `keeping.host` decides which of two threads
+may do so when a render ends and its browser dies at the same time.
 """
 
 import threading
@@ -35,14 +33,14 @@ class State(Enum):
 
 
 class Rendering:
-    """For `Engine.wait` and `Engine.cancel`. Hashed by identity."""
+    """A render that `Engine.wait` and `Engine.cancel` take. Hashed by identity."""
 
     def __init__(
         self, request: RenderRequest, request_id: str, caller: str | None, deadline_s: float
     ) -> None:
         self.request = request
         self.request_id = request_id
-        #: The name of the API key that it is rendered for, where there are keys.
+        #: The name of the caller's API key, if there are keys.
         self.caller = caller
         self.arrived = time.monotonic()
         self.deadline = self.arrived + deadline_s
@@ -50,19 +48,20 @@ class Rendering:
         self.state = State.WAITING
         #: Set when the state is ENDED.
         self.ended = threading.Event()
-        #: While it is RENDERING: where, and on which page once there is one.
+        #: While it is RENDERING: its browser, and its page once there is one.
         self.browser: BrowserThread | None = None
         self.page: Page | None = None
-        #: When it entered that browser (`time.monotonic()`).
-        self.entered = 0.0
+        #: When it was assigned to that browser, by `time.monotonic()`.
+        self.assigned = 0.0
         #: How often it has had a page.
         self.tries = 0
-        #: How often the GPU process has died while it had one.
+        #: How often the GPU process has died while it had a page.
         self.gpu_deaths = 0
-        #: Its page was closed, since what all pages share may have died for it, or what it had
-        #: drawn with it.
+        #: Whether its page was closed after a death of the GPU process: the page may be the cause,
+        #: or has lost what it drew.
         self.is_suspect = False
-        #: Why the engine itself ended it; what the page's calls then raise is no news.
+        #: Why the engine itself has ended it. Whatever the page's calls raise after that is
+        #: ignored.
         self.given_up: FarmError | RenderCancelled | None = None
 
     @property
@@ -70,20 +69,20 @@ class Rendering:
         """Seconds until its deadline, 0 after it."""
         return max(0.0, self.deadline - time.monotonic())
 
-    def enter(self, browser: BrowserThread) -> None:
-        """It is to be rendered there."""
+    def assign(self, browser: BrowserThread) -> None:
+        """It is to be rendered in the browser."""
         self.state, self.browser = State.RENDERING, browser
-        self.entered = time.monotonic()
+        self.assigned = time.monotonic()
         self.is_suspect = False
 
-    def leave(self, state: State) -> None:
-        """It is in a browser no more."""
+    def unassign(self, state: State) -> None:
+        """It is in no browser any more."""
         self.state, self.browser, self.page = state, None, None
         if state is State.ENDED:
             self.ended.set()
 
     def deliver(self, result: RenderResult) -> None:
-        """The first answer counts, whichever thread gives it."""
+        """Answer with the result. Only the first answer counts, from whichever thread."""
         with suppress(InvalidStateError):
             self.answer.set_result(result)
 

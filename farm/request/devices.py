@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+_PACKAGE = "playwright"
 #: In the folder of the package; the object there, and its keys that stand without quotes.
 _BUNDLE = "driver/package/lib/coreBundle.js"
 _LIST = re.compile(r"^ *deviceDescriptorsSource_default = (\{.*?^ *\});$", re.MULTILINE | re.DOTALL)
@@ -25,10 +26,13 @@ _OFFERED = 3
 def devices() -> dict[str, dict[str, Any]]:
     """The options that each device stands for, by the device's name.
 
-    Raises `RuntimeError` if this version of Playwright has its list elsewhere.
+    Raises `ModuleNotFoundError` without Playwright, and `RuntimeError` if this version of it has
+    its list elsewhere.
     """
-    spec = find_spec("playwright")
-    folders = spec.submodule_search_locations if spec is not None else None
+    spec = find_spec(_PACKAGE)
+    if spec is None:
+        raise ModuleNotFoundError(f"{_PACKAGE} is not installed", name=_PACKAGE)
+    folders = spec.submodule_search_locations
     bundle = Path(folders[0], _BUNDLE).read_text() if folders else ""
     if (found := _LIST.search(bundle)) is None:
         raise RuntimeError("Playwright's list of devices is not where it was")

@@ -1,5 +1,6 @@
 """A signed link's payload becomes a `RenderRequest` here, by the same checks as a body does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -10,11 +11,12 @@ from farm.request.group import Limits
 from farm.request.request import RenderRequest
 from farm.request.source import HTML_OR_URL
 
-_EXPIRY = "exp"
-_MAX_EXPIRY = 1 << 53
+EXPIRY = "exp"
+MAX_EXPIRY = 1 << 53
 #: Fields of a request that a link cannot have, and why.
-_NOT_IN_LINKS = {
+NOT_IN_LINKS = {
     "webhook": "is for jobs; a link answers with the file itself",
+    "priority": "is for jobs; a link answers with the file itself",
     "report": "is told in JSON; a link answers with the file itself",
     "outputs": "is not for links, which answer with one file; make a link for each",
 }
@@ -35,8 +37,13 @@ class Link:
             text = unpack(payload)
         except LinkError as exc:
             raise InvalidRequest(str(exc)) from exc
-        fields = parse_json_object(text, "The link's request")
-        for name, why in _NOT_IN_LINKS.items():
+        return cls.from_fields(parse_json_object(text, "The link's request"), limits)
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any], limits: Limits) -> Self:
+        """Of a payload's JSON. Raises what `RenderRequest.parse` does."""
+        fields = dict(fields)
+        for name, why in NOT_IN_LINKS.items():
             if name in fields:
                 raise InvalidRequest.of(Problem(name, why))
         expires_at = _expiry(fields)
@@ -45,11 +52,11 @@ class Link:
 
 def _expiry(fields: dict[str, Any]) -> int | None:
     """Takes it out of the fields."""
-    if _EXPIRY not in fields:
+    if EXPIRY not in fields:
         return None
-    value = fields.pop(_EXPIRY)
-    if type(value) is not int or not 0 < value <= _MAX_EXPIRY:
+    value = fields.pop(EXPIRY)
+    if type(value) is not int or not 0 < value <= MAX_EXPIRY:
         raise InvalidRequest.of(
-            Problem(_EXPIRY, f"must be an integer from 1 to {_MAX_EXPIRY} (seconds since 1970)")
+            Problem(EXPIRY, f"must be an integer from 1 to {MAX_EXPIRY} (seconds since 1970)")
         )
     return value

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -53,7 +53,10 @@ class RenderOptions(Waiting, Capture, Emulation, Network, Mocking, Actions, Fail
 
 _DEFAULTS = RenderOptions.model_construct()
 #: Fields of a request that change nothing about what is rendered.
-_NOT_OF_THE_FILE = {"cache", "webhook"}
+_NOT_OF_THE_FILE = {"cache", "webhook", "priority"}
+#: Fields that are for the queue, which has them itself: an older version of the farm that does the
+#: job need not know them.
+_NOT_STORED = {"priority"}
 
 
 class RenderRequest(Source):
@@ -73,6 +76,11 @@ class RenderRequest(Source):
     )
     webhook: Webhook | None = option(
         None, "Who is called when the job has ended; of `/render-async` alone."
+    )
+    priority: Literal["high", "normal", "low"] = option(
+        "normal",
+        "Which of its caller's jobs goes first; of `/render-async` alone. It passes no other "
+        "caller's job.",
     )
 
     @property
@@ -163,11 +171,13 @@ class RenderRequest(Source):
     def to_json(self) -> bytes:
         """The request as one JSON object, the same for requests that are the same.
 
+        Without its priority, so requests that differ in that alone are the same.
         What has its default is left out, so that a version of the farm that does not know an option
         yet reads a request that does not ask for it. So defaults are part of the contract: one that
         changes, changes what stored requests mean.
         """
-        return self.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+        text = self.model_dump_json(by_alias=True, exclude_defaults=True, exclude=_NOT_STORED)
+        return text.encode()
 
     def with_cache(self, ttl_s: int) -> Self:
         """The same, with the cache for so long where it says nothing of it."""

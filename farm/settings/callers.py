@@ -9,7 +9,6 @@ from pydantic_settings import NoDecode
 
 from farm.callers import ApiKeys
 from farm.links import LinkKeys
-from farm.rates import parse_rates
 from farm.settings.group import Group, split
 
 
@@ -19,7 +18,8 @@ class Callers(Group):
     api_keys: SecretStr | None = Field(
         None,
         description="Who may call: `name:key` pairs, separated by commas; a key is 16 or more "
-        "visible ASCII characters. Unset, and no `FARM_API_KEYS_PATH`: everybody.",
+        "visible ASCII characters. `name:key:weight` gives a caller as many turns as its weight, "
+        "1 to 100 (else 1), where others wait too. Unset, and no `FARM_API_KEYS_PATH`: everybody.",
     )
     api_keys_path: Path | None = Field(
         None,
@@ -82,6 +82,9 @@ class Callers(Group):
     @classmethod
     def _check_rate_limit(cls, rates: str | None) -> str | None:
         if rates is not None:
+            # Its packages are the server's: who sets no rate does without them.
+            from farm.rates import parse_rates
+
             parse_rates(rates)
         return rates
 
@@ -91,6 +94,10 @@ class Callers(Group):
         if self.api_keys_path:
             return ApiKeys.read(self.api_keys_path)
         return ApiKeys.parse(self.api_keys.get_secret_value()) if self.api_keys else None
+
+    def weight_of(self, caller: str | None) -> int:
+        """How many turns a caller has in a line for each one of another caller."""
+        return self.callers.weight_of(caller) if self.callers else 1
 
     @cached_property
     def link_keys(self) -> LinkKeys | None:

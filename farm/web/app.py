@@ -40,7 +40,7 @@ from farm.web.job_resources import (
     SubmitResource,
     WebhookResource,
 )
-from farm.web.link_resource import LinkResource
+from farm.web.link_resource import LinkResource, MakeLinkResource
 from farm.web.metrics import MetricsResource, Requests
 from farm.web.render_resource import RenderResource
 from farm.web.routes import NOWHERE, Resource, Routes
@@ -86,6 +86,7 @@ def create_app(
     app.add_route("/render-url", RenderResource(renderer, bodies, URL))
     if settings.link_keys:
         app.add_route(LINKS, LinkResource(renderer, settings.link_keys, settings.cache_ttl_s))
+        app.add_route("/links", MakeLinkResource(bodies, settings.link_keys, renderer.limits))
     downloads = Downloads(storage, settings.max_downloads)
     submit = SubmitResource(renderer.limits, bodies, queue, settings.cache_ttl_s)
     app.add_route("/render-async", submit)

@@ -8,7 +8,7 @@ import falcon
 from farm.settings import MAX_BODY_BYTES
 from farm.web.routes import Resource
 from farm.web.serving.budget import BodyBudget, Share
-from farm.web.serving.incoming import Incoming, framed_wrongly, no_room, too_large, too_short
+from farm.web.serving.incoming import Incoming, malformed_framing, no_room, too_large, too_short
 
 _CHUNK_BYTES = 1 << 20
 
@@ -65,4 +65,4 @@ def _read_chunk(req: falcon.Request) -> bytes:
         return req.stream.read(_CHUNK_BYTES)
     except Exception as exc:
         # Each WSGI server has errors of its own for a body that is framed wrongly.
-        raise framed_wrongly() from exc
+        raise malformed_framing() from exc

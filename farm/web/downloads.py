@@ -80,7 +80,7 @@ class Downloads:
         """
         if not (
             self._places.acquire(blocking=False)
-            or (self._break_off_slowest() and self._places.acquire(timeout=_MADE_WAY_S))
+            or (self._disconnect_slowest() and self._places.acquire(timeout=_MADE_WAY_S))
         ):
             raise Busy("Too many downloads are under way; try again in a moment.")
         sock = req.env.get("gunicorn.socket")
@@ -99,12 +99,12 @@ class Downloads:
             end()
             raise
 
-    def _break_off_slowest(self) -> bool:
+    def _disconnect_slowest(self) -> bool:
         """Whether there was a client that reads too slowly to keep its place."""
         with self._lock:
             slow = [sock for sock in self._sockets if sock.is_slow]
         if slow:
-            min(slow, key=ClientSocket.bytes_per_s).break_off("another download had no place")
+            min(slow, key=ClientSocket.bytes_per_s).disconnect("another download needed its place")
         return bool(slow)
 
 

@@ -36,10 +36,11 @@ class Gate:
             return False
         try:
             resource.check_media_type(headers.get("CONTENT-TYPE"))
+            caller = None
             if self._keys:
                 sent = headers.get("X-API-KEY") or key_in(resource, query)
-                identify(self._keys, headers.get("AUTHORIZATION"), sent)
-            resource.admit()
+                caller = identify(self._keys, headers.get("AUTHORIZATION"), sent)
+            resource.admit(caller)
         except FarmError:
             return False
         return True

@@ -1,9 +1,12 @@
-"""`GET /r/{signature}/{payload}`: a render for an `<img src>` or an `og:image`.
+"""Signed links: `GET /r/{signature}/{payload}` opens one, `POST /links` makes one.
+
+A link is a render for an `<img src>` or an `og:image`.
 
 Who opens a link has no key: whoever signed it has allowed exactly this render, to everybody. So the
 signature is checked first, before rates, and before a byte of the payload is read.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -12,19 +15,51 @@ from typing import Any
 import falcon
 
 from farm import clock
-from farm.errors import LinkExpired, LinkRefused
+from farm.errors import InvalidRequest, LinkExpired, LinkRefused
 from farm.formats import FORMATS
-from farm.links import LinkKeys
+from farm.links import LinkError, LinkKeys, make_link
 from farm.metrics import figures
+from farm.parsing import parse_json_object
 from farm.renderer import Renderer
-from farm.request import Link, RenderRequest, RenderResult
+from farm.request import Limits, Link, RenderRequest, RenderResult
+from farm.web.body import Bodies
 from farm.web.files import is_known, put_file
 from farm.web.rendering import Answer, RenderRoute
+from farm.web.request_log import logged
+from farm.web.routes import Resource
 
 #: How old a file may be where neither the link nor `FARM_CACHE_TTL_S` says so.
 _TTL_S = 3600
 #: Files that a browser runs as a page: a stranger's, at the farm's own origin.
 _PAGES = (FORMATS["html"], FORMATS["mhtml"])
+
+
+class MakeLinkResource(Resource):
+    """`POST /links`: signs a request for a caller who may render.
+
+    The key stays here. Without it a caller, such as the playground, could make no link.
+    """
+
+    with_body = frozenset({"POST"})
+
+    def __init__(self, bodies: Bodies, keys: LinkKeys, limits: Limits) -> None:
+        self._bodies = bodies
+        self._keys = keys
+        self._limits = limits
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        with logged("make link", req):
+            with self._bodies.read(req, self) as body:
+                fields = parse_json_object(body)
+            # A link that is signed here is one that opens.
+            Link.from_fields(fields, self._limits)
+            try:
+                link = make_link(fields, self._keys.newest)
+            except LinkError as exc:
+                raise InvalidRequest(str(exc)) from exc
+        answer = {"success": True, "linkUrl": link, "requestId": req.context.id}
+        resp.set_header("Cache-Control", "no-store")
+        resp.data = json.dumps(answer).encode()
 
 
 class LinkResource(RenderRoute):

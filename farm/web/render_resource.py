@@ -20,6 +20,10 @@ from farm.web.rendering import Answer, RenderingResource
 from farm.web.request_forms import read_request
 from farm.web.routes import FORM, JSON
 
+#: Fields of a request that are for jobs alone, and what is said of them here.
+_OF_JOBS = ("webhook", "priority")
+_NO_JOB = "is for /render-async; this route answers with the render itself"
+
 
 class RenderResource(RenderingResource):
     """`sources` are the fields that may name the page, of which a form has some as files."""
@@ -31,9 +35,9 @@ class RenderResource(RenderingResource):
 
     def parse(self, req: falcon.Request, body: bytes) -> tuple[RenderRequest, Answer]:
         request = read_request(req, body, self._sources, self._renderer.limits)
-        if request.webhook is not None:
-            text = "is for /render-async; this route answers with the render itself"
-            raise InvalidRequest.of(Problem("webhook", text))
+        for field in _OF_JOBS:
+            if getattr(request, field) != RenderRequest.model_fields[field].default:
+                raise InvalidRequest.of(Problem(field, _NO_JOB))
         accept = req.get_header("Accept")
         if request.outputs:
             as_type = wants_files(accept)

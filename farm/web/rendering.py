@@ -28,8 +28,8 @@ class RenderRoute(Resource):
     def __init__(self, renderer: Renderer[Any]) -> None:
         self._renderer = renderer
 
-    def admit(self) -> None:
-        self._renderer.admit()
+    def admit(self, caller: str | None) -> None:
+        self._renderer.admit(caller)
 
     def asked(self, req: falcon.Request) -> AbstractContextManager[tuple[RenderRequest, Answer]]:
         """What is to be rendered, held until it is, and how it is answered. Raises `FarmError`.
@@ -42,7 +42,7 @@ class RenderRoute(Resource):
         """To be called by Falcon's methods."""
         route = (req.uri_template or "").strip("/")
         with logged("render", req) as line, figures.render(route) as counted:
-            self.admit()
+            self.admit(req.context.caller)
             with self.asked(req) as (request, answer):
                 line["format"] = counted.format = request.format.name
                 anew = self.obeys_no_cache and wants_anew(req.get_header("Cache-Control"))
@@ -63,7 +63,7 @@ class RenderRoute(Resource):
                 line["cache"] = result.cache.outcome
                 sock = req.env.get("gunicorn.socket")
                 if result.cache.outcome == "hit" and isinstance(sock, ClientSocket):
-                    sock.is_found = True
+                    sock.is_cache_hit = True
 
 
 class RenderingResource(RenderRoute):

@@ -46,8 +46,8 @@ class Resource:
         """Whether a request counts against its caller's rate; one that is a 405 does not."""
         return method not in self.uncounted and hasattr(self, f"on_{method.lower()}")
 
-    def admit(self) -> None:
-        """Raises a `FarmError` where a request would be refused whatever its body is."""
+    def admit(self, caller: str | None) -> None:
+        """Raises a `FarmError` where the caller's request would be refused whatever its body is."""
 
     def check_media_type(self, content_type: str | None) -> None:
         """Raises `UnsupportedMediaType`."""

@@ -229,9 +229,9 @@ class RawSite:
         with browser:
             head = b""
             while not head.endswith(b"\r\n\r\n"):
-                if not (come := browser.recv(65_536)):
+                if not (received := browser.recv(65_536)):
                     return
-                head += come
+                head += received
             name = unquote(head.split()[1].decode()).removeprefix("/")
             try:
                 browser.sendall(ANSWERS[name].raw if name in ANSWERS else _begun(_LINE).raw)

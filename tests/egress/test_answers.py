@@ -57,7 +57,7 @@ UNREADABLE |= {"control characters in a value"}
 
 
 @pytest.mark.parametrize("name", sorted(TAKEN.keys() - UNREADABLE))
-def test_what_is_written_is_clean_and_has_what_chromium_takes(name: str) -> None:
+def test_the_written_answer_is_strict_http_with_the_content_that_chromium_reads(name: str) -> None:
     case = TAKEN[name]
     for piece_bytes in pieces_of(case):
         answer = Answer(b"GET", PORT)
@@ -70,7 +70,7 @@ def test_what_is_written_is_clean_and_has_what_chromium_takes(name: str) -> None
 
 
 @pytest.mark.parametrize("name", sorted(TAKEN))
-def test_where_the_framing_is_in_doubt_the_answer_ends_with_its_connections(name: str) -> None:
+def test_an_answer_with_ambiguous_framing_ends_with_its_connections(name: str) -> None:
     answer = Answer(b"GET", PORT)
     written_for(answer, TAKEN[name].raw, len(TAKEN[name].raw))
     assert answer.reusable == (name in REUSABLE)
@@ -84,7 +84,7 @@ def test_what_chromium_refuses_is_refused_in_words(name: str) -> None:
             written_for(Answer(b"GET", PORT), case.raw, piece_bytes)
 
 
-def test_what_cannot_be_an_answer_is_refused_before_it_ends() -> None:
+def test_bytes_that_cannot_be_http_are_refused_at_once() -> None:
     for raw in [b"SSH-2.0-OpenSSH\r\n", b"a" * 8]:
         with pytest.raises(BadAnswer, match=NOT_HTTP):
             Answer(b"GET", PORT).feed(raw)
@@ -92,7 +92,7 @@ def test_what_cannot_be_an_answer_is_refused_before_it_ends() -> None:
         Answer(b"GET", PORT).feed(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 50_000)
 
 
-def test_no_answer_is_no_bad_answer() -> None:
+def test_a_connection_that_closes_without_an_answer_raises_eof() -> None:
     with pytest.raises(EOFError):
         Answer(b"GET", PORT).feed(b"")
 
@@ -146,7 +146,7 @@ def test_chunks_of_one_read_become_one() -> None:
     assert answer.feed(b"1\r\na\r\n" * 1000) == b"3e8\r\n" + b"a" * 1000 + b"\r\n"
 
 
-def test_few_informational_answers_are_taken() -> None:
+def test_a_few_informational_answers_are_skipped() -> None:
     answer = Answer(b"GET", PORT)
     for _ in range(20):
         assert answer.feed(b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n") == b""
@@ -170,6 +170,6 @@ def test_an_answer_may_be_encoded_more_than_once() -> None:
     assert b"gzip, br" in Answer(b"GET", PORT).feed(head)
 
 
-def test_a_site_does_not_ask_for_the_passwords_of_proxies() -> None:
+def test_a_407_of_a_site_is_refused() -> None:
     with pytest.raises(BadAnswer, match=PROXY_AUTHENTICATION):
         Answer(b"GET", PORT).feed(b"HTTP/1.1 407 X\r\nProxy-Authenticate: Basic\r\n\r\n")

@@ -95,7 +95,7 @@ def _look(page: Page, url: str, case: Case) -> Sight:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_an_answer_is_through_the_proxy_what_it_is_without(
+def test_an_answer_is_the_same_with_and_without_the_proxy(
     name: str, direct: BrowserContext, through: BrowserContext, port: Port, site: RawSite
 ) -> None:
     case, url = ANSWERS[name], f"{site.url}/{quote(name)}"

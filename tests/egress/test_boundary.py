@@ -120,13 +120,13 @@ def engine_with(boundary: bool) -> Iterator[Engine]:
 
 
 @pytest.mark.parametrize("has_options", [False, True])
-def test_no_page_reaches_what_it_may_not(has_options: bool) -> None:
+def test_no_page_reaches_a_forbidden_address(has_options: bool) -> None:
     with engine_with(boundary=True) as engine:
         found = hits_of(engine, has_options)
     assert {vector: hits for vector, hits in found.items() if any(hits.values())} == {}
 
 
-def test_without_the_boundary_every_page_would() -> None:
+def test_without_the_boundary_every_page_reaches_it() -> None:
     """Else the test above would show nothing."""
     with engine_with(boundary=False) as engine:
         found = hits_of(engine)

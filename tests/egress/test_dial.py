@@ -45,7 +45,7 @@ async def dial_by_name(policy: Policy, host: str, port: int) -> None:
         resolver.close()
 
 
-def test_a_resolver_that_changes_its_answer_is_asked_once_and_taken_at_its_word() -> None:
+def test_a_name_is_resolved_once_for_the_check_and_the_connection() -> None:
     """Rebinding: the second answer would be the canary."""
     asked = []
 
@@ -86,7 +86,7 @@ def test_a_port_that_nobody_listens_on_has_failed() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "1.1.1.1"], ids=["named", "asked about first"])
-def test_without_a_descriptor_left_it_has_failed_for_the_farms_sake(host: str) -> None:
+def test_a_lack_of_file_descriptors_is_reported_as_the_farms_own(host: str) -> None:
     async def try_it() -> None:
         async def one(host: str) -> list[Address]:
             return [ip_address(host)]

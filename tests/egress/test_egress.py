@@ -89,7 +89,7 @@ def test_a_name_is_refused_for_its_address() -> None:
     assert refusal == Refusal("localhost", "its address is not public")
 
 
-def test_what_was_said_of_a_host_is_the_renders_own(proxy: Egress) -> None:
+def test_a_verdict_on_a_host_belongs_to_one_render(proxy: Egress) -> None:
     port = proxy.open()
     assert verdict(port, "10.0.0.1") is not None
     port.renew()
@@ -104,9 +104,7 @@ def test_a_closed_port_is_gone(proxy: Egress) -> None:
     wait_until(lambda: not accepts(port))
 
 
-def test_a_port_tells_that_it_is_used_before_the_browser_has_an_answer(
-    proxy: Egress, site: Site
-) -> None:
+def test_a_port_reports_its_use_before_the_browser_has_an_answer(proxy: Egress, site: Site) -> None:
     port = proxy.open()
     assert not port.was_used
     assert get(port, site.url).status_code == 200
@@ -149,10 +147,10 @@ def test_each_render_of_a_port_may_have_all_the_bytes(proxy: Egress, site: Site)
     assert len(get(port, f"{site.url}/large").content) == 600_000
     with pytest.raises(requests.RequestException):
         get(port, f"{site.url}/large")
-    assert port.refusals[-1].reason == "the page has had all the bytes it may have"
+    assert port.refusals[-1].reason == "the page has transferred as many bytes as it may"
 
 
-def test_what_is_told_late_is_told_of_no_other_render(proxy: Egress) -> None:
+def test_late_notes_are_not_counted_for_the_next_render(proxy: Egress) -> None:
     port = proxy.open()
     with pytest.raises(requests.ConnectionError):
         get(port, "http://10.0.0.1/")
@@ -175,12 +173,12 @@ def test_a_proxy_that_dies_takes_its_ports_along_and_is_started_again(
     assert not port.alive
 
 
-def test_whoever_sees_a_connection_break_off_finds_it_dead(
+def test_a_port_is_dead_for_a_caller_that_saw_its_connection_break(
     proxy: Egress, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before its end of the control socket is seen to be closed."""
     port = proxy.open()
-    monkeypatch.setattr(proxy._process, "hear", lambda: None)
+    monkeypatch.setattr(proxy._process, "process_messages", lambda: None)
     with socket.create_connection(("127.0.0.1", int(port.url.rpartition(":")[2]))) as browser:
         host = site.url.removeprefix("http://")
         browser.sendall(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
@@ -331,7 +329,7 @@ def test_without_a_proxy_renders_wait_and_the_engine_is_not_healthy(
     wait_until(lambda: "proxy" in complaint(engine))
 
 
-def test_a_render_that_waits_for_a_proxy_that_hangs_is_not_told_that_its_page_is_slow(
+def test_a_hanging_proxy_is_named_as_the_cause_of_a_late_render(
     make_engine: Callable[..., Engine], site: Site
 ) -> None:
     engine = make_engine(render_deadline_s=6)
@@ -373,7 +371,7 @@ def test_a_page_that_goes_where_it_may_not_is_an_error(engine: Engine, way: str)
         engine.render(request_for(engine, absent, waitFor=200))
 
 
-def test_what_is_refused_is_missing_and_told(engine: Engine) -> None:
+def test_refused_requests_are_missing_from_the_picture_and_reported(engine: Engine) -> None:
     html = (
         "<img src='http://10.0.0.1/a'><img src='http://10.0.0.1/b'><img src='https://[fe80::1]/'>"
     )
@@ -383,14 +381,14 @@ def test_what_is_refused_is_missing_and_told(engine: Engine) -> None:
     assert len(result.blocked) == 2
 
 
-def test_no_more_than_twenty_refusals_are_told(engine: Engine) -> None:
+def test_at_most_twenty_refusals_are_reported(engine: Engine) -> None:
     html = "".join(f"<img src='http://10.0.0.{n}/'>" for n in range(30))
     result = engine.render(request_for(engine, html))
     assert len(result.blocked) == 20
     assert len(result.refusals) == 30
 
 
-def test_renders_leave_no_port_behind_whatever_becomes_of_them(
+def test_no_port_is_left_open_after_a_render(
     make_engine: Callable[..., Engine],
 ) -> None:
     engine = make_engine(spare_contexts=2, render_deadline_s=1)

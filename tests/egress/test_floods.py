@@ -70,7 +70,7 @@ def flooding(first: bytes, again: bytes) -> Iterator[Flood]:
 
 
 @pytest.mark.parametrize("answer", [_CHUNKED, _UNTIL_END], ids=["chunks of one byte", "bytes"])
-def test_an_innocent_render_gets_its_page_while_a_flood_goes_on(
+def test_another_render_gets_its_page_during_a_flood(
     make_engine: Callable[..., Engine], site: Site, answer: tuple[bytes, bytes]
 ) -> None:
     # The flood is to last for as long as the test.

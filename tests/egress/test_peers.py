@@ -43,7 +43,7 @@ def test_a_connection_of_another_user_is_known() -> None:
         assert peer_uid(ours) == 4711
 
 
-def test_a_connection_that_is_gone_is_nobodys() -> None:
+def test_a_closed_connection_has_no_user() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         theirs = socket.create_connection(listening.getsockname())
         ours = listening.accept()[0]

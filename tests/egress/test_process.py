@@ -16,11 +16,11 @@ async def test_every_note_arrives_however_slowly_the_farm_listens() -> None:
         farm.setblocking(False)
         control.setblocking(False)
         control.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        tell = _ProxyServer(control, Rules(Policy(), os.geteuid(), 64, 1000))._listener(
+        report = _ProxyServer(control, Rules(Policy(), os.geteuid(), 64, 1000))._listener(
             7, lambda: 0
         )
         hosts = [f"{n}.example" for n in range(200)]
-        telling = [asyncio.create_task(tell(Note(True, host, "why"))) for host in hosts]
+        telling = [asyncio.create_task(report(Note(True, host, "why"))) for host in hosts]
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(30):
             heard = [json.loads(await loop.sock_recv(farm, MAX_MESSAGE_BYTES)) for _ in hosts]

@@ -233,7 +233,7 @@ async def test_a_body_is_sent_on() -> None:
         "nonsense\r\n\r\n",
     ],
 )
-async def test_what_no_browser_sends_is_not_answered(request_: str) -> None:
+async def test_malformed_requests_are_not_answered(request_: str) -> None:
     async with way() as to:
         reader, writer = await to.send(request_)
         writer.write_eof()
@@ -274,7 +274,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
         OK.replace(b"1.1", b"1.0"),
     ],
 )
-async def test_where_framing_is_in_doubt_the_browser_gets_one_answer_and_the_end(
+async def test_with_ambiguous_framing_the_browser_gets_one_answer_and_the_connection_ends(
     raw: bytes,
 ) -> None:
     async with way(answering(raw, connections=[])) as to:
@@ -283,7 +283,7 @@ async def test_where_framing_is_in_doubt_the_browser_gets_one_answer_and_the_end
     assert b"forged" not in answer
 
 
-async def test_what_a_site_sends_unasked_is_no_answer_to_the_next_request() -> None:
+async def test_unrequested_bytes_are_not_taken_for_the_next_answer() -> None:
     connections: list[int] = []
     first_is_read, forged = asyncio.Event(), asyncio.Event()
 
@@ -518,7 +518,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.Transport]:
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "POST"])
-async def test_a_site_that_never_reads_is_let_go_with_the_render(
+async def test_a_connection_to_a_site_that_never_reads_is_closed_with_the_render(
     dialled: list[asyncio.Transport], method: str
 ) -> None:
     async with way(max_bytes=10**9) as to:

@@ -15,8 +15,8 @@ from farm.egress.resolver import LookUp, Resolver, Unknown, look_up
 
 
 @asynccontextmanager
-async def resolving(look_up: LookUp = look_up, max_abandoned: int = 512) -> AsyncIterator[Resolver]:
-    resolver = Resolver(look_up, max_abandoned)
+async def resolving(look_up: LookUp = look_up, max_cancelled: int = 512) -> AsyncIterator[Resolver]:
+    resolver = Resolver(look_up, max_cancelled)
     try:
         yield resolver
     finally:
@@ -39,12 +39,12 @@ async def abandon(resolver: Resolver, names: int) -> None:
     await asyncio.wait(asking)
 
 
-async def test_a_name_is_what_the_machine_says_it_is() -> None:
+async def test_names_are_resolved_by_the_machines_configuration() -> None:
     async with resolving() as resolver:
         assert ip_address("127.0.0.1") in await resolver.resolve("localhost")
 
 
-async def test_numbers_are_the_address_that_they_are() -> None:
+async def test_an_address_is_returned_without_a_look_up() -> None:
     async with resolving() as resolver:
         assert await resolver.resolve("2130706433") == [ip_address("127.0.0.1")]
         assert await resolver.resolve("::ffff:127.0.0.1") == [ip_address("127.0.0.1")]
@@ -57,7 +57,7 @@ async def test_a_name_that_has_no_address_is_unknown(host: str) -> None:
             await resolver.resolve(host)
 
 
-async def test_each_gets_the_answer_to_its_own_question() -> None:
+async def test_concurrent_look_ups_get_their_own_answers() -> None:
     def number(name: bytes) -> list[str]:
         return [f"10.0.0.{name.decode().partition('.')[0]}"]
 
@@ -74,10 +74,10 @@ async def test_names_that_hang_hold_up_no_other() -> None:
             task.cancel()
 
 
-async def test_the_threads_of_names_that_nobody_waits_for_are_given_back() -> None:
+async def test_too_many_cancelled_look_ups_replace_the_process() -> None:
     me = psutil.Process()
     before = set(me.children())
-    async with resolving(hangs, max_abandoned=20) as resolver:
+    async with resolving(hangs, max_cancelled=20) as resolver:
         for _ in range(10):
             await abandon(resolver, 20)
             assert await resolver.resolve("good.example") == [ip_address("192.0.2.1")]
@@ -85,7 +85,7 @@ async def test_the_threads_of_names_that_nobody_waits_for_are_given_back() -> No
         assert child.num_threads() <= 20 + 20 + 2
 
 
-async def test_who_still_waits_is_asked_for_again(tmp_path: Path) -> None:
+async def test_pending_look_ups_are_sent_to_the_new_process(tmp_path: Path) -> None:
     """In the process that comes after the one that was killed."""
     asked = tmp_path / "asked"
 
@@ -97,7 +97,7 @@ async def test_who_still_waits_is_asked_for_again(tmp_path: Path) -> None:
                 time.sleep(0.01)
         return hangs(name)
 
-    async with resolving(late, max_abandoned=5) as resolver:
+    async with resolving(late, max_cancelled=5) as resolver:
         waiting = asyncio.create_task(resolver.resolve("late.example"))
         while not asked.exists():
             await asyncio.sleep(0.01)

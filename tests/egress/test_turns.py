@@ -25,7 +25,7 @@ async def test_a_render_of_many_connections_has_one_turn_when_another_has_one() 
     assert order.count("many") == 1000
 
 
-async def test_a_turn_of_a_connection_that_is_gone_is_the_next_ones() -> None:
+async def test_the_turn_of_a_closed_connection_goes_to_the_next() -> None:
     turns = Turns()
     gone = [asyncio.create_task(turns.take("gone")) for _ in range(10)]
     await asyncio.sleep(0)

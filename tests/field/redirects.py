@@ -156,7 +156,8 @@ def main() -> None:
             came = pool.map(lambda move: ask(engine, site, move), renders)
             for move, what in zip(chosen, came, strict=True):
                 counted[move][what] += 1
-            print(f"round {run + 1} of {args.runs}", file=sys.stderr, flush=True)
+            so_far = sum(counted.values(), Counter())
+            print(f"round {run + 1} of {args.runs}: {dict(so_far)}", file=sys.stderr, flush=True)
     print("\n".join(_rows(counted)))
     sys.exit(any(what not in ("after", "before") for came in counted.values() for what in came))
 

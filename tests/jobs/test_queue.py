@@ -83,6 +83,34 @@ def test_the_same_key_and_request_give_the_same_job(
     assert jobs.submit(request(), "d") != first
 
 
+def test_the_priority_is_the_queues_and_makes_no_other_request(
+    jobs: RedisJobQueue, storage: ObjectStorage, redis_client: redis.Redis
+) -> None:
+    """So older versions of the farm do jobs that have one."""
+    urgent = request('{"html": "<h1>Hello</h1>", "priority": "high"}')
+    job_id = jobs.submit(urgent, "", "key")
+    assert jobs.submit(request(), "", "key") == job_id
+    assert storage.read(input_name(job_id)) == request().to_json()
+    assert urgent.identity() == request().identity()
+    assert b'"high"' in (redis_client.hget(f"rq:job:{job_id}", "meta") or b"")
+
+
+def test_callers_have_turns_by_the_weights_of_their_keys(
+    redis_client: redis.Redis, storage: ObjectStorage
+) -> None:
+    keys = "anna:annas-key-0123456789:2,bob:bobs-key-0123456789"
+    jobs = RedisJobQueue(redis_client, storage, Settings.model_validate({"api_keys": keys}))
+    ids = {
+        jobs.submit(request(), "", caller=caller): caller
+        for caller in ("anna", "bob")
+        for _ in range(6)
+    }
+    by_place = sorted(ids, key=lambda job_id: jobs.read(job_id)[1] or 0)
+    assert [ids[job_id] for job_id in by_place][:6].count("anna") == 4
+    assert jobs.cancel(by_place[0]).status is State.CANCELLED
+    assert {jobs.read(job_id)[1] for job_id in by_place[1:]} == set(range(1, 12))
+
+
 def test_the_same_key_with_another_request_is_a_conflict(jobs: RedisJobQueue) -> None:
     jobs.submit(request(), "", "key")
     with pytest.raises(IdempotencyConflict):

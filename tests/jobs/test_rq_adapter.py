@@ -257,6 +257,40 @@ def test_a_job_whose_worker_was_killed_is_queued_again(
     assert rq_job(redis_client).meta["times"] == 1
 
 
+def test_a_job_whose_worker_was_killed_goes_before_all_others(
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: ThreadWorker
+) -> None:
+    runner.verdict = Verdict.RETRY_FIRST
+    for job_id in ("first", "second"):
+        enqueue(redis_client, queue, job_id)
+    job = take(worker)
+    worker.prepare_execution(job)
+    worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+    expire(redis_client, job.started_job_registry)
+    worker.maintain()
+    assert queued(redis_client) == [b"first", b"second"]
+    assert take(worker).id == "first"
+    # From then on it is as any other, if it is to be tried again behind them.
+    runner.verdict = Verdict.RETRY
+    worker.prepare_execution(job)
+    worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+    worker.executions.clear()
+    expire(redis_client, job.started_job_registry)
+    worker.maintain()
+    assert take(worker).id == "second"
+    assert take(worker).id == "first"
+
+
+def test_a_job_that_is_taken_as_it_comes_leaves_nothing_of_its_turn(
+    redis_client: redis.Redis, queue: RqQueue, running: ThreadWorker
+) -> None:
+    wait_until(lambda: running.get_state() == "idle")
+    for number in range(3):
+        enqueue(redis_client, queue, f"job{number}")
+        wait_until(lambda number=number: status(redis_client, f"job{number}") == "finished")
+    wait_until(lambda: not redis_client.keys("farm:turns*"))
+
+
 def test_a_job_that_killed_its_workers_fails_if_the_verdict_is_so(
     redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: ThreadWorker
 ) -> None:

@@ -295,7 +295,9 @@ def test_a_job_fails_with_a_reason_after_so_many_times(
     runner.stopping.set()  # so that it does not pause
     meta: dict[str, int] = {}
     for _ in range(times - 1):
-        assert runner.on_failure(job_id, meta, error) is Verdict.RETRY
+        first = isinstance(error, Abandoned)
+        expected = Verdict.RETRY_FIRST if first else Verdict.RETRY
+        assert runner.on_failure(job_id, meta, error) is expected
         assert not jobs.read(job_id)[0].status.final
     assert runner.on_failure(job_id, meta, error) is Verdict.FAIL
     record, _ = jobs.read(job_id)
@@ -305,7 +307,7 @@ def test_a_job_fails_with_a_reason_after_so_many_times(
 
 def test_handing_back_counts_for_nothing(runner: JobRunner) -> None:
     meta: dict[str, int] = {}
-    assert runner.on_failure("a job", meta, HandedBack()) is Verdict.RETRY
+    assert runner.on_failure("a job", meta, HandedBack()) is Verdict.RETRY_FIRST
     assert meta == {}
 
 

@@ -8,7 +8,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 import pytest
@@ -330,6 +330,67 @@ def test_a_try_ends_in_time_though_the_answer_comes_in_drops(
         wait_until(lambda: told(queue, job_id)[0]["tries"])
         closing.set()
     assert told(queue, job_id)[0]["reason"] == "no answer within 0.5 s"
+
+
+def test_a_try_ends_in_time_though_the_body_of_the_answer_comes_in_drops(
+    queue: RedisJobQueue, complete: Complete, start_sender: MakeSender
+) -> None:
+    def drip() -> None:
+        with suppress(OSError):
+            sock, _ = server.accept()
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            while not closing.wait(0.05):
+                sock.sendall(b"y")
+
+    start_sender(timeout_s=0.5)
+    closing = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, daemon=True).start()
+        job_id = complete(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        wait_until(lambda: over(queue, job_id))
+        closing.set()
+    assert (told(queue, job_id)[0]["state"], told(queue, job_id)[0]["status"]) == ("delivered", 200)
+
+
+def test_a_caller_with_many_hanging_receivers_holds_up_no_other(
+    queue: RedisJobQueue, records: Records, receiver: Receiver, start_sender: MakeSender
+) -> None:
+    with ExitStack() as stack:
+        hanging = [stack.enter_context(running_receiver()) for _ in range(8)]
+        for each in hanging:
+            each.answer = each.hang
+            for _ in range(4):
+                records.cancel(queue.submit(request(each.url), "", caller="anna"))
+        sender = start_sender(timeout_s=60)
+        # Half of the places, as nobody else has any.
+        wait_until(lambda: sum(len(each.calls) for each in hanging) == 16)
+        ids = [queue.submit(request(receiver.url), "", caller="bob") for _ in range(5)]
+        for job_id in ids:
+            records.cancel(job_id)
+        wait_until(lambda: all(over(queue, job_id) for job_id in ids))
+        assert sum(len(each.calls) for each in hanging) == 16
+        wait_until(lambda: sender._busy() >= {"anna/"})
+
+
+def test_what_another_version_has_put_into_the_line_holds_up_no_other(
+    redis_client: redis.Redis, complete: Complete, receiver: Receiver, start_sender: MakeSender
+) -> None:
+    for number in range(30):
+        redis_client.set(record_key(str(number)), '{"of": "another version"}')
+    redis_client.zadd(due.KEY, {f"0:{number}:0": 1 for number in range(30)})
+    redis_client.zadd(due.KEY, {"of:a:newer:kind": 1})
+    complete(receiver.url)
+    with structlog.testing.capture_logs() as logs:
+        start_sender()
+        wait_until(lambda: receiver.calls)
+    assert len([line for line in logs if line.get("outcome") == "not understood"]) == 31
+    assert not [line for line in logs if "not delivered" in line["event"]], "it pauses then"
+    assert redis_client.zcard(due.KEY) >= 31
+
+
+@pytest.mark.parametrize("text", ["0a1b:a-job:2", "anna/0a1b:a-job:2"])
+def test_names_of_deliveries_are_read_as_they_are_written(text: str) -> None:
+    assert str(due.Name.parse(text)) == text
 
 
 @pytest.mark.parametrize(

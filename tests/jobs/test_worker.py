@@ -72,6 +72,23 @@ def test_jobs_are_done_at_the_same_time_by_workers_that_rq_lists(
     assert told == dict(zip(ids, ["a-request", "a-request", "another-request"], strict=True))
 
 
+def test_forty_jobs_of_one_caller_stand_before_no_five_of_another(
+    start_worker: StartWorker, jobs: RedisJobQueue, log_path: Path
+) -> None:
+    annas = [jobs.submit(request(), "", caller="anna") for _ in range(40)]
+    bobs = [jobs.submit(request(), "", caller="bob") for _ in range(5)]
+    start_worker()
+    wait_until(lambda: len(log_lines(log_path, "job")) == 45, 120)
+    done = [line["job_id"] for line in log_lines(log_path, "job")]
+    assert all(status(jobs, job_id) is State.COMPLETED for job_id in done)
+    last = max(done.index(job_id) for job_id in bobs)
+    # Each has had its turns; the two job threads may each be a job ahead of the other.
+    assert last + 1 <= 2 * len(bobs) + 2
+    # Two threads log in whatever order; each caller's jobs began in the order in which they came.
+    places = [done.index(job_id) for job_id in annas]
+    assert all(abs(place - sorted(places)[nth]) <= 4 for nth, place in enumerate(places))
+
+
 def test_sigterm_ends_what_runs_and_leaves_the_rest(
     start_worker: StartWorker, jobs: RedisJobQueue, redis_client: redis.Redis
 ) -> None:

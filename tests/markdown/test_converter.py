@@ -45,7 +45,7 @@ def test_margins_that_are_asked_for_are_not_overruled(converting: Converter) -> 
     assert "@page" not in converting.convert("a", 30, has_margins=False)
 
 
-def test_what_takes_too_long_is_ended_and_the_next_is_converted() -> None:
+def test_a_conversion_that_takes_too_long_is_killed_and_the_next_succeeds() -> None:
     made = Converter(max_s=1)
     with pytest.raises(RenderTimeout):
         made.convert(SLOW, 30)
@@ -59,7 +59,7 @@ def test_a_render_without_time_left_is_late(converting: Converter) -> None:
         converting.convert("a", 0)
 
 
-def test_who_finds_no_process_free_in_time_is_told_so(
+def test_a_caller_that_gets_no_process_in_time_gets_busy(
     converting: Converter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = threading.Barrier(3)

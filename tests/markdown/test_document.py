@@ -51,7 +51,7 @@ def test_a_byte_order_mark_is_no_text() -> None:
     assert '<h1 id="a">' in body("\ufeff# a")
 
 
-def test_a_mountain_of_code_is_not_highlighted() -> None:
+def test_very_long_code_is_not_highlighted() -> None:
     many = "```python\n" + "(" * 600_000 + "\n```\n"
     assert "<span" not in body(many)
     assert "<span" in body(many + "```python\n()\n```\n")

@@ -69,12 +69,12 @@ def translated(inner: IPv4Address) -> list[IPv6Address]:
 
 
 @pytest.mark.parametrize("text", [*PUBLIC_V4, "2606:4700:4700::1111", "2a00:1450:4001::1"])
-def test_what_anyone_can_reach_is_public(text: str) -> None:
+def test_addresses_that_anyone_can_reach_are_public(text: str) -> None:
     assert is_public(ip_address(text))
 
 
 @pytest.mark.parametrize("text", PRIVATE_V4 + PRIVATE_V6)
-def test_what_only_some_can_reach_is_not(text: str) -> None:
+def test_special_addresses_are_not_public(text: str) -> None:
     assert not is_public(ip_address(text))
 
 

@@ -56,7 +56,7 @@ def test_an_allowed_host_is_reached_whatever_its_addresses() -> None:
     assert decide(internal, "evilcorp.example", "10.1.2.3") == NOT_PUBLIC
 
 
-def test_what_is_denied_is_refused_whatever_allows_it() -> None:
+def test_deny_takes_precedence_over_allow() -> None:
     closed = policy(
         allow="* 10.0.0.0/8", deny="tracker.example *.ads.example 10.9.0.0/16 1.0.0.0/8"
     )
@@ -70,7 +70,7 @@ def test_what_is_denied_is_refused_whatever_allows_it() -> None:
     assert decide(closed, "example.com", "8.8.8.8") == "ok"
 
 
-def test_a_closed_network_asks_no_name_server_in_vain() -> None:
+def test_with_a_closed_network_no_name_is_resolved() -> None:
     """Names that pages make up would tell their name servers what the page has seen."""
     with pytest.raises(Refused, match=NO_NETWORK):
         policy(public=False).check_host("secret.example.com", 443)

@@ -112,6 +112,27 @@ def test_a_full_line_is_refused_at_once(make_engine: MakeEngine, site: Site) -> 
         assert all(future.result().size > 0 for future in futures)
 
 
+def test_a_line_full_of_one_callers_renders_lets_another_caller_in(
+    make_engine: MakeEngine, site: Site
+) -> None:
+    engine = make_engine(pages_per_browser=1, max_waiting=3)
+    with ThreadPoolExecutor(6) as pool:
+        runs = start_held(pool, engine, site, 1)
+        anna = []
+        for number in range(3):
+            anna.append(pool.submit(engine.render, request_for(engine, GREEN), "", "anna"))
+            wait_until(lambda count=number + 1: engine.status.waiting == count)
+        with pytest.raises(Busy):
+            engine.render(request_for(engine, GREEN), caller="anna")
+        engine.admit("bob")
+        bob = pool.submit(engine.render, request_for(engine, GREEN), "", "bob")
+        with pytest.raises(Busy, match="other callers"):
+            anna.pop().result()
+        assert engine.status.waiting == 3
+        site.hold.set()
+        assert all(future.result().size > 0 for future in [*runs, *anna, bob])
+
+
 def test_an_endless_loop_ends_at_the_deadline_and_is_gone(make_engine: MakeEngine) -> None:
     engine = make_engine(render_deadline_s=1, pages_per_browser=2)
     pid = engine.chromium_pid
@@ -200,8 +221,8 @@ def test_the_processes_that_a_browser_cannot_do_without_are_watched(
     engine = make_engine()
     browser = chromium(engine)
     zygotes = [p.pid for p in browser.children() if "--type=zygote" in command_line(p)]
-    life = engine._keeper.host.browser._life
-    assert sorted(life.vital) == sorted([*zygotes, part(browser, "NetworkService").pid])
+    running = engine._keeper.host.browser._running
+    assert sorted(running.vital) == sorted([*zygotes, part(browser, "NetworkService").pid])
 
 
 def test_a_farm_that_may_open_no_more_files_keeps_its_browser(make_engine: MakeEngine) -> None:
@@ -723,7 +744,7 @@ def test_a_farm_that_may_open_no_port_says_so_at_once(
         raise OSError(errno.EMFILE, "Too many open files")
 
     with monkeypatch.context() as patch:
-        patch.setattr("farm.egress.egress.socket.create_server", refuse)
+        patch.setattr("farm.egress.child.socket.create_server", refuse)
         with pytest.raises(BrowserUnavailable, match="open no port"):
             engine.render(request_for(engine, GREEN))
         assert engine.status.retries == 0

@@ -173,3 +173,68 @@ def test_many_threads_share_the_line() -> None:
         taken.add(item)
         slots.release(item)
     assert taken == set(range(200))
+
+
+def test_callers_take_turns_and_each_ones_items_keep_their_order() -> None:
+    slots: Slots[str] = Slots(slots=1, max_waiting=20)
+    for number in range(4):
+        slots.join(f"a{number}", caller="a")
+    slots.join("b0", caller="b")
+    slots.join("c0", caller="c", weight=2)
+    slots.join("c1", caller="c", weight=2)
+    order = []
+    while (item := slots.take()) is not None:
+        order.append(item)
+        slots.release(item)
+    assert order == ["a0", "b0", "c0", "c1", "a1", "a2", "a3"]
+
+
+def test_a_line_full_of_one_callers_items_lets_another_in_and_keeps_its_bound() -> None:
+    slots: Slots[str] = Slots(slots=1, max_waiting=4)
+    for number in range(5):
+        slots.join(f"a{number}", caller="a")
+    assert slots.take() == "a0"
+    with pytest.raises(Busy):
+        slots.join("a5", caller="a")
+    slots.admit(1, caller="b")
+    displaced = [slots.join(f"b{number}", caller="b") for number in range(2)]
+    assert [each.item for each in displaced if each] == ["a4", "a3"]
+    assert all(each and "other callers" in str(each.reason) for each in displaced)
+    for caller in ("a", "b"):  # each has its half
+        with pytest.raises(Busy):
+            slots.join("x", caller=caller)
+    assert slots.waiting == 4
+    assert slots.join("c0", caller="c")
+
+
+def test_retry_after_and_the_deadline_are_by_the_callers_own_turn(now: list[float]) -> None:
+    slots: Slots[str] = Slots(slots=1, max_waiting=10)
+    slots.join("first")
+    slots.take()
+    now[0] += 10
+    slots.release("first")
+    for number in range(10):
+        slots.join(f"a{number}", caller="a")
+    assert slots.take() == "a0"
+    # Renders of 10 s. Behind nine of its own the next has its slot in 100 s; another caller's is
+    # the next but one.
+    with pytest.raises(Busy, match="in time") as caught:
+        slots.join("a10", deadline_s=30, caller="a")
+    assert caught.value.retry_after_s == 100
+    assert slots.join("b0", deadline_s=30, caller="b") is None
+    with pytest.raises(Busy, match="in time"):
+        slots.join("b1", deadline_s=30, caller="b")
+
+
+def test_one_that_leaves_or_rejoins_is_nobodys_turn() -> None:
+    slots: Slots[str] = Slots(slots=1, max_waiting=20)
+    for item in ("a0", "a1", "b0", "b1"):
+        slots.join(item, caller=item[0])
+    assert slots.take() == "a0"
+    slots.rejoin("a0")
+    assert slots.leave("b0")
+    order = []
+    while (item := slots.take()) is not None:
+        order.append(item)
+        slots.release(item)
+    assert order == ["a0", "b1", "a1"]

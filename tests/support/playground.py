@@ -20,6 +20,18 @@ _VIOLATIONS = """async () => {
   return violations.flatMap(({id, nodes}) =>
     nodes.map(({html, failureSummary}) => `${id}: ${html} ${failureSummary}`));
 }"""
+_AS_NEW = """() => {
+  document.querySelectorAll('dialog[open]').forEach((dialog) => dialog.close());
+  document.querySelector('#code-tabs > *').click();
+  localStorage.clear();
+  delete document.documentElement.dataset.scheme;
+  const filter = document.querySelector('#filter');
+  filter.value = '';
+  filter.dispatchEvent(new Event('input'));
+  document.querySelector('#stage').replaceChildren();
+  document.querySelector('#status').textContent = '';
+  document.querySelector('.example').click();
+}"""
 _HAS_COLOUR = """async (wanted) => {
   const image = document.querySelector('#stage img');
   if (!image) return false;
@@ -46,6 +58,19 @@ class Playground:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.page, name)
+
+    def start_anew(self) -> None:
+        """As if it had just been opened: its first example is being rendered.
+
+        What is unfolded stays so.
+        """
+        self.page.emulate_media(color_scheme="light")
+        self.page.evaluate(_AS_NEW)
+        self.page.wait_for_function("() => document.querySelector('#status').textContent !== ''")
+
+    def go_to(self, fragment: str) -> None:
+        """Open a link in the same tab."""
+        self.page.evaluate("fragment => { location.hash = fragment }", fragment)
 
     @property
     def editor(self) -> Locator:
@@ -83,7 +108,9 @@ class Playground:
     def violations(self) -> list[str]:
         """What axe-core finds, each in a line."""
         # By the protocol: the page's policy allows no other script.
-        session = self.page.context.new_cdp_session(self.page)
-        session.send("Runtime.evaluate", {"expression": f"{_AXE};0"})
+        if self.page.evaluate("!window.axe"):
+            session = self.page.context.new_cdp_session(self.page)
+            session.send("Runtime.evaluate", {"expression": f"{_AXE};0"})
+            session.detach()
         found: list[str] = self.page.evaluate(_VIOLATIONS)
         return found

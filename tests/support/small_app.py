@@ -20,7 +20,7 @@ from farm.web.serving import sending, worker
 from tests.support.small_app import wants_body
 
 worker._HEAD_S = {head_s}
-worker._LEAVE_S = 30
+worker._LINGER_S = 30
 sending.MAX_SENDING = {sending}
 
 bind = "127.0.0.1:{port}"

@@ -660,6 +660,32 @@ def test_only_jobs_have_webhooks(client: Client, path: str, page: dict[str, str]
     assert result.json["error"].startswith("webhook: is for /render-async")
 
 
+@pytest.mark.parametrize(
+    ("path", "page"), [("/render", {"html": "x"}), ("/render-url", {"url": "https://a.example/"})]
+)
+def test_only_jobs_have_a_priority(client: Client, path: str, page: dict[str, str]) -> None:
+    result = client.simulate_post(path, json={**page, "priority": "low"})
+    assert_is_error(result, 400, "invalid_request")
+    assert result.json["error"].startswith("priority: is for /render-async")
+
+
+def test_a_job_of_a_higher_priority_is_done_before(client: Client) -> None:
+    low = submit(client, html="x", priority="low")
+    normal = submit(client, html="x")
+    high = submit(client, html="x", priority="high")
+    places = [
+        client.simulate_get(f"/render-async/{job_id}").json["position"]
+        for job_id in (low, normal, high)
+    ]
+    assert places == [3, 2, 1]
+
+
+def test_there_are_three_priorities(client: Client) -> None:
+    result = client.simulate_post("/render-async", json={"html": "x", "priority": "urgent"})
+    assert_is_error(result, 400, "invalid_request")
+    assert "high, normal" in result.json["error"]
+
+
 def test_a_webhook_that_the_policy_refuses_is_refused_at_once(
     client: Client, redis_client: redis.Redis, storage: ObjectStorage
 ) -> None:

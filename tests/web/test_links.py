@@ -321,3 +321,74 @@ def test_figures_have_the_name_of_the_key(make_client: Callable[..., Client]) ->
     assert count("farm_links_total", key="counted") == 1
     assert figures.REGISTRY.get_sample_value("farm_links_total", {"key": "unused"}) == 0
     assert count("farm_http_requests_total", **requests) == before + 1
+
+
+# Links that the farm makes.
+
+
+def post(client: Client, fields: object, key: str | None = None) -> Result:
+    headers = {} if key is None else {"X-Api-Key": key}
+    return client.simulate_post("/links", json=fields, headers=headers)
+
+
+def test_who_may_render_has_links_made(client: Client) -> None:
+    result = post(client, GREEN)
+    assert result.status_code == 200
+    assert result.headers["Cache-Control"] == "no-store"
+    assert result.json["linkUrl"] == link_to(GREEN)
+    assert KEY not in result.text
+    assert is_filled(client.simulate_get(result.json["linkUrl"]).content, LIME)
+
+
+def test_making_a_link_renders_nothing(client: Client, site: Site) -> None:
+    assert post(client, {"url": site.url}).status_code == 200
+    assert site.requests == []
+
+
+def test_a_link_that_is_made_may_expire(client: Client) -> None:
+    result = post(client, {**GREEN, "exp": 1})
+    assert_is_error(client.simulate_get(result.json["linkUrl"]), 410, "link_expired")
+
+
+def test_a_link_is_made_with_the_newest_key(make_client: Callable[..., Client]) -> None:
+    result = post(make_client(f"new:{KEY},old:{OLD}"), GREEN)
+    assert result.json["linkUrl"] == link_to(GREEN, KEY)
+
+
+def test_where_callers_have_keys_one_is_needed_to_make_a_link(
+    make_client: Callable[..., Client],
+) -> None:
+    client = make_client(api_keys=f"me:{API_KEY}")
+    assert_is_error(post(client, GREEN), 401, "unauthorized")
+    assert_is_error(post(client, GREEN, KEY), 401, "unauthorized")
+    result = post(client, GREEN, API_KEY)
+    assert is_filled(client.simulate_get(result.json["linkUrl"]).content, LIME)
+
+
+def test_making_links_counts_against_the_callers_rate(make_client: Callable[..., Client]) -> None:
+    client = make_client(api_keys=f"me:{API_KEY}", rate_limit="2/hour")
+    assert post(client, GREEN, API_KEY).headers["RateLimit-Remaining"] == "1"
+    assert post(client, GREEN, API_KEY).status_code == 200
+    assert_is_error(post(client, GREEN, API_KEY), 429, "rate_limited")
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"html": "x", "report": True}, "report: is told in JSON"),
+        ({"html": "x", "webhook": {"url": "https://example.com/"}}, "webhook: is for jobs"),
+        ({"html": "x", "options": {"width": 0}}, "options.width: must be an integer"),
+        ({"html": "x", "exp": "soon"}, "exp: must be an integer"),
+        ({}, "is required"),
+        ({"html": "".join(map(chr, range(0x4E00, 0x9FFF)))}, "too long for a link"),
+    ],
+)
+def test_what_no_link_can_ask_for_is_told_before_it_is_made(
+    client: Client, fields: dict[str, Any], says: str
+) -> None:
+    assert_is_error(result := post(client, fields), 400, "invalid_request")
+    assert says in result.json["error"]
+
+
+def test_without_a_link_key_none_is_made(make_client: Callable[..., Client]) -> None:
+    assert_is_error(post(make_client(None), GREEN), 404, "not_found")

@@ -97,6 +97,10 @@ def narrowed(whole: bool) -> dict[str, Any]:
     for name in ("FileRequest", "FileJobRequest"):
         beside = components["schemas"][name]
         beside["properties"] = {name: beside["properties"][name] for name in ("report", "cache")}
+    # What a link may ask for is what a render may, which is asked for there.
+    for source in ("html", "markdown", "url"):
+        link = components["schemas"][f"{source.capitalize()}LinkRequest"]
+        link["properties"] = {name: link["properties"][name] for name in (source, "exp")}
     # A random id is no job's, and so would only ever be answered with 404.
     components["parameters"]["JobId"]["schema"] = {"enum": PLACES}
     # Nor would it be anybody's signature.
@@ -281,7 +285,9 @@ def is_right_by_type(body: Any) -> bool:
     """Whether nothing but the farm's own validators finds something wrong with a request."""
     limits = Limits(DEADLINE_MS, 1_000_000)
     try:
-        RenderRequest.model_validate(json.loads(body, parse_float=whole), context=limits)
+        fields = json.loads(body, parse_float=whole)
+        fields.pop("exp", None)  # a link's
+        RenderRequest.model_validate(fields, context=limits)
     except ValidationError as exc:
         own = ("problem", CONFLICTS, "invalid_url")
         return all(error["type"] in own for error in exc.errors())

@@ -349,7 +349,7 @@ def test_a_farm_that_cannot_start_says_why_and_stops(
 def test_gunicorn_never_ends_a_request_before_its_deadline(log_path: Path, site: Site) -> None:
     """The worker timeout and the grace follow the deadline."""
     printed = subprocess.run(
-        [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.conf.py", "--print-config"],
+        [sys.executable, "-m", "gunicorn", "-c", "farm/gunicorn_conf.py", "--print-config"],
         env={
             **os.environ,
             "FARM_RENDER_DEADLINE_S": "100",

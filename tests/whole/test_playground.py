@@ -3,19 +3,26 @@
 The farm has API keys, two pages and a short line, so that it can be full.
 """
 
+import ast
+import base64
+import io
 import json
+import random
 import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
+from farm.client.names import as_request
 from farm.render.browser.chromium import find_chromium
 from farm.settings import Settings
 from tests.support.farm_process import Farm, running_farm, wait_until
@@ -24,6 +31,7 @@ from tests.support.playground import NODE, Playground
 pytestmark = pytest.mark.farm
 
 KEY = "a-key-of-the-tests"
+LINK_KEY = "0123456789abcdef" * 2
 RED, LIME = (255, 0, 0), (0, 255, 0)
 RED_PAGE = "<body style='background: rgb(255, 0, 0)'>"
 LIME_PAGE = "<body style='background: rgb(0, 255, 0)'>"
@@ -38,6 +46,11 @@ PASTE = """(length) => {
   document.activeElement.dispatchEvent(new ClipboardEvent('paste', event));
 }"""
 
+#: The names of the form's fields that have something to type or to click.
+WITH_CONTROLS = """() => [...document.querySelectorAll('#groups .field')]
+  .filter((field) => field.querySelector('input, select, textarea, button'))
+  .map((field) => field.querySelector(':scope > .field-head > .field-name').textContent)"""
+
 Open = Callable[..., Playground]
 
 expect.set_options(timeout=20_000)
@@ -49,7 +62,8 @@ def its_farm(
 ) -> Iterator[Farm]:
     log_path = tmp_path_factory.mktemp("playground") / "log"
     few = {"pages_per_browser": 2, "max_waiting": 1, "spare_contexts": 1}
-    with running_farm(log_path, 1, api_keys=f"me:{KEY}", **few, **without_jobs) as running:
+    keys = {"api_keys": f"me:{KEY}", "link_key": LINK_KEY}
+    with running_farm(log_path, 1, **keys, **few, **without_jobs) as running:
         yield running
 
 
@@ -63,7 +77,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, its_farm: Farm) -> Iterator[Open]:
-    """Opens the playground in a tab of its own, with the key in it; nothing may complain there."""
+    """Opens the playground in a window of its own; nothing may complain there."""
     opened = []
 
     def visit(fragment: str = "", key: str | None = KEY, **context: object) -> Playground:
@@ -80,7 +94,9 @@ def visit(browser: Browser, its_farm: Farm) -> Iterator[Open]:
 
 def window(browser: Browser, key: str | None, **context: object) -> BrowserContext:
     """One whose tabs have the key, each as if its reader had typed it there."""
-    opened = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **context})
+    # Colours on their way from one scheme to the other are nobody's.
+    given = {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce", **context}
+    opened = browser.new_context(**given)
     opened.set_default_timeout(20_000)
     if key is not None:
         place = "sessionStorage.getItem('farm-key')"
@@ -90,19 +106,24 @@ def window(browser: Browser, key: str | None, **context: object) -> BrowserConte
 
 @pytest.fixture(scope="module")
 def shared_window(browser: Browser) -> BrowserContext:
-    return window(browser, KEY)
+    return window(browser, KEY, permissions=["clipboard-read", "clipboard-write"])
 
 
-@pytest.fixture
-def playground(shared_window: BrowserContext, its_farm: Farm) -> Iterator[Playground]:
-    """One that has rendered its first example, in a tab beside others."""
+@pytest.fixture(scope="module")
+def shared_tab(shared_window: BrowserContext, its_farm: Farm) -> Playground:
     opened = Playground(shared_window.new_page())
     opened.page.goto(its_farm.url)
     opened.wait_rendered()
-    yield opened
-    opened.page.evaluate("localStorage.clear()")
-    opened.page.close()
-    assert opened.complaints == []
+    return opened
+
+
+@pytest.fixture
+def playground(shared_tab: Playground) -> Iterator[Playground]:
+    """One that renders its first example. Tests share its tab, which is made as new."""
+    shared_tab.start_anew()
+    yield shared_tab
+    complaints, shared_tab.complaints = shared_tab.complaints, []
+    assert complaints == []
 
 
 def test_what_is_typed_is_seen(playground: Playground) -> None:
@@ -133,11 +154,10 @@ def test_only_what_differs_from_its_default_is_sent(playground: Playground) -> N
 
 def test_every_option_of_every_group_has_a_control(playground: Playground) -> None:
     document = playground.evaluate("fetch('openapi.json').then(answer => answer.json())")
-    for group in document["components"]["schemas"]["RenderOptions"]["x-groups"]:
-        for name in group["options"]:
-            assert playground.option(name).locator("input, select, textarea, button").count() > 0, (
-                name
-            )
+    groups = document["components"]["schemas"]["RenderOptions"]["x-groups"]
+    names = {name for group in groups for name in group["options"]}
+    assert len(names) > 40
+    assert names - set(playground.evaluate(WITH_CONTROLS)) == set()
 
 
 def test_lists_objects_and_names_are_typed_too(playground: Playground) -> None:
@@ -172,12 +192,15 @@ def test_a_folded_group_unfolds_for_what_is_wrong_in_it(playground: Playground) 
     playground.wait_rendered()
     margin = playground.option("margin")
     margin.locator("input").first.fill("wide")
+    problem = margin.locator("> .problem")
+    expect(problem).to_contain_text("must be")
     group = playground.form.locator(
         "details.group", has=playground.page.locator("text=How a PDF is printed.")
     )
     group.evaluate("group => { group.open = false }")
-    expect(margin.locator("> .problem")).to_be_visible()
-    expect(margin.locator("> .problem")).to_contain_text("must be")
+    expect(problem).to_be_hidden()
+    playground.page.keyboard.press("Control+Enter")
+    expect(problem).to_be_visible()
 
 
 def test_options_that_do_not_go_together_are_told_at_the_one_at_fault(
@@ -187,8 +210,8 @@ def test_options_that_do_not_go_together_are_told_at_the_one_at_fault(
     expect(playground.option("quality").locator(".problem")).to_contain_text("quality")
 
 
-def test_a_pdf_can_be_taken_where_none_is_shown(visit: Open) -> None:
-    playground = visit("#example=invoice")
+def test_a_pdf_can_be_taken_where_none_is_shown(playground: Playground) -> None:
+    playground.go_to("#example=invoice")
     expect(playground.status).to_contain_text("PDF in")
     expect(playground.locator("#facts")).to_contain_text("1 page")
     link = playground.get_by_role("link", name="Save the PDF")
@@ -211,6 +234,7 @@ def test_a_full_farm_is_asked_again(playground: Playground, its_farm: Farm) -> N
         ).status_code
 
     # What others have left is rendered to its end.
+    playground.wait_rendered()
     wait_until(lambda: used(its_farm) == {"rendering": 0, "waiting": 0})
     with ThreadPoolExecutor(3) as callers:
         held = [callers.submit(hold, number) for number in range(3)]
@@ -263,9 +287,9 @@ def test_what_a_page_returns_is_never_markup(playground: Playground) -> None:
     assert playground.page.evaluate("document.querySelectorAll('[onerror]').length") == 0
 
 
-def test_what_is_copied_renders_the_same(visit: Open, its_farm: Farm, tmp_path: Path) -> None:
-    playground = visit(permissions=["clipboard-read", "clipboard-write"])
-    playground.wait_rendered()
+def test_what_is_copied_renders_the_same(
+    playground: Playground, its_farm: Farm, tmp_path: Path
+) -> None:
     tricky = '<body style=\'background: rgb(255, 0, 0)\'>\n\\n \' " """ `${x}` $HOME \U0001f600\n'
     playground.type_page(tricky)
     playground.option("waitForFunction").locator("textarea").fill(
@@ -274,7 +298,8 @@ def test_what_is_copied_renders_the_same(visit: Open, its_farm: Farm, tmp_path: 
     playground.option("width").locator("input").fill("120")
     playground.option("height").locator("input").fill("300")
     playground.wait_colour(*RED)
-    environment = {"PATH": "/usr/bin:/bin", "FARM_API_KEY": KEY}
+    packages = str(Path(__file__).parents[2])
+    environment = {"PATH": "/usr/bin:/bin", "RENDER_FARM_KEY": KEY, "PYTHONPATH": packages}
     commands = {
         "curl": ["bash"],
         "Python": [sys.executable, "-"],
@@ -292,9 +317,81 @@ def test_what_is_copied_renders_the_same(visit: Open, its_farm: Farm, tmp_path: 
         subprocess.run(
             command, input=code.encode(), cwd=folder, env=environment, check=True, timeout=60
         )
-        with Image.open(folder / "page.png") as image:
-            assert image.size == (120, 300), language
-            assert image.convert("RGB").getpixel((100, 250)) == RED
+        assert_is_red((folder / "page.png").read_bytes(), language)
+    playground.get_by_role("tab", name="Signed link").click()
+    copy = playground.get_by_role("button", name="Copy", exact=True)
+    expect(copy).to_be_enabled()
+    copy.click()
+    link = playground.evaluate("navigator.clipboard.readText()")
+    assert link.startswith(f"{its_farm.url}/r/")
+    assert_is_red(requests.get(link, timeout=60).content, "Signed link")
+
+
+def assert_is_red(picture: bytes, language: str) -> None:
+    with Image.open(io.BytesIO(picture)) as image:
+        assert image.size == (120, 300), language
+        assert image.convert("RGB").getpixel((100, 250)) == RED
+
+
+def test_python_has_the_names_of_the_client(playground: Playground) -> None:
+    playground.go_to(
+        written(
+            {
+                "source": "url",
+                "text": "http://10.0.0.1/",
+                "options": {
+                    "fullPage": True,
+                    "headers": {"xCase": "as it is"},
+                    "waitForSelector": {"selector": "h1"},
+                    "block": {"cookieBanners": True, "resources": ["font"]},
+                },
+                "beside": {"outputs": [{"deviceScaleFactor": 2}]},
+            }
+        )
+    )
+    expect(playground.get_by_label("Address of the page")).to_have_value("http://10.0.0.1/")
+    playground.get_by_role("button", name="Copy as code").click()
+    playground.get_by_role("tab", name="Python").click()
+    code = playground.locator("#code-listing").text_content()
+    request = as_request(call_of(code))
+    assert request["options"] == {
+        "fullPage": True,
+        "headers": {"xCase": "as it is"},
+        "waitForSelector": {"selector": "h1"},
+        "block": {"cookieBanners": True, "resources": ["font"]},
+    }
+    assert request["outputs"] == [{"deviceScaleFactor": 2}]
+    assert '"cookie_banners": True' in code
+    assert 'device_scale_factor": 2' in code
+
+
+def written(state: object) -> str:
+    """A link's fragment, as the playground writes it."""
+    data = zlib.compress(json.dumps(state).encode(), wbits=-15)
+    return "#s=" + base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def call_of(code: str) -> dict[str, Any]:
+    """The keyword arguments of the call of `farm.render`."""
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    (call,) = (c for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr == "render")
+    return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+
+
+def test_a_farm_without_a_link_key_says_how_to_have_links(playground: Playground) -> None:
+    playground.page.route("**/links", lambda route: route.fulfill(status=404))
+    playground.get_by_role("button", name="Copy as code").click()
+    playground.get_by_role("tab", name="Signed link").click()
+    expect(playground.locator("#code-problem")).to_contain_text("Set FARM_LINK_KEY")
+    expect(playground.get_by_role("button", name="Copy", exact=True)).to_be_disabled()
+    playground.page.unroute("**/links")
+
+
+def test_what_no_link_can_have_is_told(playground: Playground) -> None:
+    playground.type_page("".join(f"<p>{random.Random(n).random()}" for n in range(2_000)))
+    playground.get_by_role("button", name="Copy as code").click()
+    playground.get_by_role("tab", name="Signed link").click()
+    expect(playground.locator("#code-problem")).to_contain_text("too long for a link")
 
 
 def test_the_key_is_asked_for_and_stays_in_the_tab(visit: Open, its_farm: Farm) -> None:
@@ -326,9 +423,8 @@ def test_the_key_is_asked_for_and_stays_in_the_tab(visit: Open, its_farm: Farm) 
     expect(other.get_by_role("dialog", name="This farm asks for a key")).to_be_visible()
 
 
-def test_a_link_has_all_of_the_state_and_no_key(visit: Open) -> None:
-    first = visit(permissions=["clipboard-read", "clipboard-write"])
-    first.wait_rendered()
+def test_a_link_has_all_of_the_state_and_no_key(playground: Playground) -> None:
+    first = playground
     first.type_page(RED_PAGE)
     first.option("height").locator("input").fill("333")
     first.option("hide").get_by_role("button", name="Add").click()
@@ -337,11 +433,15 @@ def test_a_link_has_all_of_the_state_and_no_key(visit: Open) -> None:
     first.get_by_role("button", name="Copy link").click()
     expect(first.locator("#toast")).to_contain_text("The link is copied")
     link = first.evaluate("navigator.clipboard.readText()")
-    second = visit(link.partition("/#")[2].join(["#", ""]))
+    assert KEY not in link
+    second = Playground(first.page.context.new_page())
+    second.page.goto(link)
     expect(second.editor).to_have_value(RED_PAGE)
     expect(second.option("height").locator("input")).to_have_value("333")
     expect(second.option("hide").get_by_role("textbox")).to_have_value("h1")
     second.wait_colour(*RED)
+    assert second.complaints == []
+    second.page.close()
 
 
 def test_a_link_that_cannot_be_read_is_an_example(playground: Playground) -> None:
@@ -416,8 +516,8 @@ def test_the_editor_is_left_by_keyboard_and_the_divider_moves(playground: Playgr
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(visit: Open, scheme: str) -> None:
-    playground = visit(color_scheme=scheme)
+def test_axe_finds_nothing(playground: Playground, scheme: str) -> None:
+    playground.page.emulate_media(color_scheme=scheme)
     playground.wait_rendered()
     assert playground.violations() == []
     playground.page.evaluate(
@@ -456,8 +556,12 @@ def test_a_phone_has_one_view_at_a_time_and_no_more_width(visit: Open) -> None:
     assert playground.violations() == []
 
 
-def test_the_api_page_tries_the_api_of_this_farm(visit: Open, its_farm: Farm) -> None:
-    playground = visit()
+def test_the_api_page_tries_the_api_of_this_farm(
+    shared_window: BrowserContext, its_farm: Farm
+) -> None:
+    playground = Playground(shared_window.new_page())
+    # The page is one of thousands of elements, which a busy machine draws slowly.
+    playground.page.set_default_timeout(60_000)
     asked: list[str] = []
     playground.page.on("request", lambda request: asked.append(request.url))
     playground.page.goto(f"{its_farm.url}/docs")
@@ -468,3 +572,5 @@ def test_the_api_page_tries_the_api_of_this_farm(visit: Open, its_farm: Farm) ->
     health.get_by_role("button", name="Execute").click()
     expect(health.locator(".live-responses-table")).to_contain_text('"status": "ok"')
     assert all(url.startswith((its_farm.url, "data:", "blob:")) for url in asked)
+    assert playground.complaints == []
+    playground.page.close()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import redis
 
+from farm.errors import InternalError
 from farm.webhooks import Delivery, Target
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 KEY = "farm:webhooks"
 
-#: The first in the line whose receiver is not among ARGV[2…]; put off by ARGV[1] milliseconds.
-#: Redis does nothing else meanwhile, so it looks at some ten thousand at the most.
+#: The first in the line of which neither `receiver` nor `caller/` is among ARGV[2…]; put off by
+#: ARGV[1] milliseconds. Redis does nothing else meanwhile, so it looks at some ten thousand at the
+#: most.
 _TAKE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -28,7 +30,9 @@ for i = 2, #ARGV do busy[ARGV[i]] = true end
 for first = 0, 19000, 1000 do
   local names = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', first, 1000)
   for _, name in ipairs(names) do
-    if not busy[string.match(name, '^[^:]*')] then
+    local head = string.match(name, '^[^:]*')
+    local caller, receiver = string.match(head, '^(.*/)(.*)$')
+    if not busy[caller or '/'] and not busy[receiver or head] then
       local lease = now + ARGV[1]
       redis.call('ZADD', KEYS[1], lease, name)
       return {name, now, lease}
@@ -61,19 +65,30 @@ return 'settled'
 
 @dataclass(frozen=True)
 class Name:
-    """What a delivery is called in the line: by its receiver first, then job and place there."""
+    """What a delivery is called in the line: `caller/receiver:job:place`.
+
+    `caller`: whose job it is; empty, and then without the slash, where there are no API keys.
+    Versions of the farm that do not know of callers take both for the receiver.
+    """
 
     receiver: str
     job_id: str
     place: int
+    caller: str = ""
 
     def __str__(self) -> str:
-        return f"{self.receiver}:{self.job_id}:{self.place}"
+        caller = f"{self.caller}/" if self.caller else ""
+        return f"{caller}{self.receiver}:{self.job_id}:{self.place}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        receiver, job_id, place = text.split(":")
-        return cls(receiver, job_id, int(place))
+        """Raises `InternalError` for what this version of the farm does not understand."""
+        try:
+            head, job_id, place = text.split(":")
+            caller, _, receiver = head.rpartition("/")
+            return cls(receiver, job_id, int(place), caller)
+        except ValueError as exc:
+            raise InternalError("The name of a delivery is not understood.") from exc
 
 
 @dataclass(frozen=True)
@@ -103,12 +118,18 @@ def count(client: redis.Redis) -> int:
 
 
 def put_all(
-    pipe: "Pipeline", job_id: str, targets: list[Target], deliveries: list[Delivery], due_ms: int
+    pipe: "Pipeline",
+    job_id: str,
+    caller: str | None,
+    targets: list[Target],
+    deliveries: list[Delivery],
+    due_ms: int,
 ) -> None:
-    """Those of a job that are not over."""
+    """Those of a caller's job that are not over."""
     for place, delivery in enumerate(deliveries):
         if not delivery.is_over:
-            put(pipe, Name(targets[delivery.target].receiver, job_id, place), due_ms)
+            receiver = targets[delivery.target].receiver
+            put(pipe, Name(receiver, job_id, place, caller or ""), due_ms)
 
 
 class Line:
@@ -119,7 +140,11 @@ class Line:
         self._settle: Any = client.register_script(_SETTLE)
 
     def take(self, lease_s: float, busy: Collection[str] = ()) -> Taken | None:
-        """One that is due, and whose receiver is not among the `busy`."""
+        """One that is due, and of which neither the receiver nor the caller is `busy`.
+
+        `busy`: receivers, and callers with a slash behind. Raises `InternalError` for one that
+        this version of the farm does not understand; it is put off as others are.
+        """
         found = self._take(keys=[KEY], args=[int(lease_s * 1000), *busy])
         if not found:
             return None

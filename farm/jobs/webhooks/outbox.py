@@ -48,11 +48,11 @@ class Outbox:
         self._line = due.Line(client)
 
     def take(self, lease_s: float, busy: Collection[str]) -> Parcel | None:
-        """The next that is due and whose receiver is not `busy`, for `lease_s`; None: there is
+        """The next that is due and not `busy` (`due.Line.take`), for `lease_s`; None: there is
         none.
 
-        Raises `Expired`, and `InternalError` where its record is not understood: it stays in the
-        line, since another version of the farm has written it.
+        Raises `Expired`, and `InternalError` where it or its record is not understood: it stays in
+        the line, since another version of the farm has written it.
         """
         with broker.translated():
             taken = self._line.take(lease_s, busy)
@@ -119,7 +119,7 @@ class Outbox:
             record = record.with_deliveries(deliveries)
             pipe.multi()
             pipe.set(key, record.to_json(), keepttl=True)
-            due.put_all(pipe, job_id, targets, deliveries, now_ms)
+            due.put_all(pipe, job_id, record.owner, targets, deliveries, now_ms)
             return record
 
         return broker.transaction(self._client, send_again, key)

@@ -13,6 +13,7 @@ from dataclasses import replace
 import structlog
 
 from farm.clock import timestamp
+from farm.errors import InternalError
 from farm.jobs.webhooks.outbox import Expired, Outbox, Parcel
 from farm.jobs.webhooks.sending import Outcome, Sending
 from farm.logs import first_line
@@ -22,8 +23,9 @@ from farm.webhooks import Delivery, DeliveryState
 log = structlog.get_logger()
 
 #: Tries of this process at the same time, and how many of them one receiver may have: one that is
-#: slow holds up no other.
-_AT_ONCE = 16
+#: slow holds up no other. A caller may have as many as are left free for others, so half of all at
+#: the most, and there is always one left for a caller that has none.
+_AT_ONCE = 32
 _OF_ONE_RECEIVER = 4
 #: How often it is looked whether one is due.
 _LOOK_S = 0.25
@@ -49,8 +51,9 @@ class Sender:
         self._lease_s = timeout_s + _LEASE_MARGIN_S
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._lock = threading.Lock()
-        #: Tries under way, by receiver.
-        self._under_way: Counter[str] = Counter()
+        #: Tries under way, by receiver, and by caller with a slash behind.
+        self._of_receivers: Counter[str] = Counter()
+        self._of_callers: Counter[str] = Counter()
         self._stopping = threading.Event()
         self._failing = False
 
@@ -77,9 +80,8 @@ class Sender:
         """
         pause_s, begun = 0.0, False
         try:
-            with self._lock:
-                busy = {name for name, n in self._under_way.items() if n >= _OF_ONE_RECEIVER}
-            parcel = None if self._stopping.is_set() else self._outbox.take(self._lease_s, busy)
+            stopping = self._stopping.is_set()
+            parcel = None if stopping else self._outbox.take(self._lease_s, self._busy())
             if parcel is None:
                 pause_s = _LOOK_S
             else:
@@ -89,8 +91,11 @@ class Sender:
         except Expired as exc:
             log.info("webhook", outcome="expired", job_id=str(exc))
             figures.webhook("expired")
+        except InternalError as exc:
+            # Another version has written it. It was put off, and the next one may be understood.
+            log.warning("webhook", outcome="not understood", cause=first_line(exc))
         except Exception as exc:
-            # Redis is gone, or has what this version does not understand: others go on.
+            # Redis is gone, or there is no thread to be had.
             if not self._failing:
                 log.warning("webhooks are not delivered for now", cause=first_line(exc))
             self._failing = True
@@ -100,13 +105,19 @@ class Sender:
                 self._places.release()
         return pause_s
 
-    def _begin(self, parcel: Parcel) -> None:
+    def _busy(self) -> set[str]:
+        """Receivers and callers that may have no more tries at the moment."""
         with self._lock:
-            self._under_way[parcel.taken.name.receiver] += 1
+            free = _AT_ONCE - self._of_callers.total()
+            receivers = {name for name, n in self._of_receivers.items() if n >= _OF_ONE_RECEIVER}
+            return receivers | {name for name, n in self._of_callers.items() if n >= free}
+
+    def _begin(self, parcel: Parcel) -> None:
+        self._count(parcel, 1)
         try:
             threading.Thread(target=self._try, args=[parcel], name="webhook", daemon=True).start()
         except RuntimeError:  # no thread is to be had: its lease ends
-            self._ended(parcel)
+            self._count(parcel, -1)
             raise
 
     def _try(self, parcel: Parcel) -> None:
@@ -118,15 +129,19 @@ class Sender:
         except Exception as exc:
             log.error("webhook", outcome="not settled", job_id=parcel.job_id, exc_info=exc)
         finally:
-            self._ended(parcel)
+            self._count(parcel, -1)
             self._places.release()
 
-    def _ended(self, parcel: Parcel) -> None:
-        receiver = parcel.taken.name.receiver
+    def _count(self, parcel: Parcel, change: int) -> None:
+        name = parcel.taken.name
         with self._lock:
-            self._under_way[receiver] -= 1
-            if not self._under_way[receiver]:
-                del self._under_way[receiver]
+            for counter, key in (
+                (self._of_receivers, name.receiver),
+                (self._of_callers, f"{name.caller}/"),
+            ):
+                counter[key] += change
+                if not counter[key]:
+                    del counter[key]
 
     def _settle(self, parcel: Parcel, outcome: Outcome, seconds: float) -> None:
         now_ms = parcel.taken.now_ms + int(seconds * 1000)

@@ -1,6 +1,10 @@
-"""One browser's life.
+"""One browser, from its launch to its end.
 
-`thread` owns it, `chromium` finds it and launches it by way of `launcher`, `pipe` passes on what is
-said to it, and `devtools` speaks to it. `contexts` makes its pages, each a `page`. `memory`
-measures it, and `gpu` knows the process that draws for all of them.
+A thread for each browser runs all of it:
+
+- `thread` owns Playwright and Chromium; `running` knows their processes.
+- `chromium` finds and launches Chromium, through `launcher`.
+- `pipe` and `pipe_ends` forward the messages of Chromium's pipe; `devtools` sends commands.
+- `contexts` and `kept` provide pages, each a `page`, whose document `renewal` replaces.
+- `memory` measures the processes; `gpu` watches the one that draws for all pages.
 """

@@ -1,4 +1,7 @@
-"""Finding a Chromium, and launching it sandboxed and never as root."""
+"""Finds a Chromium and launches it, with its sandbox and never as root.
+
+`find_chromium` runs at the engine's start; `Chromium.launch` runs in each browser's thread.
+"""
 
 import os
 import pwd
@@ -25,73 +28,78 @@ HOW_TO_GET_ONE = (
     "or set FARM_CHROMIUM_PATH to the one you have."
 )
 
-#: Debian's wrapper in /usr/bin stays as a shell between the farm and the browser; this does not.
+#: Debian's wrapper in /usr/bin stays as a shell process between the farm and the browser. The
+#: program itself does not.
 _DEBIAN_SHELL = "/usr/lib/chromium/chromium-headless-shell"
 _SYSTEM_SHELLS = (_DEBIAN_SHELL, "chromium-headless-shell", "chrome-headless-shell")
 _SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 _ARGUMENTS = (
-    # Names are the egress proxy's to resolve, and there is no way beside it: not over UDP (the name
-    # of the policy without `force-` has no effect), nor for `dns-prefetch`.
+    # The egress proxy resolves all names and is the only way to the network. WebRTC must not use
+    # UDP (without `force-`, the policy's name has no effect), and `dns-prefetch` must not resolve
+    # names.
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--disable-quic",
-    # Popups are not opened at all: a thousand of them held the browser up for half a minute.
+    # Popups are not opened: a thousand of them blocked the browser for half a minute.
     "--block-new-web-contents",
-    # A page that was not told its size has the default viewport, and a screen as large.
+    # A page without a size of its own has the default viewport, and a screen of the same size.
     "--screen-info={1280x720}",
-    # The GPU process may be ended again and again (`keeping.drawing`). By default its third end
-    # takes WebGL from all pages, its sixth ends the browser, and a page whose WebGL was under way
-    # takes it from all other pages of its site, which all pages of written HTML are.
+    # The farm may kill the GPU process again and again (`keeping.drawing`). By default, its third
+    # death disables WebGL for all pages, and its sixth ends the browser. A page that was using
+    # WebGL when the process died also loses it for all pages of its site, and all pages of sent
+    # HTML are one site.
     "--disable-gpu-process-crash-limit",
     "--disable-domain-blocking-for-3d-apis",
-    # Whether a page may reach local addresses is the egress policy's to say. Chromium's own check
-    # takes a renderer down now and then where a page that has an address asks for a style sheet at
+    # The egress policy decides whether a page may reach local addresses. Chromium's own check
+    # crashes a renderer now and then, when a page that has an address requests a style sheet from
     # `localhost` (156: 5 of 750 renders).
     "--disable-features=LocalNetworkAccessChecks",
 )
-#: `--disable-3d-apis` alone leaves WebGL in `OffscreenCanvas`; without a renderer there is none.
+#: `--disable-3d-apis` alone leaves WebGL in `OffscreenCanvas`. Without a GPU renderer there is
+#: none.
 _NO_WEBGL = ("--disable-gpu", "--disable-software-rasterizer")
-#: A page that is given one document after the other keeps what draws it: a third less for each.
+#: A page that gets several documents keeps its frame host: a third less time for each document.
 _ONE_FRAME_HOST = ("--disable-features=RenderDocument",)
-#: Of what Playwright adds: capturing from a new surface costs a fifth of the GPU process's time,
-#: and gives the same pixels. Without its protection against floods a page that changes its
-#: `location.hash` without an end takes the browser's own process from all others.
+#: Arguments of Playwright's that are left out. Capturing from a new surface costs a fifth of the
+#: GPU process's time and gives the same pixels. Without the protection against IPC floods, a page
+#: that changes its `location.hash` for ever takes the browser's main process from all other pages.
 _UNWANTED = [
     "--enable-features=CDPScreenshotNewSurface,SkipListAccountsWithoutGaiaCookies",
     "--disable-ipc-flooding-protection",
 ]
-#: A proxy that nobody but root could be: tcpmux.
-_NOWHERE = "http://127.0.0.1:1"
+#: Port 1 (tcpmux): only root could run a proxy there.
+_DEAD_PROXY = "http://127.0.0.1:1"
 
-#: How Playwright names the profiles that it makes, and for how long one may have no browser yet.
+#: The prefix of the profiles that Playwright makes. One that is younger than this may have no
+#: browser yet.
 _PROFILE = "playwright_chromiumdev_profile-"
 _NEW_S = 60.0
 
-#: What Chromium's environment keeps of the farm's: a page that broke into its process could read
-#: it, and the farm's may hold secrets.
+#: The farm's environment variables that Chromium inherits. The others may be secrets, and a page
+#: that takes over the process could read them.
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "FONTCONFIG_FILE", "FONTCONFIG_PATH")
 
 
 class ChromiumMissing(StartError):
-    """There is no browser that the farm can run as the settings ask."""
+    """No browser that the settings allow can be run."""
 
 
 @dataclass(frozen=True)
 class Chromium:
-    """A browser to launch: where it is, and as whom it runs (None: as the farm itself)."""
+    """A browser to launch: its path, and the user it runs as (None: the farm's own user)."""
 
     path: str
     user: str | None
     sandbox: bool
     webgl: bool = True
-    #: A page is used for more than one render.
+    #: Pages are used for more than one render.
     keeps_pages: bool = False
 
     def launch(self, playwright: Playwright, switch: Switch) -> Browser:
-        """Start it, with the switch in its pipe.
+        """Launch it, with the switch in its pipe.
 
-        Raises `StartError`, which says why it does not start where that is known.
+        Raises `StartError` with the reason, if that is known.
         """
         environment: dict[str, str | float | bool] = {
             name: os.environ[name] for name in _ENVIRONMENT if name in os.environ
@@ -115,7 +123,7 @@ class Chromium:
             executable_path=LAUNCHER,
             chromium_sandbox=self.sandbox,
             env=environment,
-            # Signals are the farm's to handle: a terminal's Ctrl-C reaches the driver too.
+            # The farm handles signals: a terminal's Ctrl-C would reach the driver too.
             handle_sigint=False,
             handle_sigterm=False,
             handle_sighup=False,
@@ -125,16 +133,17 @@ class Chromium:
                 *(_ONE_FRAME_HOST if self.keeps_pages else ()),
             ],
             ignore_default_args=_UNWANTED,
-            # A context has a port of the egress proxy of its own; nothing else has a way out.
-            proxy={"server": _NOWHERE},
-            # Nothing is ever put there (no downloads, videos or traces): without it Playwright
-            # makes a folder for each browser, and a driver that dies leaves it behind.
+            # Each context has its own port of the egress proxy. Outside of contexts there is no
+            # network.
+            proxy={"server": _DEAD_PROXY},
+            # Nothing is ever written there (no downloads, videos or traces). Without it Playwright
+            # makes a folder for each browser, which a driver that dies leaves behind.
             artifacts_dir=tempfile.gettempdir(),
         )
 
 
 def find_chromium(settings: Settings) -> Chromium:
-    """The browser that the settings and this machine give. Raises `StartError`."""
+    """The browser to use, by the settings and what this machine has. Raises `StartError`."""
     user = settings.user if os.geteuid() == 0 else None
     if user is not None:
         _require_account(user)
@@ -158,7 +167,7 @@ def find_chromium(settings: Settings) -> Chromium:
 def sweep_leftovers() -> None:
     """Remove what killed browsers and farms have left in the temporary folder.
 
-    A profile that is in use is named in its browser's command line; a new one may not be yet.
+    A profile in use is named in its browser's command line. A new profile may not be named yet.
     """
     lines = (process.info["cmdline"] or () for process in psutil.process_iter(["cmdline"]))
     used = {arg.partition("=")[2] for line in lines for arg in line if _PROFILE in arg}
@@ -171,9 +180,9 @@ def sweep_leftovers() -> None:
 
 
 def _candidates(user: str | None) -> Iterator[str]:
-    """Programs that exist and that `user` may run, in the order of preference."""
+    """Existing programs that `user` may run, the preferred one first."""
     shells: Iterable[Path] = ()
-    with suppress(RuntimeError):  # an account that has no home
+    with suppress(RuntimeError):  # the account has no home
         browsers = os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or "~/.cache/ms-playwright"
         shells = Path(browsers).expanduser().glob("chromium_headless_shell-*/*/*headless*shell")
     for path in sorted(shells, key=lambda path: path.stat().st_mtime, reverse=True):
@@ -186,12 +195,12 @@ def _candidates(user: str | None) -> Iterator[str]:
 
 
 def _may_run(path: Path, user: str | None) -> bool:
-    """Whether the program, and every folder above it, is open to the user."""
+    """Whether the user may execute the program and enter every folder above it."""
     if not os.access(path, os.X_OK):
         return False
     if user is None:
         return True
-    # Another user gets what "others" get; a group's rights are not looked up.
+    # Only the rights of "others" count for another user; groups are not looked up.
     return all(entry.stat().st_mode & 0o001 for entry in (path, *path.resolve().parents))
 
 
@@ -207,7 +216,7 @@ def _require_account(user: str) -> None:
 
 
 def _why(message: str, chromium: Chromium) -> str:
-    """A sentence for the operator from what Playwright and Chromium printed."""
+    """A sentence for the operator, from what Playwright and Chromium have printed."""
     lowered = message.lower()
     if "no usable sandbox" in lowered or "move to new namespace" in lowered:
         return (
@@ -219,4 +228,4 @@ def _why(message: str, chromium: Chromium) -> str:
         )
     if "shared libraries" in lowered:
         return f"{chromium.path} lacks libraries that it needs. {HOW_TO_GET_ONE}"
-    return f"{chromium.path} does not start; `farm doctor` tells more."
+    return f"{chromium.path} does not start; run `farm doctor` for details."

@@ -1,8 +1,8 @@
-"""Where a page comes from and what becomes of it: a fresh context for each render.
+"""Provides pages, each in a browser context that is made for one render and closed after it.
 
-No cookie, storage, cache, script or process is shared with another render. Making a context is
-most of a small render's latency, so a few are made ahead of the requests: a spare serves any
-request, since requests differ only in the viewport.
+It runs in the greenlets of the browser's thread. A render shares no cookie, storage, cache, script
+or process with another. Making a context is most of a small render's latency, so a few, the spares,
+are made ahead. A spare serves any request, since requests differ only in their viewport.
 """
 
 from collections import deque
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 class FreshContexts:
-    """Every page in a context made for it, and closed after it."""
+    """Makes a context for each page, and closes it after the render."""
 
     def __init__(
         self,
@@ -46,12 +46,12 @@ class FreshContexts:
 
     @property
     def kept(self) -> int:
-        """Contexts that belong to a caller for more than a render."""
+        """The number of contexts that belong to a caller for more than one render."""
         return 0
 
     @contextmanager
     def page(self, width: int, height: int, caller: str | None = None) -> Iterator[Page]:
-        """A page that is as new. `caller`: the name of the API key that it is for."""
+        """A new page, or one as good as new. `caller`: the name of the API key that it is for."""
         self._in_use += 1
         try:
             page = self._take() or self._make()
@@ -66,21 +66,22 @@ class FreshContexts:
             self.refill()
 
     def close(self) -> None:
-        """No more pages are wanted: close the spares."""
+        """Close the spares; no more pages will be asked for."""
         self._wanted = 0
         while self._ready:
             self._ready.popleft().close()
 
     def forget(self) -> None:
-        """The browser is gone, and with it the spares: let go of their way to the network."""
+        """The browser is gone, and the spares with it: close their ports of the egress proxy."""
         while self._ready:
             self._ready.popleft().port.close()
 
     def refill(self) -> None:
         """Have the missing spares made, each in a greenlet of its own.
 
-        Not while more pages than that are in use: then no processor is free to make them with, and
-        a page that is written to at once never has its empty self drawn.
+        Makes none while more pages are in use than spares are wanted, since no processor is free
+        then. A page that is made on demand is also cheaper: it is written to before Chromium draws
+        its empty document.
         """
         while self._in_use <= self._wanted and len(self._ready) + self._being_made < self._wanted:
             self._being_made += 1

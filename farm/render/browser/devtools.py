@@ -1,10 +1,10 @@
 """DevTools commands to the browser and its pages, over the farm's side of the pipe.
 
-For greenlets of the browser's thread (see `thread`): while one waits for an answer, others run.
-A step of a render waits for one of two things: the answer to a command (`Session.send`), or a
-change in what the events of its page have told (`Session.wait`). Either ends when the target does.
+For greenlets of the browser's thread (see `thread`): while one waits for an answer, others run. A
+step of a render waits for one of two things: the answer to a command (`Session.send`), or a change
+in what the page's events have reported (`Session.wait`). Both waits end when the target ends.
 
-Sessions are flat: every message names its session, however deep its frame is.
+Sessions are flat: every message names its session, however deep the frame is nested.
 
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Target/
 """
@@ -25,15 +25,15 @@ Params = dict[str, Any]
 
 
 class DevToolsError(Exception):
-    """What the browser did not do."""
+    """The browser did not do what it was asked to."""
 
 
 class CommandFailed(DevToolsError):
-    """The target is there, and did not do what it was told; the message is Chromium's."""
+    """The target exists, and the command failed. The message is Chromium's."""
 
 
 class TargetGone(DevToolsError):
-    """The target was closed or died, or did so before it answered."""
+    """The target was closed or has died, perhaps before it answered."""
 
 
 class BrowserGone(DevToolsError):
@@ -41,15 +41,15 @@ class BrowserGone(DevToolsError):
 
 
 class TimedOut(DevToolsError):
-    """There was no answer in the time that the caller gave."""
+    """No answer came in the time that the caller gave."""
 
 
-#: What Chromium says of a session that it has closed, which may come before its event.
+#: Chromium's message for a closed session; it may come before the event that reports the closing.
 _NO_SESSION = "Session with given id not found."
 
 
 class Wait:
-    """One thing that a greenlet waits for: a value, or an error that is raised instead."""
+    """A greenlet's wait for one value, or for an error that is raised instead."""
 
     def __init__(self) -> None:
         self.done = False
@@ -58,7 +58,7 @@ class Wait:
         self._error: DevToolsError | None = None
 
     def give(self, value: Any = None) -> None:
-        """The first one counts."""
+        """End the wait with the value. Only the first end counts."""
         self._end(value, None)
 
     def fail(self, error: DevToolsError) -> None:
@@ -69,11 +69,14 @@ class Wait:
             return
         self.done, self._value, self._error = True, value, error
         if self._waiter is not None:
-            # Not at once: whoever gives it is in the midst of a step of its own.
+            # Not at once: the caller is in the middle of a step of its own.
             asyncio.get_running_loop().call_soon(self._waiter.switch)
 
     def wait(self, timeout_s: float | None = None) -> Any:
-        """Let others run until it is there. Raises what was given as an error, and `TimedOut`."""
+        """Let other greenlets run until the value is there. Raises the error that was given.
+
+        Raises `TimedOut` after `timeout_s`.
+        """
         timer = None
         if not self.done and timeout_s is not None:
             error = TimedOut(f"no answer within {timeout_s:g} s")
@@ -95,29 +98,35 @@ class Wait:
 
 
 class Session:
-    """A target that the farm is attached to: the browser, a page, a frame of another process."""
+    """A target that the farm is attached to: the browser, a page, a worker, or a frame.
+
+    Only a frame of another process than its page's is a target.
+    """
 
     def __init__(self, switch: Switch, session_id: str) -> None:
         self._switch = switch
         self._id = session_id
         self._handlers: dict[str, list[Callable[[Params], None]]] = {}
-        #: With the command whose answer each waits for.
+        #: The waits, each with the command whose answer it is for.
         self._waits: dict[Wait, int | None] = {}
-        #: Sessions of targets that were attached to by way of this one, by their ids.
+        #: Sessions of targets that were attached to through this one, by their ids.
         self.children: dict[str, Session] = {}
-        #: It answers no more; `crashed`: because its process died.
+        #: The target answers no more. `crashed`: since its process has died.
         self.ended = False
         self.crashed = False
-        #: Called when it ends.
+        #: Called when the session ends.
         self.on_end: Callable[[], None] = lambda: None
-        switch.open(session_id, self._hear)
+        switch.open(session_id, self._on_event)
 
     def send(self, method: str, params: Params | None = None) -> Any:
-        """A command; returns its answer. Raises `CommandFailed`, `TargetGone`, `BrowserGone`."""
+        """Send a command and wait; returns its answer.
+
+        Raises `CommandFailed`, `TargetGone` and `BrowserGone`.
+        """
         return self.begin(method, params).wait()
 
     def begin(self, method: str, params: Params | None = None) -> Wait:
-        """Send a command now; its answer can be waited for later. Raises what `send` does."""
+        """Send a command now, and wait for its answer later. Raises what `send` does."""
         self._check()
         wait = Wait()
         command = self._switch.send(method, params or {}, self._id, partial(self._answer, wait))
@@ -128,23 +137,23 @@ class Session:
         return wait
 
     def post(self, method: str, params: Params | None = None) -> None:
-        """Send a command whose answer tells nothing new. Raises `TargetGone`."""
+        """Send a command whose answer does not matter. Raises `TargetGone`."""
         self._check()
         self._switch.send(method, params or {}, self._id)
 
     def wait(self) -> Wait:
-        """Something to be waited for that ends with the target. Raises `TargetGone`."""
+        """A wait that also ends when the target does. Raises `TargetGone`."""
         self._check()
         wait = Wait()
         self._waits[wait] = None
         return wait
 
     def drop(self, wait: Wait) -> None:
-        """It is not waited for any more."""
+        """Forget the wait; it ends with the target no more."""
         self._waits.pop(wait, None)
 
     def sleep(self, seconds: float) -> None:
-        """Let others run for so long. Raises `TargetGone`."""
+        """Let other greenlets run for so long. Raises `TargetGone`."""
         wait = self.wait()
         timer = asyncio.get_running_loop().call_later(seconds, wait.give)
         try:
@@ -156,37 +165,37 @@ class Session:
     def on(self, event: str, handler: Callable[[Params], None]) -> None:
         """Call the handler with the parameters of each such event, in a callback of the loop.
 
-        Handlers of one event are called in the order in which they came; one that is there already
-        is not added again.
+        Handlers of one event are called in the order in which they were added. Adding one again
+        does nothing.
         """
         handlers = self._handlers.setdefault(event, [])
         if handler not in handlers:
             handlers.append(handler)
 
     def off(self, event: str, handler: Callable[[Params], None]) -> None:
-        """Call the handler no more."""
+        """Stop calling the handler."""
         handlers = self._handlers.get(event, [])
         if handler in handlers:
             handlers.remove(handler)
 
     def attach(self, target_id: str) -> "Session":
-        """To a target, by its id; for the browser's session."""
+        """Attach to a target, by its id. For the browser's session."""
         params = {"targetId": target_id, "flatten": True}
         return self.adopt(self.send("Target.attachToTarget", params)["sessionId"])
 
     def adopt(self, session_id: str) -> "Session":
-        """A child that has been attached to."""
+        """The session of a child that is attached already."""
         if (child := self.children.get(session_id)) is None:
             child = self.children[session_id] = Session(self._switch, session_id)
         return child
 
     def interrupt(self, error: DevToolsError) -> None:
-        """What waits here now gets the error; the session goes on."""
+        """End the current waits with the error. The session goes on."""
         for wait in list(self._waits):
             wait.fail(error)
 
     def end(self, error: DevToolsError | None = None) -> None:
-        """What waits here, and below, is told."""
+        """End the session and those below it, with an error for all waits."""
         self.ended = True
         self._switch.close_session(self._id)
         while self.children:
@@ -214,7 +223,7 @@ class Session:
         else:
             wait.fail(CommandFailed(error["message"]))
 
-    def _hear(self, method: str, params: Params) -> None:
+    def _on_event(self, method: str, params: Params) -> None:
         match method:
             case "Inspector.targetCrashed":
                 self.crashed = True

@@ -1,8 +1,9 @@
 """The GPU process, which draws and captures for all pages of a browser.
 
-What a page has it do goes on there when the page is gone. It can be ended alone: Chromium starts
-another, captures that were under way are answered from that one, and the pages go on, but for what
-they had drawn by WebGL.
+`keeping.drawing` uses it, in greenlets of the browser's thread. Work that a page has given to the
+process goes on after the page is closed. The process can be killed alone: Chromium starts another,
+which answers the captures that were under way. The pages go on, but lose what they had drawn with
+WebGL.
 """
 
 from collections.abc import Iterator
@@ -10,17 +11,17 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-from farm.processes import ends
+from farm.processes import is_exiting
 from farm.render.browser.devtools import DevToolsError, Params, Session
 
-#: Chromium's name for it (SystemInfo.getProcessInfo).
+#: Chromium's name for the process's type (SystemInfo.getProcessInfo).
 _TYPE = "GPU"
-#: What a step of making the farm's own page may take.
+#: The time that each step of making the farm's own page may take.
 _PAGE_S = 10.0
 
 
 class GpuProcess:
-    """Of one browser. Use it in greenlets of the browser's thread."""
+    """The GPU process of one browser. Use it in greenlets of the browser's thread."""
 
     def __init__(self, browser: Session) -> None:
         self._browser = browser
@@ -31,15 +32,15 @@ class GpuProcess:
         return self._pid is not None
 
     def find(self) -> None:
-        """Look which process it is. Raises `DevToolsError`."""
+        """Find its process id. Raises `DevToolsError`."""
         processes = self._browser.send("SystemInfo.getProcessInfo")["processInfo"]
         pids = [each["id"] for each in processes if each["type"] == _TYPE]
-        # One that is gone is named until Chromium has noticed.
-        self._pid = next((pid for pid in pids if not ends(pid)), None)
+        # Chromium lists a dead process until it notices the death.
+        self._pid = next((pid for pid in pids if not is_exiting(pid)), None)
 
     def has_died(self) -> bool:
-        """Whether the one that was found last is gone: true once, then `find` the next."""
-        if self._pid is None or not ends(self._pid):
+        """Whether the process found last has died. True only once; then call `find` again."""
+        if self._pid is None or not is_exiting(self._pid):
             return False
         self._pid = None
         return True
@@ -53,9 +54,9 @@ class GpuProcess:
     def new_page(self) -> Iterator[Session]:
         """A tiny page of the farm's own, as new as a render's, in a process of its own.
 
-        An old one would tell less: what it needs of the GPU process it has. Making one needs
-        nothing of that, so where it takes long the machine is busy, or the browser. Raises
-        `DevToolsError`.
+        An old page would not do: it already has what it needs of the GPU process. Making a page
+        does not need the GPU process, so if that takes long, the machine or the browser is busy.
+        Raises `DevToolsError`.
         """
         browser = self._browser
         new = browser.begin("Target.createBrowserContext", {"disposeOnDetach": True})

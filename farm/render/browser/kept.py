@@ -1,12 +1,12 @@
-"""Where a page comes from with `FARM_ISOLATION=key`: contexts that belong to a caller and are kept.
+"""Provides pages with `FARM_ISOLATION=key`: contexts that belong to a caller and are used again.
 
-A context is used for one render after the other of one caller, never of another, and so are its
-processes. Each render has a new document: the page is navigated to an empty one when its last
-render has been answered (`renewal`).
+It runs in greenlets of the browser's thread. One caller's renders use a context and its processes
+one after the other; another caller's never do. Each render has a new document: when the last render
+has been answered, the page is navigated to an empty document (`renewal`).
 
-A context is used again only if its documents were HTML that was sent and that loaded nothing. Such
-a document has an origin of its own, and so no cookies and no storage. A context is closed if its
-page used the network, or did anything else that a new document does not undo.
+A context is used again only if its documents were HTML in the request and loaded nothing. Such a
+document has an opaque origin, and so neither cookies nor storage. A context is closed if its page
+has used the network, or has done anything else that a new document does not undo.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from farm.render.browser.devtools import DevToolsError, Session, TimedOut, Wait
 from farm.render.browser.page import Page
 from farm.render.browser.renewal import Renewal
 
-#: A caller's render waits for a context that is being renewed once there are so many contexts; with
-#: fewer, another one is made. Four busy pages fill two cores, so these are twice as many as needed.
+#: With so many contexts, a caller's render waits for one that is being renewed; with fewer, another
+#: is made. Four busy pages fill two cores, so this is twice as many as needed.
 _ENOUGH = 8
-#: How long it waits.
+#: How long a render waits for a renewal.
 _RENEWAL_S = 0.2
-#: After so many renders the garbage in their process is collected, since the process itself waits
-#: until there is three times as much. `_GARBAGE_S`: what that may take.
+#: After so many renders, garbage in the context's process is collected. The process itself would
+#: wait until there is three times as much. `_GARBAGE_S`: the time that this may take.
 _RENDERS_OF_GARBAGE = 10
 _GARBAGE_S = 2.0
 
 
 @dataclass(frozen=True)
 class Keeping:
-    """How many contexts are kept together in a browser, for how many renders each and how long."""
+    """How many contexts a browser keeps, for how many renders each, and for how long."""
 
     most: int
     renders: int
@@ -44,26 +44,26 @@ class Keeping:
 
 @dataclass(eq=False)
 class _Kept:
-    """A context, by its only page, while it belongs to a caller."""
+    """A context, represented by its only page, while it belongs to a caller."""
 
     page: Page
     caller: str | None
     renders: int = 0
     is_old: bool = False
-    #: Makes it old.
+    #: Sets `is_old`.
     timer: asyncio.TimerHandle | None = None
-    #: Of its document, while nothing is rendered in it.
+    #: The renewal of its document, while no render uses it.
     renewal: Renewal | None = None
-    #: Given the context, or None where it is given up, to the render that waits for its renewal.
-    heir: Wait | None = None
+    #: The wait of the render that gets the context after its renewal; it gets None if that fails.
+    successor: Wait | None = None
 
     @property
-    def is_as_new(self) -> bool:
-        return not self.page.has_remains and (self.renewal is None or self.renewal.holds)
+    def is_reusable(self) -> bool:
+        return not self.page.has_leftovers and (self.renewal is None or self.renewal.is_unchanged)
 
 
 class KeptContexts(FreshContexts):
-    """Pages of contexts that are used again by the same caller; new ones are made as ever."""
+    """Provides pages of contexts that the same caller uses again, and makes new ones if needed."""
 
     def __init__(
         self,
@@ -74,25 +74,25 @@ class KeptContexts(FreshContexts):
         keeping: Keeping,
         ends: Counter[str],
     ) -> None:
-        """`ends` counts the contexts that were given up, by `CONTEXT_END_CAUSES`."""
+        """`ends` counts the contexts that were closed, by `CONTEXT_END_CAUSES`."""
         super().__init__(browser, egress, spares, spawn)
         self._keeping = keeping
         self._ends = ends
-        #: Those in which nothing is rendered; the one last used is the last.
+        #: Contexts that no render uses, the last used one last.
         self._idle: list[_Kept] = []
-        #: Those that are being made ready for the next render.
+        #: Contexts that are being renewed for the next render.
         self._renewing: list[_Kept] = []
         self._busy = 0
         self._closed = False
 
     @property
     def kept(self) -> int:
-        """How many belong to a caller now."""
+        """The number of contexts that belong to a caller now."""
         return len(self._idle) + self._busy + self.renewing
 
     @property
     def renewing(self) -> int:
-        """How many are being made ready for their next render."""
+        """The number of contexts that are being renewed for their next render."""
         return len(self._renewing)
 
     @contextmanager
@@ -101,19 +101,23 @@ class KeptContexts(FreshContexts):
         self._busy += 1
         try:
             size = (width, height)
-            kept = self._take_kept(caller, size) or self._inherit(caller) or self._begin(caller)
+            kept = (
+                self._take_idle(caller, size)
+                or self._wait_for_renewal(caller)
+                or self._make_kept(caller)
+            )
             try:
                 if size != kept.page.size or kept.page.scale != 1:
                     kept.page.resize(*size)
                 yield kept.page
             except BaseException:
-                self._end(kept, "error")
+                self._close_kept(kept, "error")
                 raise
-            # By itself: a page that is slow to go holds up no other render.
+            # In a greenlet of its own, so that a slow renewal delays no other render.
             self._renewing.append(kept)
-            if not self._spawn(partial(self._put_back, kept)):
+            if not self._spawn(partial(self._renew_or_close, kept)):
                 self._renewing.remove(kept)
-                self._end(kept, "died")
+                self._close_kept(kept, "died")
         finally:
             self._busy -= 1
             self._in_use -= 1
@@ -131,81 +135,84 @@ class KeptContexts(FreshContexts):
         self._idle.clear()
         super().forget()
 
-    def _take_kept(self, caller: str | None, size: tuple[int, int]) -> _Kept | None:
-        """The caller's that was used last, rather one whose viewport is that."""
+    def _take_idle(self, caller: str | None, size: tuple[int, int]) -> _Kept | None:
+        """The caller's context that was used last, preferably one whose viewport has the size."""
         while theirs := [kept for kept in self._idle if kept.caller == caller]:
             alike = [kept for kept in theirs if kept.page.size == size]
             kept = (alike or theirs)[-1]
             self._idle.remove(kept)
-            if self._usable(kept) is not None:
+            if self._claim(kept) is not None:
                 return kept
         return None
 
-    def _inherit(self, caller: str | None) -> _Kept | None:
-        """Wait for one of the caller's that is being renewed, where there are many already."""
+    def _wait_for_renewal(self, caller: str | None) -> _Kept | None:
+        """If there are many contexts, wait for one of the caller's that is being renewed."""
         if self.kept <= _ENOUGH:
             return None
         for kept in self._renewing:
-            if kept.caller == caller and kept.heir is None:
-                heir = kept.heir = Wait()
+            if kept.caller == caller and kept.successor is None:
+                successor = kept.successor = Wait()
                 with suppress(TimedOut):
-                    inherited: _Kept | None = heir.wait(_RENEWAL_S)
-                    return self._usable(inherited) if inherited is not None else None
+                    renewed: _Kept | None = successor.wait(_RENEWAL_S)
+                    return self._claim(renewed) if renewed is not None else None
                 return None
         return None
 
-    def _usable(self, kept: _Kept) -> _Kept | None:
-        """The context, for a render; None if it has died, or done anything, since its renewal."""
-        if (cause := self._why_not_again(kept)) is not None:
-            self._end_later(kept, cause)
+    def _claim(self, kept: _Kept) -> _Kept | None:
+        """The context, ready for a render.
+
+        None if it has died, or done anything, since its renewal.
+        """
+        if (cause := self._why_unusable(kept)) is not None:
+            self._close_later(kept, cause)
             return None
         kept.renewal = None
         return kept
 
-    def _begin(self, caller: str | None) -> _Kept:
+    def _make_kept(self, caller: str | None) -> _Kept:
         while self._idle and self.kept > self._keeping.most:
-            self._end_later(self._idle.pop(0), "room")
+            self._close_later(self._idle.pop(0), "room")
         kept = _Kept(self._take() or self._make(), caller)
         try:
-            kept.page.note_place()
+            kept.page.note_window()
         except BaseException:
             kept.page.close()
             raise
         loop = asyncio.get_running_loop()
-        kept.timer = loop.call_later(self._keeping.age_s, self._note_old, kept)
+        kept.timer = loop.call_later(self._keeping.age_s, self._expire, kept)
         return kept
 
-    def _put_back(self, kept: _Kept) -> None:
-        """After the answer has left: make it ready for the next render, or end it."""
+    def _renew_or_close(self, kept: _Kept) -> None:
+        """After the answer was sent: renew the context for the next render, or close it."""
         kept.renders += 1
         cause: str | None = "died"
         try:
-            if (cause := self._why_not_again(kept)) is None:
+            if (cause := self._why_unusable(kept)) is None:
                 cause = self._renew(kept)
             if cause is None:
                 kept.page.port.renew()
         finally:
             self._renewing.remove(kept)
-        heir, kept.heir = kept.heir, None
-        has_heir = heir is not None and not heir.done
-        if heir is not None:
-            heir.give(kept if cause is None else None)
+        successor, kept.successor = kept.successor, None
+        has_successor = successor is not None and not successor.done
+        if successor is not None:
+            successor.give(kept if cause is None else None)
         if cause is not None:
-            self._end(kept, cause)
-        elif not has_heir:
+            self._close_kept(kept, cause)
+        elif not has_successor:
             self._idle.append(kept)
 
     def _renew(self, kept: _Kept) -> str | None:
-        """Why it cannot be used again after all."""
+        """Renew the document. Returns why the context cannot be used again; None if it can."""
         try:
             kept.renewal = Renewal(kept.page)
             if kept.renders % _RENDERS_OF_GARBAGE == 0:
                 kept.page.session.begin("HeapProfiler.collectGarbage").wait(_GARBAGE_S)
-            return self._why_not_again(kept)
+            return self._why_unusable(kept)
         except DevToolsError:
             return "died" if kept.page.died else "remains"
 
-    def _why_not_again(self, kept: _Kept) -> str | None:
+    def _why_unusable(self, kept: _Kept) -> str | None:
         page = kept.page
         if self._closed or page.closed or page.died or not page.port.alive:
             return "died"
@@ -213,23 +220,23 @@ class KeptContexts(FreshContexts):
             return "age"
         if kept.renders >= self._keeping.renders:
             return "renders"
-        if not kept.is_as_new:
+        if not kept.is_reusable:
             return "remains"
         return None
 
-    def _note_old(self, kept: _Kept) -> None:
+    def _expire(self, kept: _Kept) -> None:
         kept.is_old = True
         if kept in self._idle:
             self._idle.remove(kept)
-            self._end_later(kept, "age")
+            self._close_later(kept, "age")
 
-    def _end(self, kept: _Kept, cause: str) -> None:
+    def _close_kept(self, kept: _Kept, cause: str) -> None:
         self._ends[cause] += 1
         if kept.timer is not None:
             kept.timer.cancel()
         with suppress(DevToolsError):
             kept.page.close()
 
-    def _end_later(self, kept: _Kept, cause: str) -> None:
-        """Nobody waits for it."""
-        self._spawn(partial(self._end, kept, cause))
+    def _close_later(self, kept: _Kept, cause: str) -> None:
+        """Close it in a greenlet of its own, since no caller waits for that."""
+        self._spawn(partial(self._close_kept, kept, cause))

@@ -1,18 +1,18 @@
-"""The program that Playwright starts in Chromium's place; it then becomes Chromium.
+"""The program that Playwright starts instead of Chromium; it becomes Chromium by `exec`.
 
-Gives the two ends of Playwright's pipe to the farm and takes two others (see `pipe`). Where
-CHROMIUM_UID is set, the farm runs as root: then it gives the profile folder that Playwright made to
-that user, and Chromium runs as that user, with no privilege and no way to get one. Only the browser
-changes user: Python itself may lie where another user cannot read it.
+It passes the two ends of Playwright's pipe to the farm, and gets two others (see `pipe`). If
+CHROMIUM_UID is set, the farm runs as root. Then it gives the profile folder that Playwright made to
+that user, and Chromium runs as that user, without privileges and without a way to gain any. Only
+the browser changes user: the other user may not be able to read the Python installation.
 
-It runs by itself, outside the package, and imports nothing of it.
+It runs in a process of its own, outside the package, and imports nothing of it.
 """
 
 import os
 import socket
 import sys
 
-#: What the browser reads and what it writes (`--remote-debugging-pipe`).
+#: The descriptors that the browser reads and writes (`--remote-debugging-pipe`).
 _READS, _WRITES = 3, 4
 _PROFILE = "--user-data-dir="
 _FEATURES = "--disable-features="
@@ -37,7 +37,7 @@ def give_profile_away(uid: int, gid: int) -> None:
 
 
 def merged(arguments: list[str]) -> list[str]:
-    """With one list of features to disable: of several, Chromium heeds the last alone."""
+    """The arguments with one list of features to disable: Chromium uses only the last list."""
     lists = [arg.removeprefix(_FEATURES) for arg in arguments if arg.startswith(_FEATURES)]
     rest = [arg for arg in arguments if not arg.startswith(_FEATURES)]
     return [_FEATURES + ",".join(lists), *rest] if lists else rest

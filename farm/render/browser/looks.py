@@ -1,35 +1,38 @@
-"""What a page is told of its screen and its medium."""
+"""The screen and the CSS medium that a page sees.
+
+`page` uses it, in greenlets of the browser's thread.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
-#: How a phone is held.
+#: The orientations of a phone.
 _PORTRAIT = {"angle": 0, "type": "portraitPrimary"}
 _LANDSCAPE = {"angle": 90, "type": "landscapePrimary"}
 
 
 @dataclass(frozen=True)
 class Looks:
-    """The parameters of two commands, which differ from Playwright's defaults where asked to.
+    """Parameters of two commands: Playwright's defaults, unless the request changes them.
 
     Source: https://chromedevtools.github.io/devtools-protocol/tot/Emulation/
     """
 
-    #: Its viewport is a phone's.
+    #: The viewport behaves as a phone's.
     is_mobile: bool = False
-    #: The screen's width and height, if they are not the viewport's.
+    #: The width and height of the screen, if they are not the viewport's.
     screen: tuple[int, int] | None = None
-    #: The CSS media type; nothing: the one of what is done, `print` or `screen`.
+    #: The CSS media type. Empty: `print` when a PDF is made, else `screen`.
     media: str = ""
-    # CSS media features. These are Chromium's defaults. Without them a frame in a dark element is
-    # dark; see docs/fidelity.md.
+    # CSS media features, with Chromium's defaults. If they are not set, a frame in a dark element
+    # is dark; see docs/fidelity.md.
     color_scheme: str = "light"
     reduced_motion: str = "no-preference"
     forced_colors: str = "none"
     contrast: str = "no-preference"
 
     def metrics(self, width: int, height: int, scale: float) -> dict[str, Any]:
-        """Of `Emulation.setDeviceMetricsOverride`, for a viewport of that size and scale."""
+        """For `Emulation.setDeviceMetricsOverride`: a viewport of that size and scale."""
         screen_width, screen_height = self.screen or (width, height)
         metrics: dict[str, Any] = {
             "width": width,
@@ -46,7 +49,7 @@ class Looks:
 
     @property
     def medium(self) -> dict[str, Any]:
-        """Of `Emulation.setEmulatedMedia`."""
+        """For `Emulation.setEmulatedMedia`."""
         features = {
             "prefers-color-scheme": self.color_scheme,
             "prefers-reduced-motion": self.reduced_motion,

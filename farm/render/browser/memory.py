@@ -1,10 +1,11 @@
-"""What a browser's processes hold in memory, read for less than a hundredth of a core.
+"""Measures the memory of a browser's processes, for less than a hundredth of a core.
 
-PSS counts a page that n processes share as 1/n in each (proc_pid_smaps(5)), so a tree's sum is what
-the tree holds. Reading it takes the kernel milliseconds a process; RSS is free, and never less. So
-PSS is read only where RSS is over the limit, or now and then for the metrics, and after it there is
-a pause a hundred times as long. The pause ends where the RSS of the processes that are known has
-grown far beyond the limit.
+The keeper's thread uses it. PSS counts a memory page that n processes share as 1/n in each
+(proc_pid_smaps(5)), so the sum over a process tree is what the tree holds. Reading PSS takes the
+kernel milliseconds for each process. Reading RSS costs nothing, and RSS is never less than PSS. So
+PSS is read only if RSS is over the limit, or now and then for the metrics. A pause a hundred times
+as long as the reading follows. The pause ends early if the RSS of the known processes grows far
+beyond the limit.
 """
 
 import os
@@ -17,47 +18,48 @@ import psutil
 
 from farm.processes import has_argument
 
-#: Of a core.
+#: The share of a core that measuring may take.
 _MAX_SHARE = 0.01
-#: Of the limit: beyond it the tree does not wait to be replaced.
+#: If a tree holds so many times its limit, a process is killed at once: replacing the browser would
+#: take too long.
 _FAR_BEYOND = 1.5
-#: By how much the RSS must have grown since the last look for there to be news.
+#: The RSS must have grown by this factor since the last look to end the pause.
 _GROWTH = 1.1
-#: How often PSS is read of a tree that is within its limit.
+#: How often the PSS of a tree within its limit is read.
 _REPORT_S = 15.0
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
 class Excess:
-    """A tree over its limit, in bytes, and the page's process in it that holds the most."""
+    """A process tree over its limit, in bytes, and its renderer process that holds the most."""
 
     tree_bytes: int
     largest: psutil.Process | None
     largest_bytes: int
     #: What the GPU process holds.
     gpu_bytes: int
-    #: It is so far beyond its limit that something must end now.
+    #: The tree is so far beyond its limit that a process must be killed now.
     is_far_beyond: bool
 
 
 class MemoryWatch:
-    """Looks at one tree after another, as often as it may; for one thread."""
+    """Looks at one process tree after another, as often as the cost allows. For one thread."""
 
     def __init__(self, limit_bytes: int) -> None:
-        #: What the tree held when it was last measured.
+        #: What the tree held at the last measurement.
         self.held_bytes = 0
         self._limit = limit_bytes
         self._next = 0.0
-        #: Of the last look: the processes, and the bytes that were resident.
+        #: Of the last look: the process ids and the resident bytes.
         self._pids: list[int] = []
         self._resident = 0
         self._report_due = 0.0
 
     def look(self, root: psutil.Process) -> Excess | None:
-        """None if the tree is within the limit, or it is too soon to look again."""
+        """None if the tree is within its limit, or if it is too soon to look again."""
         started = time.monotonic()
-        if started < self._next and not self._has_leapt():
+        if started < self._next and not self._has_jumped():
             return None
         try:
             excess = self._measure(root)
@@ -65,10 +67,10 @@ class MemoryWatch:
             ended = time.monotonic()
             self._next = ended + (ended - started) / _MAX_SHARE
         if excess is not None and excess.is_far_beyond:
-            self._next = ended  # a process is ended for it, and another takes its place
+            self._next = ended  # a process is killed now, and another may take its place
         return excess
 
-    def _has_leapt(self) -> bool:
+    def _has_jumped(self) -> bool:
         resident = sum(map(resident_bytes, self._pids))
         return resident > max(_FAR_BEYOND * self._limit, _GROWTH * self._resident)
 
@@ -98,14 +100,14 @@ class MemoryWatch:
 
 
 def resident_bytes(pid: int) -> int:
-    """RSS of a process; 0 for one that is gone."""
+    """The RSS of a process; 0 if it is gone."""
     return _statm(pid)[1] * _PAGE_BYTES
 
 
 def proportional_bytes(pid: int) -> int:
-    """PSS of a process; where it may not be read, what it shares with nobody; 0 if it is gone.
+    """The PSS of a process, or its unshared memory if PSS may not be read; 0 if it is gone.
 
-    A sandboxed process shows its own to root only.
+    A sandboxed process shows its PSS to root only.
     """
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
@@ -118,7 +120,7 @@ def proportional_bytes(pid: int) -> int:
 
 
 def _statm(pid: int) -> tuple[int, int, int]:
-    """Pages: all, resident, and of these shared (proc_pid_statm(5))."""
+    """Memory pages: all, resident, and of the resident ones the shared (proc_pid_statm(5))."""
     try:
         size, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
     except (OSError, ValueError):

@@ -1,6 +1,7 @@
-"""A page in a browser context of its own: making it, speaking to it, ending it.
+"""A page in a browser context of its own: how it is made, set up, controlled and closed.
 
-A page is used for one render, or for one after the other, each in a new document (`kept`).
+It is used in greenlets of the browser's thread, for one render, or for several one after the other,
+each in a new document (`kept`).
 """
 
 import asyncio
@@ -12,10 +13,10 @@ from farm.egress import Port
 from farm.render.browser.devtools import DevToolsError, Params, Session, TargetGone, Wait
 from farm.render.browser.looks import Looks
 
-#: The viewport of the contract's defaults, and so of the spares.
+#: The default viewport of requests, and so the viewport of spares.
 VIEWPORT = (1280, 720)
-#: What generic families mean: the headless shell, which has no preferences, takes another font for
-#: `monospace` than Playwright and Chromium itself on Linux. See docs/fidelity.md.
+#: The fonts of generic families. The headless shell has no preferences, and takes another font for
+#: `monospace` than Playwright and Chromium itself do on Linux. See docs/fidelity.md.
 _FONT_FAMILIES = {
     "standard": "Times New Roman",
     "serif": "Times New Roman",
@@ -24,15 +25,16 @@ _FONT_FAMILIES = {
     "cursive": "Comic Sans MS",
     "fantasy": "Impact",
 }
-#: What a page may have of what the farm must answer: frames of other processes and workers, and
-#: dialogs that are dismissed at once. More of these would take the browser's thread.
+#: How many children (frames of other processes, and workers) one page may have, and how many of its
+#: dialogs are dismissed at once. More would keep the browser's thread busy: further children are
+#: not attached to, and further dialogs are dismissed after a pause.
 _MAX_CHILDREN = 200
 _MAX_QUICK_DIALOGS = 50
 _SLOW_DIALOG_S = 0.05
-#: Frames and workers nested deeper than this are not waited for: a page could nest them without an
-#: end, and each costs the browser a session.
+#: Frames and workers that are nested deeper are not waited for. A page could nest them for ever,
+#: and each costs the browser a session.
 _MAX_DEPTH = 8
-#: What generic families mean, by their names in CSS.
+#: The fonts of generic families, by the families' names in CSS.
 GENERIC_FAMILIES = {
     "serif": _FONT_FAMILIES["serif"],
     "sans-serif": _FONT_FAMILIES["sansSerif"],
@@ -40,12 +42,12 @@ GENERIC_FAMILIES = {
     "cursive": _FONT_FAMILIES["cursive"],
     "fantasy": _FONT_FAMILIES["fantasy"],
 }
-#: The name of the isolated world that the farm's scripts run in.
+#: The name of the isolated world in which the farm's scripts run.
 WORLD = "farm"
 
 
 class Context:
-    """A browser context: cookies, storage, cache, processes, and one way to the network."""
+    """A browser context: cookies, storage, cache, processes, and a port of the egress proxy."""
 
     def __init__(self, browser: Session, port: Port) -> None:
         self._browser = browser
@@ -58,54 +60,54 @@ class Context:
         self.id: str = browser.send("Target.createBrowserContext", params)["browserContextId"]
 
     def dispose(self) -> None:
-        """End it, and with it its pages, their processes and their connections."""
+        """Close it, and with it its pages, their processes and their connections."""
         self.port.close()
         with suppress(DevToolsError):
             self._browser.send("Target.disposeBrowserContext", {"browserContextId": self.id})
 
 
 class Page:
-    """Use it in greenlets of the browser's thread."""
+    """A page. Use it in greenlets of the browser's thread."""
 
     def __init__(self, browser: Session, context: Context, is_shell: bool) -> None:
-        """The only page of its context, which ends with it.
+        """Makes the only page of the context; closing the page disposes of the context.
 
-        `is_shell`: the browser is the headless shell, which needs to be told less.
+        `is_shell`: the browser is the headless shell, which needs fewer commands.
         """
         self._browser = browser
         self._context = context
         self._is_shell = is_shell
-        #: Known for good once it is closed.
+        #: Final once the page is closed.
         self._died: bool | None = None
-        #: With the event of each.
+        #: The handlers, each with its event.
         self._handlers: list[tuple[str, Callable[[Params], None]]] = []
         self._dialogs = 0
         self._adopted = 0
-        #: What its viewport is now, and how many device pixels a CSS pixel of it is.
+        #: The size of the viewport now, and the device pixels for each CSS pixel.
         self.size = VIEWPORT
         self.scale: float = 1
         self._looks = Looks()
-        #: Where its window is, once somebody has asked: left, top.
+        #: The window's left and top, once `note_window` has asked for them.
         self._place: tuple[int, int] | None = None
-        #: Something was done to it that a new document does not undo.
+        #: Something was done to the page that a new document does not undo.
         self.is_altered = False
-        #: Called with each worker: its target's `TargetInfo`, and its session.
+        #: Called with each worker: its `TargetInfo` and its session.
         self.on_worker: Callable[[Params, Session], None] = lambda _info, _session: None
-        #: Called with each frame of another process and each worker (its target's `TargetInfo`, and
-        #: its session) before it begins to run.
+        #: Called with each worker and each frame of another process (its `TargetInfo` and its
+        #: session), before it begins to run.
         self.prepare_child: list[Callable[[Params, Session], None]] = []
         try:
             width, height = VIEWPORT
             place = {"browserContextId": context.id, "width": width, "height": height}
             target = browser.send("Target.createTarget", {"url": "about:blank", **place})
-            #: Of its target, and of its main frame.
+            #: The id of its target, which is the id of its main frame too.
             self.id: str = target["targetId"]
             self.session = browser.attach(self.id)
             self._set_up()
             world = self.session.send(
                 "Page.createIsolatedWorld", {"frameId": self.id, "worldName": WORLD}
             )
-            #: Of the empty document: where the farm's scripts run.
+            #: The isolated world of the empty document, in which the farm's scripts run.
             self.first_world: int = world["executionContextId"]
         except BaseException:
             context.dispose()
@@ -113,36 +115,36 @@ class Page:
 
     @property
     def port(self) -> Port:
-        """Its way to the network."""
+        """Its port of the egress proxy."""
         return self._context.port
 
     @property
     def closed(self) -> bool:
-        """The farm has closed it."""
+        """Whether the farm has closed it."""
         return self._died is not None
 
     @property
     def died(self) -> bool:
-        """It closed itself, or its process died, before the farm closed it."""
+        """Whether it closed itself, or its process died, before the farm closed it."""
         return self.session.ended if self._died is None else self._died
 
     def send(self, method: str, params: Params | None = None) -> Any:
-        """A DevTools command. Raises what `Session.send` does."""
+        """Send a DevTools command; returns its answer. Raises what `Session.send` does."""
         return self.session.send(method, params)
 
     def catch_up(self) -> None:
-        """Until events that the browser's own process tells of what the page did so far have come.
+        """Wait until the browser's main process has reported what the page has done so far.
 
-        They may come after the answers of the page's process: a worker's is one of them.
+        Its events, such as a new worker, may come later than the answers of the page's process.
         """
         self._browser.send("Browser.getVersion")
 
     @property
-    def has_remains(self) -> bool:
-        """Whether a render has left something in it that a new document may not undo.
+    def has_leftovers(self) -> bool:
+        """Whether a render has left anything in the page that a new document may not undo.
 
-        What only comes from the network is not looked for one by one (cookies, caches, logins, what
-        a site has said of its security): it is enough that anything has spoken to the network.
+        Leftovers of the network are not looked for one by one (cookies, caches, logins, what a site
+        has said of its security): any use of the network counts.
         """
         has_helpers = bool(self._adopted or self._dialogs)
         return self.is_altered or has_helpers or self.port.was_used
@@ -150,14 +152,14 @@ class Page:
     def wait(self, milliseconds: int) -> None:
         self.session.sleep(milliseconds / 1000)
 
-    def note_place(self) -> None:
-        """Remember where its window is, before any script may move it."""
+    def note_window(self) -> None:
+        """Remember where the window is, before any script can move it."""
         bounds = self._window()["bounds"]
         self._place = bounds["left"], bounds["top"]
 
     @property
-    def is_in_place(self) -> bool:
-        """Whether its window is where it was noted to be, and of the viewport's size."""
+    def is_window_in_place(self) -> bool:
+        """Whether the window is where it was noted, and has the viewport's size."""
         bounds = self._window()["bounds"]
         place, size = (bounds["left"], bounds["top"]), (bounds["width"], bounds["height"])
         return place == self._place and size == self.size
@@ -172,17 +174,17 @@ class Page:
         self._hold_size()
 
     def resize(self, width: int, height: int) -> None:
-        """Give it a viewport of that size, with one device pixel for each CSS pixel."""
+        """Set the viewport's size, with one device pixel for each CSS pixel."""
         self.size = (width, height)
         self.scale = 1
-        # The window too: scripts read its `outerWidth` and `outerHeight`.
+        # The window too: scripts read `outerWidth` and `outerHeight`.
         window = self._window()["windowId"]
         bounds = {"width": width, "height": height}
         self.session.post("Browser.setWindowBounds", {"windowId": window, "bounds": bounds})
         self._hold_size()
 
     def _hold_size(self) -> None:
-        """Keep the viewport's size, whatever scripts make of the window's."""
+        """Keep the viewport's size, even if scripts resize the window."""
         self._set_metrics(*self.size)
 
     def _set_metrics(self, width: int, height: int) -> None:
@@ -190,9 +192,9 @@ class Page:
         self.session.post("Emulation.setDeviceMetricsOverride", metrics)
 
     def change_looks(self, looks: Looks) -> Wait:
-        """Tell it another screen and medium, and the frames to come of other processes as well.
+        """Set another screen and medium, also for frames of other processes that come later.
 
-        Returns the last command's answer to come.
+        Returns the wait for the last command's answer.
         """
         self.is_altered = True
         self._looks = looks
@@ -200,14 +202,17 @@ class Page:
         return self.session.begin("Emulation.setEmulatedMedia", looks.medium)
 
     def grant(self, permission: str) -> None:
-        """To whatever is shown in it. For a name of the protocol's `Browser.PermissionType`."""
+        """Grant a permission to every document in the page.
+
+        `permission` is a name of the protocol's `Browser.PermissionType`.
+        """
         self.is_altered = True
         params = {"permissions": [permission], "browserContextId": self._context.id}
         self._browser.post("Browser.grantPermissions", params)
 
     @contextmanager
     def printed(self) -> Iterator[Callable[[int, int], None]]:
-        """Lay it out as print does, in a viewport whose size the function sets."""
+        """Lay the page out as for print. Yields a function that sets the viewport's size."""
         self.is_altered = True
         medium = self._looks.medium
         printed = {**medium, "media": medium["media"] or "print"}
@@ -220,36 +225,36 @@ class Page:
                 self._hold_size()
 
     def on(self, event: str, handler: Callable[[Params], None]) -> None:
-        """Call the handler too at each such event of the page, its frames and its workers."""
+        """Call the handler at each such event of the page, its frames and its workers."""
         self._handlers.append((event, handler))
         for session in self.sessions():
             session.on(event, handler)
 
     def forget_handlers(self) -> None:
-        """Call none of the handlers more: those of the last render, if a page is used again."""
+        """Remove all handlers: those of the last render, if the page is used again."""
         for event, handler in self._handlers:
             for session in self.sessions():
                 session.off(event, handler)
         self._handlers.clear()
 
     def check(self) -> None:
-        """Raises `TargetGone` if the page is."""
+        """Raises `TargetGone` if the page is gone."""
         if self.session.ended:
             raise TargetGone("the page is gone")
 
-    def _leave_children_alone(self) -> None:
-        """There are more than a page can have use for: those to come are not attached to."""
+    def _stop_attaching(self) -> None:
+        """The page has more children than any page needs: do not attach to further ones."""
         for session in self.sessions():
             with suppress(DevToolsError):
                 params = {"autoAttach": False, "waitForDebuggerOnStart": False, "flatten": True}
                 session.post("Target.setAutoAttach", params)
 
     def sessions(self) -> list[Session]:
-        """Its own, and those of frames and workers that have one."""
+        """The page's session, and those of its workers and of frames of other processes."""
         return [self.session, *_descendants(self.session)]
 
     def interrupt(self, error: DevToolsError) -> None:
-        """What waits for the page now, its frames or its workers gets the error."""
+        """End all current waits of the page, its frames and its workers with the error."""
         for session in self.sessions():
             session.interrupt(error)
 
@@ -258,22 +263,25 @@ class Page:
         self._context.dispose()
 
     def kill(self) -> None:
-        """End the page's process, which works where its closing waits for it."""
+        """Kill the page's process.
+
+        This works even if closing the page would wait for the process.
+        """
         with suppress(DevToolsError):
             self.session.post("Page.crash")
 
     def _set_up(self) -> None:
-        """What the page is told before anything is loaded; nothing waits for the answers."""
+        """Set the page up before anything is loaded. Does not wait for the answers."""
         post = self.session.post
         post("Page.enable")
         self._draw_as_playwright(self.session)
-        # Scripts that run while a URL is loaded find that their page has the focus.
+        # Scripts that run while a URL is loaded must find that the page has the focus.
         post("Emulation.setFocusEmulationEnabled", {"enabled": True})
         self.session.on("Page.javascriptDialogOpening", self._dismiss_dialog)
-        # No body is kept for a debugger that might ask for it.
+        # No bodies are kept, since no debugger will ask for them.
         post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
-        self._follow_children(self.session)
-        # The shell refuses downloads by itself.
+        self._attach_children(self.session)
+        # The headless shell refuses downloads by itself.
         if not self._is_shell:
             refusal = {"behavior": "deny", "browserContextId": self._context.id}
             self._browser.post("Browser.setDownloadBehavior", refusal)
@@ -286,7 +294,10 @@ class Page:
         session.post("Emulation.setEmulatedMedia", self._looks.medium)
 
     def _dismiss_dialog(self, params: Params) -> None:
-        """A page may ask before it is left only once it was clicked; then it is left, as asked."""
+        """Dismiss a dialog. A `beforeunload` dialog is accepted, so that the navigation goes on.
+
+        A page can open a `beforeunload` dialog only after a click.
+        """
         self._dialogs += 1
         accept = params["type"] == "beforeunload"
         if self._dialogs > _MAX_QUICK_DIALOGS:
@@ -298,8 +309,8 @@ class Page:
         with suppress(DevToolsError):
             self.session.post("Page.handleJavaScriptDialog", {"accept": accept})
 
-    def _follow_children(self, session: Session, depth: int = 1) -> None:
-        """Frames that other processes draw, and workers, are attached to before they begin."""
+    def _attach_children(self, session: Session, depth: int = 1) -> None:
+        """Attach to workers and to frames of other processes before they begin to run."""
         kinds = [{"type": "iframe"}, {"type": "worker"}]
         params = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
         session.on("Target.attachedToTarget", lambda params: self._adopt(session, params, depth))
@@ -308,13 +319,13 @@ class Page:
     def _adopt(self, parent: Session, params: Params, depth: int) -> None:
         self._adopted += 1
         if self._adopted == _MAX_CHILDREN:
-            self._leave_children_alone()
+            self._stop_attaching()
         info, child = params["targetInfo"], parent.adopt(params["sessionId"])
         for event, handler in self._handlers:
             child.on(event, handler)
         with suppress(DevToolsError):
             if self._adopted < _MAX_CHILDREN and depth < _MAX_DEPTH:
-                self._follow_children(child, depth + 1)
+                self._attach_children(child, depth + 1)
             if info["type"] == "iframe":
                 child.post("Page.enable")
                 self._draw_as_playwright(child)

@@ -1,22 +1,21 @@
-"""The pipe to Chromium, with a switch in it: Playwright and the farm speak to one browser.
+"""The pipe to Chromium, with a switch in it that lets Playwright and the farm share one browser.
 
-Playwright launches, owns, kills and reaps Chromium. Its driver speaks to the process that it starts
-through two descriptors: 3, which the browser reads, and 4, which it writes. The program that the
-driver starts here (`launcher.py`) gives both to the farm, gets two others in their place, and then
-becomes Chromium, so that the process id stays the one that Playwright knows::
+Playwright launches, owns, kills and reaps Chromium. Its driver talks to the process that it starts
+through two descriptors: 3, which the browser reads, and 4, which the browser writes. Here the
+driver starts `launcher.py`. It passes both descriptors to the farm, gets two others in their place,
+and then becomes Chromium, so that the process id is the one that Playwright knows::
 
-    driver ──3──► Switch ──► Chromium        Playwright's few messages are passed on,
-    driver ◄──4── Switch ◄── Chromium        the farm's own go beside them
+    driver ──3──► Switch ──► Chromium        Playwright's few messages are forwarded,
+    driver ◄──4── Switch ◄── Chromium        the farm's own are sent beside them
 
-So no message of a render goes through the driver: that cost a fifth of the throughput. Message ids
-are the switch's own. Events go to the owner of their session.
+So no message of a render goes through the driver; that cost a fifth of the throughput. The switch
+gives all messages ids of its own. Events go to the owner of their session.
 
-The launcher finds the farm by a socket in a folder that only the farm's user may enter; the folder
-is there only while the browser starts.
+The launcher finds the farm through a socket in a folder that only the farm's user may enter. The
+folder exists only while the browser starts.
 
-Reading and writing belong to the loop of the browser's thread; nothing here is thread-safe. When
-either end is gone, both are closed. Messages end with a zero byte, as
-`--remote-debugging-pipe` wants them.
+All of it runs in the loop of the browser's thread, and nothing is thread-safe. When one end is
+closed, so is the other. Messages end with a zero byte, as `--remote-debugging-pipe` requires.
 """
 
 import asyncio
@@ -29,7 +28,6 @@ import socket
 import struct
 import sys
 import tempfile
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -37,46 +35,50 @@ from typing import Any
 
 import structlog
 
+from farm.render.browser.pipe_ends import Reader, Writer
+
 log = structlog.get_logger()
 
 Message = dict[str, Any]
-#: Gets the answer to a command: a message with `result` or `error`.
+#: Called with the answer to a command: a message with `result` or `error`.
 OnAnswer = Callable[[Message], None]
-#: Gets the events of a session: their method and parameters.
+#: Called with the events of a session: their method and parameters.
 OnEvent = Callable[[str, Message], None]
 
-#: The folder that holds the socket.
+#: The prefix of the folder that holds the socket.
 FOLDER_PREFIX = "farm-switch-"
 LAUNCHER = Path(__file__).with_name("launcher")
 
-_READ_BYTES = 1 << 20
-#: As large as the kernel lets everybody have a pipe: fewer turns for a picture.
+#: The largest pipe that the kernel grants to every user. A picture takes fewer turns then.
 _PIPE_BYTES = 1 << 20
-#: The longest path of a Unix socket (unix(7)), less the name of the socket.
+#: The longest path of a Unix socket (unix(7)), without the socket's name.
 _MAX_FOLDER = 90
-#: How long the launcher may take for its part, which is two messages of a byte.
+#: The time that the launcher may take to exchange the descriptors: two messages of one byte.
 _LAUNCHER_TIMEOUT_S = 5.0
 #: Process, user and group (unix(7), SO_PEERCRED).
 _PEER_CREDENTIALS = struct.Struct("3i")
 
 
 class Switch:
-    """Between one driver and one Chromium, from before its launch to its end."""
+    """Connects one driver and one Chromium, from before the launch to their end."""
 
     def __init__(self, on_end: Callable[[], None]) -> None:
-        """To be made in the loop's thread. `on_end` is called once, when an end is gone."""
+        """Make it in the loop's thread.
+
+        `on_end` is called once, when an end of the pipe is closed.
+        """
         self._loop = asyncio.get_running_loop()
         self._on_end = on_end
-        #: Process id of Chromium; None until the launcher is there.
+        #: The process id of Chromium; None until the launcher has connected.
         self.pid: int | None = None
         self.ended = False
         self._last_id = 0
         self._answers: dict[int, OnAnswer] = {}
         self._sessions: dict[str, OnEvent] = {}
         self._playwrights_sessions: set[str] = set()
-        self._readers: list[_Reader] = []
-        self._browser: _Writer | None = None
-        self._playwright: _Writer | None = None
+        self._readers: list[Reader] = []
+        self._browser: Writer | None = None
+        self._playwright: Writer | None = None
         self._folder = _private_folder()
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.setblocking(False)
@@ -86,7 +88,7 @@ class Switch:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the launcher needs to know."""
+        """Environment variables for the launcher."""
         return {
             "FARM_PYTHON": sys.executable,
             "FARM_LAUNCHER": str(LAUNCHER.with_suffix(".py")),
@@ -100,18 +102,18 @@ class Switch:
         session: str | None = None,
         on_answer: OnAnswer | None = None,
     ) -> int:
-        """Send a command of the farm's; returns its id. Nothing is sent once it has ended."""
+        """Send a command of the farm; returns its id. Sends nothing once the pipe is closed."""
         message: Message = {"method": method, "params": params}
         if session is not None:
             message["sessionId"] = session
         return self._send(message, on_answer)
 
     def forget(self, command: int) -> None:
-        """Its answer is wanted no more; it may still come."""
+        """Ignore the command's answer."""
         self._answers.pop(command, None)
 
     def open(self, session: str, on_event: OnEvent) -> None:
-        """The session is the farm's."""
+        """Register a session of the farm, and what its events are passed to."""
         self._sessions[session] = on_event
 
     def close_session(self, session: str) -> None:
@@ -131,14 +133,12 @@ class Switch:
             self.ended = True
             self._on_end()
 
-    # ---- The launcher
-
     @property
     def _socket_path(self) -> str:
         return str(self._folder / "switch")
 
     def _accept(self) -> None:
-        """The launcher is there: change its two ends for two others."""
+        """The launcher has connected: exchange its two descriptors for two others."""
         try:
             launcher, _ = self._listening.accept()
         except BlockingIOError:
@@ -157,7 +157,7 @@ class Switch:
                     launcher, 1, 2, socket.MSG_CMSG_CLOEXEC
                 )
                 socket.send_fds(launcher, [b"x"], [browser_reads, browser_writes])
-        except (OSError, ValueError) as exc:  # it died in the midst of it
+        except (OSError, ValueError) as exc:  # the launcher died during the exchange
             log.warning("the launcher did not do its part", cause=str(exc))
             os.close(to_browser)
             os.close(from_browser)
@@ -167,13 +167,13 @@ class Switch:
             os.close(browser_reads)
             os.close(browser_writes)
         for pipe in (to_browser, from_browser):
-            with contextlib.suppress(OSError):  # the user's pipes together may be bounded
+            with contextlib.suppress(OSError):  # the kernel may bound all pipes of a user
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        self._browser = _Writer(self._loop, to_browser, self.close)
-        self._playwright = _Writer(self._loop, to_playwright, self.close)
+        self._browser = Writer(self._loop, to_browser, self.close)
+        self._playwright = Writer(self._loop, to_playwright, self.close)
         self._readers = [
-            _Reader(self._loop, from_browser, self._from_browser, self.close),
-            _Reader(self._loop, from_playwright, self._from_playwright, self.close),
+            Reader(self._loop, from_browser, self._from_browser, self.close),
+            Reader(self._loop, from_playwright, self._from_playwright, self.close),
         ]
 
     def _stop_listening(self) -> None:
@@ -181,8 +181,6 @@ class Switch:
             self._loop.remove_reader(self._listening)
             self._listening.close()
             shutil.rmtree(self._folder, ignore_errors=True)
-
-    # ---- Messages
 
     def _send(self, message: Message, on_answer: OnAnswer | None) -> int:
         self._last_id += 1
@@ -213,15 +211,15 @@ class Switch:
         if "sessionId" not in message:
             match message["method"]:
                 case "Target.setAutoAttach":
-                    # Of all pages of the browser: Chromium would hold each of the farm's too until
-                    # the driver lets it go.
+                    # Not to all pages of the browser: Chromium would pause each of the farm's pages
+                    # too, until the driver resumes it.
                     message["params"]["autoAttach"] = False
                 case "Target.createTarget":
                     on_answer = partial(self._attach_for_playwright, on_answer)
         self._send(message, on_answer)
 
     def _attach_for_playwright(self, on_answer: OnAnswer, created: Message) -> None:
-        """It expects to be attached to its new page before it hears of it."""
+        """Attach to Playwright's new page before answering, as Playwright expects."""
         if "result" not in created:
             on_answer(created)
             return
@@ -236,102 +234,8 @@ class Switch:
             self._playwright.write(data)
 
 
-class _Reader:
-    """Whole messages from a descriptor, which it owns."""
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        fd: int,
-        on_message: Callable[[bytes], None],
-        on_end: Callable[[], None],
-    ) -> None:
-        self._loop, self._fd = loop, fd
-        self._on_message, self._on_end = on_message, on_end
-        self._parts: list[bytes] = []
-        os.set_blocking(fd, False)
-        loop.add_reader(fd, self._read)
-
-    def _read(self) -> None:
-        try:
-            data = os.read(self._fd, _READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._on_end()
-            return
-        *whole, rest = data.split(b"\0")
-        if whole and self._parts:
-            whole[0] = b"".join([*self._parts, whole[0]])
-            self._parts.clear()
-        if rest:
-            self._parts.append(rest)
-        for message in whole:
-            try:
-                self._on_message(message)
-            except Exception:
-                log.exception("a message of the browser's pipe was not understood")
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            self._loop.remove_reader(self._fd)
-            os.close(self._fd)
-            self._fd = -1
-
-
-class _Writer:
-    """Messages to a descriptor, which it owns; never waits for the other end."""
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, fd: int, on_end: Callable[[], None]
-    ) -> None:
-        self._loop, self._fd, self._on_end = loop, fd, on_end
-        self._left: deque[memoryview] = deque()
-        os.set_blocking(fd, False)
-
-    def write(self, data: bytes) -> None:
-        """Whether now or when the other end has read."""
-        if self._fd < 0:
-            return
-        self._left.append(memoryview(data + b"\0"))
-        if len(self._left) == 1:
-            self._write_some()
-            if self._left:
-                self._loop.add_writer(self._fd, self._write_more)
-
-    def _write_more(self) -> None:
-        self._write_some()
-        if not self._left and self._fd >= 0:
-            self._loop.remove_writer(self._fd)
-
-    def _write_some(self) -> None:
-        while self._left:
-            try:
-                written = os.write(self._fd, self._left[0])
-            except BlockingIOError:
-                return
-            except OSError:
-                self._left.clear()
-                # Not at once: the sender is in the midst of a step.
-                self._loop.call_soon(self._on_end)
-                return
-            if written == len(self._left[0]):
-                self._left.popleft()
-            else:
-                self._left[0] = self._left[0][written:]
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            self._left.clear()
-            self._loop.remove_writer(self._fd)
-            os.close(self._fd)
-            self._fd = -1
-
-
 def _encoded(message: Message) -> bytes:
-    # Not as ASCII, which could make three bytes of one: Chromium ends at a message of 100 MB
+    # Not as ASCII, which can take three bytes for one: Chromium ends at a message of 100 MB
     # (kReceiveBufferSizeForDevTools in its devtools_pipe_handler.cc).
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -1,48 +1,51 @@
-"""A new, empty document in a page that was rendered, so that the next render finds it as new."""
+"""Gives a page that was rendered a new, empty document, so that the next render finds it as new.
+
+`kept` uses it, in greenlets of the browser's thread.
+"""
 
 from farm.render.browser.devtools import CommandFailed, Params
 from farm.render.browser.page import WORLD, Page
 
-#: What each step of it may take: a page that takes longer is busy with something.
+#: The time that each step may take. A page that takes longer is busy.
 _STEP_S = 0.5
 
 
 class Watch:
-    """What a page does between two renders: nothing, but for the navigation to its new document.
+    """Watches a page between two renders: it may only navigate to its new document.
 
-    Its handlers take the place of the last render's, and the next render's take theirs.
+    Its event handlers replace those of the last render, and the next render's replace these.
     """
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        #: Loaders of what the page was about to show, or showed.
+        #: Loader ids of the documents that the page was navigating to, or has shown.
         self._navigations: set[str] = set()
         self._has_arrived = False
-        self._strayed = False
+        self._has_acted = False
         self._stopped = page.session.wait()
         page.forget_handlers()
-        page.on("Page.frameRequestedNavigation", self._on_departure)
-        page.on("Page.frameScheduledNavigation", self._on_departure)
+        page.on("Page.frameRequestedNavigation", self._on_other_navigation)
+        page.on("Page.frameScheduledNavigation", self._on_other_navigation)
         page.on("Page.frameStartedNavigating", self._on_started)
         page.on("Page.frameNavigated", self._on_navigated)
         page.on("Page.frameStoppedLoading", self._on_stopped)
-        page.on("Page.frameAttached", self._on_anything)
+        page.on("Page.frameAttached", self._on_action)
         page.on("Network.requestWillBeSent", self._on_request)
-        page.on("Network.webSocketCreated", self._on_anything)
+        page.on("Network.webSocketCreated", self._on_action)
 
     def wait_until_loaded(self, timeout_s: float | None) -> None:
-        """Until the last is told of the loading of the new document."""
+        """Wait until the new document is loaded, which its last loading event reports."""
         try:
             self._stopped.wait(timeout_s)
         finally:
             self._page.session.drop(self._stopped)
 
-    def has_strayed(self, loader: str) -> bool:
-        """Whether the page did anything else than to show the document with that loader."""
-        return self._strayed or self._navigations != {loader} or bool(self._page.session.children)
+    def has_acted(self, loader: str) -> bool:
+        """Whether the page has done anything but show the document with that loader id."""
+        return self._has_acted or self._navigations != {loader} or bool(self._page.session.children)
 
-    def _on_departure(self, params: Params) -> None:
-        self._strayed |= params["frameId"] == self._page.id
+    def _on_other_navigation(self, params: Params) -> None:
+        self._has_acted |= params["frameId"] == self._page.id
 
     def _on_started(self, params: Params) -> None:
         if params["frameId"] == self._page.id:
@@ -54,30 +57,30 @@ class Watch:
             self._has_arrived = True
 
     def _on_stopped(self, params: Params) -> None:
-        # Not the last document's, whose loading ends when it goes.
+        # Only of the new document: the last one's loading may end when it is unloaded.
         if self._has_arrived and params["frameId"] == self._page.id:
             self._stopped.give()
 
-    def _on_anything(self, _: Params) -> None:
-        """The last document may do what leaves nothing until it goes."""
-        self._strayed |= self._has_arrived
+    def _on_action(self, _: Params) -> None:
+        """Until it is unloaded, the last document may do things that leave nothing behind."""
+        self._has_acted |= self._has_arrived
 
     def _on_request(self, params: Params) -> None:
         is_local = params["request"]["url"].startswith(("data:", "blob:"))
-        self._strayed |= self._has_arrived or not is_local
+        self._has_acted |= self._has_arrived or not is_local
 
 
 def begin_new_document(page: Page, step_s: float | None) -> tuple[Watch, str]:
-    """Have the page show an empty document, alone in its history, in which nothing has run.
+    """Show an empty document, alone in the page's history, in which no script has run.
 
-    Returns what watches it, also its loading, and its loader. `step_s`: what each step may take.
-    Raises `DevToolsError` where it does not come to it.
+    Returns what watches the page and its loading, and the document's loader id. `step_s`: the time
+    each step may take. Raises `DevToolsError` if the page does not get there.
     """
     session = page.session
     watch = Watch(page)
     arrived = session.begin("Page.navigate", {"url": "about:blank"}).wait(step_s)
     loader: str = arrived.get("loaderId", "")
-    if "errorText" in arrived or not loader:  # without a loader it is the same document
+    if "errorText" in arrived or not loader:  # without a loader id it is still the last document
         raise CommandFailed(arrived.get("errorText", "there is no new document"))
     frame = {"frameId": page.id, "worldName": WORLD}
     world = session.begin("Page.createIsolatedWorld", frame)
@@ -90,20 +93,20 @@ class Renewal:
     """Makes a page that was rendered as new, for the next render."""
 
     def __init__(self, page: Page) -> None:
-        """Raises `DevToolsError` where the page is not as new."""
+        """Raises `DevToolsError` if the page cannot be made as new."""
         self._watch, self._loader = begin_new_document(page, _STEP_S)
-        # The frame keeps its name from one document to the next.
+        # A frame keeps its name when its document changes.
         as_new = {"expression": "name = ''; history.length", "contextId": page.first_world}
         answer = page.session.begin("Runtime.evaluate", as_new).wait(_STEP_S)
-        # Chromium's process for the page may not be told that its history was reset.
+        # The renderer process may not have learnt that the history was reset.
         if answer["result"].get("value") != 1:
             raise CommandFailed("its history is not new")
         self._watch.wait_until_loaded(_STEP_S)
-        # Scripts may move and resize the window, also as their document goes.
-        if not page.is_in_place:
+        # Scripts may move and resize the window, even while their document is unloaded.
+        if not page.is_window_in_place:
             raise CommandFailed("its window is not where it was")
 
     @property
-    def holds(self) -> bool:
-        """Whether the page has done nothing since."""
-        return not self._watch.has_strayed(self._loader)
+    def is_unchanged(self) -> bool:
+        """Whether the page has done nothing since its renewal."""
+        return not self._watch.has_acted(self._loader)

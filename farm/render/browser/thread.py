@@ -1,29 +1,26 @@
-"""A browser: the thread that owns a Playwright driver and its Chromium, for as long as they live.
+"""A browser: the thread that owns a Playwright driver and its Chromium, until they end.
 
 Synchronous Playwright belongs to the thread that started it, but its calls are greenlet switches:
 while one call waits, other greenlets of the same thread may be inside calls of their own. So one
-thread serves many pages: work arrives by `spawn`, and each piece runs as a greenlet of plain,
-top-to-bottom synchronous code. What makes it sound:
+thread serves many pages. Other threads hand work over by `spawn`, and each piece runs as a greenlet
+of plain, synchronous code. Three rules make it sound:
 
 - a greenlet is started from a callback of the loop; the callback itself never waits;
 - every greenlet catches all that it raises;
 - nothing blocks or computes for long in this thread.
 
-Playwright launches the browser and ends it; pages are made by the farm's own commands (`devtools`),
-which share Playwright's pipe (`pipe`). The thread's own wait is on an empty context that nobody
-closes: the wait ends when the browser or the driver dies. The pipe tells of that first. Then all of
-it is over; `keeper` starts another.
+Playwright launches and ends the browser. The farm makes pages by its own commands (`devtools`),
+which share Playwright's pipe (`pipe`). The thread itself waits on an empty context, the sentinel,
+which is closed only by `stop`: the wait ends when the browser or the driver dies. The pipe reports
+that even earlier. Then the thread ends, and `keeper` starts another browser.
 """
 
 import asyncio
 import math
-import shutil
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
 
 import greenlet
 import psutil
@@ -33,56 +30,29 @@ from playwright.sync_api import Error as PlaywrightError
 
 from farm.errors import BrowserUnavailable
 from farm.logs import first_line
-from farm.processes import ends, has_argument
+from farm.processes import has_argument, is_exiting
 from farm.render.browser.chromium import Chromium
-from farm.render.browser.devtools import BrowserGone, DevToolsError, Session, attach_to_browser
+from farm.render.browser.devtools import BrowserGone, DevToolsError, Session
 from farm.render.browser.pipe import Switch
+from farm.render.browser.running import RunningBrowser, attach, child_processes, kill_process
 
 log = structlog.get_logger()
 
-#: What a call into Playwright raises when its browser or driver ends meanwhile. Where the driver
-#: dies, the calls that are made while it is taken down are cancelled by asyncio instead.
+#: What a call to Playwright raises when its browser or driver ends meanwhile. When the driver dies,
+#: asyncio instead cancels the calls that are made while Playwright shuts down.
 _PlaywrightFailure = (PlaywrightError, asyncio.CancelledError)
 
-#: Chromium gives way to the farm's own processes, so that refusals and health checks stay quick
-#: while pages fill the machine. A page's process has it from the one that it is forked from.
-_NICE = 5
-#: Process ids of the drivers whose browsers are up.
+#: The process ids of the drivers whose browsers are up.
 _drivers: set[int] = set()
-#: How long its network service may take to be there; then the browser goes on unwatched.
-_NETWORK_START_S = 5.0
-#: How long a browser that was asked to go may take before it is killed.
+#: The time that a browser may take to close before it is killed.
 _CLOSE_TIMEOUT_S = 5.0
 
 
-@dataclass(frozen=True)
-class _Life:
-    """One browser that is up."""
-
-    control: Session
-    process: psutil.Process
-    driver: psutil.Process
-    #: Pids whose loss Chromium cannot repair: zygotes (no new pages without them) and the network
-    #: service (its death is reported to no page).
-    vital: tuple[int, ...]
-    profile: str
-
-    def clean_up(self) -> None:
-        """Kill Chromium and delete its profile.
-
-        The driver does so too, unless it died.
-        """
-        _kill(self.process)
-        with suppress(psutil.Error):  # it writes there until it is gone
-            self.process.wait(1)
-        shutil.rmtree(self.profile, ignore_errors=True)
-
-
 class BrowserThread:
-    """One driver and one Chromium, from their launch to their death.
+    """One driver and one Chromium, from their launch to their end.
 
-    `on_up` (with the farm's session) is called in a greenlet of the thread, `on_down` in a callback
-    of its loop. After `on_down` nothing that was spawned can succeed.
+    `on_up` is called in a greenlet of the thread, with the farm's session. `on_down` is called in a
+    callback of the loop. After `on_down`, no spawned work can succeed.
     """
 
     def __init__(
@@ -97,21 +67,21 @@ class BrowserThread:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sentinel: BrowserContext | None = None
-        self._life: _Life | None = None
-        self._last_life: _Life | None = None
+        self._running: RunningBrowser | None = None
+        self._last_running: RunningBrowser | None = None
         self._started = threading.Event()
         self._stopping = threading.Event()
-        self._at_work: set[greenlet.greenlet] = set()
-        self._heard = time.monotonic()
-        #: Set once it renders no more, or never will.
+        self._greenlets: set[greenlet.greenlet] = set()
+        self._last_answer_at = time.monotonic()
+        #: Set once the browser renders no more, or never will.
         self.down = threading.Event()
-        #: Chromium's, once it is up.
+        #: Chromium's version, once it is up.
         self.version: str | None = None
-        #: When it was no longer up, by `time.monotonic()`.
+        #: When it stopped being up, by `time.monotonic()`.
         self.ended = math.inf
         #: Why the farm itself killed it, if it did.
         self.killed_because: str | None = None
-        #: Whether a page in it may be why it died: not where the farm killed it for something else.
+        #: Whether a page may have caused its death. False if the farm killed it for another reason.
         self.pages_are_suspect = True
         #: Why it could not be started.
         self.failure: BaseException | None = None
@@ -121,29 +91,29 @@ class BrowserThread:
 
     @property
     def up(self) -> bool:
-        return self._life is not None
+        return self._running is not None
 
     @property
     def pid(self) -> int | None:
-        """Process id of Chromium."""
-        life = self._life
-        return life.process.pid if life else None
+        """The process id of Chromium."""
+        running = self._running
+        return running.process.pid if running else None
 
     @property
     def root(self) -> psutil.Process | None:
-        """The driver, whose child Chromium is."""
-        life = self._life
-        return life.driver if life else None
+        """The driver, which is Chromium's parent."""
+        running = self._running
+        return running.driver if running else None
 
     def wait_started(self, timeout_s: float) -> bool:
-        """Wait until it is up or over; returns whether it is up."""
+        """Wait until it is up or has failed; returns whether it is up."""
         self._started.wait(timeout_s)
         return self.up
 
     def spawn(self, work: Callable[[], None]) -> bool:
-        """Run `work` in a greenlet of this thread. False if there is no loop to run it now.
+        """Run `work` in a greenlet of this thread. False if there is no loop to run it.
 
-        `work` must not count on being run: a dying driver forgets it.
+        Even after True, `work` may never run: a loop that ends drops it.
         """
         loop = self._loop
         if loop is None:
@@ -155,69 +125,72 @@ class BrowserThread:
         return True
 
     def ping(self) -> None:
-        """One round trip to the browser. For greenlets of this thread only."""
-        life = self._life
-        if life is None:
+        """Make one round trip to the browser. For greenlets of this thread only."""
+        running = self._running
+        if running is None:
             raise BrowserUnavailable()
         try:
-            life.control.send("Browser.getVersion")
+            running.control.send("Browser.getVersion")
         except DevToolsError as exc:
             raise BrowserUnavailable() from exc
-        self._heard = time.monotonic()
+        self._last_answer_at = time.monotonic()
 
     def kill_if_crippled(self) -> None:
         """Raises `BrowserGone` if the browser is down.
 
         If a process that it needs has died, kills the browser first.
         """
-        life = self._life
-        if life is None:
+        running = self._running
+        if running is None:
             raise BrowserGone("the browser died")
-        if not any(map(ends, life.vital)):
+        if not any(map(is_exiting, running.vital)):
             return
-        log.warning("browser has lost a process", chromium_pid=life.process.pid)
-        _kill(life.process)
+        log.warning("browser has lost a process", chromium_pid=running.process.pid)
+        kill_process(running.process)
         raise BrowserGone("the browser lost a process that it needs")
 
     def send_ping(self) -> None:
-        """Have it show that it is alive, from any thread: see `silence_s`."""
+        """Have the browser ping itself, from any thread; `silence_s` shows the result."""
 
         def ping() -> None:
-            with suppress(BrowserUnavailable):  # that is seen by others
+            with suppress(BrowserUnavailable):  # the pipe reports it to others
                 self.ping()
 
         self.spawn(ping)
 
     @property
     def silence_s(self) -> float:
-        """Seconds since it was last heard of."""
-        return time.monotonic() - self._heard
+        """The seconds since its last answer to a ping."""
+        return time.monotonic() - self._last_answer_at
 
     def kill(self, reason: str, pages_are_suspect: bool = False) -> None:
-        """Kill Chromium, from any thread. `pages_are_suspect`: one that is in it is why."""
-        life = self._still_there()
-        if life is not None:
+        """Kill Chromium, from any thread.
+
+        `pages_are_suspect`: one of its pages may be the reason.
+        """
+        running = self._still_there()
+        if running is not None:
             self.killed_because = reason
             self.pages_are_suspect = pages_are_suspect
-            log.warning("browser killed", reason=reason, chromium_pid=life.process.pid)
-            _kill(life.process)
+            log.warning("browser killed", reason=reason, chromium_pid=running.process.pid)
+            kill_process(running.process)
 
     def kill_driver(self, reason: str) -> None:
-        """Kill the driver and with it Chromium: for when killing Chromium was not enough."""
-        life = self._still_there()
+        """Kill the driver and Chromium, for when killing Chromium was not enough."""
+        running = self._still_there()
         self.killed_because = reason
         self.pages_are_suspect = False
-        for driver in [life.driver] if life else _starting_drivers():
+        for driver in [running.driver] if running else _starting_drivers():
             log.warning("driver killed", reason=reason, driver_pid=driver.pid)
-            for process in [*_children(driver, recursive=True), driver]:
-                _kill(process)
+            for process in [*child_processes(driver, recursive=True), driver]:
+                kill_process(process)
 
-    def _still_there(self) -> _Life | None:
-        """While it is being stopped, its processes may be there when it is over."""
-        return self._life or (self._last_life if self._stopping.is_set() else None)
+    def _still_there(self) -> RunningBrowser | None:
+        """The running browser, or while stopping the last one, whose processes may still exist."""
+        return self._running or (self._last_running if self._stopping.is_set() else None)
 
     def stop(self) -> None:
-        """End browser, driver and thread; kill what does not go by itself."""
+        """End the browser, the driver and the thread. Kills what does not end by itself."""
         self._stopping.set()
         self.killed_because = self.killed_because or "it is stopped"
         self.pages_are_suspect = False
@@ -240,20 +213,20 @@ class BrowserThread:
             except Exception:
                 log.exception("work in the engine's thread failed")
             finally:
-                self._at_work.discard(worker)
+                self._greenlets.discard(worker)
 
         worker = greenlet.greenlet(run)
-        self._at_work.add(worker)
+        self._greenlets.add(worker)
         worker.switch()
 
-    def _end_work(self) -> None:
-        """End what still waits for a browser that is gone, whatever it waits for."""
-        workers, self._at_work = self._at_work, set()
+    def _end_greenlets(self) -> None:
+        """Throw `BrowserGone` into every greenlet that still waits for the browser."""
+        workers, self._greenlets = self._greenlets, set()
         loop = self._loop
         if loop is None:
             return
         for worker in workers:
-            loop.call_soon(_end, worker)
+            loop.call_soon(_throw_gone, worker)
 
     def _close_sentinel(self) -> None:
         if (sentinel := self._sentinel) is not None:
@@ -265,7 +238,7 @@ class BrowserThread:
             with sync_playwright() as playwright:
                 self._loop = asyncio.get_running_loop()
                 if not self._stopping.is_set():
-                    self._live(playwright)
+                    self._launch_and_wait(playwright)
         except (Exception, *_PlaywrightFailure) as exc:
             self.failure = self.failure or exc
             if not self._stopping.is_set():
@@ -276,120 +249,72 @@ class BrowserThread:
             self._on_down()
             self._started.set()
 
-    def _live(self, playwright: Playwright) -> None:
+    def _launch_and_wait(self, playwright: Playwright) -> None:
         """Launch the browser and wait until it ends."""
-        switch = Switch(self._go_down)
+        switch = Switch(self._mark_down)
         browser = None
         try:
             browser = self._chromium.launch(playwright, switch)
             self._sentinel = browser.new_context()
-            self._start_greenlet_soon(lambda: self._come_up(switch, browser))
-            # `stop` closes the sentinel; it may have come before there was one.
+            self._start_greenlet_soon(lambda: self._mark_up(switch, browser))
+            # `stop` closes the sentinel, but may have been called before there was one.
             if not self._stopping.is_set():
                 with suppress(*_PlaywrightFailure):
                     self._sentinel.wait_for_event("close", timeout=0)
         finally:
-            self._go_down()
+            self._mark_down()
             if self._stopping.is_set() and browser is not None:
                 with suppress(*_PlaywrightFailure):
                     browser.close()
             switch.close()
-            if (life := self._last_life) is not None:
-                self._bury(life)
+            if (running := self._last_running) is not None:
+                self._clean_up(running)
 
-    def _come_up(self, switch: Switch, browser: Browser) -> None:
+    def _mark_up(self, switch: Switch, browser: Browser) -> None:
         try:
-            life = _begin(switch)
-            self._last_life = life
+            running = attach(switch)
+            self._last_running = running
             if self.down.is_set():
                 return
-            self._life = life
-            _drivers.add(life.driver.pid)
-            self._heard = time.monotonic()
+            self._running = running
+            _drivers.add(running.driver.pid)
+            self._last_answer_at = time.monotonic()
             self.version = browser.version
-            log.info("browser up", chromium_pid=life.process.pid, version=self.version)
-            self._on_up(life.control)
+            log.info("browser up", chromium_pid=running.process.pid, version=self.version)
+            self._on_up(running.control)
             self._started.set()
         except Exception as exc:
             self.failure = exc
             switch.close()
 
-    def _go_down(self) -> None:
-        """It renders no more. Called by whichever notices first, and again by the others."""
+    def _mark_down(self) -> None:
+        """Note that it renders no more. The first caller that notices counts."""
         if self.down.is_set():
             return
         self.ended = time.monotonic()
-        life, self._life = self._life, None
+        running, self._running = self._running, None
         self.down.set()
-        if life is not None:
-            _drivers.discard(life.driver.pid)
+        if running is not None:
+            _drivers.discard(running.driver.pid)
             if not self._stopping.is_set():
                 killed = self.killed_because
-                log.warning("browser lost", chromium_pid=life.process.pid, killed=killed)
+                log.warning("browser lost", chromium_pid=running.process.pid, killed=killed)
         self._on_down()
-        self._end_work()
+        self._end_greenlets()
 
-    def _bury(self, life: _Life) -> None:
+    def _clean_up(self, running: RunningBrowser) -> None:
         if not self._stopping.is_set():
-            _kill(life.driver)  # it may stand still, and has nothing left to do
-        life.clean_up()
-
-
-def _begin(switch: Switch) -> _Life:
-    """In a greenlet of the browser's thread. Raises `DevToolsError` or `psutil.Error`."""
-    control = attach_to_browser(switch)
-    process = psutil.Process(switch.pid)
-    # Only its own: what is below a zygote may be one that is just becoming something else.
-    zygotes = [child.pid for child in _children(process) if has_argument(child, "--type=zygote")]
-    network = _wait_for_network(control)
-    for each in [process, *_children(process, recursive=True)]:
-        with suppress(psutil.Error):
-            each.nice(_NICE)
-    profile = next((arg for arg in process.cmdline() if arg.startswith("--user-data-dir=")), "")
-    return _Life(
-        control=control,
-        process=process,
-        driver=process.parent() or process,
-        vital=(*zygotes, *network),
-        profile=profile.partition("=")[2],
-    )
+            kill_process(running.driver)  # it may hang, and has nothing left to do
+        running.clean_up()
 
 
 def _starting_drivers() -> list[psutil.Process]:
     """Drivers of this process whose browsers are not up."""
-    children = _children(psutil.Process())
+    children = child_processes(psutil.Process())
     new = (child for child in children if child.pid not in _drivers)
     return [child for child in new if has_argument(child, "run-driver")]
 
 
-def _pids(control: Session, type_: str) -> list[int]:
-    """Of the browser's processes of this type, by what the browser itself says."""
-    processes: list[dict[str, Any]] = control.send("SystemInfo.getProcessInfo")["processInfo"]
-    return [process["id"] for process in processes if process["type"] == type_]
-
-
-def _wait_for_network(control: Session) -> list[int]:
-    """The process of the network service, which starts by itself, but not at once."""
-    end = time.monotonic() + _NETWORK_START_S
-    while not (pids := _pids(control, "network.mojom.NetworkService")):
-        if time.monotonic() > end:
-            log.warning("browser has no network service to watch")
-            break
-        control.sleep(0.01)
-    return pids
-
-
-def _children(process: psutil.Process, recursive: bool = False) -> list[psutil.Process]:
-    with suppress(psutil.Error):
-        return process.children(recursive=recursive)
-    return []
-
-
-def _kill(process: psutil.Process) -> None:
-    with suppress(psutil.Error):
-        process.kill()
-
-
-def _end(worker: greenlet.greenlet) -> None:
+def _throw_gone(worker: greenlet.greenlet) -> None:
     if not worker.dead:
         worker.throw(BrowserGone("the browser died"))

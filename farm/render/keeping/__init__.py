@@ -1,6 +1,8 @@
-"""Browsers kept up.
+"""Keeps browsers running, and deals with renders and processes that fail or hang.
 
-`keeper` starts and replaces them, `host` holds the renders of one, `drawing` watches whether it
-draws, by `evidence` of its pages. `ladder` ends what does not end by itself; `quarantine` and
-`poison` deal with renders that take browsers down.
+- `keeper`: starts, checks and replaces the browser. A thread of its own.
+- `host`: a browser and the renders in it.
+- `drawing`, `evidence`: watch whether the GPU process draws, and find pages that may prevent it.
+- `escalation`: ends a render that does not end by itself.
+- `quarantine`, `poison`: render a suspect alone, and refuse pages that crash browsers.
 """

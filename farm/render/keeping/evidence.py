@@ -1,8 +1,8 @@
-"""Whether a page may be why the GPU process had too much to do, by what the page itself shows.
+"""Finds out from a page itself whether it may have overloaded the GPU process.
 
-No command tells whose work that process does. What pages have it do is to draw by WebGL, and to
-put layers together. The functions here run in greenlets of the browser's thread, and answer true
-for a page that is too busy to be asked.
+No DevTools command says whose work the GPU process does. Pages give it work by drawing with WebGL
+and by having layers. `drawing` calls these functions in greenlets of the browser's thread. They
+return True for a page that is too busy to answer.
 """
 
 import time
@@ -11,13 +11,13 @@ from farm.render.browser.devtools import DevToolsError, Params, Session, TimedOu
 from farm.render.browser.page import Page
 from farm.render.page.scripts import begin_world, world_in
 
-#: What Chromium tells the console of a page that has lost a WebGL context. It was measured 0.2 s
-#: after the death; until so much after it a page may be told, on a busy machine too.
+#: Chromium's console message for a lost WebGL context, and how long it is waited for. It comes 0.2
+#: s after the death (measured); the rest is for busy machines.
 _LOST = "CONTEXT_LOST_WEBGL"
-_TOLD_S = 0.5
-#: What the page may take to be asked: a new one stands still until there is a GPU process again.
-_ASKED_S = 2.0
-#: Stops at so many layers, and at so many elements.
+_MESSAGE_S = 0.5
+#: The time that a page may take to answer: a new page hangs until there is a GPU process again.
+_ANSWER_S = 2.0
+#: The script stops at so many layers or elements.
 _HAS_MANY_LAYERS = """(() => {
     let layers = 0, seen = 0;
     for (const element of document.querySelectorAll('*')) {
@@ -33,7 +33,7 @@ _HAS_MANY_LAYERS = """(() => {
 
 
 def has_many_layers(page: Page, timeout_s: float) -> bool:
-    """Whether its main document has elements that may be layers of their own, dozens of them."""
+    """Whether the main document has dozens of elements that may be layers of their own."""
     until = time.monotonic() + timeout_s
     page.is_altered = True
     try:
@@ -42,25 +42,25 @@ def has_many_layers(page: Page, timeout_s: float) -> bool:
         answer = page.session.begin("Runtime.evaluate", params).wait(_left_s(until))
     except TimedOut:
         return True
-    except DevToolsError:  # it goes elsewhere, or is gone
+    except DevToolsError:  # it navigates, or is gone
         return False
     return answer["result"].get("value") is True
 
 
 def has_lost_webgl(browser: Session, page: Page) -> bool:
-    """Whether a WebGL context of the page, a frame or a worker of it, was lost just now."""
-    until = time.monotonic() + _TOLD_S
-    asked_until = time.monotonic() + _ASKED_S
+    """Whether the page, a frame or a worker of it has just lost a WebGL context."""
+    until = time.monotonic() + _MESSAGE_S
+    asked_until = time.monotonic() + _ANSWER_S
     told = []
     page.is_altered = True
 
-    def hear(params: Params) -> None:
+    def on_entry(params: Params) -> None:
         if _LOST in params["entry"]["text"]:
             told.append(params)
 
     try:
-        page.on("Log.entryAdded", hear)
-        # What the console was told before comes too, and before the answer.
+        page.on("Log.entryAdded", on_entry)
+        # Earlier console messages are reported too, before the answer.
         answers = [session.begin("Log.enable") for session in page.sessions()]
         for answer in answers:
             answer.wait(_left_s(asked_until))
@@ -68,7 +68,7 @@ def has_lost_webgl(browser: Session, page: Page) -> bool:
             browser.sleep(0.02)
     except TimedOut:
         return True
-    except DevToolsError:  # it is gone, and needs no answer
+    except DevToolsError:  # it is gone, and does not matter
         return False
     return bool(told)
 

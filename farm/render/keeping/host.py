@@ -1,8 +1,8 @@
-"""A browser with its pages, and the renderings that are in them.
+"""A browser with its pages, and the renderings in it.
 
-Two threads may end a rendering's stay here: the browser's own, when the render is over, and
-whichever notices that the browser died. `claim` arbitrates: it is true for the first caller, and
-that one decides what becomes of the rendering.
+Two threads may end a rendering's stay in the browser: the browser's own when the render is over,
+and the thread that notices that the browser has died. `claim` arbitrates. It is True for the first
+caller, and that caller decides what becomes of the rendering. The keeper and quarantine make hosts.
 """
 
 import threading
@@ -32,22 +32,22 @@ _TOO_MUCH_MEMORY = "it holds too much memory"
 
 
 class Outcomes(Protocol):
-    """What a host needs of `farm.render.outcomes`."""
+    """The part of `farm.render.outcomes` that a host needs."""
 
     def serve(self, rendering: Rendering, host: "Host") -> None:
         """Render it. Called in a greenlet of the browser's thread."""
 
     def lost(self, rendering: Rendering, host: "Host") -> None:
-        """Its browser died under it. Called once, after `claim`."""
+        """The browser has died during the render. Called once, after `claim`."""
 
 
 @dataclass
 class Counts:
-    """What is counted of all browsers of an engine."""
+    """Counters over all browsers of an engine."""
 
-    #: GPU processes: see `DrawingWatch`.
+    #: Lost GPU processes: see `DrawingWatch`.
     gpu_ends: Counter[str] = field(default_factory=Counter)
-    #: Kept contexts that were given up: see `KeptContexts`.
+    #: Closed contexts: see `KeptContexts`.
     context_ends: Counter[str] = field(default_factory=Counter)
 
 
@@ -65,16 +65,19 @@ class Host:
         keeping: Keeping | None = None,
         is_alone: bool = False,
     ) -> None:
-        """`is_alone`: it renders one page at a time. `keeping`: whether contexts are kept."""
+        """`is_alone`: it renders one page at a time.
+
+        `keeping`: the limits, if contexts are kept.
+        """
         self.browser = BrowserThread(chromium, self._on_up, self._on_down)
         self.pages: FreshContexts | None = None
         self.drawing: DrawingWatch | None = None
         self._counts = counts
         self._keeping = keeping
         self._is_alone = is_alone
-        #: Renderings that it has taken so far.
+        #: The number of renderings that it has taken so far.
         self.served = 0
-        #: By `time.monotonic()`.
+        #: When it was started, by `time.monotonic()`.
         self.started = time.monotonic()
         self._egress = egress
         self._spares = spares
@@ -85,14 +88,14 @@ class Host:
         self._change = threading.Condition()
 
     def take(self, rendering: Rendering) -> None:
-        """Render it here, alone or beside others. From any thread."""
-        rendering.enter(self.browser)
+        """Render it in this browser, beside those in it. From any thread."""
+        rendering.assign(self.browser)
         self.served += 1
         with self._change:
             self._renderings.add(rendering)
         self.browser.spawn(partial(self._outcomes.serve, rendering, self))
-        if self.browser.down.is_set():  # then what was spawned may have been forgotten
-            self._lose_all()
+        if self.browser.down.is_set():  # the thread may have dropped what was spawned
+            self._report_lost()
 
     def claim(self, rendering: Rendering) -> bool:
         """Remove the rendering from this host. True for the first caller only."""
@@ -108,29 +111,29 @@ class Host:
 
     @property
     def renderings(self) -> list[Rendering]:
-        """What is rendered here."""
+        """The renderings in this browser."""
         with self._change:
             return list(self._renderings)
 
     @property
     def stalled_s(self) -> float:
-        """For how many seconds it has not drawn, as far as that is known."""
+        """The seconds for which it has not drawn, as far as that is known."""
         drawing = self.drawing
         return drawing.stalled_s if drawing is not None else 0.0
 
-    def draws(self, timeout_s: float) -> bool:
-        """Whether it is up, and shows that it draws."""
+    def is_drawing(self, timeout_s: float) -> bool:
+        """Whether it is up, and proves within the time that it draws."""
         drawing = self.drawing
-        return drawing is not None and drawing.prove(timeout_s)
+        return drawing is not None and drawing.probe(timeout_s)
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         return not self._renderings
 
     def wait_empty(self, timeout_s: float) -> bool:
-        """Wait until nothing is rendered here; False if the time is over first."""
+        """Wait until no rendering is left. False if the time is over first."""
         with self._change:
-            return self._change.wait_for(lambda: self.empty, timeout_s)
+            return self._change.wait_for(lambda: self.is_empty, timeout_s)
 
     @property
     def spares(self) -> int:
@@ -138,7 +141,7 @@ class Host:
 
     @property
     def kept(self) -> int:
-        """Contexts that belong to a caller for more than a render."""
+        """The number of contexts that belong to a caller for more than one render."""
         return self.pages.kept if self.pages else 0
 
     @property
@@ -146,17 +149,17 @@ class Host:
         return self._memory.held_bytes
 
     def retire(self) -> None:
-        """It gets no more renderings: let go of the pages made for them."""
+        """Close the spares: this browser gets no more renderings."""
         pages = self.pages
         if pages is not None:
             self.browser.spawn(pages.close)
 
     def check(self) -> bool:
-        """Ping it; returns whether it is to be replaced, since its processes hold too much memory.
+        """Ping it. Returns whether to replace it because its processes hold too much memory.
 
-        To be called every second, as long as anything is in it. Where one page holds most of the
-        memory, that page's process is killed instead: the others need not suffer for it. Where the
-        memory is far beyond the limit, the GPU process is, or else the browser.
+        Call it every second while a rendering is in it. If one page holds most of the memory, its
+        process is killed instead, and the other pages go on. If the memory is far beyond the limit,
+        the GPU process is killed, or else the browser.
         """
         with suppress(BrowserGone):  # `BrowserThread` notices the death itself
             self.browser.kill_if_crippled()
@@ -164,7 +167,7 @@ class Host:
         root = self.browser.root
         try:
             excess = self._memory.look(root) if root is not None else None
-        except OSError as exc:  # this process may open no more files, say: the next look will do
+        except OSError as exc:  # no file descriptor is left, say; the next check may succeed
             log.warning("memory is not looked at", cause=str(exc))
             return False
         if excess is None:
@@ -199,13 +202,13 @@ class Host:
         self.pages.refill()
 
     def _on_down(self) -> None:
-        """Here and not left to the calls into the browser, not all of which raise."""
+        """Report the renderings as lost here, since not all calls into the dead browser raise."""
         if self.pages is not None:
             self.pages.forget()
         self.pages = self.drawing = None
-        self._lose_all()
+        self._report_lost()
 
-    def _lose_all(self) -> None:
+    def _report_lost(self) -> None:
         with self._change:
             lost = list(self._renderings)
         for rendering in lost:

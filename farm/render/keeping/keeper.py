@@ -1,7 +1,8 @@
-"""Keeps one browser up: starts it, watches it from outside its thread, and replaces it in time.
+"""Keeps one browser running: starts it, checks it from outside its thread, and replaces it.
 
-A browser is replaced when it dies, when it does not answer, after so many renders, and when its
-processes hold too much memory. Where it need not be at once, the new one is started first.
+The engine owns one keeper, which runs in a thread of its own. A browser is replaced when it dies,
+when it does not answer, after a number of renders, and when its processes hold too much memory. In
+the last two cases the new browser is started first.
 """
 
 import math
@@ -18,40 +19,41 @@ from farm.render.keeping.host import Host
 
 log = structlog.get_logger()
 
-#: How often the browser is looked at.
-_BEAT_S = 1.0
-#: How long a browser may take to start, and its driver's death to free its thread.
+#: The interval between two checks of the browser.
+_CHECK_S = 1.0
+#: The time that a browser may take to start, and its thread may take to end after a kill.
 START_TIMEOUT_S = 30.0
 _DEATH_S = 3.0
-#: Seconds between two attempts to start a browser that keeps dying: the first, doubled up to the
-#: last. A browser that lived long is started again at once.
+#: The pause between attempts to start a browser that keeps dying: from the first, doubling up to
+#: the last. A browser that has lived long is replaced at once.
 _FIRST_BACKOFF_S = 0.1
 _LAST_BACKOFF_S = 5.0
 _LONG_LIFE_S = 2.0
 
 
 class Keeper:
-    """One thread, from `start` to `close`."""
+    """Keeps one browser running, in one thread, from `start` to `close`."""
 
-    #: A browser that is silent for so long is killed: longer than it may be busy with one thing,
-    #: such as 50 MB of HTML on its way through the pipe.
+    #: A browser that does not answer for so long is killed. It may be busy for less with one thing,
+    #: such as 50 MB of HTML in the pipe.
     silence_s = 10.0
 
     def __init__(
         self,
         make_host: Callable[[], Host],
         on_up: Callable[[], None],
-        leave: Callable[[str], None],
+        exit_process: Callable[[str], None],
         recycle_after: int,
         drain_s: float,
     ) -> None:
-        """A browser is replaced after `recycle_after` renders (0: never); the old one then has
-        `drain_s` for what runs in it. `on_up` is called for each browser once it is `host`, and
-        `leave` with a reason if one cannot even be killed.
+        """A browser is replaced after `recycle_after` renders (0: never).
+
+        Then the old one has `drain_s` to finish what runs in it. `on_up` is called for each browser
+        once it is `host`, and `exit_process`, with a reason, if a browser cannot even be killed.
         """
         self._make_host = make_host
         self._on_up = on_up
-        self._leave = leave
+        self._exit_process = exit_process
         self._recycle_after = recycle_after
         self._drain_s = drain_s
         self._draining: list[tuple[Host, float]] = []
@@ -60,9 +62,9 @@ class Keeper:
         self._first_attempt_over = threading.Event()
         self._failure: BaseException | None = None
         self._starting: Host | None = None
-        #: The newest that was up; it may have died.
+        #: The newest browser that was up. It may have died.
         self._host: Host | None = None
-        #: Browsers started because one had `died` or the farm had `killed` it, and because one was
+        #: Browsers started because one had `died` or the farm had `killed` it, and browsers
         #: replaced in time.
         self.restarts: Counter[str] = Counter()
         self.recycles = 0
@@ -71,7 +73,7 @@ class Keeper:
         self._thread.start()
 
     def wait_started(self, timeout_s: float) -> None:
-        """Wait for the first browser. Raises `StartError`, which says why there is none."""
+        """Wait for the first browser. Raises `StartError` with the reason if there is none."""
         self._first_attempt_over.wait(timeout_s)
         if self.host is not None:
             return
@@ -90,21 +92,21 @@ class Keeper:
 
     @property
     def version(self) -> str | None:
-        """Chromium's, of the newest browser that was up; None before the first."""
+        """The version of the newest browser that was up; None before the first."""
         return self._host.browser.version if self._host is not None else None
 
     @property
-    def unwell_s(self) -> float:
-        """For how many seconds there has been no browser that answers, or draws."""
+    def unhealthy_s(self) -> float:
+        """The seconds for which no browser has answered, or none has drawn."""
         if self._host is None:
             return math.inf
         host = self.host
         if host is None:
             return time.monotonic() - self._host.browser.ended
-        if self._starting is not None:  # the thread is at the next one, and sends no pings
+        if self._starting is not None:  # this thread is starting the next one, and sends no pings
             return host.stalled_s
-        # They go out with every beat, so silence within two is none.
-        return max(0.0, host.browser.silence_s - 2 * _BEAT_S, host.stalled_s)
+        # Pings are sent at each interval, so a silence of less than two of them means nothing.
+        return max(0.0, host.browser.silence_s - 2 * _CHECK_S, host.stalled_s)
 
     def close(self) -> None:
         self._stopping.set()
@@ -120,8 +122,8 @@ class Keeper:
         while not self._stopping.wait(backoff_s):
             lived_long = False
             try:
-                lived_long = self._keep_one()
-            except Exception as exc:  # no thread can be started, say: later there may be room
+                lived_long = self._run_browser()
+            except Exception as exc:  # no thread can be started, say; later there may be room
                 self._failure = exc
                 log.exception("browser not kept up")
             self._first_attempt_over.set()
@@ -130,22 +132,25 @@ class Keeper:
             else:
                 backoff_s = min(max(_FIRST_BACKOFF_S, 2 * backoff_s), _LAST_BACKOFF_S)
 
-    def _keep_one(self) -> bool:
-        """Start one, until it is over or to be replaced; whether it lived long."""
+    def _run_browser(self) -> bool:
+        """Start a browser and check it until it is over or to be replaced.
+
+        Returns whether it lived long.
+        """
         host = self._starting = self._make_host()
         host.browser.start()
-        if self._stopping.is_set():  # `close` may have come too early for this one
+        if self._stopping.is_set():  # `close` may have come before this browser was known
             host.browser.stop()
         if not host.browser.wait_started(START_TIMEOUT_S):
             self._failure = host.browser.failure
-            self._end(host, "it does not start")
+            self._kill(host, "it does not start")
             return False
-        self._put_up(host)
+        self._promote(host)
         self._first_attempt_over.set()
         self._watch(host)
         return time.monotonic() - host.started > _LONG_LIFE_S
 
-    def _put_up(self, host: Host) -> None:
+    def _promote(self, host: Host) -> None:
         old, self._host, self._starting = self._host, host, None
         if old is not None and old.browser.up:
             self.recycles += 1
@@ -158,14 +163,14 @@ class Keeper:
         self._on_up()
 
     def _watch(self, host: Host) -> None:
-        """Until it is over, or to be replaced."""
-        while not host.browser.down.wait(_BEAT_S):
+        """Check the browser until it is over, or to be replaced."""
+        while not host.browser.down.wait(_CHECK_S):
             if self._stopping.is_set():
                 return
-            self._end_drained()
+            self._stop_drained()
             holds_too_much = host.check()
             if host.browser.silence_s > self.silence_s:
-                self._end(host, "it does not answer")
+                self._kill(host, "it does not answer")
                 break
             if self._recycle_after and host.served >= self._recycle_after:
                 log.info("browser to be replaced", renders=host.served)
@@ -173,18 +178,18 @@ class Keeper:
             if holds_too_much:
                 return
 
-    def _end_drained(self) -> None:
+    def _stop_drained(self) -> None:
         for entry in list(self._draining):
             host, until = entry
             host.check()
-            if host.empty or host.browser.down.is_set() or time.monotonic() > until:
+            if host.is_empty or host.browser.down.is_set() or time.monotonic() > until:
                 self._draining.remove(entry)
                 threading.Thread(target=host.browser.stop, daemon=True).start()
 
-    def _end(self, host: Host, reason: str) -> None:
-        """Kill it with its driver; if even that does not free its thread, leave the process."""
+    def _kill(self, host: Host, reason: str) -> None:
+        """Kill it with its driver. If even that does not free its thread, exit this process."""
         if host.browser.down.is_set() or self._stopping.is_set():
             return
         host.browser.kill_driver(reason)
         if not host.browser.down.wait(_DEATH_S) and not self._stopping.is_set():
-            self._leave("a browser's thread is stuck")
+            self._exit_process("a browser's thread is stuck")

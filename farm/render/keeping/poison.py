@@ -1,10 +1,11 @@
-"""Pages that take the browser down, remembered by their hash and refused for a while.
+"""Remembers pages that crash browsers by their hash, and refuses them for a while.
 
-A page is its HTML, with the address and the files that were sent with it: the same HTML with
-another picture is another page. What a URL leads to may change, so that is never refused.
+`outcomes` adds pages, and request threads check them. A page is its HTML, together with the address
+and the files that were sent with it: the same HTML with another picture is another page. A URL is
+never refused, since what it leads to may change.
 
-Only what died alone in a browser, which the farm itself did not kill, is added: see `quarantine`.
-The memory is this process's own.
+A page is added only if its browser died while rendering it alone, and the farm did not kill the
+browser: see `quarantine`. The memory belongs to this process.
 """
 
 import hashlib
@@ -14,9 +15,10 @@ import time
 from farm.errors import PageCrashes
 from farm.request import RenderRequest
 
-#: For how long it is refused. The cause may be the machine's state, or mended by an update.
+#: How long a page is refused. The machine's state may have caused the crash, or an update may fix
+#: it.
 _REFUSED_S = 600.0
-#: What a flood of new poison may take here: the oldest is forgotten first.
+#: Bounds the memory if crashing pages flood in; the oldest entry is dropped first.
 _MAX_ENTRIES = 10_000
 
 SENTENCE = "This HTML took the browser down twice; it is refused for ten minutes."
@@ -27,11 +29,11 @@ class Poison:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        #: Hashes and until when they are refused, the oldest first.
+        #: The hash of each page and until when it is refused, the oldest first.
         self._until: dict[bytes, float] = {}
 
     def check(self, request: RenderRequest) -> None:
-        """Raises `PageCrashes` for a page that is refused. Costs nothing while nothing is."""
+        """Raises `PageCrashes` if the page is refused. Costs nothing while no page is."""
         if request.html is None or not self._until:
             return
         key = _hash(request)
@@ -44,7 +46,7 @@ class Poison:
             del self._until[key]
 
     def add(self, request: RenderRequest) -> None:
-        """It was sent as HTML, or has become HTML."""
+        """Refuse the page from now on. Its HTML was in the request, or was made from Markdown."""
         key = _hash(request)
         with self._lock:
             self._until.pop(key, None)
@@ -60,6 +62,6 @@ def _hash(request: RenderRequest) -> bytes:
     digest = hashlib.sha256((request.html or "").encode("utf-8", "surrogatepass"))
     if request.base_url is not None or request.assets:
         rest = request.model_dump_json(include={"base_url", "assets"})
-        # No UTF-8 has this byte, so no HTML looks like another one and its files.
+        # UTF-8 never contains this byte, so no HTML alone has the hash of another with its files.
         digest.update(b"\xff" + rest.encode())
     return digest.digest()

@@ -1,7 +1,8 @@
-"""Where suspects are rendered again: one after another, each alone in a browser.
+"""Renders suspects again: one after another, each alone in a browser.
 
-A browser that died by itself had several pages, any of which may have taken it down. Alone, each of
-them shows what it does; the others are none the worse for it, and go on in the other browser.
+`outcomes` hands over the renderings. When a browser dies by itself, any of its pages may be the
+cause. Rendered alone, each of them shows whether it is. The renders in the other browser are not
+affected.
 """
 
 import queue
@@ -15,23 +16,23 @@ from farm.render.rendering import Rendering, State
 
 log = structlog.get_logger()
 
-#: How long its browser is kept for the next suspect.
+#: How long the browser is kept for the next suspect.
 _IDLE_S = 5.0
 _START_TIMEOUT_S = 10.0
-#: What it may take to show that it draws.
+#: The time in which the browser must prove that it draws.
 _DRAW_TIMEOUT_S = 2.0
-#: How often the browser is looked at.
-_BEAT_S = 1.0
+#: The interval between two checks of the browser.
+_CHECK_S = 1.0
 
 
 class Quarantine:
-    """Its thread and its browser are there only while there are suspects."""
+    """Has a thread and a browser only while there are suspects."""
 
     def __init__(
         self, make_host: Callable[[], Host], drop: Callable[[Rendering, bool], None]
     ) -> None:
-        """`drop` is called for a suspect that is not rendered here: whether for want of a browser,
-        or because its answer is there already.
+        """`drop` is called for a suspect that is not rendered: with True if there was no browser,
+        with False if its answer is there already.
         """
         self._make_host = make_host
         self._drop = drop
@@ -77,7 +78,7 @@ class Quarantine:
                 self._waiting -= 1
             try:
                 self._render(rendering)
-            except Exception:  # no thread can be started, say: the others are to be looked at still
+            except Exception:  # no thread can be started, say; go on with the others
                 log.exception("not rendered alone", request_id=rendering.request_id)
                 if rendering.state is State.SUSPECT:
                     self._drop(rendering, True)
@@ -87,8 +88,8 @@ class Quarantine:
             self._drop(rendering, False)
             return
         host = self._host
-        if host is not None and not host.draws(_DRAW_TIMEOUT_S):
-            # It is down, or still at what the suspect before this one had it do.
+        if host is not None and not host.is_drawing(_DRAW_TIMEOUT_S):
+            # It is down, or still busy with the work of the suspect before this one.
             host.browser.kill("it does not draw")
             host = None
         if host is None:
@@ -100,6 +101,7 @@ class Quarantine:
             return
         log.info("rendered alone", request_id=rendering.request_id)
         host.take(rendering)
-        # Not until it is gone: lost before it had a page, it is in the line again.
-        while not host.wait_empty(_BEAT_S):
+        # Wait for the host, not for the rendering: one that was lost before it had a page is back
+        # in the main queue.
+        while not host.wait_empty(_CHECK_S):
             host.check()

@@ -1,4 +1,4 @@
-"""One render, from its load to its file: `render` calls the steps in order.
+"""The steps of one render, from loading the page to the file. `render` calls them in order.
 
-All of it runs in greenlets of the browser's thread.
+The engine's `outcomes` calls `render`. All of it runs in greenlets of the browser's thread.
 """

@@ -1,6 +1,6 @@
-// What is done to a page for its request. They run in an isolated world of the main document, as
-// those of `scripts.js` do, and each comes to its end at once. A document's own methods are called by
-// its prototype: an element named as one of them would be found in its place.
+// What a request does to its page: for `actions.py`. The functions run in an isolated world of the
+// main document, as those of `scripts.js` do, and none of them waits. Methods of the document are
+// taken from its prototype: an element that is named like a method would be found instead.
 async function (name, ...args) {
   const all = (selector) => [...Document.prototype.querySelectorAll.call(document, selector)];
   const first = (selector) => Document.prototype.querySelector.call(document, selector);
@@ -30,8 +30,8 @@ async function (name, ...args) {
     root.scrollHeight > innerHeight + 1 &&
     !['hidden', 'clip'].includes(getComputedStyle(document.documentElement).overflowY);
 
-  // What scrolls the page: what takes most of the viewport (the body, or another element), and the
-  // document itself.
+  // The elements that scroll the page: those that take most of the viewport (the body, or another
+  // element), and the document itself.
   const findScrollers = () => {
     const root = document.scrollingElement ?? document.documentElement;
     let element = document.elementFromPoint(innerWidth / 2, innerHeight / 2);
@@ -44,7 +44,7 @@ async function (name, ...args) {
   const scrollTo = (element, top) => Element.prototype.scrollTo.call(element, { top, behavior: 'instant' });
 
   const farm = {
-    // Which of the selectors is none; -1: each is one.
+    // The index of the first invalid selector; -1 if all are valid.
     wrong: (selectors) => selectors.findIndex((selector) => !isSelector(selector)),
 
     has: (selector, state) => {
@@ -53,7 +53,7 @@ async function (name, ...args) {
       return (element !== null && isVisible(element)) === (state === 'visible');
     },
 
-    // Sheets that are made by a script are not subject to the page's policy, and take no @import.
+    // Style sheets that a script makes are not subject to the page's policy, and take no @import.
     style: (texts) => {
       for (const text of texts) {
         if (/@import/i.test(text)) {
@@ -68,7 +68,7 @@ async function (name, ...args) {
       }
     },
 
-    // Where to click the first match; null: there is nothing to be clicked.
+    // Where to click the first match; null if there is nothing to click.
     point: (selector) => {
       const element = first(selector);
       if (element === null || !isVisible(element)) return null;
@@ -93,13 +93,13 @@ async function (name, ...args) {
       if (deepest) scrollTo(deepest, target);
     },
 
-    // How many there are; those below are counted from 0.
+    // The number of scrollers. The functions below take an index, from 0.
     findScrollers: () => {
       globalThis.scrollers = findScrollers();
       return scrollers.length;
     },
 
-    // Goes on by most of what is in view: what is cut at its edge is seen whole after it.
+    // Scrolls on by most of what is in view, so that what its edge cuts is then seen whole.
     scrollOn: (number) => {
       const element = globalThis.scrollers[number];
       const before = element.scrollTop;
@@ -107,12 +107,14 @@ async function (name, ...args) {
       return { before, top: element.scrollTop, height: element.scrollHeight };
     },
 
-    // Nothing is returned: a promise of the scrolling's end would be waited for, and comes with a frame.
+    // Returns nothing: a promise of the scrolling's end would be awaited, and is fulfilled with a
+    // frame only.
     scrollBack: (number, top) => {
       scrollTo(globalThis.scrollers[number], top);
     },
 
-    // A rule holds for what the page adds later too. What is in a hidden element may be visible again.
+    // A rule also applies to what the page adds later. An element inside a hidden one may be
+    // visible.
     hide: (selectors) => {
       const sheet = new CSSStyleSheet();
       for (const selector of selectors) {

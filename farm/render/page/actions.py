@@ -1,37 +1,40 @@
-"""What the request has done to its page, once the page is what it waits for.
+"""Does to a ready page what the request asks for: styles, scripts, clicks, scrolling, hiding.
 
-All of it is done to the main document. The page's own policy (CSP) does not keep the request from
-it: scripts are run by the debugger, and sheets are made by a script.
+All of it applies to the main document. The page's own Content-Security-Policy does not prevent it:
+the debugger runs the scripts, and a script makes the style sheets.
 """
 
 import time
 
 from farm.render.browser.devtools import CommandFailed
-from farm.render.page.activity import Document, DocumentGone
 from farm.render.page.calling import call, check_selectors, run_script
+from farm.render.page.navigation import Document, DocumentGone
 from farm.render.page.work import Work
 from farm.request.actions import Actions
 
-#: Scrolling through a page ends after so many steps, so long, or so much of the time that is left,
-#: however far it goes on.
+#: Scrolling through a page stops after so many steps, so many seconds, or this share of the time
+#: that is left, however long the page is.
 _MAX_STEPS = 200
 _THROUGH_S = 10.0
 _THROUGH_SHARE = 0.5
-#: How long the end of a page may take to become longer, by what comes when it is seen.
+#: How long the end of a page may take to move down because of what loads when it is seen.
 _GROWS_S = 1.0
-#: How often what is to be seen of the page is changed anew, since it has gone elsewhere.
+#: How often styles and masks are applied again because the page has navigated.
 _MAX_DOCUMENTS = 3
 
 
 def prepare(work: Work) -> None:
-    """What comes before anything is waited for. Raises `ScriptFailed`."""
+    """Run what comes before all waits. Raises `ScriptFailed`."""
     for number, text in enumerate(work.options.on_load):
         work.step = f"onLoad.{number}"
         _run(work, text)
 
 
 def act(work: Work) -> None:
-    """Raises `ScriptFailed`, and `InvalidRequest` where a selector is none."""
+    """Do what the request asks for.
+
+    Raises `ScriptFailed`, and `InvalidRequest` for invalid selectors.
+    """
     options = work.options
     if not is_asked(options):
         return
@@ -63,7 +66,7 @@ def is_asked(options: Actions) -> bool:
 
 
 def _style(work: Work) -> Document:
-    """Returns the document that has the styles."""
+    """Add the styles. Returns the document that has them."""
     if work.options.styles:
         work.step = "styles"
         call(work, "style", work.options.styles)
@@ -86,17 +89,17 @@ def _mask(work: Work) -> Document:
 def _run(work: Work, text: str) -> None:
     document = work.activity.document
     run_script(work, text)
-    if document.is_gone or work.activity.leaving_for is not None:
+    if document.is_gone or work.activity.navigating_to is not None:
         work.settling.resume()
 
 
 def _click(work: Work, selector: str) -> None:
-    """A real click at the middle of the first match; what comes of it is settled."""
+    """Click at the middle of the first match with real mouse events, and settle the page."""
     point = call(work, "point", selector)
     if point is None:
         work.failures.note_missing(f"options.{work.step}", selector)
         return
-    # Where the pointer is does not change with the document.
+    # A new document does not reset the position of the pointer.
     work.page.is_altered = True
     pressed = {"button": "left", "buttons": 1, "clickCount": 1}
     for kind, more in (
@@ -106,8 +109,8 @@ def _click(work: Work, selector: str) -> None:
     ):
         event = {"type": kind, **point, **more}
         try:
-            work.activity.bind(work.page.session.begin("Input.dispatchMouseEvent", event))
-        except (DocumentGone, CommandFailed):  # the click has it go elsewhere
+            work.activity.await_answer(work.page.session.begin("Input.dispatchMouseEvent", event))
+        except (DocumentGone, CommandFailed):  # the click makes the page navigate
             break
     work.settling.resume()
 
@@ -124,7 +127,7 @@ def _scroll(work: Work) -> None:
 
 
 def _scroll_through(work: Work) -> None:
-    """Down to the end of the page, which may come to be further down, and back to where it was."""
+    """Scroll to the end of the page, which may move down meanwhile, and back to where it was."""
     now = time.monotonic()
     left_s = min(work.settling.left_s, work.latest - now)
     end = now + min(_THROUGH_S, _THROUGH_SHARE * left_s)
@@ -144,7 +147,7 @@ def _scroll_through(work: Work) -> None:
 
 
 def _grows(work: Work, number: int, height: float) -> bool:
-    """Whether it has become longer, by what the page has begun to load at its end."""
+    """Whether the page has become longer because of what it loads at its end."""
     until = time.monotonic() + _GROWS_S
     work.activity.wait_until(lambda: work.activity.quiet_in(0) == 0, until)
     work.settling.draw()

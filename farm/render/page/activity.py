@@ -1,13 +1,14 @@
-"""What a page does while it is rendered, told by its events.
+"""Follows what a page does while it is rendered, by its events.
 
-`Activity` keeps three things up to date: which document the page shows and how far that has come,
-whether the page is about to go elsewhere, and what it loads (`requests`). Steps of a render read
-them and wait for them to change; no step trusts a promise in the page, which a navigation can take
-away.
+`Activity` keeps three things up to date: which document the page shows and how far that is loaded,
+whether the page is about to navigate, and what it loads (`requests`). Steps of a render read them
+and wait for them to change. No step relies on a promise in the page, since a navigation can destroy
+it.
 
-The events of a page come in their order, and before the answers to commands that were sent after
-what caused them. So a request that a page's script has begun is known when a call into the page is
-answered; but for a worker's, of which the browser's own process tells (`Page.catch_up`).
+A page's events arrive in order, and before the answers to commands that were sent after their
+cause. So a request that a page's script has started is known when a call into the page is answered.
+A worker's requests are an exception: the browser's main process reports the worker
+(`Page.catch_up`).
 
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Page/
 """
@@ -23,81 +24,34 @@ from functools import partial
 
 from farm.render.browser.devtools import DevToolsError, Params, Session, TimedOut, Wait
 from farm.render.browser.page import Page
+from farm.render.page.navigation import Answer, Document, DocumentGone, Navigation
 from farm.render.page.requests import Requests
 
-#: A redirect by `<meta http-equiv=refresh>` is followed if it comes as soon as this.
+#: A redirect by `<meta http-equiv=refresh>` is followed if its delay is no longer than this.
 _SOON_S = 1.0
-#: Workers that a page may have at the same time, two for each core where there are many: more
-#: threads at work would leave none of the processors to other pages.
+#: Workers that a page may have at the same time: two for each core, and at least 32. More running
+#: threads would leave other pages no processor.
 _MAX_WORKERS = max(32, 2 * (os.cpu_count() or 1))
-#: How long a command may be kept back by a navigation that does not come to its end.
+#: How long a navigation that does not complete may hold commands back.
 _SUSPENDED_S = 1.0
-#: Chromium may not begin a navigation that a script asked for, and not tell.
+#: Chromium may not start a navigation that a script has requested, and does not report that.
 _MAY_NOT_BEGIN_S = 1.0
-#: Chromium's names for fonts and style sheets.
-_OF_THE_LOOKS = frozenset({"Font", "Stylesheet"})
-
-
-class DocumentGone(DevToolsError):
-    """The page shows another document than the one that the command was for, or is about to."""
-
-
-@dataclass
-class Document:
-    """What the main frame shows. A navigation gives the page another one."""
-
-    loader: str = ""
-    url: str = ""
-    status: int = 200
-    #: As far as it is told; empty where there is none, or the document gave no answer.
-    title: str = ""
-    #: Its HTML has been read to its end.
-    parsed: bool = False
-    #: Its `load` event has fired, or its loading was stopped before.
-    loaded: bool = False
-    #: Whether anything of its answer's body has come.
-    has_body: bool = False
-    #: Chromium's name for why its answer broke off.
-    failure: str | None = None
-    #: The requests for its fonts and style sheets that were answered: their ids, by their URLs.
-    looks: dict[str, str] = field(default_factory=dict)
-    #: The page shows another one now.
-    is_gone: bool = False
-    #: It is Chromium's own page about what could not be loaded from `url`.
-    is_error_page: bool = False
-
-
-@dataclass
-class _Departure:
-    """A navigation that was asked for; `loader` once it has begun."""
-
-    url: str
-    #: When it does not count any more, unless it has begun.
-    until: float
-    loader: str | None = None
-    scheduled: bool = False
-
-
-@dataclass
-class _Answer:
-    """Of the main frame's navigation, until it becomes the document."""
-
-    status: int = 200
-    has_body: bool = False
+#: Chromium's types of requests for fonts and style sheets.
+_STYLE_TYPES = frozenset({"Font", "Stylesheet"})
 
 
 @dataclass
 class Activity:
-    """Of one page, from before its render's first command."""
+    """What one page does, from before its render's first command."""
 
     page: Page
     document: Document = field(default_factory=Document)
     requests: Requests = field(default_factory=Requests)
-    _departure: _Departure | None = None
-    _answers: dict[str, _Answer] = field(default_factory=dict)
+    _navigation: Navigation | None = None
+    _answers: dict[str, Answer] = field(default_factory=dict)
     _change: Wait | None = None
-    #: What waits for a command of the present document: fails when the document goes.
-    _bound: set[Wait] = field(default_factory=set)
+    #: Waits for commands of the present document. They fail when the document goes.
+    _document_waits: set[Wait] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         handlers: dict[str, Callable[[Params], None]] = {
@@ -123,43 +77,45 @@ class Activity:
             self.page.on(event, handler)
         self.page.on_worker = self._on_worker
 
-    # ---- What steps ask
+    # ---- For steps
 
     @property
-    def is_leaving(self) -> bool:
-        """Whether a navigation has begun, so that the document will load no further."""
-        return self._departure is not None and self._departure.loader is not None
+    def is_navigating(self) -> bool:
+        """Whether a navigation has started, so that the document will load no further."""
+        return self._navigation is not None and self._navigation.loader is not None
 
     @property
-    def leaving_for(self) -> str | None:
-        """Where the page is about to go; None if it stays."""
-        departure = self._departure
-        if departure is None:
+    def navigating_to(self) -> str | None:
+        """The URL that the page is about to navigate to; None if it stays."""
+        navigation = self._navigation
+        if navigation is None:
             return None
-        if departure.loader is None and time.monotonic() > departure.until:
+        if navigation.loader is None and time.monotonic() > navigation.until:
             return None
-        return departure.url
+        return navigation.url
 
     def quiet_in(self, quiet_s: float) -> float:
-        """Seconds until the page counts as quiet if nothing more happens; 0 if it does already.
+        """Seconds until the page counts as quiet if nothing more happens; 0 if it is quiet.
 
-        Quiet: it stays where it is, and has waited for no request for `quiet_s`. Infinity:
-        something must happen first.
+        A page is quiet when it does not navigate and has waited for no request for `quiet_s`.
+        Infinity means that an event must come first.
         """
-        if self.leaving_for is not None:
-            departure = self._departure
-            assert departure is not None
-            return math.inf if departure.loader else max(0.001, departure.until - time.monotonic())
+        if self.navigating_to is not None:
+            navigation = self._navigation
+            assert navigation is not None
+            return (
+                math.inf if navigation.loader else max(0.001, navigation.until - time.monotonic())
+            )
         return self.requests.quiet_in(quiet_s)
 
     @property
     def under_way(self) -> list[str]:
-        """URLs of what is waited for."""
-        leaving_for = self.leaving_for
-        return [*self.requests.waited_for, *([leaving_for] if leaving_for is not None else [])]
+        """The URLs that the page waits for."""
+        navigating_to = self.navigating_to
+        return [*self.requests.waited_for, *([navigating_to] if navigating_to is not None else [])]
 
     def wait_until(self, is_so: Callable[[], bool], until: float) -> bool:
-        """Wait for events until it is so; False if that is not before `until` (monotonic)."""
+        """Wait for events until it is so. False if it is not by `until` (monotonic)."""
         while not is_so():
             left = until - time.monotonic()
             if left <= 0:
@@ -168,11 +124,11 @@ class Activity:
         return True
 
     def wait_until_gone(self, document: Document, timeout_s: float) -> bool:
-        """Wait for the news that the page shows another one; False if it does not come in time."""
+        """Wait until the page shows another document. False if it does not in time."""
         return self.wait_until(lambda: document.is_gone, time.monotonic() + timeout_s)
 
     def wait_for_change(self, timeout_s: float) -> None:
-        """Wait for the next event, or so long. Raises `TargetGone` or `BrowserGone`."""
+        """Wait for the next event, or for so long. Raises `TargetGone` or `BrowserGone`."""
         wait = self._change = self.page.session.wait()
         try:
             with suppress(TimedOut):
@@ -181,22 +137,22 @@ class Activity:
             self._change = None
             self.page.session.drop(wait)
 
-    def bind(self, wait: Wait, timeout_s: float | None = None) -> Params:
-        """Wait for a command's answer, as long as the page shows the document that it is for.
+    def await_answer(self, wait: Wait, timeout_s: float | None = None) -> Params:
+        """Wait for a command's answer, as long as the page shows the command's document.
 
-        Chromium may never answer a command to a document that has gone, and it keeps commands back
-        while a page is about to go to another site. Raises `DocumentGone` for both, `TimedOut`, and
-        what `Session.send` does.
+        Chromium may never answer a command to a document that has gone, and holds commands back
+        while a page is about to navigate to another site. Raises `DocumentGone` in both cases,
+        `TimedOut`, and what `Session.send` does.
         """
-        self._bound.add(wait)
+        self._document_waits.add(wait)
         try:
             answer: Params = wait.wait(timeout_s)
             return answer
         finally:
-            self._bound.discard(wait)
+            self._document_waits.discard(wait)
 
-    def _fail_bound(self) -> None:
-        for wait in list(self._bound):
+    def _fail_waits(self) -> None:
+        for wait in list(self._document_waits):
             wait.fail(DocumentGone("the page goes elsewhere"))
 
     # ---- Events
@@ -218,7 +174,7 @@ class Activity:
         self._notify()
 
     def _on_worker_request(self, session: Session, params: Params) -> None:
-        """Called after `_on_request`, which does not know whose it is."""
+        """Runs after `_on_request`, which does not know which worker made the request."""
         if (request := self.requests.find(params["requestId"])) is not None:
             request.worker = session
 
@@ -234,7 +190,7 @@ class Activity:
         frame = params["frame"]
         loader = frame["loaderId"]
         if frame["id"] == self.page.id:
-            answer = self._answers.pop(loader, _Answer())
+            answer = self._answers.pop(loader, Answer())
             failed = frame.get("unreachableUrl")
             self.document.is_gone = True
             self.document = Document(
@@ -244,10 +200,10 @@ class Activity:
                 has_body=answer.has_body,
                 is_error_page=failed is not None,
             )
-            self._departure = None
+            self._navigation = None
             self._answers.clear()
             self.requests.drop(lambda request: request.loader != loader)
-            self._fail_bound()
+            self._fail_waits()
         else:
             self.requests.drop(
                 lambda request: request.frame == frame["id"] and request.loader != loader
@@ -257,8 +213,8 @@ class Activity:
 
     def _on_navigated_within(self, params: Params) -> None:
         if self._is_main(params):
-            if self._departure is not None and self._departure.loader is None:
-                self._departure = None
+            if self._navigation is not None and self._navigation.loader is None:
+                self._navigation = None
             self.document.url = params["url"]
             self._notify()
 
@@ -281,32 +237,32 @@ class Activity:
             self._notify()
 
     def _on_scheduled(self, params: Params) -> None:
-        if self._is_main(params) and params["delay"] <= _SOON_S and self._departure is None:
+        if self._is_main(params) and params["delay"] <= _SOON_S and self._navigation is None:
             until = time.monotonic() + params["delay"] + _MAY_NOT_BEGIN_S
-            self._departure = _Departure(params["url"], until, scheduled=True)
+            self._navigation = Navigation(params["url"], until, scheduled=True)
             self._notify()
 
     def _on_cleared(self, params: Params) -> None:
-        if self._is_main(params) and self._departure is not None and self._departure.scheduled:
-            self._departure = None
+        if self._is_main(params) and self._navigation is not None and self._navigation.scheduled:
+            self._navigation = None
             self._notify()
 
     def _on_requested(self, params: Params) -> None:
         if self._is_main(params) and params.get("disposition", "currentTab") == "currentTab":
-            self._departure = _Departure(params["url"], time.monotonic() + _MAY_NOT_BEGIN_S)
+            self._navigation = Navigation(params["url"], time.monotonic() + _MAY_NOT_BEGIN_S)
             self._notify()
 
     def _on_started(self, params: Params) -> None:
         if self._is_main(params):
             if params["navigationType"] in ("sameDocument", "historySameDocument"):
                 return
-            departure = self._departure = _Departure(params["url"], math.inf, params["loaderId"])
-            asyncio.get_running_loop().call_later(_SUSPENDED_S, self._on_late, departure)
+            navigation = self._navigation = Navigation(params["url"], math.inf, params["loaderId"])
+            asyncio.get_running_loop().call_later(_SUSPENDED_S, self._on_late, navigation)
             self._notify()
 
-    def _on_late(self, departure: _Departure) -> None:
-        if self._departure is departure:
-            self._fail_bound()
+    def _on_late(self, navigation: Navigation) -> None:
+        if self._navigation is navigation:
+            self._fail_waits()
 
     def _on_request(self, params: Params) -> None:
         if self.requests.are_too_many:
@@ -320,10 +276,10 @@ class Activity:
         if (request := self.requests.find(params["requestId"])) is None:
             return
         self.requests.note_answer(request)
-        if request.kind in _OF_THE_LOOKS and request.frame == self.page.id:
-            self.document.looks[request.url] = params["requestId"]
+        if request.kind in _STYLE_TYPES and request.frame == self.page.id:
+            self.document.style_requests[request.url] = params["requestId"]
         if request.frame == self.page.id and params["requestId"] == request.loader:
-            self._answers[request.loader] = _Answer(params["response"]["status"])
+            self._answers[request.loader] = Answer(params["response"]["status"])
             if self.document.loader == request.loader:
                 self.document.status = params["response"]["status"]
         self._notify()
@@ -345,9 +301,9 @@ class Activity:
 
     def _on_failed(self, params: Params) -> None:
         name = params["requestId"]
-        departure = self._departure
-        if departure is not None and departure.loader == name and params.get("canceled"):
-            self._departure = None  # else Chromium's own error page follows
+        navigation = self._navigation
+        if navigation is not None and navigation.loader == name and params.get("canceled"):
+            self._navigation = None  # else Chromium shows its own error page next
         if name == self.document.loader:
             self.document.failure = params["errorText"]
         self._end(name)
@@ -357,7 +313,7 @@ class Activity:
         self._notify()
 
     def _stop_counting(self) -> None:
-        """The page begins requests without an end: none is waited for any more."""
+        """The page makes requests without end: stop waiting for any."""
         self.requests.drop(lambda _: True)
         for session in self.page.sessions():
             with suppress(DevToolsError):

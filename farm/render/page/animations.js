@@ -1,17 +1,17 @@
-// Animations at their end: for `emulation.py`.
+// Moves animations to their ends: for `emulation.py`.
 async function (name, ...args) {
   const shadowOf = Object.getOwnPropertyDescriptor(Element.prototype, 'shadowRoot').get;
-  // The document and the shadow trees in it that can be entered.
+  // The document and the open shadow trees in it.
   const roots = (root) => [
     root,
-    // Not by the element's own property: a form's fields stand in its place.
+    // Not through the element's own property: a form's fields can hide it.
     ...[...root.querySelectorAll('*')].flatMap((element) => {
       const shadow = shadowOf.call(element);
       return shadow ? roots(shadow) : [];
     }),
   ];
 
-  // As Playwright's screenshots have them: those with an end are there, others have not begun.
+  // As in Playwright's screenshots: animations with an end are at it, others have not begun.
   const finishAnimations = (root) => {
     for (const animation of root.getAnimations()) {
       if (!animation.effect || animation.playbackRate === 0) continue;
@@ -19,12 +19,12 @@ async function (name, ...args) {
         if (Number.isFinite(animation.effect.getComputedTiming().endTime)) animation.finish();
         else animation.cancel();
       } catch {
-        // One that has no end to go to at its rate stays as it is.
+        // An animation that has no end at its rate stays as it is.
       }
     }
   };
 
-  // SVG's own go by the screen's real frames.
+  // SVG animations follow the screen's real frames.
   const stopSvg = (root) => {
     for (const svg of root.querySelectorAll('svg')) {
       if (svg.ownerSVGElement) continue;
@@ -33,7 +33,7 @@ async function (name, ...args) {
     }
   };
 
-  // Also those that begin when others have ended.
+  // Also finishes animations that begin when others have ended.
   const keepFinished = (root) => {
     finishAnimations(root);
     for (const event of ['transitionrun', 'animationstart'])
@@ -41,7 +41,7 @@ async function (name, ...args) {
   };
 
   const farm = {
-    // `hasTimers`: the page's clock goes.
+    // `hasTimers`: whether the page's clock runs.
     finishAnimations: async (hasTimers) => {
       for (const root of roots(document)) {
         keepFinished(root);

@@ -1,7 +1,8 @@
-// Runs in the farm's own world of the page. `rules`: pairs of what there must be, of each list one,
-// and what is to be hidden then. What locks the page's scrolling while a banner shows is undone.
+// Runs in the farm's own world of the page. `rules`: pairs of lists of selectors, each of which
+// must match something, and the selectors to hide then. Also undoes the lock on the page's
+// scrolling that banners set.
 function (rules) {
-  // A form's fields stand in the place of its own properties.
+  // A form's fields can hide its own properties.
   const htmlStyle = Object.getOwnPropertyDescriptor(HTMLElement.prototype, 'style').get;
   const styleOf = (element) =>
     element instanceof HTMLElement ? htmlStyle.call(element) : element.style;

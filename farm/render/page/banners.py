@@ -1,6 +1,6 @@
-"""Hiding the banners that ask for consent to cookies.
+"""Hides banners that ask for consent to cookies.
 
-How they are found is data of DuckDuckGo's autoconsent (MPL 2.0), which a wheel brings; none of its
+The rules that find them are data of DuckDuckGo's autoconsent (MPL 2.0), from a wheel. None of its
 scripts runs.
 """
 
@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from farm.render.browser.devtools import CommandFailed, TimedOut
-from farm.render.page.activity import DocumentGone
+from farm.render.page.navigation import DocumentGone
 from farm.render.page.scripts import begin_world, world_in
 from farm.render.page.work import Work
 
 _FUNCTION = Path(__file__).with_suffix(".js").read_text()
-#: What a page may take for it.
+#: The time that each step may take.
 _HIDING_S = 1.0
-#: How much of a URL is compared with the pattern of a rule.
+#: The part of a URL that is matched against a rule's pattern.
 _MAX_MATCHED = 1_000
-#: Banners that autoconsent finds by scripts of its own.
+#: Banners that autoconsent finds by scripts of its own instead of by selectors.
 _MORE_BANNERS = (
     "#cmpbox, #cmpbox2",
     "#cookie-law-info-bar",
@@ -35,28 +35,28 @@ _MORE_BANNERS = (
 
 
 def hide(work: Work) -> None:
-    """When the page is ready to be captured."""
+    """Hide the banners of a page that is ready to be captured."""
     if not work.options.block.cookie_banners:
         return
     page, activity = work.page, work.activity
     rules = banner_rules(activity.document.url)
-    # A page that goes elsewhere, or gives no time, keeps its banner.
+    # A page that navigates, or is too busy, keeps its banner.
     with suppress(DocumentGone, CommandFailed, TimedOut):
-        world = world_in(activity.bind(begin_world(page.session, page.id), _HIDING_S))
+        world = world_in(activity.await_answer(begin_world(page.session, page.id), _HIDING_S))
         call = {
             "functionDeclaration": _FUNCTION,
             "arguments": [{"value": rules}],
             "executionContextId": world,
         }
-        activity.bind(page.session.begin("Runtime.callFunctionOn", call), _HIDING_S)
+        activity.await_answer(page.session.begin("Runtime.callFunctionOn", call), _HIDING_S)
 
 
-#: What there must be, of each list one, and what is to be hidden then. All of it are selectors.
+#: Lists of selectors, each of which must match something, and the selectors to hide then.
 Rule = tuple[list[list[str]], list[str]]
 
 
 def banner_rules(url: str) -> list[Rule]:
-    """How the cookie banners of a page are found."""
+    """The rules for the cookie banners of a page."""
     return [
         rule
         for where, rule in _all_banner_rules()
@@ -66,7 +66,7 @@ def banner_rules(url: str) -> list[Rule]:
 
 @cache
 def _all_banner_rules() -> list[tuple[re.Pattern[str] | None, Rule]]:
-    """With patterns of the URLs that they are for, if not for all."""
+    """All rules. A rule that is not for all pages has a pattern of their URLs."""
     text = files("duckduckgo_autoconsent").joinpath("autoconsent_rules.json").read_text("utf-8")
     made = (_banner_rule(rule) for rule in json.loads(text))
     more = [(None, ([[banner]], [banner])) for banner in _MORE_BANNERS]
@@ -86,12 +86,12 @@ def _banner_rule(rule: dict[str, Any]) -> tuple[re.Pattern[str] | None, Rule] | 
 
 
 def _selectors(step: dict[str, Any]) -> list[str]:
-    """Of which one must be there; none: the step asks for more than that."""
+    """The selectors of a step, one of which must match; empty if the step asks for more."""
     if step.get("negated"):
         return []
     if "any" in step:
         each = [_selectors(part) for part in step["any"]]
         return [selector for selectors in each for selector in selectors]
     found = step.get("exists") or step.get("visible")
-    # Several lead into shadow trees and frames, one into the next: the first is in the page.
+    # Several selectors lead through shadow trees and frames; the first one is in the page itself.
     return [found] if isinstance(found, str) else list(found or ())[:1]

@@ -1,4 +1,4 @@
-"""Requests of a page that are not sent: kinds of them, patterns of URLs, what lists name."""
+"""Blocks requests of a page: by their type, by patterns of URLs, and by lists."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from farm.render.page import filters
 from farm.render.page.filters import Listed
 from farm.render.page.interception import Paused
 from farm.render.page.matching import Matching
-from farm.render.page.traffic import told_url
+from farm.render.page.traffic import reportable_url
 from farm.request.network import Block
 
-#: What a request calls so, by the types that Chromium gives to what it pauses. It gives one to
-#: `fetch()` and XMLHttpRequest, and pauses no WebSocket.
+#: Chromium's types of the requests that it pauses, by the names that the API uses. Chromium gives
+#: one type to `fetch()` and XMLHttpRequest, and pauses no WebSocket.
 _TYPES = {
     "image": ("Image",),
     "media": ("Media",),
@@ -24,9 +24,9 @@ _TYPES = {
     "websocket": (),
     "other": ("CSPViolationReport", "Fetch", "Other", "Ping", "XHR"),
 }
-#: Those that Chromium calls alike.
+#: Types that have the same name in Chromium.
 _PLAIN = ("image", "media", "font", "stylesheet", "script")
-#: Makes connections fail whose URLs are of these schemes, in documents and in workers.
+#: Makes connections to URLs of these schemes fail, in documents and in workers.
 _NO_WEB_SOCKETS = {
     "matchedNetworkConditions": [
         {
@@ -39,12 +39,12 @@ _NO_WEB_SOCKETS = {
         for scheme in ("ws", "wss")
     ]
 }
-#: Of how many the answer tells the URL.
+#: How many blocked URLs the answer lists.
 _MAX_TOLD = 20
 
 
 class Blocking:
-    """Of one page, whose own document is always loaded."""
+    """Blocks requests of one page. The page's own document is always loaded."""
 
     def __init__(self, page: Page, block: Block, own_url: str | None) -> None:
         """Raises `FiltersMissing`."""
@@ -64,7 +64,7 @@ class Blocking:
             *({"urlPattern": _escaped(pattern)} for pattern in block.urls),
             *({"urlPattern": "*"} for _ in (*self._lists, *block.matching)[:1]),
         ]
-        #: As the answer tells it: how many requests were blocked, and the first of them.
+        #: For the answer: the number of blocked requests, and the first URLs.
         self.blocked: dict[str, Any] = {"count": 0, "urls": []}
 
     def handle(self, paused: Paused) -> None:
@@ -73,11 +73,11 @@ class Blocking:
             return
         if self._is_blocked(paused):
             self._note(paused.url)
-            # A frame stays empty, where Chromium would show a page of its own about it.
+            # With `Aborted` a frame stays empty; otherwise Chromium would show an error page in it.
             paused.fail("Aborted" if is_document else "BlockedByClient")
 
     def block_web_sockets(self) -> Wait | None:
-        """If they are to be."""
+        """Block WebSockets, if the request asks for that."""
         if "websocket" not in self._kinds:
             return None
         command = "Network.emulateNetworkConditionsByRule", _NO_WEB_SOCKETS
@@ -98,13 +98,13 @@ class Blocking:
     def _note(self, url: str) -> None:
         self.blocked["count"] += 1
         told: list[str] = self.blocked["urls"]
-        url = told_url(url)
+        url = reportable_url(url)
         if len(told) < _MAX_TOLD and url not in told:
             told.append(url)
 
 
 def _kind_of(paused: Paused) -> str:
-    """As requests call it."""
+    """The type of a request, by its name in the API."""
     if paused.kind == "XHR" and paused.header("Accept") != "text/event-stream":
         return "xhr"
     named = paused.kind.lower()
@@ -112,14 +112,14 @@ def _kind_of(paused: Paused) -> str:
 
 
 def _escaped(pattern: str) -> str:
-    """As Chromium reads it, to which `?` is any character, unless behind a backslash."""
+    """The pattern in Chromium's syntax, in which `?` is any character unless after a backslash."""
     return pattern.replace("\\", "\\\\").replace("?", "\\?")
 
 
 def _fits(url: str, parts: list[str]) -> bool:
-    """Whether the URL consists of the parts, in their order, with any text between them.
+    """Whether the URL consists of the parts, in order, with any text between them.
 
-    In a time that grows with the length of the URL only: patterns and URLs are strangers'.
+    The time grows only with the length of the URL, since patterns and URLs are untrusted.
     """
     first, *others = parts
     if not others:

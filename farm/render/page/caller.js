@@ -1,8 +1,8 @@
-// Runs what the request brings of its own, in the page's main world, with the page's rights. The page
-// may have changed whatever is used here. What comes back is short: a value of the page's may be as
+// Runs the request's own scripts, in the page's main world, with the page's rights. The page may
+// have changed every function that is used here. The result is short: a value of the page may be as
 // large as its memory.
 async function (name, text) {
-  // The debugger's calls may compile texts, whatever the page's policy (CSP) says.
+  // The debugger may compile texts, whatever the page's policy (CSP) says.
   const compiled = (code) => {
     try {
       return (0, eval)(code);
@@ -12,13 +12,14 @@ async function (name, text) {
   };
   const asExpression = () => compiled(`async () => (\n${text.replace(/[;\s]+$/, '')}\n)`);
 
-  // A script, which may await as a module does: then it is an expression, or what a function does.
+  // Runs a script, which may use `await` as a module does: either an expression, or a function's
+  // body.
   const run = () => {
     if (!/\bawait\b/.test(text)) return (0, eval)(text);
     const declares = /^(?:\s|\/\/.*|\/\*[^]*?\*\/)*(?:async\s+)?(?:function|class)\b/.test(text);
     const expression = !declares && asExpression();
     if (expression) return expression();
-    // Without `async` around it, `await (x)` would call a function of that name.
+    // Outside of an `async` function, `await (x)` would call a function of that name.
     const awaits = /\bawait\s*[([`+\-/]/.test(text) || !compiled(`(() => {\n${text}\n})`);
     const body = awaits && compiled(`(async () => {\n${text}\n})`);
     return body ? body() : (0, eval)(text);

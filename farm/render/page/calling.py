@@ -1,7 +1,7 @@
-"""Calling into the document that a page shows, wherever it goes meanwhile.
+"""Calls functions in the document that the page shows, even if the page navigates meanwhile.
 
-The farm's own functions (`actions.js`) run in its isolated world. What the request brings of its
-own runs in the page's main world, with the page's rights and no others.
+The farm's own functions (`actions.js`) run in its isolated world. The request's scripts run in the
+page's main world, with the page's rights and no others.
 """
 
 import math
@@ -9,8 +9,8 @@ from typing import Any
 
 from farm.errors import InvalidRequest, Problem, ScriptFailed
 from farm.render.browser.devtools import CommandFailed, Params
-from farm.render.page.activity import DocumentGone
 from farm.render.page.messages import MAX_MESSAGE, message_of
+from farm.render.page.navigation import DocumentGone
 from farm.render.page.scripts import (
     FunctionFailed,
     begin_call,
@@ -23,27 +23,27 @@ from farm.render.page.work import Work
 
 _ACTIONS = function_in("actions.js")
 _CALLER = function_in("caller.js")
-#: How long the event that explains a failed command may take, and how often one may fail though the
-#: page stays.
+#: How long the event that explains a failed command may take, and how often a call may fail
+#: although the page stays.
 _NEWS_S = 0.1
 _MAX_FAILURES = 3
-#: Says of a promise that nothing can fulfil any more.
+#: Chromium's error for a promise that nothing can fulfil any more.
 _NEVER_SETTLES = "Promise was collected"
 
 
 def call(work: Work, name: str, *arguments: object) -> Any:
-    """What a function of `actions.js` returns in the document that the page shows then.
+    """Call a function of `actions.js` in the document that the page shows; returns its value.
 
-    None too where the page keeps it from being called.
+    None also if the page prevents the call.
     """
     activity, session = work.activity, work.page.session
     failures = 0
     while failures < _MAX_FAILURES:
         document = activity.document
         try:
-            world = world_in(activity.bind(begin_world(session, work.page.id)))
+            world = world_in(activity.await_answer(begin_world(session, work.page.id)))
             called = begin_call(session, world, name, *arguments, function=_ACTIONS)
-            return value_in(activity.bind(called))
+            return value_in(activity.await_answer(called))
         except DocumentGone:
             pass
         except FunctionFailed:
@@ -56,7 +56,7 @@ def call(work: Work, name: str, *arguments: object) -> Any:
 
 
 def check_selectors(work: Work, field: str, *selectors: str, listed: bool = True) -> None:
-    """Raises `InvalidRequest` if one of a field's is no selector, which only the page knows."""
+    """Raises `InvalidRequest` if a selector of the field is invalid, as only the page can tell."""
     wrong = call(work, "wrong", selectors)
     if wrong is not None and wrong >= 0:
         place = f"options.{field}.{wrong}" if listed else f"options.{field}"
@@ -65,24 +65,24 @@ def check_selectors(work: Work, field: str, *selectors: str, listed: bool = True
 
 
 def run_script(work: Work, text: str) -> None:
-    """Run a script of the request's until what it awaits or ends with has come.
+    """Run a script of the request, and wait for what it awaits or returns.
 
-    It may have the page go elsewhere, which ends it. Raises `ScriptFailed`.
+    The script may make the page navigate, which ends it. Raises `ScriptFailed`.
     """
     _run(work, "run", text)
 
 
 def is_truthy(work: Work, text: str) -> bool | None:
-    """Whether an expression of the request's, or what a function of it returns, is truthy.
+    """Whether the request's expression, or the value of its function, is truthy.
 
-    None: the page goes elsewhere. Raises `ScriptFailed`.
+    None if the page navigates. Raises `ScriptFailed`.
     """
     answer = _run(work, "isTruthy", text)
     return bool(answer.get("value")) if answer is not None else None
 
 
 def _run(work: Work, name: str, text: str) -> Params | None:
-    """Call a function of `caller.js`. None: the page goes elsewhere."""
+    """Call a function of `caller.js`. None if the page navigates."""
     window = _answer(work, "Runtime.evaluate", {"expression": "this", "silent": True})
     if window is None or "objectId" not in window["result"]:
         return None
@@ -98,7 +98,7 @@ def _run(work: Work, name: str, text: str) -> Params | None:
     if answer is None:
         return None
     told = answer["result"].get("value")
-    # The page may have changed what promises become.
+    # The page may have changed what promises return.
     found: Params = told if isinstance(told, dict) else {}
     if "exceptionDetails" in answer:
         found = {"error": message_of(answer["exceptionDetails"])}
@@ -109,11 +109,14 @@ def _run(work: Work, name: str, text: str) -> Params | None:
 
 
 def _answer(work: Work, method: str, params: Params) -> Params | None:
-    """None: the page goes elsewhere. Waits as long as a promise does that nothing fulfils."""
+    """Send a command; None if the page navigates.
+
+    Waits until the page navigates if the command's promise can never be fulfilled.
+    """
     activity = work.activity
     document = activity.document
     try:
-        return activity.bind(work.page.session.begin(method, params))
+        return activity.await_answer(work.page.session.begin(method, params))
     except DocumentGone:
         return None
     except CommandFailed as failure:

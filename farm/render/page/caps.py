@@ -1,4 +1,4 @@
-"""What a file may not be larger than."""
+"""The upper bounds of a file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from typing import Any
 
 from farm.errors import OutputTooLarge
 
-#: Sends a DevTools command to the page; returns its answer.
+#: Sends a DevTools command to the page and returns its answer.
 Send = Callable[[str, dict[str, Any]], Any]
 
 
 @dataclass(frozen=True)
 class Caps:
-    """The height is that of a document to be printed, or to be a picture as a whole."""
+    """Upper bounds. The height is that of a document that is printed, or captured as a whole."""
 
     max_output_bytes: int
     max_pdf_pages: int

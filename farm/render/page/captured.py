@@ -1,4 +1,4 @@
-"""What a capture gives."""
+"""The result of a capture."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,19 +12,20 @@ Tiles = tuple[tuple[str, ...], ...]
 
 @dataclass(frozen=True)
 class Captured:
-    """The sides are a picture's in pixels, else the viewport's."""
+    """A captured file. `width` and `height` are a picture's in pixels, else the viewport's."""
 
     #: The file, in base64 or not; empty if there are tiles.
     content: str | bytes
     width: int
     height: int
-    #: Of a picture that is yet to be joined, made smaller or encoded (`farm.render.finishing`).
+    #: The tiles of a picture that must still be joined, resized or encoded
+    #: (`farm.render.finishing`).
     tiles: Tiles = ()
-    #: What is told of it besides (`RenderResult.facts`).
+    #: Further facts for the answer (`RenderResult.facts`).
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        """Bytes of the file, or of its tiles."""
+        """The bytes of the file, or of its tiles."""
         tiles = (tile for row in self.tiles for tile in row)
         return sum(map(size_of, (self.content, *tiles)))

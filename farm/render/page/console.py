@@ -1,8 +1,8 @@
-"""What a page says in its console, and the errors that it does not catch, for a report.
+"""Collects a page's console messages and uncaught errors for a report.
 
-Chromium keeps the last of both for each document, a thousand messages or ten megabytes, and tells
-them to whoever begins to listen. So they are asked for once the picture has been taken: a page that
-says very much costs nobody anything until then, and little afterwards.
+Chromium keeps the last of both for each document, up to a thousand messages or ten megabytes, and
+sends them to a client that starts to listen. So the farm starts to listen after the capture: a page
+with very many messages costs nothing before, and little after it.
 
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Runtime/ and …/tot/Log/
 """
@@ -15,18 +15,18 @@ from typing import Any
 
 from farm.render.browser.devtools import DevToolsError, Params
 from farm.render.browser.page import Page
-from farm.render.page.traffic import told_url
+from farm.render.page.traffic import reportable_url
 
-#: How many of each are told, and how much of a text.
+#: How many messages and errors are reported, and how many characters of each.
 MAX_TOLD = 50
 _MAX_TEXT = 500
-#: How much of a text is looked at to find what must not be told of it.
+#: How much of a text is searched for logins that must not be reported.
 _LONGEST_TEXT = 2_000
 _LOGINS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s'\"<>\\]*@")
 
 
 class Console:
-    """Of the document that a page shows, its frames and its workers."""
+    """The messages and errors of the document that a page shows, its frames and its workers."""
 
     def __init__(self, page: Page) -> None:
         self.messages: list[dict[str, Any]] = []
@@ -39,8 +39,8 @@ class Console:
         page.on("Runtime.exceptionThrown", self._on_exception)
 
     def listen(self, until: float) -> None:
-        """Hear what was said so far, as far as it is told by `until` (`monotonic`)."""
-        # No new document undoes what is begun here.
+        """Collect what has been logged so far and is reported by `until` (`monotonic`)."""
+        # A new document does not undo this.
         self._page.is_altered = True
         begun = []
         for session in self._page.sessions():
@@ -49,20 +49,20 @@ class Console:
                 session.post("Runtime.disable")
                 session.post("Log.disable")
         for wait in begun:
-            with suppress(DevToolsError):  # a frame or a worker that is busy, or has gone
+            with suppress(DevToolsError):  # a frame or a worker that is busy or gone
                 wait.wait(max(0.001, until - time.monotonic()))
 
     def _on_call(self, params: Params) -> None:
         parts = [_as_text(argument) for argument in params["args"]]
         frames = params.get("stackTrace", {}).get("callFrames") or [{}]
-        self._say(params["type"], " ".join(parts), frames[0])
+        self._add_message(params["type"], " ".join(parts), frames[0])
 
     def _on_entry(self, params: Params) -> None:
         entry = params["entry"]
-        if entry["source"] != "network":  # failed requests are told as such
-            self._say(entry["level"], entry["text"], entry)
+        if entry["source"] != "network":  # failed requests are reported elsewhere
+            self._add_message(entry["level"], entry["text"], entry)
 
-    def _say(self, level: str, text: str, place: Params) -> None:
+    def _add_message(self, level: str, text: str, place: Params) -> None:
         self.message_count += 1
         if len(self.messages) < MAX_TOLD:
             self.messages.append({"level": level, "text": _cut(text), **_place(place)})
@@ -77,7 +77,7 @@ class Console:
 
 
 def _as_text(value: Params) -> str:
-    """A `Runtime.RemoteObject`, as consoles show it."""
+    """A `Runtime.RemoteObject` as a console shows it."""
     if "value" in value:
         known = value["value"]
         return known if isinstance(known, str) else json.dumps(known)
@@ -91,12 +91,12 @@ def _cut(text: str) -> str:
     if "@" in told and "://" in told:
         told = _LOGINS.sub(r"\1", told)
     told = told[:_MAX_TEXT]
-    return told.encode(errors="replace").decode()  # halves of characters
+    return told.encode(errors="replace").decode()  # lone surrogates
 
 
 def _place(place: Params) -> dict[str, Any]:
-    """Where it was said, if that is a file: its URL, and its line, counted from 1."""
+    """The URL of the file that logged it, and the line, counted from 1. Empty if it is no file."""
     url = place.get("url", "")
     if not url.startswith(("http://", "https://")):
         return {}
-    return {"url": told_url(url), "line": place.get("lineNumber", 0) + 1}
+    return {"url": reportable_url(url), "line": place.get("lineNumber", 0) + 1}

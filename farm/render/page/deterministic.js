@@ -1,14 +1,14 @@
-// Run in each document and worker of a deterministic render, before anything of the page. `end`: when
-// the page is captured, in milliseconds since 1970; no timer that is due later runs.
+// Runs in each document and worker of a deterministic render, before any script of the page. `end`:
+// the moment of the capture, in milliseconds since 1970. No timer that is due later runs.
 //
-// Chromium's virtual clock goes by what the page waits for, and by 10 ms for answers of the network:
-// how often depends on which of them come together. The clock that the page sees goes by its timers
-// alone: when one runs, it is the moment for which it was set.
+// Chromium's virtual clock advances by what the page waits for, and by 10 ms for answers of the
+// network; how often depends on which of them arrive together. So the page sees another clock,
+// which only its timers advance: when one runs, the time is the moment for which it was set.
 (function (end) {
   const replace = (owner, name, value) =>
     Object.defineProperty(owner, name, { value, writable: true, configurable: true });
 
-  // ---- Chance
+  // ---- Randomness
 
   // The generator known as mulberry32.
   let state = 0x5eed;
@@ -21,7 +21,7 @@
   replace(Math, 'random', () => random() / 2 ** 32);
   const fill = crypto.getRandomValues.bind(crypto);
   replace(crypto, 'getRandomValues', (array) => {
-    fill(array); // throws for what cannot be filled
+    fill(array); // throws for an array that cannot be filled
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
     for (let at = 0; at < bytes.length; at++) bytes[at] = random();
     return array;
@@ -34,7 +34,7 @@
   // ---- The clock
 
   const RealDate = Date;
-  // A frame begins where the timer that made it was due.
+  // A frame begins when the timer that made it was due.
   const origin = Math.floor(RealDate.now() / 100) * 100;
   let clock = origin;
   const { setTimeout, setInterval, clearTimeout } = self;

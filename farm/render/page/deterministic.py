@@ -1,10 +1,11 @@
-"""A render whose bytes depend on its input alone: the page's clock is virtual, and chance is not.
+"""Renders whose bytes depend on their input only: with a virtual clock, and without randomness.
 
-The clock stands until the document is there. Then it goes on by what the page waits for, in no
-time, to always the same moment; requests that are under way stop it. `deterministic.js` takes the
-place of what is random.
+The page's clock stands still until the document is there. Then it jumps from one of the page's
+timers to the next, always to the same moment. Pending requests stop the clock. `deterministic.js`
+replaces the functions that return random values.
 
-Source: https://chromedevtools.github.io/devtools-protocol/tot/Emulation/#method-setVirtualTimePolicy
+Source:
+https://chromedevtools.github.io/devtools-protocol/tot/Emulation/#method-setVirtualTimePolicy
 """
 
 import time
@@ -16,27 +17,28 @@ from farm.render.browser.page import Page
 from farm.render.browser.renewal import begin_new_document
 from farm.request import RenderRequest
 
-#: A function of the moment of the capture.
+#: A function that takes the moment of the capture.
 _FUNCTION = Path(__file__).with_suffix(".js").read_text()
-#: Virtual milliseconds from the loading of a page to its capture, beside `waitFor`: most of what
-#: counts up or moves in is there by then.
+#: Virtual milliseconds from the loading of a page to its capture, in addition to `waitFor`. Most
+#: counters and entrance animations are done by then.
 _BUDGET_MS = 2000
-#: What answers of the network may add to Chromium's clock before timers come too late for them.
+#: How much answers from the network may advance Chromium's clock before timers come too late.
 _NETWORK_MS = 500
-#: After so many tasks without a timer the clock goes on: a page may hand itself messages for ever.
+#: After so many tasks without a timer the clock advances: a page may post messages to itself for
+#: ever.
 _MOST_TASKS = 100_000
-#: What a clock that nothing stops may take.
+#: The time that a clock may take once requests no longer stop it.
 _LAST_S = 1.0
 _POLICY = "Emulation.setVirtualTimePolicy"
 
 
 def stop_clock(page: Page, request: RenderRequest, epoch_s: float) -> "VirtualClock | None":
-    """Before the page loads anything, where that is asked for."""
+    """Stop the clock before the page loads anything, if the request asks for it."""
     return VirtualClock(page, request, epoch_s) if request.options.deterministic else None
 
 
 class VirtualClock:
-    """Of one page, from before it loads anything: its clock stands."""
+    """The clock of one page. It stands still from before the page loads anything."""
 
     def __init__(self, page: Page, request: RenderRequest, epoch_s: float) -> None:
         self._session = session = page.session
@@ -52,25 +54,27 @@ class VirtualClock:
         self._over: Wait | None = None
 
     def start(self) -> None:
-        """The document is there: let the clock go on to the moment of the capture."""
+        """The document is there: let the clock run to the moment of the capture."""
         if self._over is not None:
             return
         self._over = self._session.wait()
-        self._go_on("pauseIfNetworkFetchesPending", self._over)
+        self._run_clock("pauseIfNetworkFetchesPending", self._over)
 
     def wait(self, until: float) -> bool:
-        """Until that moment has come; False if requests have stopped the clock until `until`
-        (`monotonic`). Then it goes on without them: a page whose clock stands may not be drawn.
+        """Wait until the clock has reached that moment.
+
+        False if requests have stopped the clock until `until` (`monotonic`). Then the clock runs on
+        without them, since a page whose clock stands still may not be drawn.
         """
         assert self._over is not None
         in_time = self._wait_for(self._over, until - time.monotonic())
         if not in_time:
             over = self._session.wait()
-            self._go_on("advance", over)
+            self._run_clock("advance", over)
             self._wait_for(over, _LAST_S)
         return in_time
 
-    def _go_on(self, policy: str, over: Wait) -> None:
+    def _run_clock(self, policy: str, over: Wait) -> None:
         self._session.on("Emulation.virtualTimeBudgetExpired", lambda _: over.give())
         budget_ms = self._budget_ms + _NETWORK_MS
         budget = {"budget": budget_ms, "maxVirtualTimeTaskStarvationCount": _MOST_TASKS}

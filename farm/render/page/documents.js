@@ -1,6 +1,6 @@
-// The document itself as the file: for `documents.py`.
+// Gives the document itself as the file: for `documents.py`.
 async function (name, ...args) {
-  // Not by the element's own properties: a form's fields stand in their place.
+  // Not through the element's own properties: a form's fields can hide them.
   const { getAttribute, removeAttribute, setAttribute } = Element.prototype;
   const styleOf = Object.getOwnPropertyDescriptor(HTMLElement.prototype, 'style').get;
 
@@ -17,7 +17,7 @@ async function (name, ...args) {
   };
 
   const farm = {
-    // The document as it is now, without what the farm did to it; null: it is longer than that.
+    // The document as it is now, without the farm's changes; null if it is longer than `maxLength`.
     html: async (maxLength) => {
       showCursor();
       const doctype = document.doctype;

@@ -1,4 +1,4 @@
-"""Capturing the document itself: its HTML, or one file with all that it has loaded."""
+"""Captures the document itself: as HTML, or as one file with all that it has loaded."""
 
 from farm.render.page.caps import Send, check_bytes
 from farm.render.page.captured import Captured
@@ -9,27 +9,28 @@ _FUNCTION = function_in("documents.js")
 
 
 def take_html(work: Work, send: Send) -> Captured:
-    """The document after its scripts, as Playwright's `page.content()` has it, in UTF-8.
+    """The document after its scripts have run, as Playwright's `page.content()` gives it, in UTF-8.
 
-    Raises `OutputTooLarge`, and `DevToolsError`.
+    Raises `OutputTooLarge` and `DevToolsError`.
     """
     most = work.caps.max_output_bytes
     found = work.call("html", most, function=_FUNCTION)
     assert found is not None
     if found["html"] is None:
-        # A character has a byte at least.
+        # The script gives no HTML that has more characters than bytes are allowed.
         check_bytes(most + 1, most)
-    # A page may have halves of surrogate pairs in its text.
+    # A page may have lone surrogates in its text.
     html = found["html"].encode("utf-8", "replace")
     check_bytes(len(html), most)
     return Captured(html, work.options.width, work.options.height)
 
 
 def take_mhtml(work: Work, send: Send) -> Captured:
-    """The document and what it shows, its frames too, in one MIME message (RFC 2557).
+    """The document and what it shows, frames included, as one MIME message (RFC 2557).
+
+    Raises `OutputTooLarge` and `DevToolsError`.
 
     Source: https://chromedevtools.github.io/devtools-protocol/tot/Page/#method-captureSnapshot
-    Raises `OutputTooLarge`, and `DevToolsError`.
     """
     work.call("showCursor", function=_FUNCTION)
     data: str = send("Page.captureSnapshot", {"format": "mhtml"})["data"]

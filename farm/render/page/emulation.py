@@ -1,7 +1,7 @@
-"""How the page sees itself: told before anything is loaded, to the page and to what it begins.
+"""Emulates the device, locale and place that the request asks for, before anything is loaded.
 
-Frames that another process draws, and workers, are told before anything runs in them. What comes to
-Chromium's process for the page as a whole (locale, time zone) holds in its workers by itself.
+Workers, and frames of other processes, are set up before anything runs in them. What applies to a
+whole renderer process (locale, time zone) applies to the page's workers too.
 
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Emulation/
 """
@@ -21,8 +21,8 @@ from farm.request import RenderOptions, RenderRequest
 _Command = tuple[str, Params]
 
 _TIMEZONE = "Emulation.setTimezoneOverride"
-#: Where a user agent names its system, as Playwright reads it: the system's name for client hints,
-#: and whether its processors are of the ARM family.
+#: Finds the system in a user agent as Playwright does: a pattern, the system's name for client
+#: hints, and whether its processors are of the ARM family.
 _SYSTEMS = (
     (re.compile(r"Android (\d+(?:\.\d+){0,2})"), "Android", True),
     (re.compile(r"iPhone OS (\d+(?:_\d+)?)"), "iOS", True),
@@ -34,7 +34,10 @@ _SYSTEMS = (
 
 
 def prepare(page: Page, request: RenderRequest) -> None:
-    """Before the render's first step. Raises `InvalidRequest` for what Chromium does not know."""
+    """Prepare the page before its first step.
+
+    Raises `InvalidRequest` for what Chromium does not know.
+    """
     options = request.options
     looks = _looks(options)
     told = [page.change_looks(looks)] if looks != Looks() else []
@@ -46,7 +49,7 @@ def prepare(page: Page, request: RenderRequest) -> None:
         page.prepare_child.append(
             lambda info, child: _post(child, frame if info["type"] == "iframe" else worker)
         )
-    # A document that comes before the answers may not heed them.
+    # A document that is loaded before the answers may ignore the commands.
     begun = {method: page.session.begin(method, params) for method, params in frame.items()}
     for wait in told:
         wait.wait()
@@ -59,7 +62,7 @@ def prepare(page: Page, request: RenderRequest) -> None:
 
 
 def finish_animations(work: Work) -> None:
-    """Right before a capture. Raises `DocumentGone` where the page leaves."""
+    """Finish animations right before a capture. Raises `DocumentGone` if the page navigates."""
     if work.options.finishes_animations:
         work.settling.finish_animations()
 
@@ -78,7 +81,7 @@ def _looks(options: RenderOptions) -> Looks:
 
 
 def _of_frame(options: RenderOptions) -> Iterator[_Command]:
-    """What a page or a frame is told."""
+    """The commands for a page or a frame."""
     yield from _of_browser(options)
     if options.geolocation is not None:
         yield "Emulation.setGeolocationOverride", options.geolocation.model_dump()
@@ -89,7 +92,7 @@ def _of_frame(options: RenderOptions) -> Iterator[_Command]:
 
 
 def _of_browser(options: RenderOptions) -> Iterator[_Command]:
-    """What a worker is told too."""
+    """The commands for a worker, which are for pages and frames too."""
     if options.user_agent is not None or options.locale is not None:
         yield "Emulation.setUserAgentOverride", _user_agent(options)
     if options.locale is not None:
@@ -99,7 +102,7 @@ def _of_browser(options: RenderOptions) -> Iterator[_Command]:
 
 
 def _user_agent(options: RenderOptions) -> Params:
-    params: Params = {"userAgent": options.user_agent or ""}  # nothing: its own
+    params: Params = {"userAgent": options.user_agent or ""}  # empty: the browser's own
     if options.locale is not None:
         params["acceptLanguage"] = options.locale
     if options.user_agent is not None:
@@ -108,7 +111,7 @@ def _user_agent(options: RenderOptions) -> Params:
 
 
 def _client_hints(user_agent: str, is_mobile: bool) -> dict[str, Any]:
-    """What goes with the user agent, as Playwright has it."""
+    """The client hints for the user agent, as Playwright sets them."""
     platform, version, is_arm = "Windows", "", False
     for pattern, name, of_arm in _SYSTEMS:
         if (found := pattern.search(user_agent)) is not None:
@@ -137,6 +140,6 @@ def _wait(method: str, wait: Wait) -> None:
     except CommandFailed as failure:
         if method != _TIMEZONE:
             raise
-        # Chromium has a list of its own, which may be older than this machine's.
+        # Chromium has its own list, which may be older than this machine's.
         problem = Problem("options.timezone", "is a time zone that Chromium does not know")
         raise InvalidRequest.of(problem) from failure

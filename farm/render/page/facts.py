@@ -1,4 +1,4 @@
-"""What every answer tells of the document that was captured; it costs no command."""
+"""The facts about the captured document that every answer has. They cost no command."""
 
 from farm.parsing import MAX_URL_LENGTH, without_login
 from farm.render.page.work import Work

@@ -1,7 +1,7 @@
-"""What the request calls a failure of its page, noted as it happens.
+"""Notes what the request counts as a failure of its page, as it happens.
 
-What counts is what became of the document that is captured: what one before it lacked is forgotten
-when the page goes elsewhere.
+Only the captured document counts: when the page navigates, failures of the earlier document are
+dropped.
 
 Sources: https://chromedevtools.github.io/devtools-protocol/tot/Network/ and …/tot/Runtime/
 """
@@ -18,22 +18,22 @@ from farm.render.page.activity import Activity
 from farm.render.page.messages import message_of
 from farm.request import FailOn, names_status
 
-#: What is told of, and how much of a URL.
+#: How many failures are reported, and how many characters of a URL.
 _MOST = 20
 _MAX_URL = 300
-#: Requests whose URLs are remembered, for what becomes of them.
+#: Requests whose URLs are remembered until they succeed or fail.
 _MAX_REQUESTS = 10_000
 
 
 class Failures:
-    """Of one render."""
+    """The failures of one render."""
 
     def __init__(self, page: Page, activity: Activity, fail_on: FailOn) -> None:
-        """Made before anything is loaded. The page is told nothing that `fail_on` does not need."""
+        """Made before anything is loaded. Sends only the commands that `fail_on` needs."""
         self._page = page
         self._activity = activity
         self._fail_on = fail_on
-        #: In the order in which they happened, each once.
+        #: Each failure once, in the order in which they happened.
         self._noted: dict[Failure, None] = {}
         self._urls: dict[str, str] = {}
         if fail_on.resource_status or fail_on.resource_error or fail_on.page_error:
@@ -44,14 +44,14 @@ class Failures:
             page.on("Network.requestWillBeSent", self._on_request)
             page.on("Network.loadingFailed", self._on_failed)
         if fail_on.page_error:
-            # Its sessions tell of errors until they end.
+            # The page's sessions report errors until they end.
             page.is_altered = True
             page.on("Runtime.exceptionThrown", self._on_exception)
-            page.prepare_child.append(self._tell_errors)
+            page.prepare_child.append(self._enable_errors)
             page.session.post("Runtime.enable")
 
     def note_missing(self, field: str, selector: str) -> None:
-        """A selector matches nothing that could be clicked."""
+        """A selector has matched nothing that could be clicked."""
         if self._fail_on.missing_selector:
             text = f"{field} matched nothing to be clicked: {selector}"
             self._note(Failure("missingSelector", text))
@@ -61,12 +61,12 @@ class Failures:
         return names_status(self._fail_on.status, self._activity.document.status)
 
     def check_status(self) -> None:
-        """Raises `PageFailed` if the document alone is a failure: there is nothing to wait for."""
+        """Raises `PageFailed` if the document's status is a failure; then waiting is useless."""
         if self._has_status:
             self.check()
 
     def check(self) -> None:
-        """Raises `PageFailed` if anything that is called a failure has happened."""
+        """Raises `PageFailed` if anything has happened that counts as a failure."""
         found = self._explained()
         if self._has_status:
             status = self._activity.document.status
@@ -80,7 +80,7 @@ class Failures:
             raise PageFailed(f"The page has failed: {first}.{more}", problems, told)
 
     def _explained(self) -> list[Failure]:
-        """What has happened, with what the egress proxy noted of a host, which knows more."""
+        """The failures; where the egress proxy has noted the host, with the proxy's reason."""
         reasons = {note.host.lower(): note.reason for note in self._page.port.notes}
         return [
             _not_loaded(failure.url, failure.resource, reasons[_host(failure.url)])
@@ -94,7 +94,7 @@ class Failures:
             self._noted[failure] = None
 
     def _is_document(self, params: Params) -> bool:
-        """Whether a request is for what the main frame shows, or is about to."""
+        """Whether a request is for the main frame's document, present or next."""
         is_main = params.get("frameId") == self._page.id
         return is_main and params["requestId"] == params["loaderId"]
 
@@ -117,7 +117,8 @@ class Failures:
 
     def _on_failed(self, params: Params) -> None:
         url = self._urls.get(params["requestId"])
-        # What the request's own `block` ends is meant to fail, as is what the page gives up.
+        # Requests that the request's own `block` ends are meant to fail, as are those that the page
+        # cancels.
         is_meant = params.get("canceled") or params.get("blockedReason") == "inspector"
         if url is not None and not is_meant:
             reason = params.get("blockedReason") or params["errorText"].removeprefix("net::")
@@ -128,7 +129,7 @@ class Failures:
         self._note(Failure("pageError", f"a script threw {message}", reason=message))
 
     @staticmethod
-    def _tell_errors(_: Params, session: Session) -> None:
+    def _enable_errors(_: Params, session: Session) -> None:
         with suppress(DevToolsError):
             session.post("Runtime.enable")
 

@@ -1,7 +1,7 @@
-"""What is listed: ads and trackers, and the hosts of scripts that ask for consent.
+"""Lists of requests to block: ads and trackers, and hosts of scripts that ask for consent.
 
 Ads and trackers are those of EasyList and EasyPrivacy (https://easylist.to, CC BY-SA 3.0 or GPL 3),
-which Debian's `webext-ublock-origin-chromium` brings; Brave's engine reads them.
+from Debian's package `webext-ublock-origin-chromium`. Brave's engine reads them.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 from farm.render.browser.devtools import DevToolsError, Wait
 from farm.render.browser.page import Page
 
-#: Where Debian's releases put the lists.
+#: Where Debian's releases install the lists.
 _FOLDERS = (
     Path("/usr/share/chromium/extensions/ublock-origin/assets/thirdparties/easylist"),
     Path("/usr/share/webext/ublock-origin/assets/thirdparties/easylist"),
 )
 _LISTS = ("easylist.txt", "easyprivacy.txt")
-#: What the lists call Chromium's types of requests; all else is `other`.
+#: The lists' names for Chromium's types of requests. All other types are `other`.
 _TYPES = {
     "Document": "sub_frame",
     "Fetch": "other",
@@ -34,10 +34,10 @@ _TYPES = {
     "WebSocket": "websocket",
     "XHR": "xmlhttprequest",
 }
-#: Of a page without an address: every request of it is to another site.
-_NOWHERE = "https://page.invalid/"
+#: The address of a page that has none, so that all its requests are to other sites.
+_NO_ADDRESS = "https://page.invalid/"
 
-#: Hosts that serve nothing but what asks for consent, and those below them.
+#: Hosts, with those below them, that only serve scripts that ask for consent.
 _CONSENT_HOSTS = frozenset(
     {
         "app.secureprivacy.ai",
@@ -77,7 +77,7 @@ _CONSENT_HOSTS = frozenset(
 
 
 class FiltersMissing(Exception):
-    """`str()` of it says which package there should be."""
+    """The lists are not installed. `str()` names the missing package."""
 
 
 #: Whether a request is in a list, by its URL and its `Paused.kind`.
@@ -85,12 +85,12 @@ Listed = Callable[[str, str], bool]
 
 
 def ads(page: Page, own_url: str | None) -> Listed:
-    """Of the lists of ads and trackers, as `own_url` would load them. Raises `FiltersMissing`.
+    """Whether a request of a page at `own_url` is an ad or tracker. Raises `FiltersMissing`.
 
-    To read the lists takes a second or two, once in a process: others go on meanwhile.
+    Reading the lists takes a second or two, once for each process. Other renders go on meanwhile.
     """
     engine: Any = _in_thread(page, _ad_engine)
-    source = own_url or _NOWHERE
+    source = own_url or _NO_ADDRESS
 
     def is_ad(url: str, type_: str) -> bool:
         return bool(engine.check_network_urls(url, source, _TYPES.get(type_, "other")).matched)
@@ -125,7 +125,7 @@ def _read_ad_engine() -> object:
 
 
 def _in_thread(page: Page, function: Callable[[], object]) -> object:
-    """What it returns; other renders go on meanwhile. Raises what it does."""
+    """Call the function in another thread; other renders go on meanwhile. Raises what it raises."""
     loop = asyncio.get_running_loop()
     wait: Wait = page.session.wait()
     future = loop.run_in_executor(None, function)

@@ -1,13 +1,12 @@
-"""Requests of a page that wait for the farm before they are sent: one place for all that need it.
+"""Pauses requests of a page before they are sent, for all steps that handle requests.
 
-Interception is off until the first handler is added. From then on every request of the page, its
-frames and its workers that one of the patterns names is paused, and shown to the handlers in their
-order. The first handler that answers it ends it; where none does, it goes on as it is, or with the
-headers that handlers have set. A redirect is shown as a request of its own: changed headers do not
-go along with it.
+Interception is off until the first handler is added. From then on, every request of the page, its
+frames and its workers that matches one of the patterns is paused. The handlers get it in their
+order, and the first that answers it ends it. If none does, the request goes on as it is, or with
+the headers that handlers have set. A redirect is a request of its own, without the changed headers.
 
-Only requests that Chromium would send anyway are paused, and one that goes on takes the page's way
-to the network: what the egress policy refuses is refused as ever.
+Only requests that Chromium would send anyway are paused. A request that goes on goes through the
+egress proxy as always, so the egress policy still applies.
 
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Fetch/
 """
@@ -21,42 +20,45 @@ from typing import Any
 from farm.render.browser.devtools import DevToolsError, Params, Session, Wait
 from farm.render.browser.page import Page
 
-#: What a page's service worker answers, Chromium does not pause.
+#: Chromium does not pause requests that a page's service worker answers.
 _NO_SERVICE_WORKER = {"bypass": True}
 
 
 class Paused:
-    """One request that waits for an answer, which is given once."""
+    """A paused request. It is answered once."""
 
     def __init__(self, session: Session, params: Params) -> None:
         self._session = session
         self._id: str = params["requestId"]
-        #: Without its fragment.
+        #: The URL without its fragment.
         self.url: str = params["request"]["url"]
         self.method: str = params["request"]["method"]
         #: Chromium's `Network.ResourceType`: `Document`, `Image`, `Fetch`, …
         self.kind: str = params["resourceType"]
-        #: Of the frame that it is for; a worker's is its page's.
+        #: The id of the frame that it is for; for a worker, its page's.
         self.frame: str = params.get("frameId", "")
-        #: As far as they are known before the network adds its own; without cookies.
+        #: The headers that are known before the network adds its own; without cookies.
         self.headers: dict[str, str] = dict(params["request"]["headers"])
         self._has_changed = False
         self.answered = False
 
     def header(self, name: str) -> str | None:
-        """Its value; names are the same in upper and lower case."""
+        """The value of a header. Upper and lower case make no difference."""
         name = name.lower()
         return next((value for each, value in self.headers.items() if each.lower() == name), None)
 
     def set_headers(self, headers: Mapping[str, str]) -> None:
-        """Headers that it takes along if it goes on, in the place of those of the same names."""
+        """Set headers for when the request goes on. They replace those of the same names."""
         names = {name.lower() for name in headers}
         kept = {name: value for name, value in self.headers.items() if name.lower() not in names}
         self.headers = {**kept, **headers}
         self._has_changed = True
 
     def fulfil(self, status: int, headers: Mapping[str, str], body: bytes | str) -> None:
-        """Answer it here; nothing is sent. `body`: its bytes, or these in base64 already."""
+        """Answer the request here; it is not sent.
+
+        `body`: bytes, or text that is already base64.
+        """
         answer = {
             "responseCode": status,
             "responseHeaders": _as_list(headers),
@@ -65,7 +67,7 @@ class Paused:
         self._answer("Fetch.fulfillRequest", answer)
 
     def fail(self, reason: str = "BlockedByClient") -> None:
-        """End it; nothing is sent. `reason`: one of Chromium's `Network.ErrorReason`."""
+        """End the request; it is not sent. `reason`: one of Chromium's `Network.ErrorReason`."""
         self._answer("Fetch.failRequest", {"errorReason": reason})
 
     def go_on(self) -> None:
@@ -77,25 +79,29 @@ class Paused:
         with suppress(DevToolsError):  # the page is gone
             self._session.post(method, {"requestId": self._id, **params})
             if method == "Fetch.fulfillRequest" or self._has_changed:
-                # In vain, unless Chromium has refused the answer: the request would stay paused.
-                # It takes a request back that is asked for a password by then, and never lets it go
-                # on. So it is not for one that goes on as it is, which is not refused.
+                # This has an effect only if Chromium has rejected the answer; then the request
+                # would stay paused. Chromium pauses a request again if the site asks for a password
+                # by then, and never resumes that one. So this is not sent for a request that goes
+                # on as it is, which Chromium does not reject.
                 failure = {"requestId": self._id, "errorReason": "Failed"}
                 self._session.post("Fetch.failRequest", failure)
 
 
-#: Is called in a callback of the loop, so it cannot wait. It answers the request, or leaves it.
+#: Called in a callback of the loop, so it cannot wait. It answers the request, or leaves it.
 Handler = Callable[[Paused], None]
-#: The user name and password for an `authChallenge` of the request with that id; None: there are
-#: none, and the page is shown what the site answers without them.
+#: Returns the user name and password for an `authChallenge` of the request with that id. None if
+#: there are none; then the page gets what the site answers without them.
 AuthHandler = Callable[[str, Params], tuple[str, str] | None]
-#: Requests that a page may have paused: more than any makes to be drawn. Each takes the browser's
-#: thread a moment, and one that fails at once can be made again without an end.
+#: Requests of a page that may be paused; no page makes more to be drawn. Each keeps the browser's
+#: thread busy for a moment, and a page can repeat a request that fails at once for ever.
 _MAX_PAUSED = 20_000
 
 
 class Interception:
-    """Of one page, for one render. Handlers check for themselves what a request is."""
+    """The interception of one page, for one render.
+
+    A handler checks itself which request it gets.
+    """
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -106,18 +112,18 @@ class Interception:
         self._paused = 0
 
     def add(self, handler: Handler, patterns: Sequence[Params], first: bool = False) -> Wait:
-        """Show requests to `handler`, before the others if it is to be the `first`.
+        """Pass requests to `handler`, before all other handlers if `first`.
 
-        `patterns`: Chromium's `RequestPattern`s of what it must see; it may see others too. Returns
-        the wait for the page itself; its frames and workers are not waited for. Raises `TargetGone`
-        or `BrowserGone`.
+        `patterns`: the `RequestPattern`s of Chromium for what the handler must see; it may see
+        others too. Returns the wait for the page itself; frames and workers are not waited for.
+        Raises `TargetGone` or `BrowserGone`.
         """
         self._handlers.insert(0 if first else len(self._handlers), handler)
         self._patterns.extend(patterns)
         return self._enable()
 
     def answer_auth(self, handler: AuthHandler, patterns: Sequence[Params]) -> Wait:
-        """Ask `handler` when a request that the patterns name is asked for a password."""
+        """Call `handler` when a site asks for a password for a request that the patterns match."""
         self._auth = handler
         self._patterns.extend(patterns)
         return self._enable()
@@ -139,8 +145,9 @@ class Interception:
         return {"patterns": self._patterns, "handleAuthRequests": self._auth is not None}
 
     def _prepare_child(self, _: Params, session: Session) -> None:
-        # Chromium 156 shows all requests to the page's own session, before a child's session could
-        # be told; others have shown a frame's to the frame's. None is shown to both.
+        # Chromium 156 reports all requests to the page's own session, before a child's session can
+        # be set up. Other versions have reported a frame's requests to the frame's session. None
+        # reports one to both.
         self._listen(session)
         session.post("Network.setBypassServiceWorker", _NO_SERVICE_WORKER)
         session.post("Fetch.enable", self._wanted)

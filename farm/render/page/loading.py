@@ -1,9 +1,8 @@
-"""Getting a page to where the request says: its HTML written, or its URL gone to.
+"""Loads the page: writes its HTML, or navigates to its URL.
 
-HTML that has an address of its own, or files, is gone to as well (`serving`).
-
-What could not be loaded is told in words: from what the egress proxy noted on the way, else from
-what Chromium says.
+HTML with an address of its own or with files is navigated to as well (`serving`). If the page could
+not be loaded, the error says why in words: from the egress proxy's notes, else from Chromium's
+error.
 """
 
 import math
@@ -21,9 +20,10 @@ from farm.render.page.activity import Activity
 from farm.render.page.serving import Serving
 from farm.render.page.work import Work
 
-#: Scripts, handlers in attributes, `loading=lazy`, and what is laid out only where it is seen.
-_LOADS_LATE = re.compile(r"<script|\son[a-z]+\s*=|lazy|content-visibility", re.IGNORECASE)
-#: How long the look-up of a name may take whose host nothing may be asked of.
+#: Scripts, event handlers in attributes, `loading=lazy`, and content that is laid out only when
+#: visible.
+_LATE_LOADERS = re.compile(r"<script|\son[a-z]+\s*=|lazy|content-visibility", re.IGNORECASE)
+#: The time for the egress policy's verdict on the page's own host, whose name is looked up for it.
 _VERDICT_S = 2.0
 _VERDICT_STEP_MS = 2
 #: Chromium's network errors (net/base/net_error_list.h) in words for the caller.
@@ -49,25 +49,25 @@ _NET_ERRORS = {
 
 
 def may_have_workers(html: str) -> bool:
-    """Whether a script in it may begin a worker."""
+    """Whether a script in the HTML may start a worker."""
     return "Worker" in html
 
 
 def clean(html: str) -> str:
-    """Without a byte order mark, which would be text before the doctype."""
+    """The HTML without a byte order mark, which would be text before the doctype."""
     return html.removeprefix("\ufeff")
 
 
 def may_load_late(html: str) -> bool:
-    """Whether it may begin to load something only when it is drawn: by a script, or lazily."""
-    return _LOADS_LATE.search(html) is not None
+    """Whether the HTML may start loads only when it is drawn: by a script, or lazily."""
+    return _LATE_LOADERS.search(html) is not None
 
 
 def load(work: Work) -> None:
-    """Until the page is ready, as far as it is known. Raises `UrlRefused` or `NavigationFailed`."""
+    """Load the page and wait until it has settled. Raises `UrlRefused` or `NavigationFailed`."""
     request, settling = work.request, work.settling
     if request.url is not None:
-        go_to(work.page, work.activity, request.url)
+        navigate(work.page, work.activity, request.url)
         settling.settle()
         return
     html = clean(request.html or "")
@@ -79,7 +79,7 @@ def load(work: Work) -> None:
 
 
 def _serve(work: Work, html: str) -> None:
-    """Until the page shows the HTML at its address. Raises `UrlRefused`."""
+    """Show the HTML at its address. Raises `UrlRefused`."""
     page, base_url = work.page, work.request.base_url
     serving = Serving(page, work.request, html)
     host = None
@@ -87,15 +87,16 @@ def _serve(work: Work, html: str) -> None:
         host, port = _host_and_port(base_url)
         page.port.check(host, port)
     serving.begin(work.interception)
-    go_to(page, work.activity, serving.address)
+    navigate(page, work.activity, serving.address)
     if host is not None:
-        _await_verdict(page, host)
+        _wait_for_verdict(page, host)
 
 
-def _await_verdict(page: Page, host: str) -> None:
-    """Nothing may be asked of the host, so nothing but this would refuse it.
+def _wait_for_verdict(page: Page, host: str) -> None:
+    """Refuse the page if the policy refuses its own host, to which no request may ever be made.
 
-    A name that is not found in time is not refused: what the page asks of it is.
+    If the name is not resolved in time, the page is not refused. Its requests to the host still
+    are.
     """
     end = time.monotonic() + _VERDICT_S
     while host not in (verdicts := page.port.verdicts):
@@ -111,8 +112,8 @@ def _host_and_port(url: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def go_to(page: Page, activity: Activity, url: str) -> None:
-    """Until the page shows what is there. Raises `UrlRefused` or `NavigationFailed`."""
+def navigate(page: Page, activity: Activity, url: str) -> None:
+    """Navigate to the URL and wait for its document. Raises `UrlRefused` or `NavigationFailed`."""
     before = activity.document
     try:
         answer: dict[str, Any] = page.send("Page.navigate", {"url": url})
@@ -120,16 +121,16 @@ def go_to(page: Page, activity: Activity, url: str) -> None:
         raise _why_not_loaded([], "") from failure
     if (error := answer.get("errorText")) is not None:
         is_download = answer.get("isDownload", False)
-        # A page whose process died tells the same; a command to it does not come back.
+        # A page whose process has died reports the same; then this command is never answered.
         page.send("Page.getFrameTree")
         raise _why_not_loaded(page.port.notes, error, is_download) from CommandFailed(error)
     activity.wait_until_gone(before, math.inf)
 
 
 def check_arrived(page: Page, activity: Activity) -> None:
-    """Raises `UrlRefused` or `NavigationFailed` if what the page shows is no page of a site.
+    """Raises `UrlRefused` or `NavigationFailed` if the page does not show a site's page.
 
-    The browser shows an error page of its own, or nothing.
+    The browser then shows an error page of its own, or nothing.
     """
     document = activity.document
     if document.is_error_page:
@@ -162,7 +163,7 @@ def _why_not_loaded(
 
 
 def reason_of(error: str) -> str | None:
-    """One of Chromium's network errors (`net::ERR_FAILED`) in words; None: there are none."""
+    """One of Chromium's network errors (`net::ERR_FAILED`) in words; None if it has none."""
     error = error.removeprefix("net::")
     if error.startswith(("ERR_CERT_", "ERR_SSL_")):
         return "its TLS certificate or handshake is not valid"

@@ -1,27 +1,27 @@
-"""Matching the URLs of a page's requests with regular expressions, within a bounded time."""
+"""Matches URLs of a page's requests against regular expressions, within a bounded time."""
 
 import time
 from collections.abc import Iterator, Sequence
 
 from farm.request.patterns import matches
 
-#: Of the browser's thread, for one page. What is asked for after it matches nothing.
+#: The time in the browser's thread that one page may use. After it, nothing matches.
 _MATCHING_S = 0.25
 
 
 class Matching:
-    """Of one page."""
+    """Matches the URLs of one page."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._patterns = patterns
         self._left_s = _MATCHING_S
 
     def find(self, url: str) -> int | None:
-        """Which of the patterns is found in the URL first."""
+        """The index of the first pattern that is found in the URL."""
         return next(self.find_all(url), None)
 
     def find_all(self, url: str) -> Iterator[int]:
-        """Which of the patterns are found in the URL."""
+        """The indexes of the patterns that are found in the URL."""
         for number, pattern in enumerate(self._patterns):
             if self._left_s <= 0:
                 return

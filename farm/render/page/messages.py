@@ -1,4 +1,4 @@
-"""What a page's own errors say, as an answer may tell it."""
+"""The messages of a page's own errors, in the form that an answer may show."""
 
 from farm.render.browser.devtools import Params
 
@@ -6,7 +6,7 @@ MAX_MESSAGE = 500
 
 
 def message_of(details: Params) -> str:
-    """Of an exception, by its `Runtime.ExceptionDetails`: without the stack, and cut."""
+    """The message of an exception (`Runtime.ExceptionDetails`), shortened and without its stack."""
     thrown = details.get("exception", {})
     text = thrown.get("description")
     if text is None:

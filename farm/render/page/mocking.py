@@ -1,11 +1,11 @@
-"""Requests of a page that the caller's request answers (`mock`), and that are not sent."""
+"""Answers requests of a page as the render's request says (`mock`), instead of sending them."""
 
 from farm.render.page.interception import Paused
 from farm.render.page.matching import Matching
 from farm.render.page.work import Work
 from farm.request.mocking import Mock
 
-#: Of one page, however often it asks: each answer costs the browser's thread some time.
+#: Bytes that one page may get, however often it asks: each answer costs the browser's thread time.
 _MAX_SERVED_BYTES = 512 << 20
 
 
@@ -34,7 +34,7 @@ class _Mocks:
 
 
 def prepare(work: Work) -> None:
-    """Before anything is loaded, and after what is blocked."""
+    """Add the mocks before anything is loaded, and after the blocking."""
     if work.options.mock:
         mocks = _Mocks(work.options.mock)
-        work.activity.bind(work.interception.add(mocks.answer, [{"urlPattern": "*"}]))
+        work.activity.await_answer(work.interception.add(mocks.answer, [{"urlPattern": "*"}]))

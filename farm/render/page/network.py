@@ -1,7 +1,7 @@
-"""What a page sends and loads, as its request says: cookies, headers, a password, what is blocked.
+"""Sets what a page sends and loads: cookies, headers, a password, and what is blocked.
 
-Each is for the page's own origin, which is that of the URL that the request names, wherever it
-leads, but for `scopedHeaders`. Nothing of it is ever logged.
+All but `scopedHeaders` is for the page's own origin, which is that of the URL in the request, even
+if the URL redirects. Nothing of it is ever logged.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,10 @@ _OVER_THE_NETWORK: list[Params] = [{"urlPattern": "http*"}]
 
 
 def prepare(work: Work) -> None:
-    """Before anything is loaded. Raises `InvalidRequest` for a cookie that cannot be."""
+    """Set it up before anything is loaded.
+
+    Raises `InvalidRequest` for a cookie that Chromium refuses.
+    """
     options = work.options
     own_url = work.request.page_url
     if options.cookies:
@@ -44,7 +47,7 @@ def prepare(work: Work) -> None:
     if options.block.is_asked_for:
         blocking = _blocking(work, own_url)
         work.facts["blockedRequests"] = blocking.blocked
-        # First, so that nothing is made ready that is not sent.
+        # Before the others, so that nothing is prepared for requests that are not sent.
         if blocking.patterns:
             intercepting.append(
                 work.interception.add(blocking.handle, blocking.patterns, first=True)
@@ -52,7 +55,7 @@ def prepare(work: Work) -> None:
         if (blocked := blocking.block_web_sockets()) is not None:
             intercepting.append(blocked)
     for wait in intercepting:
-        work.activity.bind(wait)
+        work.activity.await_answer(wait)
 
 
 def _blocking(work: Work, own_url: str | None) -> Blocking:
@@ -64,7 +67,7 @@ def _blocking(work: Work, own_url: str | None) -> Blocking:
 
 
 def origin_of(url: str) -> str:
-    """`https://example.com:8443`; what has no origin of its own is `null`."""
+    """The URL's origin (`https://example.com:8443`); `null` if it has no origin of its own."""
     try:
         return str(ada_url.URL(url).origin)
     except ValueError:
@@ -81,10 +84,10 @@ class _Headers:
         self._headers = headers
 
     def set(self, paused: Paused) -> None:
-        """If it goes to the page's own origin, and is not another site's script's.
+        """Set the headers if the request goes to the page's own origin.
 
-        Such a script reads an answer only if the page's own site lets it, which it would have to
-        ask for each of these headers.
+        A request of another site's script does not get them. Such a script could read the answer
+        only if the page's own site allowed that, after a preflight request that names the headers.
         """
         by = paused.header("Origin")
         if origin_of(paused.url) == self._origin and by in (None, self._origin):
@@ -100,7 +103,7 @@ class _ScopedHeaders:
         found: dict[str, str] = {}
         for number in self._matching.find_all(paused.url):
             headers = self._scopes[number].headers
-            # Names are the same in upper and lower case.
+            # Upper and lower case make no difference.
             names = {name.lower() for name in headers}
             found = {name: value for name, value in found.items() if name.lower() not in names}
             found |= headers
@@ -109,12 +112,12 @@ class _ScopedHeaders:
 
 
 class _Password:
-    """It is given to the page's own origin, and to no proxy, until it has been refused."""
+    """Gives the password to the page's own origin, not to proxies, until the origin refuses it."""
 
     def __init__(self, origin: str, credentials: Credentials) -> None:
         self._origin = origin
         self._credentials = credentials
-        #: Requests that it was given to.
+        #: The ids of requests that got the password.
         self._given: set[str] = set()
         self._is_wrong = False
 
@@ -148,7 +151,7 @@ def _set_cookies(work: Work, own_url: str | None) -> None:
 def _is_set(answer: Wait) -> bool:
     try:
         return bool(answer.wait()["success"])
-    except CommandFailed:  # it does not say of what
+    except CommandFailed:  # the error does not name its cause
         return False
 
 

@@ -1,4 +1,4 @@
-"""Capturing a page: as its one file, or as several, one after the other."""
+"""Captures a page: as one file, or as several files one after the other."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from farm.request import RenderOptions
 
 
 def take(work: Work) -> list[Captured]:
-    """Each of the request's files, in their order. Raises what `capture` does."""
+    """Capture each of the request's files, in their order. Raises what `capture` does."""
     if not work.request.outputs:
         return [capture(work, take_file)]
     found: list[Captured] = []
@@ -26,10 +26,10 @@ def take(work: Work) -> list[Captured]:
 
 
 def groups(files: list[RenderOptions]) -> Iterator[list[RenderOptions]]:
-    """Files that can be captured at the same time, in their order.
+    """Groups of files that can be captured at the same time, in their order.
 
-    Together they have no more pixels than Chromium draws at once for one picture: more of them
-    would keep other pages from being drawn, or take the browser's memory.
+    A group has no more pixels than Chromium draws at once for one picture. More would keep other
+    pages from being drawn, or take the browser's memory.
     """
     group: list[RenderOptions] = []
     for options in files:
@@ -48,13 +48,13 @@ def _take_group(work: Work, group: list[RenderOptions]) -> list[Captured]:
         return capture(work, lambda work, _: pictures.take_alike(work, group))
     captured = capture(work, take_file)
     if work.options.selector is not None:
-        # The next file does not show what was scrolled to for this one.
+        # The next file must not show what this one was scrolled to.
         regions.scroll_back(work)
     return [captured]
 
 
 def _show(work: Work) -> None:
-    """Give the page the viewport of a file, and wait for what it begins in it."""
+    """Give the page the viewport of a file, and wait for what the page starts because of it."""
     page, options = work.page, work.options
     size, scale = (options.width, options.height), options.device_scale_factor
     if (page.size, page.scale) == (size, scale):
@@ -68,6 +68,6 @@ def _show(work: Work) -> None:
         work.settling.draw()
         return
     if not work.activity.requests.begun and loading.may_load_late(work.request.html or ""):
-        # It may ask for something for the first time, which no settling would wait for.
+        # The page may make its first request now, for which no settling would wait.
         work.settling.draw()
     work.settling.resume()

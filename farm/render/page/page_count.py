@@ -1,13 +1,13 @@
-"""Counting the pages of the PDFs that Chromium writes.
+"""Counts the pages of a PDF that Chromium has written.
 
-No string of the document can be taken for a page: the way goes from the trailer over the table of
-objects to the root of the page tree. Source: ISO 32000-1, 7.5 and 7.7.3.
+It follows references from the trailer through the table of objects to the root of the page tree, so
+no string in the document can be mistaken for a page. Source: ISO 32000-1, 7.5 and 7.7.3.
 """
 
 import re
 
 _TRAILER = re.compile(rb"trailer\s*<<[^>]*?/Root (\d+) 0 R[^>]*>>\s*startxref\s+(\d+)\s+%%EOF\s*$")
-#: The trailer is at the end, and as short as this.
+#: The trailer is at the end, and shorter than this.
 _TRAILER_BYTES = 1024
 _TABLE = re.compile(rb"xref\s+0 \d+\s+")
 #: `0000014743 00000 n `, and a line feed.
@@ -15,7 +15,7 @@ _ENTRY_BYTES = 20
 
 
 def page_count(pdf: bytes) -> int:
-    """Raises `ValueError` for what is no PDF of Chromium's."""
+    """The number of pages. Raises `ValueError` for a PDF that is not Chromium's."""
     trailer = _TRAILER.search(pdf[-_TRAILER_BYTES:])
     table = _TABLE.match(pdf, int(trailer[2])) if trailer else None
     if trailer is None or table is None:

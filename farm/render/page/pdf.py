@@ -1,4 +1,4 @@
-"""Printing a page: Chromium's `Page.printToPDF`, and what it may not cost.
+"""Prints a page by Chromium's `Page.printToPDF`, within bounds on its cost.
 
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Page/#method-printToPDF
 """
@@ -16,17 +16,17 @@ from farm.render.page.single_page import SinglePage
 from farm.render.page.work import Work
 from farm.request.pdf import DEFAULTS, PdfOptions
 
-#: A document that seems to have this many times the pages that a PDF may have is not printed:
-#: Chromium lays all of it out, however few pages are wanted.
+#: A document with more than this many times the allowed pages, by its size, is not printed:
+#: Chromium lays all of it out, even if few pages are wanted.
 _MAX_LAID_OUT = 10
-#: What Chromium says of a range that begins after the last page.
+#: Chromium's error for a range that begins after the last page.
 _NO_SUCH_PAGE = "Page range exceeds page count"
 
 
 def take(work: Work, send: Send) -> Captured:
-    """The PDF; its pages are counted in `facts`.
+    """The PDF, with the number of its pages in `facts`.
 
-    Raises `OutputTooLarge`, `InvalidRequest` for pages that the document has not, and
+    Raises `OutputTooLarge`, `InvalidRequest` for pages that the document does not have, and
     `DevToolsError`.
     """
     asked = work.options.pdf or DEFAULTS
@@ -34,7 +34,7 @@ def take(work: Work, send: Send) -> Captured:
     _check_height(content["height"], work.caps)
     if work.options.pdf is not None:
         _check_paper(asked, content, work.caps)
-    # One page more than allowed is enough to know.
+    # One page more than allowed shows that there are too many.
     ranges = {"pageRanges": _ranges(asked, work.caps.max_pdf_pages + 1)}
     params = parameters(asked) | templates.parameters(work, send, asked)
     if asked.single_page:
@@ -54,7 +54,7 @@ def take(work: Work, send: Send) -> Captured:
 
 
 def parameters(asked: PdfOptions) -> Params:
-    """Of `Page.printToPDF`; what has Chromium's own default is left out."""
+    """The parameters of `Page.printToPDF`. Those with Chromium's default are left out."""
     width, height = asked.paper_in
     params: dict[str, Any] = {
         "printBackground": asked.background,
@@ -64,9 +64,9 @@ def parameters(asked: PdfOptions) -> Params:
     }
     margins = asked.margins
     for side in ("top", "bottom", "left", "right"):
-        # An integer where there is none.
+        # 0 and not 0.0 for a side without a margin.
         params[f"margin{side.capitalize()}"] = margins[side] / 96 if margins[side] else 0
-    # Chromium's own defaults, which are not sent.
+    # Each with Chromium's default. One that has the default is not sent.
     others = {
         "landscape": (asked.landscape, False),
         "scale": (asked.scale, 1),
@@ -96,9 +96,9 @@ def _check_height(height: float, caps: Caps) -> None:
 
 
 def _check_paper(asked: PdfOptions, content: Params, caps: Caps) -> None:
-    """Before it is printed: whether the document would be cut into far too many pages.
+    """Refuse, before it is printed, a document that would have far too many pages.
 
-    Its area is what it has on the screen, since what becomes narrower becomes higher.
+    Its area is taken from the screen's layout: a document that becomes narrower becomes longer.
     """
     width, height = asked.content_px
     area = content["width"] * content["height"] * asked.scale**2
@@ -110,7 +110,7 @@ def _check_paper(asked: PdfOptions, content: Params, caps: Caps) -> None:
 
 
 def _ranges(asked: PdfOptions, most: int) -> str:
-    """The pages that are wanted, `most` of them at the most."""
+    """The ranges of the wanted pages, `most` pages at most."""
     chosen: list[str] = []
     left = most
     for first, last in asked.ranges or [(1, most)]:

@@ -1,8 +1,8 @@
-"""Capturing a page as a picture: the viewport, or a part of the page.
+"""Captures a page as a picture: the viewport, or a part of the page.
 
-A picture is one DevTools command, whose answer is base64 already. PNGs are written for speed unless
-asked otherwise: the same pixels, about a tenth less CPU for a render, and a file about twice as
-large. What is larger than Chromium can draw at once is captured in tiles.
+A picture is one DevTools command, whose answer is base64 already. By default PNGs are written for
+speed: the same pixels, about a tenth less CPU for a render, and a file about twice as large. A
+picture that is larger than Chromium can draw at once is captured in tiles.
 
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Page/#method-captureScreenshot
 """
@@ -28,18 +28,18 @@ from farm.render.page.work import Work
 from farm.request import RenderOptions
 
 _FAST_PNG = {"format": "png", "optimizeForSpeed": True}
-#: Parts of a picture; narrow ones have many.
+#: Tiles of one picture. Only narrow pictures have so many.
 _MAX_TILES = 256
 _TRANSPARENT = {"color": {"r": 0, "g": 0, "b": 0, "a": 0}}
 
 
 def is_finished_later(options: RenderOptions) -> bool:
-    """Whether the picture is made smaller, or encoded, once it has left the browser."""
+    """Whether the picture is resized or encoded after it has left the browser."""
     return options.resize is not None or options.format == "avif"
 
 
 def encoding(options: RenderOptions) -> Params:
-    """How Chromium shall write the picture."""
+    """The parameters for Chromium's encoder."""
     if is_finished_later(options):
         return _FAST_PNG
     if options.format == "png":
@@ -50,11 +50,14 @@ def encoding(options: RenderOptions) -> Params:
 
 
 def take(work: Work, send: Send) -> Captured:
-    """Raises `OutputTooLarge`, `SelectorNotFound`, `InvalidRequest`, and `DevToolsError`."""
+    """Capture it.
+
+    Raises `OutputTooLarge`, `SelectorNotFound`, `InvalidRequest` and `DevToolsError`.
+    """
     options = work.options
     region = regions.find(work)
     if region is not None and not region.is_in_view:
-        # What Chromium does to the viewport for it may be left in the page.
+        # Chromium changes the viewport for this, and may leave the change in the page.
         work.page.is_altered = True
     if not options.omit_background:
         return _draw(work, send, region)
@@ -65,28 +68,28 @@ def take(work: Work, send: Send) -> Captured:
 
 
 def can_share_frame(one: RenderOptions, other: RenderOptions) -> bool:
-    """Whether both are pictures of the same viewport as it is, which differ in the encoding."""
+    """Whether both are pictures of the same viewport that only differ in their encoding."""
     return _frame(one) is not None and _frame(one) == _frame(other)
 
 
 def _frame(options: RenderOptions) -> tuple[float, ...] | None:
-    """The viewport that the picture is of; None if it cannot share its frame."""
+    """The viewport that the picture shows; None if it cannot share its frame."""
     is_plain = options.file_format.is_picture and not options.omit_background
-    # With the clock standing, each frame has to be asked for by itself.
+    # While a virtual clock stands still, each frame must be requested separately.
     if not is_plain or regions.are_asked_for(options) or options.deterministic:
         return None
     return options.width, options.height, options.device_scale_factor
 
 
 def take_alike(work: Work, files: list[RenderOptions]) -> list[Captured]:
-    """Pictures that differ in their encoding alone, drawn and encoded at the same time.
+    """Pictures that only differ in their encoding, drawn and encoded at the same time.
 
-    Five take a third of the time of five that wait for a frame one after the other. Raises what
-    `take` does.
+    Five of them take a third of the time of five that wait for a frame one after the other. Raises
+    as `take`.
     """
-    session, bind = work.page.session, work.activity.bind
+    session, await_answer = work.page.session, work.activity.await_answer
     begun = [session.begin("Page.captureScreenshot", encoding(options)) for options in files]
-    pictures = [bind(wait)["data"] for wait in begun]
+    pictures = [await_answer(wait)["data"] for wait in begun]
     return [_of_viewport(work, *pair) for pair in zip(files, pictures, strict=True)]
 
 
@@ -94,7 +97,7 @@ def _draw(work: Work, send: Send, region: regions.Found | None) -> Captured:
     options = work.options
     if region is None:
         return _of_viewport(work, options, _screenshot(send, encoding(options)))
-    # With the clock standing, Chromium may draw no second part of a page.
+    # While a virtual clock stands still, Chromium may draw no second part of a page.
     most = MAX_SINGLE_PIXELS if options.deterministic else MAX_TILE_PIXELS
     tiles = cut(region.region, options.device_scale_factor, most)
     if len(tiles) > 1 or len(tiles[0]) > 1:
@@ -116,7 +119,7 @@ def _of_viewport(work: Work, options: RenderOptions, picture: str) -> Captured:
 def _captured(
     work: Work, options: RenderOptions, picture: str, sides: tuple[int, int] | None = None
 ) -> Captured:
-    """`sides`: the picture's, where they are known without a look at it."""
+    """`sides`: the picture's sides, if they are known without reading its file."""
     if is_finished_later(options):
         return Captured("", options.width, options.height, ((picture,),))
     check_bytes(len(picture) * 3 // 4, work.caps.max_output_bytes)
@@ -145,7 +148,7 @@ def _draw_tiles(work: Work, send: Send, tiles: list[list[Region]]) -> Captured:
 
 @contextmanager
 def _without_scripts(work: Work, send: Send) -> Iterator[None]:
-    """So that none changes the page between two tiles."""
+    """Disable scripts, so that none changes the page between two tiles."""
     if not work.options.java_script:
         yield
         return
@@ -153,7 +156,7 @@ def _without_scripts(work: Work, send: Send) -> Iterator[None]:
     try:
         yield
     finally:
-        # Also where the page goes elsewhere: what it shows then may have scripts.
+        # Also if the page navigates: its next document may need scripts.
         with suppress(DevToolsError):
             work.page.session.post("Emulation.setScriptExecutionDisabled", {"value": False})
 

@@ -1,7 +1,7 @@
-// What a PDF needs of a document. Runs in the farm's isolated world; `templates.py` and
+// What a PDF needs of a document. Runs in the farm's isolated world. `templates.py` and
 // `single_page.py` send this file with each call; `name` is one of `farm`.
 async function (name, ...args) {
-  // More are not looked at: they would take too long.
+  // Further elements are ignored: they would take too long.
   const MAX_ELEMENTS = 20_000;
   const HEIGHTS = ['height', 'min-height', 'max-height'];
 
@@ -10,8 +10,8 @@ async function (name, ...args) {
     return HEIGHTS.map((name) => style.getPropertyValue(name));
   };
 
-  // Elements of the page can stand in the place of what `document` has itself: that is taken from
-  // where no page can change it.
+  // Elements of the page can hide the properties of `document`. So the properties are taken from
+  // the prototypes, where no page can change them.
   const own = (name, type = Document) => Object.getOwnPropertyDescriptor(type.prototype, name);
   const get = (name, type) => own(name, type).get.call(document);
   const find = (selector) => own('querySelectorAll').value.call(document, selector);
@@ -27,7 +27,7 @@ async function (name, ...args) {
   const facesIn = (rules, base) =>
     [...rules].flatMap((rule) => {
       if (rule instanceof CSSFontFaceRule) return [faceOf(rule.style, base)];
-      // What is imported is a sheet of its own.
+      // An imported sheet is a sheet of its own.
       return rule.cssRules && !rule.styleSheet ? facesIn(rule.cssRules, base) : [];
     });
 
@@ -57,8 +57,8 @@ async function (name, ...args) {
     );
 
   const farm = {
-    // The `@font-face` rules of the sheets that can be read, where those sheets are, and the fonts
-    // of the text.
+    // The `@font-face` rules of the sheets that can be read, these sheets' URLs, and the fonts of
+    // the text.
     fontFaces: () => {
       const linked = [...get('styleSheets')].flatMap((sheet) => [sheet, ...importsOf(sheet)]);
       const sheets = [...linked, ...get('adoptedStyleSheets')].filter(rulesOf);
@@ -70,22 +70,22 @@ async function (name, ...args) {
       };
     },
 
-    // The same of a sheet's text.
+    // The `@font-face` rules of a sheet's text.
     fontFacesIn: (text, base) => {
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(text);
       return { faces: facesIn(sheet.cssRules, base) };
     },
 
-    // A header can have no font but those that its process has loaded from the very same URL. They
-    // are kept until the document goes. Its CSP may forbid some.
+    // A header can only have fonts that its process has loaded from exactly the same URL. They are
+    // kept until the document goes. The document's CSP may forbid some.
     loadFonts: async (urls) => {
       const faces = urls.map((url) => new FontFace('farm', `url(${JSON.stringify(url)})`));
       globalThis.farmFonts = faces;
       await Promise.allSettled(faces.map((face) => face.load()));
     },
 
-    // Nothing ends a page before its content does, and the CSS gives it no margins but these.
+    // No page ends before its content does, and the page's CSS sets no margins other than these.
     joinPages: (margins) => {
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(`
@@ -102,7 +102,7 @@ async function (name, ...args) {
       globalThis.farmPrinting.heights = noted;
     },
 
-    // What has another height since the viewport has, gets the one back that was noted.
+    // Elements whose height has changed with the viewport's get the height back that was noted.
     freezeHeights: () => {
       const { heights, styles } = globalThis.farmPrinting;
       const changed = heights.map(([element, before]) => [element, before, heightsOf(element)]);

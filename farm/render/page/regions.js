@@ -1,7 +1,7 @@
-// Where things are in a page: for `regions.py`.
+// Finds where things are in a page: for `regions.py`.
 async function (name, ...args) {
   const places = Symbol.for('places');
-  // A form may have fields that are called like properties.
+  // A form may have fields that are named like properties.
   const property = (of, name, element) => Reflect.get(of.prototype, name, element);
   const placesAround = (element) => {
     const found = [];
@@ -10,7 +10,7 @@ async function (name, ...args) {
     return found;
   };
   const farm = {
-    // How large the document is, and where it is scrolled to.
+    // The size of the document, and the position to which it is scrolled.
     pageSize: async () => {
       const roots = [document.documentElement, document.body].filter((root) => root);
       const largest = (...names) =>
@@ -23,7 +23,7 @@ async function (name, ...args) {
       };
     },
 
-    // The border box of the first match, in the viewport; null: that is no selector.
+    // The border box of the first match, in the viewport; null if the selector is invalid.
     boxOf: async (selector) => {
       let element;
       try {
@@ -38,7 +38,8 @@ async function (name, ...args) {
       return { x, y, width, height, scrollX, scrollY };
     },
 
-    // Called before it is scrolled to: where all that it lies in is scrolled to is kept.
+    // Called before the element is scrolled into view: it keeps the scroll positions of all its
+    // ancestors.
     elementOf: async (selector) => {
       const element = document.querySelector(selector);
       globalThis[places] ??= placesAround(element);
@@ -46,7 +47,7 @@ async function (name, ...args) {
     },
 
     scrollBack: async () => {
-      // Its promises are not awaited: they wait for a frame, of which there may be none.
+      // The promises are not awaited: they wait for a frame, and there may be none.
       for (const [element, left, top] of globalThis[places] ?? [])
         Element.prototype.scrollTo.call(element, { left, top, behavior: 'instant' });
       delete globalThis[places];

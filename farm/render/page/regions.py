@@ -1,7 +1,7 @@
-"""Which part of a page is captured: a rectangle, an element, or all of it.
+"""Finds the part of a page that is captured: a rectangle, an element, or the whole page.
 
-Where each is, and how it is rounded, is as in Playwright's `screenshot` with `clip` and
-`full_page`, and in its `locator.screenshot`.
+Positions and rounding are as in Playwright's `screenshot` with `clip` and `full_page`, and in its
+`locator.screenshot`.
 """
 
 import math
@@ -11,37 +11,37 @@ from dataclasses import dataclass
 
 from farm.errors import InvalidRequest, OutputTooLarge, Problem, SelectorNotFound
 from farm.render.browser.devtools import CommandFailed, Params
-from farm.render.page.activity import DocumentGone
+from farm.render.page.navigation import DocumentGone
 from farm.render.page.scripts import begin_call, begin_world, function_in, world_in
 from farm.render.page.tiles import Region
 from farm.render.page.work import Work
 from farm.request import RenderOptions
 
-#: How often an element that is not there yet is looked for.
+#: How often an element that does not exist yet is looked for.
 _LOOK_EVERY_MS = 50
-#: What Playwright takes for no part of a pixel.
+#: The part of a pixel that Playwright ignores when it rounds.
 _NEXT_TO_NOTHING = 1e-3
 _FUNCTION = function_in("regions.js")
 
 
 @dataclass(frozen=True)
 class Found:
-    """A part of the page, and whether all of it is in the viewport."""
+    """A part of the page, and whether the viewport shows all of it."""
 
     region: Region
     is_in_view: bool
 
 
 def are_asked_for(options: RenderOptions) -> bool:
-    """Whether a part of the page is wanted, and not the viewport."""
+    """Whether a part of the page is wanted, not the viewport."""
     return options.clip is not None or options.selector is not None or options.full_page
 
 
 def find(work: Work) -> Found | None:
-    """The part that is asked for; None: the viewport.
+    """The part that is wanted; None for the viewport.
 
-    Raises `OutputTooLarge` before anything is drawn, `SelectorNotFound`, `InvalidRequest` where the
-    selector is none, and `DevToolsError`.
+    Raises `OutputTooLarge` before anything is drawn, `SelectorNotFound`, `InvalidRequest` for an
+    invalid selector, and `DevToolsError`.
     """
     options = work.options
     if options.clip is not None:
@@ -57,7 +57,7 @@ def find(work: Work) -> Found | None:
 
 
 def scroll_back(work: Work) -> None:
-    """To where the page was before an element was scrolled to; another page was never scrolled."""
+    """Scroll back to where the page was before `find` scrolled to an element, if it did."""
     with suppress(DocumentGone, CommandFailed):
         work.call("scrollBack", function=_FUNCTION)
 
@@ -79,7 +79,7 @@ def _rectangle(work: Work) -> Found:
 
 def _page(work: Work) -> Found:
     size = _size(work)
-    # Without a root element it has no size.
+    # A document without a root element has no size.
     width, height = size["width"] or work.options.width, size["height"] or work.options.height
     if height > work.caps.max_page_height_px:
         raise OutputTooLarge(
@@ -92,7 +92,7 @@ def _page(work: Work) -> Found:
 def _element(work: Work, selector: str) -> Found:
     before = _wait_for_box(work, selector)
     if _scroll_to(work, selector) and work.call("boxOf", selector, function=_FUNCTION) != before:
-        # What has come into view may begin to load, once it is drawn.
+        # What has come into view may start to load once it is drawn.
         work.settling.draw()
         work.settling.resume()
     box = _wait_for_box(work, selector)
@@ -105,7 +105,7 @@ def _element(work: Work, selector: str) -> Found:
 
 
 def _wait_for_box(work: Work, selector: str) -> Params:
-    """The border box of the first element that matches, once it has one."""
+    """The border box of the first element that matches, as soon as it has one."""
     while True:
         box = work.call("boxOf", selector, function=_FUNCTION)
         if box is None:
@@ -119,17 +119,17 @@ def _wait_for_box(work: Work, selector: str) -> Params:
 
 
 def _scroll_to(work: Work, selector: str) -> bool:
-    """Bring the element into view, as Playwright does; False if it is not there any more."""
-    session, bind = work.page.session, work.activity.bind
-    world = world_in(bind(begin_world(session, work.page.id)))
-    found = bind(
+    """Scroll the element into view, as Playwright does. False if the element is gone."""
+    session, await_answer = work.page.session, work.activity.await_answer
+    world = world_in(await_answer(begin_world(session, work.page.id)))
+    found = await_answer(
         begin_call(session, world, "elementOf", selector, by_value=False, function=_FUNCTION)
     )
     element = found["result"].get("objectId")
     if element is None:
         return False
     try:
-        bind(session.begin("DOM.scrollIntoViewIfNeeded", {"objectId": element}))
+        await_answer(session.begin("DOM.scrollIntoViewIfNeeded", {"objectId": element}))
     except CommandFailed:  # it has no box any more
         return False
     return True

@@ -1,4 +1,4 @@
-"""One render, top to bottom: load, settle, wait, act, capture, tell."""
+"""One render, top to bottom: load, settle, wait, act, capture, report."""
 
 import time
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ from farm.request import File, RenderRequest, RenderResult, Timings
 
 @dataclass
 class _Clock:
-    """Milliseconds between moments (`time.monotonic()`)."""
+    """Measures the milliseconds between moments (`time.monotonic()`)."""
 
     last: float
 
@@ -46,11 +46,11 @@ def render(
     """Render on a fresh page whose viewport is the request's.
 
     Raises `UrlRefused`, `NavigationFailed`, `OutputTooLarge`, `SelectorNotFound`, `InvalidRequest`,
-    or `DevToolsError` when the page is closed or gone meanwhile: the engine knows why it closed it.
-    The engine closes the page when the deadline has passed, and every wait below ends with it.
+    or `DevToolsError` if the page is closed or gone meanwhile; the engine knows why it closed the
+    page. The engine closes the page at the deadline, and every wait below ends with it.
     """
     clock = _Clock(time.monotonic())
-    # Before the activity: these may show a new document.
+    # Before the activity, since these may show a new document.
     emulation.prepare(page, request)
     virtual_clock = stop_clock(page, request, patience.epoch_s)
     activity = Activity(page)
@@ -65,7 +65,7 @@ def render(
     mocking.prepare(work)
     prepare(work)
     waiting.prepare(work)
-    with waiting.in_time(work, patience):
+    with waiting.limit_time(work, patience):
         loading.load(work)
         failures.check_status()
         settling.run_clock()
@@ -74,7 +74,7 @@ def render(
         banners.hide(work)
         actions.act(work)
     failures.check()
-    with waiting.before_answer(work):
+    with waiting.limit_capture(work):
         loading_ms = clock.step(settling.loaded_at)
         loading.check_arrived(page, activity)
         settling_ms = clock.step(time.monotonic())
@@ -85,7 +85,7 @@ def render(
     facts.tell(work)
     if reported is not None:
         reported.finish(timings, patience)
-    if settling.unfinished or activity.requests.are_too_many or activity.leaving_for is not None:
+    if settling.unfinished or activity.requests.are_too_many or activity.navigating_to is not None:
         page.is_altered = True
     files = [_result(file, one, timings) for file, one in zip(request.files, captured, strict=True)]
     result = files[0] if not request.outputs else _bundle(request, files, timings)
@@ -111,6 +111,6 @@ def _result(file: File, captured: Captured, timings: Timings) -> RenderResult:
 
 
 def _bundle(request: RenderRequest, files: list[RenderResult], timings: Timings) -> RenderResult:
-    """Of several files, which are put into one when they are finished."""
+    """The result for several files, which are packed into one when they are finished."""
     sides = request.options.width, request.options.height
     return RenderResult(b"", request.format, *sides, timings, parts=tuple(files))

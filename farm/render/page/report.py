@@ -1,9 +1,9 @@
-"""What `report: true` adds to an answer: what the page did, what it lacked, and what it took.
+"""Makes the report that `report: true` adds to an answer: what the page did, lacked and took.
 
-`begin` notes what the page loads from then on; `finish` is called once the picture has been taken,
-and looks at the page as long as there is time. A report is bounded in bytes, since the cache and a
-job's record keep it: lists that are too long are cut at their ends, and `omitted` says how many of
-which are missing.
+`begin` starts to note what the page loads. `finish` is called after the capture, and examines the
+page as long as there is time. The size of a report is bounded, since the cache and a job's record
+store it: lists that are too long are cut at their ends, and `omitted` says how many items of each
+are missing.
 """
 
 import json
@@ -20,38 +20,38 @@ from farm.render.page.typefaces import Typefaces
 from farm.render.page.work import Work
 from farm.request import Timings
 
-#: As JSON in ASCII, which is how it is kept and sent.
+#: As ASCII JSON, the form in which it is stored and sent.
 MAX_BYTES = 60_000
-#: What looking at the page may take, once the picture has been taken.
-_LOOKING_S = 2.0
+#: The time that examining the page may take after the capture.
+_EXAMINING_S = 2.0
 _MAX_REFUSALS = 50
 
 
 @dataclass
 class Report:
-    """Of one render, from before its first command."""
+    """The report of one render, from before the render's first command."""
 
     work: Work
     traffic: Traffic
     console: Console
 
     def finish(self, timings: Timings, patience: Patience) -> None:
-        """Tell all of it."""
+        """Make the report, and add it to the answer's facts."""
         began = time.monotonic()
-        # The answer has time left to be sent in.
-        until = min(began + _LOOKING_S, began + (patience.deadline - began) / 2)
+        # Half of the remaining time is left for sending the answer.
+        until = min(began + _EXAMINING_S, began + (patience.deadline - began) / 2)
         self.console.listen(began + (until - began) / 2)
-        report, counts = self._heard()
+        report, counts = self._collect()
         try:
             found = typefaces.find(self.work, until)
-        except DevToolsError:  # the picture is there, whatever became of the page
+        except DevToolsError:  # the picture exists, whatever became of the page
             found = Typefaces(is_whole=False)
         spent_ms = (time.monotonic() - began) * 1000
-        told = {"timings": _told_timings(timings, spent_ms), **report, **_told_typefaces(found)}
+        told = {"timings": _timing_facts(timings, spent_ms), **report, **_typeface_facts(found)}
         self.work.facts["report"] = within_bounds(told, counts)
 
-    def _heard(self) -> tuple[dict[str, Any], dict[str, int]]:
-        """What the page was heard to do until now; and how many there were, of the lists in it."""
+    def _collect(self) -> tuple[dict[str, Any], dict[str, int]]:
+        """What the page has done so far, and the full lengths of its lists."""
         traffic, console = self.traffic, self.console
         notes = self.work.page.port.notes
         traffic.explain(notes)
@@ -79,14 +79,14 @@ class Report:
 
 
 def begin(work: Work) -> Report | None:
-    """None: nobody asked for one. Raises `DevToolsError`."""
+    """None if no report is wanted. Raises `DevToolsError`."""
     if not work.request.report:
         return None
     return Report(work, Traffic(work.page), Console(work.page))
 
 
 def within_bounds(report: dict[str, Any], counts: dict[str, int]) -> dict[str, Any]:
-    """The report, cut to `MAX_BYTES`. `counts`: how many there were, of the lists that are cut."""
+    """The report, cut to `MAX_BYTES`. `counts`: the full lengths of its lists."""
     requests = report["requests"]
     lists = {
         "requests.slowest": requests["slowest"],
@@ -106,7 +106,7 @@ def within_bounds(report: dict[str, Any], counts: dict[str, int]) -> dict[str, A
     return report | {"omitted": omitted} if omitted else report
 
 
-def _told_timings(timings: Timings, fonts_ms: float) -> dict[str, float]:
+def _timing_facts(timings: Timings, fonts_ms: float) -> dict[str, float]:
     """Milliseconds, by the names of `Server-Timing`."""
     spent = {
         "wait": timings.waiting_ms,
@@ -118,7 +118,7 @@ def _told_timings(timings: Timings, fonts_ms: float) -> dict[str, float]:
     return {name: round(spent_ms, 1) for name, spent_ms in spent.items()}
 
 
-def _told_typefaces(found: Typefaces) -> dict[str, Any]:
+def _typeface_facts(found: Typefaces) -> dict[str, Any]:
     missing = [{"character": text, "codePoints": _code_points(text)} for text in found.missing]
     told: dict[str, Any] = {"missingGlyphs": missing, "fonts": found.fonts}
     return told if found.is_whole else told | {"fontsAreIncomplete": True}

@@ -1,6 +1,6 @@
-"""What a page loads: the requests that are under way, and the workers that begin some.
+"""What a page loads: its pending requests, and the workers that make requests.
 
-Told by `activity`, which hears the page's events.
+`activity` updates it from the page's events.
 
 Sources: https://chromedevtools.github.io/devtools-protocol/tot/Network/ and …/tot/Inspector/
 """
@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 
 from farm.render.browser.devtools import Params, Session
 
-#: Kinds of requests that have no end, or that change nothing in the picture.
+#: Types of requests that have no end, or that do not change the picture.
 _NOT_WAITED_FOR = frozenset(
     {"WebSocket", "EventSource", "Ping", "Media", "Prefetch", "Manifest", "CSPViolationReport"}
 )
-#: Kinds that do not hold the load event back.
+#: Types that do not delay the load event.
 _BESIDE_LOAD = frozenset({"Fetch", "XHR"})
-#: An answer that is still open after so long is a stream.
+#: An answer that is still incomplete after so long counts as a stream.
 _OPEN_ANSWER_S = 2.0
-#: A worker whose script has not come to its end after so long is busy for good.
+#: A worker whose script has not completed after so long counts as busy for ever.
 _WORKER_START_S = 2.0
-#: More requests than any page makes to be drawn.
+#: No page makes more requests to be drawn.
 _MAX_REQUESTS = 10_000
 
 
@@ -31,7 +31,8 @@ class Request:
     url: str
     kind: str
     frame: str
-    #: The document's that made it; none: a worker's, or a worker's script.
+    #: The loader id of the document that made it; empty for a worker's request, or a worker's
+    #: script.
     loader: str
     #: The worker that made it, if one did.
     worker: Session | None = None
@@ -41,47 +42,47 @@ class Request:
 
 @dataclass
 class _Start:
-    """Of a worker whose script has not come to its end."""
+    """The start of a worker whose script has not completed."""
 
     url: str
-    #: When it is not waited for any more.
+    #: When it is no longer waited for.
     until: float
 
 
 @dataclass
 class Requests:
-    """Of one page."""
+    """The requests and workers of one page."""
 
     #: How many requests and workers have begun so far, and how many of them have ended.
     begun: int = 0
     ended: int = 0
-    #: When something was heard of a request that holds the load event back.
+    #: When an event of a request that delays the load event came last.
     last_progress: float = field(default_factory=time.monotonic)
-    #: When the last one ended; never yet: minus infinity.
+    #: When the last one ended; minus infinity if none has.
     _last_end: float = -math.inf
     _under_way: dict[str, Request] = field(default_factory=dict)
-    #: None: its script has run.
+    #: None for a worker whose script has run.
     _workers: dict[Session, _Start | None] = field(default_factory=dict)
 
     @property
     def progress(self) -> tuple[int, int]:
-        """It changes whenever anything begins or ends: what has come may begin more once drawn."""
+        """Changes whenever anything begins or ends: an answer may cause requests once drawn."""
         return self.begun, self.ended
 
     @property
     def workers(self) -> list[Session]:
-        """Those that live."""
+        """The workers that live."""
         return list(self._workers)
 
     @property
     def are_too_many(self) -> bool:
-        """More of them would take the browser's thread."""
+        """Whether following so many requests would keep the browser's thread busy."""
         return self.begun > _MAX_REQUESTS
 
     def quiet_in(self, quiet_s: float) -> float:
-        """Seconds until none that is waited for has been under way for so long, if none begins.
+        """Seconds until no awaited request has been pending for so long, if none begins.
 
-        Infinity: something must happen first.
+        Infinity means that an event must come first.
         """
         now = time.monotonic()
         left = self._last_end + quiet_s - now
@@ -95,7 +96,7 @@ class Requests:
 
     @property
     def waited_for(self) -> list[str]:
-        """URLs."""
+        """The URLs of the requests and worker scripts that are waited for."""
         now = time.monotonic()
         requests = [
             request.url
@@ -105,11 +106,11 @@ class Requests:
         return [*requests, *(start.url for start in self._starts if start.until > now)]
 
     def find(self, name: str) -> Request | None:
-        """By its id, while it is under way."""
+        """A pending request, by its id."""
         return self._under_way.get(name)
 
     def begin(self, params: Params) -> None:
-        """`params` of `Network.requestWillBeSent`."""
+        """A request has begun. `params` are those of `Network.requestWillBeSent`."""
         url, kind = params["request"]["url"], params.get("type", "Other")
         request = Request(url, kind, params.get("frameId", ""), params["loaderId"])
         if kind in _NOT_WAITED_FOR or (url.startswith("data:") and request.loader):
@@ -125,7 +126,7 @@ class Requests:
         self.note_progress(request)
 
     def note_headers(self, name: str) -> None:
-        """All that is told of a worker's script if the worker is ended before it begins."""
+        """The only event of a worker's script if the worker is ended before its script begins."""
         request = self._under_way.get(name)
         if request is not None and not request.loader:
             request.answered = request.answered or time.monotonic()
@@ -140,17 +141,17 @@ class Requests:
             self.note_progress(request)
 
     def drop(self, is_over: Callable[[Request], bool]) -> None:
-        """Nothing more will be heard of some: their frame, document or worker has gone."""
+        """Forget requests that get no more events: their frame, document or worker is gone."""
         for name in [name for name, request in self._under_way.items() if is_over(request)]:
             del self._under_way[name]
 
     def begin_worker(self, url: str, session: Session) -> None:
-        """It has been made, and waits for the farm before it runs its script."""
+        """A worker was made. It waits for the farm before it runs its script."""
         self.begun += 1
         self._workers[session] = _Start(url, time.monotonic() + _WORKER_START_S)
 
     def note_worker_ran(self, session: Session) -> None:
-        """Its script has come to its end. What the page has told it is passed on only now."""
+        """The worker's script has completed. The page's messages are delivered to it only now."""
         self._workers[session] = None
         self._note_end()
 

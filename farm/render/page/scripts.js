@@ -1,18 +1,18 @@
-// The farm's own functions. They run in an isolated world of the page: what the page did to its
-// globals does not reach them. `scripts.py` sends this file with each call; `name` is one of `farm`.
+// The farm's own functions. They run in an isolated world of the page, where changes that the page
+// has made to its globals have no effect. `scripts.py` sends this file with each call; `name` is
+// one of `farm`.
 async function (name, ...args) {
-  // Where a document may not run scripts (a sandbox), timers and frame callbacks never come.
+  // In a document that may not run scripts (a sandbox), timers and frame callbacks never fire.
   const canWait = () => !matchMedia('(scripting: none)').matches;
 
-  // A field of a form's that is named `style` stands in the place of the form's own, also in this
-  // world.
+  // A form's field that is named `style` hides the form's own property, also in this world.
   const formStyle = Object.getOwnPropertyDescriptor(HTMLElement.prototype, 'style').get;
   const styleOf = (element) =>
     element instanceof HTMLFormElement ? formStyle.call(element) : element.style;
   const attribute = (element) => Element.prototype.getAttribute.call(element, 'style');
 
-  // The text cursor blinks; it is hidden as Playwright's own screenshots do it. Each frame hides its
-  // own: the focus may be in one of another site.
+  // The text cursor blinks. It is hidden as in Playwright's own screenshots. Each frame hides its
+  // own, since the focus may be in a frame of another site.
   const hideCursor = () => {
     for (let root = document; root?.activeElement; root = root.activeElement.shadowRoot) {
       const active = root.activeElement;
@@ -21,7 +21,7 @@ async function (name, ...args) {
       const before = attribute(active);
       style.setProperty('caret-color', 'transparent', 'important');
       const after = attribute(active);
-      // The world is the document's for as long as it lives.
+      // The world lives as long as the document.
       if (!Object.hasOwn(globalThis, 'hidden')) globalThis.hidden = new Map();
       if (before !== after) globalThis.hidden.set(active, { before, after });
     }
@@ -32,19 +32,19 @@ async function (name, ...args) {
     return box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
   };
 
-  // A frame that cannot be seen is not drawn; the page itself is, on a busy machine late.
+  // A frame that cannot be seen is not drawn. The page itself is drawn, but late on a busy machine.
   const drawn = () =>
     Promise.race([
       new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
       new Promise((done) => setTimeout(done, window === top ? 2000 : 200)),
     ]);
 
-  // As much of it as answers tell, without halves of characters.
+  // The part that answers have, without lone surrogates.
   const title = () => document.title.slice(0, 300).replace(/\p{Cs}/gu, '');
 
-  // Fonts are there, and images in view are decoded. The layout is asked for first, since only a
-  // layout tells the document which fonts it needs.
-  // `hasTimers`: the page's clock goes.
+  // Waits until fonts are loaded and images in view are decoded. It asks for the layout first,
+  // since only a layout tells the document which fonts it needs. `hasTimers`: whether the page's
+  // clock runs.
   const settle = async (awaitFrames, hasTimers) => {
     hideCursor();
     const runs = canWait();
@@ -54,9 +54,9 @@ async function (name, ...args) {
       const images = [...(document.images ?? [])].filter((image) => image.complete && isInView(image));
       await Promise.all(images.map((image) => image.decode().catch(() => {})));
       if (hasTimers) {
-        // `autofocus` is heeded with the next frame, and printing draws none.
+        // `autofocus` takes effect with the next frame, and printing draws none.
         if (awaitFrames || document.querySelector('[autofocus]')) await drawn();
-        // Frames are drawn before messages that have come are delivered.
+        // Frames are drawn before messages that have arrived are delivered.
         if (awaitFrames) await new Promise((done) => setTimeout(done));
       }
       hideCursor();
@@ -67,12 +67,12 @@ async function (name, ...args) {
   const farm = {
     settle,
 
-    // Makes `html` the document. What then still loads is waited for by the events that it causes.
+    // Makes `html` the document. What it still loads then is waited for by its events.
     write: async (html, awaitFrames, hasTimers) => {
       document.open();
       document.write(html);
       document.close();
-      // Where no timers come, only its events tell more.
+      // Without timers only events say more.
       if (!hasTimers || !canWait()) return null;
       if (document.readyState !== 'complete') return null;
       // The load event comes after this turn.
@@ -83,7 +83,7 @@ async function (name, ...args) {
       return { ...(await settle(awaitFrames, hasTimers)), ms: performance.now() - written };
     },
 
-    // Nothing here waits: for pages that give no time.
+    // Does not wait: for pages that are too busy.
     hideCursor: async () => {
       hideCursor();
       return { title: title() };

@@ -1,4 +1,4 @@
-"""Calling the farm's own JavaScript functions (`scripts.js`) in a page."""
+"""Calls the farm's own JavaScript functions (`scripts.js`) in a page."""
 
 from pathlib import Path
 
@@ -7,21 +7,22 @@ from farm.render.browser.page import WORLD
 
 
 def function_in(name: str) -> str:
-    """The function that is all of a file here, without its comments, as it is sent with each call.
+    """The function that makes up a JavaScript file here, without its comments.
 
-    Its arguments are the name of one of those in it, and what that one takes.
+    It is sent with each call. Its arguments are the name of one of its inner functions, and that
+    function's arguments.
     """
     lines = Path(__file__).with_name(name).read_text().splitlines()
     return "\n".join(line for line in lines if not line.lstrip().startswith("//"))
 
 
 _FUNCTION = function_in("scripts.js")
-#: What Chromium says of a call into a world that was gone before it.
+#: Chromium's error for a call into a world that is gone already.
 _NEVER_RAN = "Cannot find context"
 
 
 class FunctionFailed(DevToolsError):
-    """A function of the farm's threw; the message is its exception's."""
+    """A function of the farm's scripts threw. The message is the exception's."""
 
 
 def begin_world(session: Session, frame: str) -> Wait:
@@ -42,10 +43,10 @@ def begin_call(
     by_value: bool = True,
     function: str | None = None,
 ) -> Wait:
-    """Call a function of `scripts.js` there, or of another `function_in` a file.
+    """Call a function of `scripts.js` in the world, or of another file's `function`.
 
-    `value_in` reads the answer. Not `by_value`: what it returns stays in the page, and the answer
-    has a handle of it.
+    `value_in` reads the answer. If not `by_value`, the returned value stays in the page, and the
+    answer has a handle to it.
     """
     return session.begin(
         "Runtime.callFunctionOn",
@@ -60,7 +61,7 @@ def begin_call(
 
 
 def value_in(answer: Params) -> Params | None:
-    """What a function returned. Raises `FunctionFailed`."""
+    """What a function has returned. Raises `FunctionFailed`."""
     if (exception := answer.get("exceptionDetails")) is not None:
         raise FunctionFailed(exception.get("exception", {}).get("description", exception["text"]))
     value: Params | None = answer["result"].get("value")
@@ -68,5 +69,5 @@ def value_in(answer: Params) -> Params | None:
 
 
 def never_ran(failure: CommandFailed) -> bool:
-    """Whether a call failed since its world was gone before it."""
+    """Whether a call failed because its world was gone already."""
     return _NEVER_RAN in str(failure)

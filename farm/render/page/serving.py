@@ -1,12 +1,12 @@
-"""A page of HTML that has an address, and its files: answered here, in the place of a site.
+"""Serves HTML that has an address, and its files, in place of a site.
 
-The page is navigated to its address, and the request for the document is answered with the HTML.
-So the document has that site's origin: relative links, cookies, `fetch` and storage are the site's.
-Requests for the files that came with it are answered from memory; all others go to the site, by way
-of the egress proxy.
+The page navigates to the address, and the request for the document is answered with the HTML. So
+the document has the address's origin, and relative links, cookies, `fetch` and storage work as on
+that site. Requests for files that came with the HTML are answered from memory. All others go to the
+site, through the egress proxy.
 
-Without a `baseUrl` the address is `OWN_ADDRESS`, where nothing but the document and its files is
-found: what else is asked for there fails in the browser.
+Without a `baseUrl` the address is `OWN_ADDRESS`, which has nothing but the document and its files.
+Other requests to it fail in the browser.
 """
 
 import mimetypes
@@ -19,13 +19,14 @@ from farm.render.browser.page import Page
 from farm.render.page.interception import Interception, Paused
 from farm.request import Asset, RenderRequest
 
-#: Browsers trust names below `localhost` (https://w3c.github.io/webappsec-secure-contexts/), so the
-#: page may do what pages of https may: `crypto.subtle`, say. And since it is not https, what it
-#: loads by plain http is not blocked as mixed content, as nothing is in HTML without an address.
+#: Browsers trust hosts below `localhost` (https://w3c.github.io/webappsec-secure-contexts/), so the
+#: page may do what https pages may, such as `crypto.subtle`. And since the address is not https,
+#: what the page loads over plain http is not blocked as mixed content, just as in HTML without an
+#: address.
 OWN_ADDRESS = "http://page.localhost/"
-#: Of one page, however often it asks for its files: each costs the browser's thread some time.
+#: Bytes that one page may get, however often it asks: each answer costs the browser's thread time.
 _MAX_SERVED_BYTES = 512 << 20
-#: What Python does not know, or calls by an old name.
+#: Types that Python does not know, or knows by an old name.
 _MORE_TYPES = {
     ".avif": "image/avif",
     ".ico": "image/x-icon",
@@ -40,7 +41,7 @@ _MORE_TYPES = {
     ".woff": "font/woff",
     ".woff2": "font/woff2",
 }
-#: Without those of the machine's own files: a page looks alike on each.
+#: Without the types of the machine's own files, so that a page is the same on every machine.
 _TYPES = mimetypes.MimeTypes()
 for _suffix, _type in _MORE_TYPES.items():
     _TYPES.add_type(_type, _suffix)
@@ -48,13 +49,13 @@ _TEXTS = ("text/", "application/javascript", "application/json", "application/xm
 
 
 class Serving:
-    """Of one page."""
+    """Serves the document and the files of one page."""
 
     def __init__(self, page: Page, request: RenderRequest, html: str) -> None:
         self._page = page
         self._html = html
         self.address = request.base_url or OWN_ADDRESS
-        #: The document's URL, once it has been asked for.
+        #: The document's URL, once it has been requested.
         self._document: str | None = None
         self._left = _MAX_SERVED_BYTES
         self._has_own_address = request.base_url is None
@@ -64,12 +65,12 @@ class Serving:
         }
 
     def begin(self, interception: Interception) -> None:
-        """From now on; to be called before the page goes to its address."""
+        """Start serving. Call it before the page navigates to its address."""
         interception.add(self._answer, self._patterns)
 
     @property
     def _patterns(self) -> list[Params]:
-        """Of documents, and of what lies where files may be."""
+        """The patterns of documents, and of URLs below the folder of the address."""
         documents: Params = {"resourceType": "Document"}
         if not self._files:
             return [documents]
@@ -90,7 +91,7 @@ class Serving:
     def _is_document(self, paused: Paused) -> bool:
         if paused.kind != "Document" or paused.frame != self._page.id:
             return False
-        # The first is, however the browser writes its address.
+        # The first one is the document, however the browser writes the address.
         self._document = self._document or paused.url
         return paused.url == self._document
 
@@ -103,22 +104,22 @@ class Serving:
 
 
 def content_type(name: str, asset: str | Asset) -> str:
-    """As an HTTP header has it."""
+    """The file's `Content-Type`."""
     if isinstance(asset, Asset) and asset.content_type is not None:
         return asset.content_type
     guessed, encoding = _TYPES.guess_type(name)
     if guessed is None or encoding is not None:
         return "text/plain; charset=utf-8" if isinstance(asset, str) else "application/octet-stream"
-    # A file of XML may say by itself how it is encoded.
+    # An XML file may declare its encoding itself.
     is_text = guessed.startswith(_TEXTS) or (isinstance(asset, str) and guessed.endswith("+xml"))
     return f"{guessed}; charset=utf-8" if is_text else guessed
 
 
 def _key(url: str) -> str:
-    """What is the same of two URLs for one file: without the query, however its path is escaped."""
+    """The part of a URL that identifies a file: without the query, and with its path unescaped."""
     return unquote(url.partition("#")[0].partition("?")[0])
 
 
 def _escaped(url: str) -> str:
-    """For a pattern, in which these stand for any text."""
+    """The URL as a pattern, with the pattern's special characters escaped."""
     return url.replace("\\", "\\\\").replace("*", "\\*").replace("?", "\\?")

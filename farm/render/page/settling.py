@@ -1,35 +1,31 @@
-"""Waiting until a page is ready to be captured.
+"""Waits until a page is ready to be captured.
 
-Ready means: the `load` event has fired, web fonts are there, images in view are decoded, and the
-requests that the page has begun are answered, and what these begin in turn, until none has been
-under way for a moment. What never ends is not waited for (`requests`), and nothing is waited for
-longer than `FARM_SETTLE_MAX_S` after the first `load`: then the page is ready as it is, and
-`Settling.unfinished` says what it lacks.
+A page is ready when the `load` event has fired, web fonts are loaded, images in view are decoded,
+and all requests are answered: those of the page, and those that their answers cause, until none has
+been pending for a moment. Requests that never end are not waited for (`requests`). Nothing is
+waited for longer than `FARM_SETTLE_MAX_S` after the first `load`. After that, the page counts as
+ready, and `Settling.unfinished` says what it lacks.
 
-A page that goes elsewhere meanwhile is waited for where it arrives.
+If the page navigates meanwhile, the new document is waited for in the same way.
 """
 
 import math
 import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from farm.render.browser.devtools import (
-    BrowserGone,
     CommandFailed,
-    DevToolsError,
     Params,
-    TargetGone,
     TimedOut,
     Wait,
 )
 from farm.render.browser.page import Page
-from farm.render.page.activity import Activity, DocumentGone
+from farm.render.page.activity import Activity
 from farm.render.page.deterministic import VirtualClock
+from farm.render.page.frames import Frames, begin_if_there
 from farm.render.page.interception import Interception, Paused
+from farm.render.page.navigation import DocumentGone
 from farm.render.page.scripts import (
     begin_call,
     begin_world,
@@ -39,23 +35,22 @@ from farm.render.page.scripts import (
     world_in,
 )
 
-#: For how long no request may have been under way: two frames, and for URLs longer, since a site's
-#: scripts begin to load what they show once they have run for a moment.
+#: For so long no request may have been pending: two frames, and more for URLs, since a site's
+#: scripts start to load what they show only after they have run for a moment.
 HTML_QUIET_S = 2 / 60
 URL_QUIET_S = 0.1
-#: What a call may take where the time is over: enough for a page that is busy now and then.
+#: The time that a call may take when the time for settling is over. It is enough for a page that is
+#: busy now and then.
 _LAST_CALL_S = 1.0
-#: What a frame's own call may take: its document may be busy, or not be allowed to run scripts.
-_FRAME_S = 1.0
-#: What a worker may take to do what it has been told; one that takes longer may be busy for good.
+#: The time that a worker may take for its pending messages. A slower one may be busy for ever.
 _WORKERS_S = 2.0
-#: Two frames' time by the worker's own timers, which come late where it has more to do.
+#: The time of two frames by the worker's own timers, which fire late if the worker has more to do.
 _TWO_FRAMES = "new Promise((done) => setTimeout(() => setTimeout(done, 16), 16))"
-#: Where no script can wait for the next frames to be drawn: two of them, on a busy machine.
+#: The time of two frames on a busy machine, for a page where no script can wait for frames.
 _TWO_FRAMES_MS = 50
-#: How long the load event of a document that is complete may take.
+#: The time that the load event of a complete document may take.
 _LOAD_EVENT_S = 0.2
-#: How long the event that explains a failed command may take.
+#: The time that the event that explains a failed command may take.
 _NEWS_S = 0.1
 _ANIMATIONS = function_in("animations.js")
 
@@ -64,14 +59,14 @@ _ANIMATIONS = function_in("animations.js")
 class Patience:
     """How long a page is waited for."""
 
-    #: Seconds after the first `load`; before it, without progress of a document that has been read
-    #: to its end.
+    #: Seconds after the first `load`. Before it: seconds without progress, for a document whose
+    #: HTML is parsed.
     settle_max_s: float
-    #: When the capture must begin if the render is to be done by its deadline (`monotonic`).
+    #: When the capture must begin so that the render is done by its deadline (`monotonic`).
     latest: float
     #: When the render must be done (`monotonic`).
     deadline: float = math.inf
-    #: Where the clock of a deterministic render begins, in seconds since 1970.
+    #: Where the clock of a deterministic render starts, in seconds since 1970.
     epoch_s: float = 0
 
 
@@ -86,21 +81,22 @@ class Settling:
         patience: Patience,
         quiet_s: float,
     ) -> None:
-        #: When a page counts as ready: `settled`, or with nothing more awaited after its document
-        #: has come so far, `load` or `domcontentloaded`.
+        #: When a page counts as ready: `settled`, or as soon as its document has reached `load` or
+        #: `domcontentloaded`.
         self.until = "settled"
         self._page = page
         self._activity = activity
+        self._frames = Frames(page, activity)
         self._interception = interception
         self._patience = patience
         self._quiet_s = quiet_s
-        #: When all waiting ends (`monotonic`); known with the first `load`.
+        #: When all waiting ends (`monotonic`); known from the first `load` on.
         self._limit = math.inf
         #: When the page had loaded (`monotonic`).
         self.loaded_at = math.inf
         #: `Requests.progress` when workers were last waited for.
         self._caught_up: tuple[int, int] | None = None
-        #: The page's, if it is not the real one: then timers may not come when they should.
+        #: The page's virtual clock, if it has one. Then timers may not fire by real time.
         self.clock: VirtualClock | None = None
         #: What the page still waited for when it was taken as ready: URLs, or words.
         self.unfinished: tuple[str, ...] = ()
@@ -113,8 +109,9 @@ class Settling:
     def write(self, html: str, may_load_late: bool, may_have_workers: bool) -> None:
         """Make the HTML the page's document, and wait until it is ready.
 
-        `may_load_late`: it may begin to load something when it is drawn; `may_have_workers`: or in
-        a worker, which is told of later. Raises `CommandFailed` if it could not be written.
+        `may_load_late`: the page may start loads when it is drawn. `may_have_workers`: it may start
+        loads in workers, which the browser reports later. Raises `CommandFailed` if the HTML could
+        not be written.
         """
         document = self._activity.document
         found = None
@@ -130,7 +127,8 @@ class Settling:
         if found is not None:
             document.title = found["title"]
         if found is not None and not document.loaded:
-            # It says that it is complete. The event comes now, unless the page has stopped itself.
+            # The document says that it is complete. The event follows, unless the page has stopped
+            # itself.
             end = time.monotonic() + _LOAD_EVENT_S
             self._activity.wait_until(lambda: document.loaded or document.is_gone, end)
             document.loaded = True
@@ -143,39 +141,39 @@ class Settling:
             self.settle()
 
     def resume(self) -> None:
-        """Wait anew, after what the request asked for may have changed the page."""
+        """Wait again, after a step of the request that may have changed the page."""
         self._limit = math.inf
         self.settle()
 
     def forget_unfinished(self) -> None:
-        """What was waited for long enough is not waited for once more."""
+        """Do not wait again for requests that were waited for long enough."""
         self._activity.requests.drop(lambda request: request.url in self.unfinished)
 
     def settle(self) -> None:
-        """Wait until the page is ready, wherever it goes meanwhile."""
+        """Wait until the page is ready, whatever documents it navigates to meanwhile."""
         activity = self._activity
         if self.clock is not None:
             self.clock.start()
         is_ready = has_gone = False
         while not is_ready:
             self._wait_for_load()
-            # One that goes on and on may stay too short a time to be settled between.
-            if self._is_over and (has_gone or activity.leaving_for is not None):
-                self.hold()
+            # A page that navigates again and again may stay too briefly to settle.
+            if self._is_over and (has_gone or activity.navigating_to is not None):
+                self.freeze()
             document = activity.document
             try:
                 is_ready = self._settle_document()
             except (DocumentGone, TimedOut):
                 has_gone |= document.is_gone
-            except CommandFailed:  # a navigation has taken its world: the next event says so
+            except CommandFailed:  # a navigation has destroyed the world: its event follows
                 has_gone |= activity.wait_until_gone(document, _NEWS_S)
         if self._is_over:
             self._note_unfinished()
 
     def wait_until_idle(self, idle_s: float) -> None:
-        """Wait on until no request has been under way for so long, and settle what comes of any.
+        """Wait until no request has been pending for so long, and settle what their answers cause.
 
-        Not longer than for a page to settle: one that never rests is taken as it is.
+        It takes no longer than settling may: a page that never rests is taken as it is.
         """
         activity = self._activity
         since = time.monotonic()
@@ -191,29 +189,29 @@ class Settling:
         self._note_unfinished()
 
     def draw(self) -> None:
-        """Wait until what the page shows now is drawn, with its fonts and images in view."""
+        """Wait until what the page shows now is drawn, with its fonts and the images in view."""
         with suppress(DocumentGone, TimedOut, CommandFailed):
             session = self._page.session
             begun_world = begin_world(session, self._page.id)
-            world = world_in(self._activity.bind(begun_world, _LAST_CALL_S))
+            world = world_in(self._activity.await_answer(begun_world, _LAST_CALL_S))
             arguments = (True, self.clock is None)
             self._value(begin_call(session, world, "settle", *arguments), _LAST_CALL_S)
 
     def give_up(self) -> None:
-        """The request's own time has passed: take the page as ready as it is."""
+        """The request's own time has passed: take the page as it is."""
         self._limit = time.monotonic()
         self.loaded_at = min(self.loaded_at, self._limit)
         self._note_unfinished()
         activity = self._activity
-        if activity.leaving_for is not None:
-            # A page that is about to be another one answers no commands.
+        if activity.navigating_to is not None:
+            # A page that is about to navigate answers no commands.
             self._page.session.post("Page.stopLoading")
             activity.wait_until(
-                lambda: activity.leaving_for is None, time.monotonic() + _LAST_CALL_S
+                lambda: activity.navigating_to is None, time.monotonic() + _LAST_CALL_S
             )
 
     def run_clock(self) -> None:
-        """A virtual clock goes on to where the page is captured: wait for what comes of it."""
+        """Wait until the virtual clock reaches the moment of the capture, then settle the page."""
         if self.clock is None:
             return
         now = time.monotonic()
@@ -222,18 +220,19 @@ class Settling:
         self.resume()
 
     def settle_again(self) -> None:
-        """The page went elsewhere while it was captured: wait for what it shows now.
+        """Settle the page again, since it navigated while it was captured.
 
-        A page that has been waited for long enough, and does not rest, is held where it is.
+        A page that has been waited for long enough and still navigates is held as it is.
         """
         if self._is_over:
-            self.hold()
+            self.freeze()
         self.settle()
 
-    def hold(self) -> None:
-        """Let the page begin nothing more: no script of it runs, no navigation goes on.
+    def freeze(self) -> None:
+        """Stop the page: its scripts run no more, and no navigation continues.
 
-        The page's process may come to know the first too late; the browser's refuses navigations.
+        The page's process may learn of the first too late, so the browser's process refuses
+        navigations.
         """
         self._note_unfinished()
         self._page.is_altered = True
@@ -243,14 +242,16 @@ class Settling:
         )
         session.post("Emulation.setScriptExecutionDisabled", {"value": True})
         activity, end = self._activity, time.monotonic() + _LAST_CALL_S
-        # Its answer comes after the news of a navigation that has begun. A document that is stopped
-        # as it arrives may never be drawn: it is waited for until it has been read.
+        # The answer comes after the event of a navigation that has started. A document that is
+        # stopped while it arrives may never be drawn, so its HTML is parsed first.
         with suppress(CommandFailed, TimedOut):
             refusing.wait(_LAST_CALL_S)
-        activity.wait_until(lambda: activity.leaving_for is None and activity.document.parsed, end)
+        activity.wait_until(
+            lambda: activity.navigating_to is None and activity.document.parsed, end
+        )
         session.post("Page.stopLoading")
         end = time.monotonic() + _LAST_CALL_S
-        activity.wait_until(lambda: activity.leaving_for is None, end)
+        activity.wait_until(lambda: activity.navigating_to is None, end)
 
     def _note_unfinished(self) -> None:
         lacks_load = [] if self._activity.document.loaded else ["the load event"]
@@ -268,7 +269,7 @@ class Settling:
         return time.monotonic() >= self._limit
 
     def _wait_for_load(self) -> None:
-        """Until the document has loaded and stays, or nothing more comes of it."""
+        """Wait until the document has loaded and stays, or makes no progress any more."""
         activity = self._activity
         while True:
             document = activity.document
@@ -277,14 +278,14 @@ class Settling:
                 activity.requests.last_progress + self._patience.settle_max_s, self._patience.latest
             )
             has_come = document.parsed if self.until == "domcontentloaded" else document.loaded
-            may_be_stuck = not has_come and (document.parsed or activity.is_leaving)
+            may_be_stuck = not has_come and (document.parsed or activity.is_navigating)
             is_stuck = may_be_stuck and now >= is_stuck_at
             if (has_come or is_stuck) and self._limit == math.inf:
                 self.loaded_at = min(now, self.loaded_at)
                 self._limit = min(now + self._patience.settle_max_s, self._patience.latest)
                 if is_stuck:
                     self._limit = now
-            if is_stuck or (has_come and (self._is_over or not activity.leaving_for)):
+            if is_stuck or (has_come and (self._is_over or not activity.navigating_to)):
                 return
             until = self._limit if has_come else math.inf
             if may_be_stuck:
@@ -292,11 +293,14 @@ class Settling:
             activity.wait_for_change(until - now)
 
     def _settle_document(self) -> bool:
-        """Fonts, images, frames, requests; false where the page has begun more meanwhile."""
+        """Wait for fonts, images, frames and requests.
+
+        False if the page has started more meanwhile.
+        """
         activity = self._activity
         document = activity.document
         begun_world = begin_world(self._page.session, self._page.id)
-        world = world_in(activity.bind(begun_world, self._patience.settle_max_s))
+        world = world_in(activity.await_answer(begun_world, self._patience.settle_max_s))
         if self._is_over or self.until != "settled":
             self._hide_cursor(world)
             return True
@@ -324,15 +328,16 @@ class Settling:
         return is_ready and not self._wait_for_workers()
 
     def _may_change(self, found: Params, before: tuple[int, int]) -> bool:
-        """Whether what was found of a document is not all of it."""
+        """Whether the document may still change after what was found of it."""
         activity = self._activity
         has_changed = activity.requests.progress != before
         return bool(found["frames"] or has_changed or activity.quiet_in(0))
 
     def _wait_for_workers(self) -> bool:
-        """Until workers have done what there was to do; whether the page may hear of it only now.
+        """Wait until workers have done what is pending.
 
-        An answer that a worker waited for ends in a message to the page, for which it is not known.
+        Returns whether the page may hear of it only now: when a worker has got the answer that it
+        waited for, it sends the page a message, and no event reports that.
         """
         activity = self._activity
         now, workers = activity.requests.progress, activity.requests.workers
@@ -341,84 +346,27 @@ class Settling:
         self._caught_up = now
         expression = _TWO_FRAMES if self.clock is None else "0"
         turn = {"expression": expression, "awaitPromise": True}
-        self._answers(
-            [self._begin(worker.begin, "Runtime.evaluate", turn) for worker in workers],
+        self._frames.answers(
+            [begin_if_there(worker.begin, "Runtime.evaluate", turn) for worker in workers],
             self._limit,
             _WORKERS_S,
         )
         return True
 
     def _settle_frames(self) -> None:
-        """Settle every frame but the main one: another process may draw it, and a capture does not
-        wait for that.
+        """Settle every frame except the main one.
+
+        Another process may draw a frame, and a capture does not wait for that process.
         """
         arguments = (True, self.clock is None)
-        self._call_in_frames("settle", *arguments, but=self._page.id, limit=self._limit)
+        self._frames.call("settle", *arguments, but=self._page.id, limit=self._limit)
 
     def finish_animations(self) -> None:
-        """In all frames. Raises `TargetGone` if the page is gone, `DocumentGone` if it leaves."""
-        self._call_in_frames("finishAnimations", self.clock is None, function=_ANIMATIONS)
+        """Finish animations in all frames.
 
-    def _call_in_frames(
-        self,
-        name: str,
-        *arguments: object,
-        but: str | None = None,
-        limit: float = math.inf,
-        function: str | None = None,
-    ) -> None:
-        """Call a function of the farm's in all frames `but` one, in all at the same time.
-
-        A frame that is gone, or disturbs the function, is passed over. Raises `TargetGone` if the
-        page is gone.
+        Raises `TargetGone`, or `DocumentGone` if the page navigates.
         """
-        sessions = self._page.sessions()
-        trees = self._answers(
-            [self._begin(each.begin, "Page.getFrameTree") for each in sessions], limit
-        )
-        frames = [
-            (session, frame)
-            for session, answer in zip(sessions, trees, strict=True)
-            if answer is not None  # a worker has none
-            for frame in frame_ids(answer["frameTree"])
-            if frame != but
-        ]
-        worlds = self._answers([self._begin(begin_world, *each) for each in frames], limit)
-        call = partial(begin_call, function=function)
-        self._answers(
-            [
-                self._begin(call, session, world_in(world), name, *arguments)
-                for (session, _), world in zip(frames, worlds, strict=True)
-                if world is not None
-            ],
-            limit,
-        )
-        self._page.check()
-
-    def _begin(self, begin: Callable[..., Wait], *arguments: object) -> Wait | None:
-        """None if its target is gone."""
-        try:
-            return begin(*arguments)
-        except TargetGone:
-            return None
-
-    def _answers(
-        self, begun: Sequence[Wait | None], limit: float, timeout_s: float = _FRAME_S
-    ) -> list[Params | None]:
-        """Of commands to frames or workers; None where there is none in time, or an error."""
-        end = min(time.monotonic() + timeout_s, limit)
-        answers: list[Params | None] = []
-        for wait in begun:
-            answer = None
-            try:
-                if wait is not None:
-                    answer = self._activity.bind(wait, max(0.001, end - time.monotonic()))
-            except (DocumentGone, BrowserGone):
-                raise
-            except DevToolsError:  # it is gone, busy, or may not run scripts
-                pass
-            answers.append(answer)
-        return answers
+        self._frames.call("finishAnimations", self.clock is None, function=_ANIMATIONS)
 
     def _hide_cursor(self, world: int) -> None:
         document = self._activity.document
@@ -428,15 +376,9 @@ class Settling:
                 document.title = found["title"]
 
     def _value(self, call: Wait, timeout_s: float | None = None) -> Params | None:
-        return value_in(self._activity.bind(call, timeout_s))
+        return value_in(self._activity.await_answer(call, timeout_s))
 
 
 def _refuse_navigation(paused: Paused) -> None:
     if paused.kind == "Document":
         paused.fail("Aborted")
-
-
-def frame_ids(tree: dict[str, Any]) -> list[str]:
-    """Those of a `FrameTree`, its own first."""
-    children = [frame for child in tree.get("childFrames", ()) for frame in frame_ids(child)]
-    return [tree["frame"]["id"], *children]

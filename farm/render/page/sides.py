@@ -1,16 +1,16 @@
-"""The sides of a picture, from the first bytes of its file.
+"""Reads the sides of a picture from the first bytes of its file.
 
 Sources: PNG, 11.2.2; JPEG, B.2.2 (https://www.w3.org/Graphics/JPEG/itu-t81.pdf); WebP, RFC 9649.
 """
 
 import base64
 
-#: As much as is read, in characters of base64: what Chromium writes before the sides is far less.
+#: The most that is read, in base64 characters. Chromium writes far less before the sides.
 _HEAD = 1 << 16
 
 
 def sides_of(picture: str) -> tuple[int, int]:
-    """Width and height of a PNG, JPEG or WebP in base64. Raises `ValueError` for what is none."""
+    """Width and height of a PNG, JPEG or WebP in base64. Raises `ValueError` for anything else."""
     data = base64.b64decode(picture[:_HEAD])
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return _big(data[16:20]), _big(data[20:24])
@@ -25,7 +25,7 @@ def _of_jpeg(data: bytes) -> tuple[int, int]:
     at = 2
     while at + 9 <= len(data) and data[at] == 0xFF:
         marker, length = data[at + 1], _big(data[at + 2 : at + 4])
-        # Start of frame; C4, C8 and CC among these are other markers.
+        # Start of frame. C4, C8 and CC in this range are other markers.
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             return _big(data[at + 7 : at + 9]), _big(data[at + 5 : at + 7])
         at += 2 + length

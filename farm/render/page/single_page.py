@@ -1,8 +1,8 @@
-"""One page of a PDF that is as high as the content (`pdf.singlePage`).
+"""Makes a PDF of one page that is as high as the content (`pdf.singlePage`).
 
-Chromium cuts what it prints into pages of one height, and lays it out once it knows that height: so
-the content is measured before, in print's medium and at the paper's width. What depends on the
-viewport's height (`100vh`) keeps the one that it has in the request's viewport.
+Chromium cuts what it prints into pages of one height, and lays the content out only when it knows
+that height. So the content is measured before, with the print medium and at the paper's width. What
+depends on the viewport's height (`100vh`) keeps the size that it has in the request's viewport.
 """
 
 import math
@@ -16,9 +16,9 @@ from farm.render.page.work import Work
 from farm.request.pdf import MAX_SIDE_PX, PdfOptions
 
 _FUNCTION = function_in("printing.js")
-#: Chromium makes what is wider than the paper smaller: by this at the most (measured).
+#: Chromium shrinks content that is wider than the paper, by this factor at most (measured).
 _MAX_SHRINK = 1.5
-#: Of a viewport that is lower than any content.
+#: The height of a viewport that is lower than any content.
 _LOW_PX = 24
 
 #: Sets the viewport's width and height.
@@ -26,7 +26,7 @@ Resize = Callable[[int, int], None]
 
 
 class SinglePage:
-    """Use it in `with`: the document is as before afterwards."""
+    """A context manager. After it, the document is as it was before."""
 
     def __init__(self, work: Work, send: Send, asked: PdfOptions) -> None:
         self._work = work
@@ -34,7 +34,7 @@ class SinglePage:
         self._asked = asked
 
     def __enter__(self) -> Params:
-        """The parameters of `Page.printToPDF` that are others for it. Raises `OutputTooLarge`."""
+        """The parameters of `Page.printToPDF` that differ for it. Raises `OutputTooLarge`."""
         margins = self._asked.margins
         self._call("joinPages", list(margins.values()))
         width = self._asked.content_px[0] / self._asked.scale
@@ -58,7 +58,7 @@ class SinglePage:
         self._call("undo")
 
     def _layout(self, resize: Resize, width: float) -> tuple[float, float]:
-        """By what the content is made smaller, and its height before that."""
+        """The factor by which the content is shrunk, and the content's height before that."""
         viewport = math.ceil(width), self._work.options.height
         content = self._measure(resize, *viewport)
         shrink = 1.0
@@ -68,7 +68,7 @@ class SinglePage:
             content = self._measure(resize, *viewport)
         if content["height"] <= viewport[1]:
             low = self._measure(resize, viewport[0], _LOW_PX)
-            # What finds no room downwards may go to the right.
+            # Content that finds no room below may extend to the right.
             return shrink, (low if low["width"] <= content["width"] else content)["height"]
         self._call("noteHeights")
         if self._measure(resize, viewport[0], 2 * viewport[1])["height"] != content["height"]:

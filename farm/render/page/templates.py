@@ -1,8 +1,9 @@
-"""The header and the footer of a PDF's pages.
+"""Makes the header and the footer of a PDF's pages.
 
-Chromium draws them in documents of their own, which have none of the page's fonts: so the fonts
-that the page has loaded are given to these as `data:` URLs. These documents load nothing, not even
-such a URL, but for what the page's process has in its memory: so the page loads them all before.
+Chromium draws them in documents of their own, which have none of the page's fonts. So the fonts
+that the page has loaded are added to them as `data:` URLs. These documents cannot load anything,
+not even `data:` URLs, except from the memory cache of the page's process. So the page loads all of
+these URLs first.
 """
 
 import re
@@ -17,20 +18,20 @@ from farm.render.page.work import Work
 from farm.request.pdf import PdfOptions
 
 _FUNCTION = function_in("printing.js")
-#: Chromium has a header and a footer of its own where one is empty.
+#: For an empty header or footer Chromium would use its own.
 _NOTHING = "<span></span>"
-#: Of the page's fonts: how many a header and a footer have, and how long these are in base64. Each
-#: page has its documents, and these read the fonts.
+#: How many of the page's fonts a header and a footer get, and their length in base64. Every printed
+#: page has a header and a footer document, and each reads the fonts.
 _MAX_FACES = 16
 _MAX_FONTS = 4_000_000
-#: Of the page's style sheets that only the browser can read.
+#: How many of the style sheets are read that only the browser can read.
 _MAX_SHEETS = 20
 
-#: Of the fonts of the page and of the templates themselves, how many there may be.
+#: How many fonts, of the page and of the templates, the page loads.
 _MAX_LOADED = 2 * _MAX_FACES
 _DATA_URL = re.compile(r"""url\(\s*["']?(data:[^"')\s]*)""", re.IGNORECASE)
 _FAMILY = re.compile(r"""\s*"(?:[^"\\]|\\.)*"|[^,"]+""")
-#: What a page's process keeps of all that it has loaded, and of one answer, in bytes.
+#: How many bytes the page's process keeps of all answers, and of one answer.
 _BUFFERS = {"maxTotalBufferSize": 32 << 20, "maxResourceBufferSize": 4 << 20}
 
 #: An `@font-face` rule: its `family`, its other descriptors, and its `urls`.
@@ -38,7 +39,7 @@ Face = dict[str, Any]
 
 
 def prepare(work: Work) -> None:
-    """Before anything is loaded: have the browser keep the page's fonts for `parameters`."""
+    """Before anything is loaded, have the browser keep the page's fonts for `parameters`."""
     printed = [file.options.pdf for file in work.request.files if file.options.pdf is not None]
     if all(asked.header is None and asked.footer is None for asked in printed):
         return
@@ -47,7 +48,7 @@ def prepare(work: Work) -> None:
 
 
 def parameters(work: Work, send: Send, asked: PdfOptions) -> Params:
-    """Of `Page.printToPDF`, for the header and the footer. Raises `DevToolsError`."""
+    """The parameters of `Page.printToPDF` for the header and the footer. Raises `DevToolsError`."""
     if asked.header is None and asked.footer is None:
         return {}
     templates = [asked.header or "", asked.footer or ""]
@@ -59,7 +60,7 @@ def parameters(work: Work, send: Send, asked: PdfOptions) -> Params:
 
 
 def _style(work: Work, send: Send, templates: str) -> str:
-    """An element with the page's fonts, as far as the templates or the text itself want them."""
+    """A style element with those of the page's fonts that the templates or the page's text name."""
     found = work.call("fontFaces", function=_FUNCTION) or {}
     loaded = _Loaded(work, send)
     faces = [*found["faces"], *_faces_elsewhere(work, loaded, found["read"])]
@@ -73,19 +74,19 @@ def _style(work: Work, send: Send, templates: str) -> str:
             left -= len(data)
             rule = f'font-family: {face["family"]}; {face["css"]} src: url("{data}")'
             css.append(f"@font-face {{ {rule}; }}")
-    # So that no name of the page's can end the element.
+    # No name in the page may end the element.
     text = "\n".join(css).replace("<", r"\3c ")
     return f"<style>{text}</style>"
 
 
 def _named(families: str) -> str:
-    """A list of CSS's without generic families, which mean others in a header than in the page."""
+    """A CSS font list with generic families replaced, which are other fonts in a header."""
     names = [name.strip() for name in _FAMILY.findall(families)]
     return ", ".join(GENERIC_FAMILIES.get(name, name) for name in names)
 
 
 def _faces_elsewhere(work: Work, loaded: "_Loaded", read: list[str]) -> Iterator[Face]:
-    """The rules of the sheets that the page itself cannot read."""
+    """The rules of style sheets that the page itself cannot read."""
     unread = [url for url in loaded.requests if url not in read]
     for url in unread[:_MAX_SHEETS]:
         if (text := loaded.text(url)) is not None:
@@ -94,10 +95,10 @@ def _faces_elsewhere(work: Work, loaded: "_Loaded", read: list[str]) -> Iterator
 
 
 class _Loaded:
-    """What the page has loaded; nothing is loaded for it."""
+    """The fonts and style sheets that the page has loaded. Loads nothing itself."""
 
     def __init__(self, work: Work, send: Send) -> None:
-        self.requests = work.activity.document.looks
+        self.requests = work.activity.document.style_requests
         self._send = send
 
     def text(self, url: str) -> str | None:
@@ -119,6 +120,6 @@ class _Loaded:
             return None
         try:
             body: Params = self._send("Network.getResponseBody", {"requestId": request})
-        except CommandFailed:  # it has not come to its end, or was too long to be kept
+        except CommandFailed:  # it is incomplete, or was too long to be kept
             return None
         return body

@@ -1,7 +1,7 @@
-"""Cutting a part of a page into tiles that Chromium can draw at once.
+"""Cuts a part of a page into tiles that Chromium can draw at once.
 
-Its surfaces end at 16,384 device pixels, and one large picture keeps all other pages from being
-drawn meanwhile. Tiles meet at whole device pixels, so that what is joined of them has no seams.
+Chromium's surfaces end at 16,384 device pixels, and while one large picture is drawn no other page
+is. Tiles meet at whole device pixels, so that the joined picture has no seams.
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from fractions import Fraction
 
 #: The longest side of what is drawn at once.
 MAX_TILE_PX = 16_384
-#: How many pixels are drawn at once: it takes Chromium a tenth of a second or so.
+#: Pixels of one tile. Chromium draws them in about a tenth of a second.
 MAX_TILE_PIXELS = 1 << 23
-#: How many where there may be only one tile.
+#: Pixels of a picture that must be one tile.
 MAX_SINGLE_PIXELS = 1 << 24
 #: A scale has three decimals.
 _MAX_DENOMINATOR = 1_000
@@ -28,7 +28,7 @@ class Region:
 
 
 def cut(region: Region, scale: float, most: int = MAX_TILE_PIXELS) -> list[list[Region]]:
-    """The region's tiles, in rows, of `most` pixels each.
+    """The region's tiles, in rows, of at most `most` pixels each.
 
     `scale`: device pixels for each CSS pixel.
     """
@@ -39,7 +39,7 @@ def cut(region: Region, scale: float, most: int = MAX_TILE_PIXELS) -> list[list[
 
 
 def _cut(start: float, length: float, scale: float, most_px: int) -> list[tuple[float, float]]:
-    """Where each piece starts, and how long it is."""
+    """The start and the length of each piece."""
     if length * scale <= most_px:
         return [(start, length)]
     # So many CSS pixels are a whole number of device pixels.

@@ -1,7 +1,7 @@
-"""The time that a request gives its page for loading and waiting, which is less than the deadline.
+"""A limit on the time for loading and waiting that is shorter than the render's deadline.
 
-Every wait of a render ends when the engine closes the page at the deadline. A time limit ends waits
-earlier, and leaves the page there, so that it may be captured after all.
+At the deadline the engine closes the page, which ends every wait of the render. A time limit ends
+waits earlier, and leaves the page open, so that it can still be captured.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ from typing import Self
 from farm.render.browser.devtools import DevToolsError
 from farm.render.browser.page import Page
 
-#: What is kept of a render's time for the capture: a fifth, and not more than two seconds.
+#: The part of a render's time that is kept for the capture: a fifth, but at most two seconds.
 _CAPTURE_SHARE, _CAPTURE_S = 0.2, 2.0
-#: And of each further file; all together at most a half.
+#: The part for each further file, and for all files together at most a half.
 _FILE_SHARE, _FILE_S = 0.05, 0.5
 _MAX_SHARE = 0.5
-#: A step may take the error for that of one frame, and go on: it is told again.
+#: A step may take the error for one of a single frame and go on, so the error is raised again.
 _AGAIN_S = 0.05
 
 
 def capture_s(allowed_s: float, files: int) -> float:
-    """What is kept of so many seconds for the capture of so many files."""
+    """How much of so many seconds is kept for the capture of so many files."""
     share = min(_CAPTURE_SHARE + (files - 1) * _FILE_SHARE, _MAX_SHARE)
     return min(_CAPTURE_S + (files - 1) * _FILE_S, share * allowed_s)
 
@@ -32,10 +32,10 @@ class TimeUp(DevToolsError):
 
 
 class TimeLimit:
-    """While it is entered, what waits for the page gets `TimeUp` from a moment on."""
+    """A context manager: from the given moment on, all waits for the page raise `TimeUp`."""
 
     def __init__(self, page: Page, until: float) -> None:
-        """`until`: `time.monotonic()`."""
+        """`until`: by `time.monotonic()`."""
         self._page = page
         self._until = until
         self._timer: asyncio.TimerHandle | None = None

@@ -1,6 +1,6 @@
-"""What a page asked the network for, as a report tells it: how much, what was slow, what failed.
+"""Counts a page's requests for a report: how much was loaded, what was slow, what failed.
 
-Only what goes over the network counts: neither `data:` and `blob:` nor WebSockets.
+Only requests over the network count: not `data:` and `blob:`, and not WebSockets.
 
 Source: https://chromedevtools.github.io/devtools-protocol/tot/Network/
 """
@@ -18,20 +18,20 @@ from farm.render.browser.devtools import Params
 from farm.render.browser.page import Page
 from farm.render.page.loading import reason_of
 
-#: How much is told of a URL, and how much is looked at to find what must not be told of it.
+#: How many characters of a URL are reported, and how many are searched for logins that must not be.
 MAX_URL = 300
 _LONGEST_URL = 4_096
 _MAX_SLOWEST = 20
 _MAX_FAILED = 50
 _MAX_BLOCKED = 50
 _MAX_REDIRECTS = 20
-#: How many may be under way at the same time; of more, only the number is known.
+#: Requests that may be pending at the same time. Of further ones only the number is known.
 _MAX_OPEN = 10_000
-#: What Chromium says of a request that was blocked by a DevTools command.
+#: Chromium's reason for a request that a DevTools command has blocked.
 _BLOCKED_BY_FARM = "inspector"
 
 
-def told_url(url: str) -> str:
+def reportable_url(url: str) -> str:
     return without_login(url[:_LONGEST_URL])[:MAX_URL]
 
 
@@ -39,14 +39,14 @@ def told_url(url: str) -> str:
 class _Open:
     url: str
     kind: str
-    #: Of Chromium's clock, in seconds.
+    #: By Chromium's clock, in seconds.
     began: float
     status: int | None = None
 
 
 @dataclass
 class Traffic:
-    """Of one page, from before its render's first command."""
+    """The traffic of one page, from before its render's first command."""
 
     page: Page
     count: int = 0
@@ -54,9 +54,9 @@ class Traffic:
     failed_count: int = 0
     blocked_count: int = 0
     failed: list[dict[str, Any]] = field(default_factory=list)
-    #: What the caller wanted to be blocked.
+    #: Requests that the caller wanted to be blocked.
     blocked: list[dict[str, Any]] = field(default_factory=list)
-    #: Of the document: those that led from one URL to the next, wherever the page went.
+    #: Redirects of the main frame's documents, wherever the page has navigated.
     redirects: list[dict[str, Any]] = field(default_factory=list)
     _slowest: list[tuple[float, int, dict[str, Any]]] = field(default_factory=list)
     _open: dict[str, _Open] = field(default_factory=dict)
@@ -70,11 +70,11 @@ class Traffic:
 
     @property
     def slowest(self) -> list[dict[str, Any]]:
-        """The slowest first."""
+        """The slowest requests, the slowest one first."""
         return [told for _, _, told in sorted(self._slowest, reverse=True)]
 
     def explain(self, notes: Iterable[Note]) -> None:
-        """Say of what had no answer what the egress proxy noted of its host, which knows more."""
+        """Give requests without an answer the egress proxy's reason for their host."""
         reasons = {
             note.host.lower(): ("the egress policy refuses it: " * note.refused) + note.reason
             for note in notes
@@ -90,12 +90,12 @@ class Traffic:
             return
         if (answer := params.get("redirectResponse")) is not None:
             self._redirect(params, answer)
-        elif name in self._open:  # told by two processes
+        elif name in self._open:  # reported by two processes
             return
         self.count += 1
         if len(self._open) < _MAX_OPEN:
             kind = params.get("type", "Other").lower()
-            self._open[name] = _Open(told_url(url), kind, params["timestamp"])
+            self._open[name] = _Open(reportable_url(url), kind, params["timestamp"])
 
     def _redirect(self, params: Params, answer: Params) -> None:
         if (request := self._open.pop(params["requestId"], None)) is None:
@@ -138,7 +138,7 @@ class Traffic:
             "bytes": int(size),
         }
         told = {name: value for name, value in told.items() if value is not None}
-        # The number: of two that took as long, dictionaries could not be compared.
+        # The number makes entries comparable that took the same time: dictionaries are not.
         heapq.heappush(self._slowest, (spent_ms, next(self._number), told))
         if len(self._slowest) > _MAX_SLOWEST:
             heapq.heappop(self._slowest)
@@ -152,12 +152,12 @@ class Traffic:
 
 
 def _reason(params: Params) -> str:
-    """Of `Network.loadingFailed`, in words."""
+    """The reason of a `Network.loadingFailed` event, in words."""
     if (cause := params.get("blockedReason")) is not None:
         return f"the browser blocks it: {cause}"
     if (cors := params.get("corsErrorStatus")) is not None:
         return f"its site does not allow it to the page's: {cors['corsError']}"
     if params.get("canceled"):
-        return "the page gave it up"
+        return "the page cancelled it"
     error: str = params["errorText"]
     return reason_of(error) or error

@@ -1,8 +1,8 @@
-// What a report tells of the fonts of a document. Runs in the farm's isolated world, once the
-// picture has been taken; `typefaces.py` sends this file with each call; `name` is one of `farm`.
+// What a report says of the fonts of a document. Runs in the farm's isolated world after the
+// capture. `typefaces.py` sends this file with each call; `name` is one of `farm`.
 async function (name, ...args) {
-  // Fields of a form stand in the place of what a form has itself, also in this world. So what is
-  // asked of any element is taken from where no page can change it.
+  // A form's fields hide its own properties, also in this world. So properties of elements are
+  // taken from the prototypes, where no page can change them.
   const own = (type, name) => {
     const property = Object.getOwnPropertyDescriptor(type.prototype, name);
     return (object, ...args) => (property.get ?? property.value).call(object, ...args);
@@ -10,20 +10,20 @@ async function (name, ...args) {
   const isVisible = own(Element, 'checkVisibility');
   const shadowRootOf = own(Element, 'shadowRoot');
 
-  // What decides about the font of a character.
+  // The properties that decide about the font of a character.
   const PROPERTIES = [
     'font-family', 'font-size', 'font-style', 'font-weight', 'font-stretch', 'font-variant',
     'text-transform', '-webkit-locale',
   ];
   const MAX_MS = 400;
-  // The time may stand still (`deterministic`).
+  // The clock may stand still (`deterministic`), so the number of nodes is bounded too.
   const MAX_NODES = 50_000;
   const MAX_STYLES = 100;
   const MAX_CLUSTERS = 1000;
   const MAX_TEXT = 20_000;
   const MAX_CLUSTER = 20;
 
-  // What is seen as one character, by the style that it has; bounded in number and in time.
+  // The characters as a reader sees them, by their style; bounded in number and in time.
   const collect = () => {
     const end = performance.now() + MAX_MS;
     const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
@@ -81,16 +81,16 @@ async function (name, ...args) {
     return { styles: [...styles.values()], isWhole };
   };
 
-  // A font that has no character anybody uses, and whose glyph for what is missing is as wide as 300
-  // em. As the first of a text's fonts it is the one whose glyph for what is missing is taken, so a
-  // character that no font has makes the text very wide.
+  // A font without any character that is used, whose glyph for missing characters is 300 em wide.
+  // As the first font of a text it provides the glyph for missing characters. So a character that
+  // no font has makes the text very wide.
   const NOTDEF =
     'd09GMgABAAAAAAEEAAoAAAAAAlgAAAC9AAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAABmAAUAooPAE2AiQDBgsGAAQgBSgHIBuz' +
     'AQCeh7EzYoQSp6RvrV6Kh/qx9nb3FDHpGq2RbwjNqmgjVTolkgv8+oJMX/b6eoCBmhw/YOBhgBagHkjCcfPfAo9hK4dTnK6q' +
     'z1FXh0uiQ1dBW2HUwsgCAGAHFAobSmBDGcOZjhWkhNZoTWACbADCTPtjnAAJOkj0MAB0QIiqiHG1kxMkhOVnRZ/zB+UBvg6/' +
     'fztw4gQlQfCSfB7x8e9EAMAfn0EglQBJIEhbSnSGwgD78ZQGrt168+hGAQA=';
   const MISSING_PX = 2000;
-  // Controls, spaces and what has no glyph of its own; of a combining mark, there is one.
+  // Controls, spaces, and characters without a glyph of their own; a combining mark has one.
   const INVISIBLE = /^[\p{Cc}\p{Cf}\p{Z}\p{Cs}\p{Default_Ignorable_Code_Point}]*$/u;
 
   const missing = (styles, most) => {
@@ -121,16 +121,16 @@ async function (name, ...args) {
   };
 
   const farm = {
-    // Characters that none of the fonts here has, as far as they are found in time.
+    // Characters that none of the fonts has, as far as they are found in time.
     missing: async (most) => {
       const { styles, isWhole } = collect();
       const found = missing(styles, most);
       return { characters: found.characters, isWhole: isWhole && found.isWhole };
     },
 
-    // An element, which is not seen, with each character of the document once in each style:
-    // Chromium tells the fonts of no more than an element's children and theirs. In a shadow tree,
-    // where no style of the page reaches it.
+    // An invisible element with each character of the document once in each style. Chromium reports
+    // the fonts of an element's children and grandchildren only. It is in a shadow tree, where no
+    // style of the page applies.
     sample: async () => {
       const make = (name) => document.createElementNS('http://www.w3.org/1999/xhtml', name);
       const host = make('div');
@@ -144,7 +144,7 @@ async function (name, ...args) {
         shadow.append(span);
       }
       document.documentElement.append(host);
-      // Laid out at once: Chromium tells of what has been.
+      // Laid out at once: Chromium reports fonts of what is laid out.
       host.getBoundingClientRect();
       return host;
     },

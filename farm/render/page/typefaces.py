@@ -1,7 +1,7 @@
-"""Which fonts a page was drawn with, and which of its characters none of them has, for a report.
+"""Finds the fonts that a page was drawn with, and its characters that no font has, for a report.
 
-Asked once the picture has been taken, of the document and its frames (`typefaces.js`), and only as
-long as there is time: what a page does not tell is left out.
+It asks the document and its frames after the capture (`typefaces.js`), and only as long as there is
+time. What a page does not answer is left out.
 
 Source: https://chromedevtools.github.io/devtools-protocol/tot/CSS/
 """
@@ -21,24 +21,24 @@ from farm.render.browser.devtools import (
     TimedOut,
     Wait,
 )
-from farm.render.page.activity import DocumentGone
+from farm.render.page.frames import frame_ids
 from farm.render.page.interception import Paused
+from farm.render.page.navigation import DocumentGone
 from farm.render.page.scripts import begin_call, begin_world, function_in, value_in, world_in
-from farm.render.page.settling import frame_ids
 from farm.render.page.work import Work
 
 _FUNCTION = function_in("typefaces.js")
-#: More characters that are missing tell nothing more.
+#: A longer list of missing characters would say nothing more.
 MAX_MISSING = 100
 MAX_FONTS = 50
 _MAX_NAME = 100
-#: How many frames are looked at, the page's own document among them.
+#: How many frames are examined, including the page's own document.
 _MAX_FRAMES = 20
 
 
 @dataclass
 class Typefaces:
-    """What was found; `is_whole`: all of it was, in the time that there was."""
+    """What was found. `is_whole`: everything was, in the available time."""
 
     missing: list[str] = field(default_factory=list)
     fonts: list[dict[str, Any]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Typefaces:
 
 
 def find(work: Work, until: float) -> Typefaces:
-    """By `until` (`monotonic`). Raises `DocumentGone` or `BrowserGone`."""
+    """Search until `until` (`monotonic`). Raises `DocumentGone` or `BrowserGone`."""
     return _Search(work, until).found
 
 
@@ -65,7 +65,7 @@ class _Search:
                 fonts |= dict.fromkeys(self._fonts(session, world))
             except (DocumentGone, BrowserGone):
                 raise
-            except DevToolsError:  # it is gone, busy, or has disturbed the function
+            except DevToolsError:  # it is gone, busy, or has broken the function
                 self.found.is_whole = False
         self.found.is_whole &= len(missing) <= MAX_MISSING and len(fonts) <= MAX_FONTS
         self.found.missing = list(missing)[:MAX_MISSING]
@@ -75,11 +75,11 @@ class _Search:
         ]
 
     def _frames(self) -> Iterator[tuple[Session, str]]:
-        """The page's own document first, then those that other processes draw."""
+        """The page's own document first, then the frames of other processes."""
         count = 0
         workers = self._work.activity.requests.workers
         for session in self._work.page.sessions():
-            if session in workers:  # it has none, and may be busy for good
+            if session in workers:  # a worker has no frames, and may be busy for ever
                 continue
             try:
                 tree = self._answer(session.begin("Page.getFrameTree"))["frameTree"]
@@ -119,13 +119,13 @@ class _Search:
         ]
 
     def _enable(self, session: Session) -> None:
-        """Chromium tells of fonts once it has tried to load the page's style sheets anew.
+        """Have Chromium report fonts. It first tries to load the page's style sheets again.
 
-        Their sites are not to hear of that: no request leaves the page any more.
+        Sites must not notice, so from here on no request of the page is sent.
         """
         if session in self._enabled:
             return
-        if not self._enabled:  # for the page's frames too
+        if not self._enabled:  # this covers the page's frames too
             self._work.interception.add(_refuse, [{"urlPattern": "*"}], first=True)
         self._enabled.add(session)
         session.post("DOM.enable")
@@ -134,7 +134,7 @@ class _Search:
 
     def _answer(self, begun: Wait) -> Params:
         left_s = max(0.001, self._until - time.monotonic())
-        answer: Params = self._work.activity.bind(begun, left_s)
+        answer: Params = self._work.activity.await_answer(begun, left_s)
         return answer
 
 

@@ -1,4 +1,4 @@
-"""Waiting for what the request names, once the page has settled, and for no longer than it says."""
+"""Waits for what the request names after the page has settled, within the request's time limits."""
 
 import time
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from farm.render.page.time_limit import TimeLimit, TimeUp, capture_s
 from farm.render.page.work import Work
 from farm.request import RenderOptions
 
-#: No request may have been under way for so long (`networkidle`), as Playwright has it.
+#: With `networkidle` no request may have been pending for so long; the same as Playwright's.
 _IDLE_S = 0.5
-#: How much of the time for the capture is kept for the answer that there is no picture.
+#: The share of the capture's time that is kept for the error if there is no picture.
 _ANSWER_SHARE = 0.1
-#: How often the page is looked at, at first and later.
+#: The pause between two looks at the page, at first and later.
 _FIRST_LOOK_S = 0.02
 _LOOK_S = 0.1
 
 
 def has_time_limit(options: RenderOptions) -> bool:
-    """Whether the request says how long it waits, or may wait for what never comes."""
+    """Whether the request limits its own time, or waits for something that may never come."""
     return bool(
         options.timeout is not None
         or options.on_timeout == "capture"
@@ -34,8 +34,11 @@ def has_time_limit(options: RenderOptions) -> bool:
 
 
 @contextmanager
-def in_time(work: Work, patience: Patience) -> Iterator[None]:
-    """For all that comes before the capture. Raises `RenderTimeout`, unless it is captured then."""
+def limit_time(work: Work, patience: Patience) -> Iterator[None]:
+    """Bound everything before the capture.
+
+    Raises `RenderTimeout`, unless the page is captured then.
+    """
     options = work.options
     if not has_time_limit(options):
         yield
@@ -66,8 +69,8 @@ def in_time(work: Work, patience: Patience) -> Iterator[None]:
 
 
 @contextmanager
-def before_answer(work: Work) -> Iterator[None]:
-    """For the capture of a page whose time has passed: it may be too busy for one."""
+def limit_capture(work: Work) -> Iterator[None]:
+    """Bound the capture of a page whose time has passed: the page may be too busy for it."""
     if work.capture_until is None:
         yield
         return
@@ -79,7 +82,7 @@ def before_answer(work: Work) -> Iterator[None]:
             formats = {file.options.format for file in work.request.files}
             activity = work.activity
             if "pdf" in formats and (activity.under_way or not activity.document.loaded):
-                # Chromium prints no page that still loads, or waits for its images.
+                # Chromium prints no page that still loads, or that waits for images.
                 work.page.session.post("Page.stopLoading")
             yield
     except TimeUp as exc:
@@ -95,30 +98,36 @@ def prepare(work: Work) -> None:
 
 
 def wait(work: Work) -> None:
-    """Raises `ScriptFailed`, and `InvalidRequest` where the selector is none."""
+    """Wait as the request asks.
+
+    Raises `ScriptFailed`, and `InvalidRequest` for an invalid selector.
+    """
     options = work.options
     if options.wait_until == "networkidle":
         work.settling.wait_until_idle(_IDLE_S)
     if options.wait_for_selector is not None:
         work.step = "waitForSelector"
-        with _in_own_time(work):
+        with _limit_wait(work):
             _wait_for_selector(work)
     if options.wait_for_function is not None:
         work.step = "waitForFunction"
-        with _in_own_time(work):
+        with _limit_wait(work):
             _wait_for_function(work, options.wait_for_function)
     if options.wait_for:
         work.step = "waitFor"
-        if not options.deterministic:  # else it was added to the virtual clock
+        if not options.deterministic:  # else the virtual clock has it already
             work.page.wait(options.wait_for)
     if work.step != "waitUntil":
-        # What the page did meanwhile may have brought images, fonts and frames.
+        # What the page did meanwhile may have added images, fonts and frames.
         work.settling.resume()
 
 
 @contextmanager
-def _in_own_time(work: Work) -> Iterator[None]:
-    """For one wait, within the time for all. Raises `RenderTimeout`, unless the render goes on."""
+def _limit_wait(work: Work) -> Iterator[None]:
+    """Bound one wait, within the time for all.
+
+    Raises `RenderTimeout`, unless the render goes on.
+    """
     options = work.options
     if options.wait_timeout is None:
         yield

@@ -1,4 +1,4 @@
-"""One render under way: what its steps have in common."""
+"""The state of one render that its steps share."""
 
 import math
 from dataclasses import dataclass, field
@@ -24,20 +24,25 @@ class Work:
     interception: Interception
     settling: Settling
     failures: Failures
-    #: Those of the file that is captured, and where the request has them.
+    #: The options of the file that is being captured, and where the request has them.
     options: RenderOptions
     place: str = "options"
-    #: The option that is worked on now.
+    #: The option that is being handled now.
     step: str = "waitUntil"
-    #: When its capture must be done if its time has passed (`monotonic`).
+    #: When the capture must be done if the request's own time has passed (`monotonic`).
     capture_until: float | None = None
-    #: When nothing more is waited for, by the request's own time (`monotonic`).
+    #: When the request's own time has passed (`monotonic`).
     latest: float = math.inf
-    #: What the answer shall tell besides (`RenderResult.facts`).
+    #: Further facts for the answer (`RenderResult.facts`).
     facts: dict[str, Any] = field(default_factory=dict)
 
     def call(self, name: str, *arguments: object, function: str | None = None) -> Params | None:
-        """A function of `scripts.js` in the present document. Raises what `Activity.bind` does."""
-        session, bind = self.page.session, self.activity.bind
-        world = world_in(bind(begin_world(session, self.page.id)))
-        return value_in(bind(begin_call(session, world, name, *arguments, function=function)))
+        """Call a function of `scripts.js` in the present document.
+
+        Raises what `Activity.await_answer` does.
+        """
+        session, await_answer = self.page.session, self.activity.await_answer
+        world = world_in(await_answer(begin_world(session, self.page.id)))
+        return value_in(
+            await_answer(begin_call(session, world, name, *arguments, function=function))
+        )

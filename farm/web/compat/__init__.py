@@ -1,9 +1,10 @@
-"""Routes of other services, so that their clients need no more than another address.
+"""Routes of other services, so that their clients only need another address.
 
-A folder a service. It turns what that service's clients send into a `RenderRequest`, and a result
-or an error into what they expect. Outside of this package only `FARM_COMPAT` names them, and
-`/health` has a field that gotenberg's clients look for. Keys, rates, budgets, metrics and logs are
-those of every route.
+`farm.web.app` adds the resources to the application; they run in request threads. Each service has
+a folder. It converts the requests of that service's clients to `RenderRequest`s, and results and
+errors to what those clients expect. Outside of this package, only `FARM_COMPAT` names the services,
+and `/health` has a field that gotenberg's clients look for. Keys, rates, budgets, metrics and logs
+are the same as for other routes.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,17 +16,18 @@ from farm.web.routes import Resource
 
 __all__ = ["SERVICES", "TABLES", "Farm", "resources"]
 
-#: By the names that `FARM_COMPAT` has: what makes a service's resources, by their templates.
+#: The function that makes each service's resources by their URI templates, by its name in
+#: `FARM_COMPAT`.
 SERVICES: Mapping[str, Callable[[Farm], Mapping[str, Resource]]] = {
     "gotenberg": gotenberg.resources,
     "browserless": lambda farm: browserless.resources(farm) | cloudflare.resources(farm),
 }
-#: What docs/migrating.md tells of each service's fields, by the names of its tables.
+#: What docs/migrating.md says of each service's fields, by the names of its tables.
 TABLES: Tables = {**gotenberg.TABLES, **browserless.TABLES, **cloudflare.TABLES}
 
 
 def resources(farm: Farm) -> dict[str, Resource]:
-    """The resources of all services that are turned on, by their templates."""
+    """The resources of all services that are turned on, by their URI templates."""
     found: dict[str, Resource] = {}
     for name in farm.settings.compat:
         if name in SERVICES:

@@ -1,4 +1,4 @@
-"""What the routes of other services are made of."""
+"""The collaborators that routes of other services need."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,5 +16,5 @@ class Farm:
     bodies: Bodies
     queue: JobQueue
     settings: Settings
-    #: None: nothing is loaded by the farm itself.
+    #: None: the farm itself downloads nothing.
     downloader: Downloader | None = None

@@ -1,7 +1,7 @@
-"""docs/migrating.md's tables, written from what each service's module declares: a field of theirs,
-what it becomes here, and what is different.
+"""Writes the tables of docs/migrating.md from the fields that each service's module declares.
 
-A table stands between `<!-- fields: NAME -->` and `<!-- end -->`; its rows are a `Mapped` each.
+A row, a `Mapped`, has a field of the service, what it is here, and what is different. A table
+stands between `<!-- fields: NAME -->` and `<!-- end -->`. `farm contract docs` calls it.
 """
 
 import re
@@ -17,12 +17,12 @@ _HEAD = "| theirs | here | difference |\n|---|---|---|\n"
 
 @dataclass(frozen=True)
 class Mapped:
-    """A field of another service's, as the docs tell of it; all are Markdown."""
+    """A field of another service, as the docs describe it. All texts are Markdown."""
 
     name: str
     #: The option that it becomes, or what the farm does with it.
     here: str
-    #: What is different from there; empty: nothing.
+    #: How it differs from the service; empty if it does not.
     difference: str = ""
 
     @property
@@ -35,7 +35,7 @@ Tables = Mapping[str, Iterable[Mapped]]
 
 
 def written(docs: Path, tables: Tables) -> dict[Path, str]:
-    """The page as it should be, by its path, where there is one.
+    """The page as it should be, by its path; empty if there is no page.
 
     Raises `OSError` or `ValueError`.
     """
@@ -44,9 +44,9 @@ def written(docs: Path, tables: Tables) -> dict[Path, str]:
 
 
 def with_tables(text: str, tables: Tables) -> str:
-    """The page with every table anew.
+    """The page with every table written anew.
 
-    Raises `ValueError` where one has no place in it, or a place is for none.
+    Raises `ValueError` if a table has no place on the page, or a place has no table.
     """
     places = _TABLE.findall(text)
     if wrong := set(places) ^ set(tables):

@@ -1,15 +1,21 @@
-"""The bytes that the request bodies of a worker may hold together."""
+"""Bounds the bytes that the request bodies of a worker hold together.
+
+The main loop takes from the budget, and request threads give back.
+"""
 
 import threading
 
-#: Up to this a body is small.
+#: A body of no more than this is small.
 SMALL_BYTES = 1 << 20
-#: This part of the budget again is there for small bodies only.
+#: Small bodies may exceed the budget by this part of it.
 _RESERVE = 8
 
 
 class BodyBudget:
-    """`budget_bytes` for all bodies; when large ones have taken it, small ones still have room."""
+    """`budget_bytes` for all bodies.
+
+    When large bodies have taken it, small ones still have room.
+    """
 
     def __init__(self, budget_bytes: int) -> None:
         self._budget = budget_bytes
@@ -17,7 +23,10 @@ class BodyBudget:
         self._lock = threading.Lock()
 
     def take(self, count: int, small: bool) -> bool:
-        """Whether there were `count` bytes left; they are taken if so. Less than 0 gives back."""
+        """Take `count` bytes, if they are left; returns whether they were.
+
+        A negative count gives back.
+        """
         limit = self._budget + (self._budget // _RESERVE if small else 0)
         with self._lock:
             if count > 0 and self._taken + count > limit:
@@ -27,14 +36,17 @@ class BodyBudget:
 
 
 class Share:
-    """The bytes that one body has of the budget."""
+    """The part of the budget that one body holds."""
 
     def __init__(self, budget: BodyBudget) -> None:
         self._budget = budget
         self.held = 0
 
     def grow_to(self, count: int) -> bool:
-        """Whether the budget has had room for it."""
+        """Hold `count` bytes in all.
+
+        False, and nothing changes, if the budget has no room for them.
+        """
         fits = self._budget.take(count - self.held, count <= SMALL_BYTES)
         if fits:
             self.held = count

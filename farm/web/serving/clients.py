@@ -1,4 +1,7 @@
-"""All connections of a worker: what the main loop awaits of each, until when, and who makes way."""
+"""All connections of a worker: what the main loop waits for, for how long, and which make room.
+
+Only the worker's main loop uses it.
+"""
 
 import time
 from collections import Counter
@@ -17,54 +20,54 @@ log = structlog.get_logger()
 
 
 class Phase:
-    """The connections of which the main loop awaits the same, in the order in which they came.
+    """Connections for which the main loop waits in the same way, the one that waits longest first.
 
-    `read` is called when something arrives, `late` when the time is over. `excuse` is for who makes
-    way before that.
+    `read` is called when bytes arrive, and `on_timeout` when the time is over. A connection that is
+    closed to make room is sent the `eviction_error`.
     """
 
     def __init__(
         self,
         seconds: float,
         read: Callable[[Connection], None],
-        late: Callable[[Connection], None],
-        excuse: FarmError | None = None,
+        on_timeout: Callable[[Connection], None],
+        eviction_error: FarmError | None = None,
     ) -> None:
         self.seconds = seconds
         self.read = read
-        self.late = late
-        self.excuse = excuse
+        self.on_timeout = on_timeout
+        self.eviction_error = eviction_error
         self.since: dict[Connection, float] = {}
 
-    def due(self) -> list[Connection]:
-        """Those whose time is over."""
+    def overdue(self) -> list[Connection]:
+        """The connections whose time is over."""
         now = time.monotonic()
-        due = []
+        overdue = []
         for conn, since in self.since.items():
             if since + self.seconds > now:
                 break
-            due.append(conn)
-        return due
+            overdue.append(conn)
+        return overdue
 
-    def first(self, address: str | None) -> Connection | None:
-        """The one that has waited longest, of an address if one is given."""
+    def oldest(self, address: str | None) -> Connection | None:
+        """The connection that has waited longest, of one address if one is given."""
         return next((c for c in self.since if address in (None, c.address)), None)
 
-    def spent(self, conn: Connection) -> float:
+    def used_share(self, conn: Connection) -> float:
         """The part of its time that a connection has used up."""
         return (time.monotonic() - self.since[conn]) / self.seconds
 
-    def begin_again(self, seconds: float) -> None:
-        """Give everyone so much from now on."""
+    def restart(self, seconds: float) -> None:
+        """Let the time of every connection start now, and be so many seconds."""
         self.seconds = seconds
         self.since = dict.fromkeys(self.since, time.monotonic())
 
 
 class Clients:
-    """A connection is in one phase, or a thread has it."""
+    """The connections of a worker. Each is in one phase, or a thread has it."""
 
     def __init__(self, poller: BaseSelector, closed: Callable[[], None]) -> None:
-        """`closed` is called after each connection that was."""
+        """`closed` is called after a connection was closed."""
         self._poller = poller
         self._closed = closed
         self._phases: list[Phase] = []
@@ -74,21 +77,21 @@ class Clients:
         self,
         seconds: float,
         read: Callable[[Connection], None],
-        late: Callable[[Connection], None] | None = None,
-        excuse: FarmError | None = None,
+        on_timeout: Callable[[Connection], None] | None = None,
+        eviction_error: FarmError | None = None,
     ) -> Phase:
-        """A new one; where nothing else is said, those that are late are closed."""
-        phase = Phase(seconds, read, late or self.close, excuse)
+        """A new phase. Connections that are late are closed, unless `on_timeout` is given."""
+        phase = Phase(seconds, read, on_timeout or self.close, eviction_error)
         self._phases.append(phase)
         return phase
 
     def add(self, conn: Connection) -> int:
-        """How many its address has now."""
+        """Count a new connection; returns how many its address has now."""
         self._by_address[conn.address] += 1
         return self._by_address[conn.address]
 
     def wait(self, conn: Connection, phase: Phase) -> None:
-        """Have `phase.read` called when something arrives."""
+        """Move the connection to the phase: `phase.read` is called when bytes arrive."""
         if conn.phase is None:
             self._poller.register(conn, EVENT_READ, partial(self._readable, conn))
         else:
@@ -97,7 +100,7 @@ class Clients:
         phase.since[conn] = time.monotonic()
 
     def take(self, conn: Connection) -> None:
-        """Wait for it no longer."""
+        """Stop waiting for the connection."""
         if conn.phase is not None:
             self._poller.unregister(conn)
             del conn.phase.since[conn]
@@ -116,23 +119,25 @@ class Clients:
         self._closed()
 
     def make_room(self, address: str | None = None) -> bool:
-        """Close the connection that has used up most of its time; whether there was one."""
-        firsts = [(phase, phase.first(address)) for phase in self._phases]
-        waiting = [(phase.spent(conn), conn, phase) for phase, conn in firsts if conn is not None]
+        """Close the connection that has used up most of its time. False if none is waiting."""
+        firsts = [(phase, phase.oldest(address)) for phase in self._phases]
+        waiting = [
+            (phase.used_share(conn), conn, phase) for phase, conn in firsts if conn is not None
+        ]
         if not waiting:
             return False
         _, conn, phase = max(waiting, key=lambda entry: entry[0])
-        if phase.excuse is not None:
+        if phase.eviction_error is not None:
             with suppress(OSError):
-                conn.sock.try_send(refusal(phase.excuse))
+                conn.sock.try_send(refusal(phase.eviction_error))
         self.close(conn)
         return True
 
-    def end_late(self) -> None:
-        """To be called about every second."""
+    def time_out(self) -> None:
+        """Handle the connections whose time is over. Call it about every second."""
         for phase in self._phases:
-            for conn in phase.due():
-                phase.late(conn)
+            for conn in phase.overdue():
+                phase.on_timeout(conn)
 
     def close_waiting(self) -> None:
         for phase in self._phases:
@@ -140,11 +145,11 @@ class Clients:
                 self.close(conn)
 
     def _readable(self, conn: Connection, _: object) -> None:
-        if conn.phase is not None:  # not closed by what was read before it
-            self.attend(conn, conn.phase.read)
+        if conn.phase is not None:  # else an event before this one has closed it
+            self.run_step(conn, conn.phase.read)
 
-    def attend(self, conn: Connection, step: Callable[[Connection], None]) -> None:
-        """Take a step for a client; if that fails, no other client is to suffer."""
+    def run_step(self, conn: Connection, step: Callable[[Connection], None]) -> None:
+        """Run a step for a connection. If it raises, only this connection is closed."""
         try:
             step(conn)
         except Exception:

@@ -1,4 +1,7 @@
-"""One client's connection: what has arrived, and the request that it makes."""
+"""One client's connection: the bytes that have arrived, and the request that they make.
+
+The main loop reads it. While a thread handles its request, the main loop leaves it alone.
+"""
 
 import ipaddress
 import socket
@@ -17,10 +20,11 @@ if TYPE_CHECKING:
     from farm.errors import FarmError
     from farm.web.serving.clients import Phase
 
-#: What a request line and its headers may have together.
+#: The most that a request line and its headers may have together.
 MAX_HEAD_BYTES = 1 << 16
-#: Bytes that a socket takes beyond what the client has room for. Without this bound it takes
-#: megabytes, and more only once a third of them is sent: nobody could tell how fast a client reads.
+#: The most that the kernel buffers beyond what the client's window has room for. Without this bound
+#: the kernel takes megabytes, and takes more only after a third of them is sent. Then the worker
+#: could not tell how fast a client reads.
 _UNSENT_BYTES = 1 << 17
 
 
@@ -29,22 +33,22 @@ class Connection:
 
     def __init__(self, sock: socket.socket, client: Any, server: Any, senders: Senders) -> None:
         sock.setblocking(False)
-        with suppress(OSError):  # a Unix socket has no such thing
+        with suppress(OSError):  # a Unix socket does not have the option
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
         self.raw = sock
         self.sock = ClientSocket(sock, senders)
         self.client = client
         self.server = server
         self.address = _network(client)
-        #: What has arrived of the next request's head.
+        #: The bytes that have arrived of the next request's head.
         self.buffer = bytearray()
         self.request: Any = None
         self.body: Incoming | None = None
-        #: What the main loop waits for; None: the connection is a thread's, or closed.
+        #: The phase in which the main loop waits for it. None: a thread has it, or it is closed.
         self.phase: Phase | None = None
-        #: What to tell the client in place of an answer.
+        #: The error to send if the request has failed without an answer.
         self.failure: FarmError | None = None
-        #: Bytes that were read and dropped after the answer.
+        #: Bytes that were read and discarded after the answer.
         self.dropped = 0
 
     def fileno(self) -> int:
@@ -56,11 +60,11 @@ class Connection:
 
     @property
     def is_costly(self) -> bool:
-        """Whether reading takes more than copying what has arrived."""
+        """Whether reading takes the CPU longer than a copy of the bytes, as a chunked body does."""
         return self.body is not None and self.body.announced is None
 
     def receive(self, count: int) -> bytes | None:
-        """What has arrived; None: nothing for now; empty: the client has ended, or is gone."""
+        """Bytes that have arrived. None if there are none now; empty if the client has closed."""
         try:
             return self.raw.recv(count)
         except BlockingIOError:
@@ -69,9 +73,10 @@ class Connection:
             return b""
 
     def feed_body(self) -> int | None:
-        """Give the body what has arrived: how many bytes; None and 0 as of `receive`.
+        """Feed bytes that have arrived to the body; returns how many.
 
-        Raises `BodyTooLarge` or `InvalidRequest`.
+        As of `receive`, None means that none have arrived, and 0 that the client has closed. Raises
+        `BodyTooLarge` or `InvalidRequest`.
         """
         assert self.body is not None
         data = self.receive(self.body.wanted)
@@ -80,7 +85,7 @@ class Connection:
         return None if data is None else len(data)
 
     def parse(self, cfg: Any, budget: BodyBudget) -> bool:
-        """Whether a head is there whole; then `request` and `body` are the next request's.
+        """Parse the head, if it is complete; then sets `request` and `body`. Returns whether it is.
 
         Raises gunicorn's `ParseException`.
         """
@@ -88,7 +93,7 @@ class Connection:
         if end >= 0:
             end += 4
         elif self.buffer.count(b"\n") != self.buffer.count(b"\r\n"):
-            end = len(self.buffer)  # it never comes: gunicorn refuses a bare LF
+            end = len(self.buffer)  # no end will come: gunicorn refuses a bare LF
         if end > MAX_HEAD_BYTES or (end < 0 and len(self.buffer) > MAX_HEAD_BYTES):
             raise LimitRequestHeaders("max buffer headers")
         if end < 0:
@@ -109,7 +114,7 @@ def _framing(request: Any) -> Framing:
 
 
 def _network(client: Any) -> str:
-    """What counts as one address: of IPv6 the network of 64 bits, which one customer has whole."""
+    """The address for the limit. Of IPv6, the /64 network: one customer usually has all of it."""
     if not isinstance(client, tuple):
         return ""
     host = str(client[0]).partition("%")[0]

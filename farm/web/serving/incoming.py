@@ -1,4 +1,7 @@
-"""A request's body, put together from bytes as they arrive, without waiting for them."""
+"""Puts a request's body together from bytes as they arrive, without waiting for them.
+
+The main loop feeds it. The application, in a request thread, takes the body from it.
+"""
 
 import re
 from typing import Protocol
@@ -7,9 +10,9 @@ from farm.errors import BodyTooLarge, Busy, FarmError, InvalidRequest
 from farm.settings import MAX_BODY_BYTES
 from farm.web.serving.budget import Share
 
-#: What is received at once, so that no body holds up the main loop.
+#: Received at a time, so that no body holds up the main loop.
 _PIECE_BYTES = 1 << 18
-#: The same where a piece may be thousands of tiny chunks.
+#: The same for a chunked body, where a piece may be thousands of tiny chunks.
 _CHUNKS_PIECE_BYTES = 2048
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[\t \x21-\x7e\x80-\xff]*)?")
 _MAX_LINE_BYTES = 4096
@@ -17,10 +20,10 @@ _MAX_TRAILERS_BYTES = 8192
 
 
 class Framing(Protocol):
-    """Where a body ends."""
+    """Finds where a body ends."""
 
     whole: bool
-    #: What came after the body: the next request's.
+    #: The bytes after the body, which belong to the next request.
     rest: bytes
 
     @property
@@ -29,14 +32,14 @@ class Framing(Protocol):
 
     @property
     def announced(self) -> int | None:
-        """How many bytes are still to come; None: nobody knows."""
+        """How many bytes are still to come. None if that is unknown."""
 
     def feed(self, data: bytes) -> bytes:
-        """What of it is the body's content. Raises `InvalidRequest`."""
+        """The body's content among the bytes. Raises `InvalidRequest`."""
 
 
 class Length:
-    """By `Content-Length`."""
+    """Framing by `Content-Length`."""
 
     def __init__(self, length: int) -> None:
         self._left = length
@@ -59,13 +62,13 @@ class Length:
 
 
 class Chunked:
-    """By chunks (RFC 9112, 7.1), as strictly as gunicorn reads them. Trailers are dropped."""
+    """Framing by chunks (RFC 9112, 7.1), as strict as gunicorn's. Trailers are dropped."""
 
     def __init__(self) -> None:
         self.whole = False
         self.rest = b""
         self._buffer = bytearray()
-        self._left = 0  # of the chunk's data
+        self._left = 0  # bytes of the current chunk
         self._step = self._read_size
         self._trailers = 0
 
@@ -86,7 +89,7 @@ class Chunked:
             self.rest = bytes(self._buffer)
         return bytes(content)
 
-    # Each step reads one part if it is there whole, and says whether the next may be too.
+    # Each step reads one part if it has arrived whole, and returns whether to try the next part.
 
     def _read_size(self, content: bytearray) -> bool:
         line = self._line()
@@ -94,7 +97,7 @@ class Chunked:
             return False
         match = _SIZE_LINE.fullmatch(line)
         if match is None:
-            raise framed_wrongly()
+            raise malformed_framing()
         self._left = int(match[1], 16)
         self._step = self._read_data if self._left else self._read_trailer
         return True
@@ -111,7 +114,7 @@ class Chunked:
 
     def _read_data_end(self, content: bytearray) -> bool:
         if not b"\r\n".startswith(self._buffer[:2]):
-            raise framed_wrongly()
+            raise malformed_framing()
         if len(self._buffer) < 2:
             return False
         del self._buffer[:2]
@@ -124,25 +127,25 @@ class Chunked:
             return False
         self._trailers += len(line)
         if self._trailers > _MAX_TRAILERS_BYTES:
-            raise framed_wrongly()
+            raise malformed_framing()
         self.whole = not line
         return not self.whole
 
     def _line(self) -> bytes | None:
         end = self._buffer.find(b"\n")
         if end > _MAX_LINE_BYTES or (end < 0 and len(self._buffer) > _MAX_LINE_BYTES):
-            raise framed_wrongly()
+            raise malformed_framing()
         if end < 0:
             return None
         line = bytes(self._buffer[: end + 1])
         del self._buffer[: end + 1]
         if not line.endswith(b"\r\n"):
-            raise framed_wrongly()
+            raise malformed_framing()
         return line[:-2]
 
 
 class Incoming:
-    """What has arrived of a body; the application has it as `wsgi.input`."""
+    """The part of a body that has arrived. The application has it as `wsgi.input`."""
 
     def __init__(self, framing: Framing, share: Share) -> None:
         self._framing = framing
@@ -151,7 +154,7 @@ class Incoming:
         self._dropped = False
         #: Bytes of content that have arrived.
         self.arrived = 0
-        #: Why it will never be whole.
+        #: Why the body will never be complete.
         self.failure: FarmError | None = None
 
     @property
@@ -171,7 +174,7 @@ class Incoming:
         return self._framing.announced
 
     def feed(self, data: bytes) -> None:
-        """Raises `BodyTooLarge` or `InvalidRequest`."""
+        """Add bytes. Raises `BodyTooLarge` or `InvalidRequest`."""
         content = self._framing.feed(data)
         self.arrived += len(content)
         if self.arrived > MAX_BODY_BYTES:
@@ -180,15 +183,15 @@ class Incoming:
             self._data += content
 
     def ended_early(self) -> InvalidRequest:
-        """Why it will never be whole, when the client has ended."""
-        return framed_wrongly() if self.announced is None else too_short()
+        """The error for a client that has closed before the body's end."""
+        return malformed_framing() if self.announced is None else too_short()
 
     def count(self) -> bool:
-        """Count what has arrived; whether the budget has had room for it."""
+        """Charge the budget for what has arrived; returns whether it had room."""
         return self._share.grow_to(len(self._data))
 
     def drop(self) -> None:
-        """Keep nothing of it, neither what is there nor what comes."""
+        """Discard what has arrived and what will arrive."""
         self._dropped = True
         self._data.clear()
         self._share.release()
@@ -198,21 +201,21 @@ class Incoming:
         self.drop()
 
     def take(self) -> bytes:
-        """All of it, which counts until `drop`. Raises why it is not there."""
+        """The whole body. It stays charged until `drop`. Raises why it is not available."""
         if self.failure is not None:
             raise self.failure
         if self._dropped or not self.whole:
-            raise Busy()  # there was no room a moment ago, or its sender was not known
+            raise Busy()  # the budget had no room a moment ago, or the caller was not authenticated
         data = bytes(self._data)
         self._data.clear()
         return data
 
     def read(self, size: int = -1) -> bytes:
-        """What WSGI wants an input to have; the farm takes bodies whole."""
+        """WSGI requires this method. The farm takes bodies whole."""
         return b""
 
 
-def framed_wrongly() -> InvalidRequest:
+def malformed_framing() -> InvalidRequest:
     return InvalidRequest("The body broke off or is framed wrongly.")
 
 

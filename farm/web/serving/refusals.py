@@ -1,4 +1,7 @@
-"""Errors as bytes, for what no route answers: a header that is malformed, a client too many."""
+"""Errors as bytes, sent without the application: for a malformed head, or a client too many.
+
+The main loop sends them.
+"""
 
 import http
 import json
@@ -8,7 +11,7 @@ from farm.errors import FarmError, RateLimited, Unavailable
 
 
 def error_body(error: FarmError, request_id: str) -> dict[str, object]:
-    """The JSON that every error has (docs/api.md)."""
+    """The JSON of every error (docs/api.md)."""
     return {
         "success": False,
         "error": str(error),
@@ -18,7 +21,7 @@ def error_body(error: FarmError, request_id: str) -> dict[str, object]:
 
 
 def refusal(error: FarmError) -> bytes:
-    """A whole answer, after which the connection is closed."""
+    """A complete answer, after which the connection must be closed."""
     request_id = str(uuid.uuid4())
     body = json.dumps(error_body(error, request_id)).encode()
     lines = [

@@ -1,4 +1,7 @@
-"""The main loop of a gunicorn worker: it reads from all clients, and waits for none."""
+"""The main loop of a gunicorn worker: it reads from all clients, and waits for none.
+
+gunicorn runs it in the worker's main thread. It hands complete requests to gunicorn's thread pool.
+"""
 
 import errno
 import random
@@ -23,20 +26,23 @@ from farm.web.serving.sending import Senders
 
 log = structlog.get_logger()
 
-#: In which a request's line and headers must arrive, from the first byte or the connection on.
+#: The time in which a request's line and headers must arrive, from the first byte or the
+#: connection.
 _HEAD_S = 10.0
-#: In which what a client still sends after its answer is read and dropped: a socket that is closed
-#: with bytes unread resets the connection, and the client may never see the answer.
-_LEAVE_S = 2.0
-_LEAVE_BYTES = 64 << 20
-#: An unread body of this size is dropped and the connection kept; else it is closed.
+#: How long, and how many bytes, the rest of a request is read and discarded after its answer. A
+#: socket that is closed with unread bytes resets the connection, and the client may lose the
+#: answer.
+_LINGER_S = 2.0
+_LINGER_BYTES = 64 << 20
+#: An unread body up to this size is discarded and the connection is kept. With a larger one the
+#: connection is closed.
 _KEEP_BYTES = 1 << 16
-#: No body is called slow before this.
+#: No body counts as slow before this.
 _GRACE_S = 2.0
 _PIECE_BYTES = 1 << 16
-#: Little, since what comes after a head may be tiny chunks.
+#: Small, since what follows a head may be thousands of tiny chunks.
 _HEAD_PIECE_BYTES = 1 << 12
-#: Of each round of the main loop.
+#: The time that chunked bodies may take in one round of the main loop.
 _COSTLY_S = 0.005
 _ACCEPTED_AT_ONCE = 8
 _PAUSE_S = 0.02
@@ -47,14 +53,14 @@ WantsBody = Callable[[str, str, Mapping[str, str], int | None, str], bool]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker, with a main loop that reads requests whole.
+    """gunicorn's threaded worker, with a main loop that reads whole requests.
 
-    It awaits a connection's head, its body, the next request of one that was answered, the rest of
-    a body that nobody wants, or its end.
+    Its phases: it waits for a connection's head, its body, its next request, the rest of a body
+    that the application does not want, or its end.
     """
 
     def prepare(self, settings: Settings, wants_body: WantsBody) -> None:
-        """Called before any client is. `wants_body` says of a request whether to read its body."""
+        """Call it before the first client. `wants_body` says whether to read a request's body."""
         self._wants_body = wants_body
         self._budget = BodyBudget(settings.body_budget_bytes)
         self._senders = Senders(settings.download_deadline_s)
@@ -62,13 +68,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._round_s = 0.0
         self._clients = clients = Clients(self.poller, self._count_closed)
         self._heads = clients.phase(_HEAD_S, self._read_head)
-        self._bodies = clients.phase(settings.body_deadline_s, self._read_body, self._late, Busy())
+        self._bodies = clients.phase(
+            settings.body_deadline_s, self._read_body, self._time_out_body, Busy()
+        )
         self._idle = clients.phase(self.cfg.keepalive, self._read_head)
-        self._rests = clients.phase(_LEAVE_S, self._read_rest)
-        self._leaving = clients.phase(_LEAVE_S, self._drop)
+        self._unread_bodies = clients.phase(_LINGER_S, self._discard_body)
+        self._lingering = clients.phase(_LINGER_S, self._discard)
 
     def accept(self, listener: socket.socket) -> None:
-        """One connection, so that other workers have theirs; more where rounds take long."""
+        """Accept one connection, so that other workers get theirs; more if the rounds take long."""
         for _ in range(_ACCEPTED_AT_ONCE if self._round_s > _COSTLY_S else 1):
             self._accept(listener)
 
@@ -78,7 +86,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except OSError as exc:
             if exc.errno in _OUT_OF_FILES:
                 if not self._clients.make_room():
-                    time.sleep(_PAUSE_S)  # else the main loop would ask again and again
+                    time.sleep(_PAUSE_S)  # else the main loop would spin
             elif exc.errno not in (errno.EAGAIN, errno.ECONNABORTED):
                 raise
             return
@@ -90,13 +98,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         if self.nr_conns >= self.worker_connections:
             self._clients.make_room()
-        self._clients.attend(conn, self._read_head)
+        self._clients.run_step(conn, self._read_head)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """gunicorn's, but for bodies of chunks: thousands of tiny ones take time.
+        """As gunicorn's, but chunked bodies come last, since thousands of tiny chunks take time.
 
-        They come last and have a bounded time together, in a random order, since those that are
-        left over come again.
+        They share a bounded time, in a random order, since those that are left over are ready again
+        in the next round.
         """
         costly = []
         events = self.poller.select(timeout)
@@ -118,17 +126,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.nr_conns -= 1
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """gunicorn calls it about every second, and by `force` at the end."""
-        self._clients.end_late()
+        """Close late connections. gunicorn calls it every second, and by `force` at the end."""
+        self._clients.time_out()
         if force:
             self._clients.close_waiting()
-        # gunicorn accepts nobody while the places are taken, as when threads had all connections.
+        # At its limit gunicorn accepts no connection, so `_accept` cannot make room then.
         elif self.nr_conns >= self.worker_connections:
             self._clients.make_room()
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """gunicorn's, when the worker stops."""
-        self._idle.begin_again(STOP_KEEPALIVE_LINGER)
+        """gunicorn calls it when the worker stops."""
+        self._idle.restart(STOP_KEEPALIVE_LINGER)
 
     # Heads.
 
@@ -146,11 +154,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _parse(self, conn: Connection) -> None:
         try:
             whole = conn.parse(self.cfg, self._budget)
-        except FarmError as exc:  # about the body
-            self._give_up_body(conn, exc)
+        except FarmError as exc:  # the body is too large or malformed
+            self._fail_body(conn, exc)
             return
         except Exception as exc:
-            # Its words have the client's in them, keys perhaps.
+            # Its message quotes the client's bytes, which may hold keys.
             log.info("request refused", cause=type(exc).__name__)
             self._refuse(
                 conn,
@@ -158,12 +166,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             )
             return
         if whole:
-            self._begin(conn)
+            self._start_request(conn)
         elif conn.phase is not self._heads:
             self._clients.wait(conn, self._heads)
 
-    def _begin(self, conn: Connection) -> None:
-        """Go on with a request whose head is there: to its body, or to a thread."""
+    def _start_request(self, conn: Connection) -> None:
+        """Continue with a complete head: read the body, or hand the request to a thread."""
         request, body = conn.request, conn.body
         assert body is not None
         continues, request._expected_100_continue = request._expected_100_continue, False
@@ -179,7 +187,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if conn.is_costly:
                 self._count_body(conn)
             else:
-                self._read_body(conn)  # more of it is there, mostly
+                self._read_body(conn)  # more of it has usually arrived already
         else:
             body.drop()
             if continues or body.announced is None or body.announced > _KEEP_BYTES:
@@ -193,10 +201,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             count = conn.feed_body()
         except FarmError as exc:
-            self._give_up_body(conn, exc)
+            self._fail_body(conn, exc)
             return
         if count == 0:
-            self._give_up_body(conn, conn.body.ended_early())
+            self._fail_body(conn, conn.body.ended_early())
         elif count:
             self._count_body(conn)
 
@@ -205,14 +213,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         assert body is not None
         while not body.count():
             slowest = self._slowest_body() or conn
-            self._give_up_body(slowest, no_room())
+            self._fail_body(slowest, no_room())
             if slowest is conn:
                 return
         if body.whole:
             self._answer(conn)
 
     def _slowest_body(self) -> Connection | None:
-        """The connection whose body arrives most slowly, of those that hold bytes."""
+        """The connection whose body arrives most slowly, of those that have sent some of it."""
         old = time.monotonic() - _GRACE_S
         held = [
             (conn.body.arrived / (time.monotonic() - since), id(conn), conn)
@@ -221,24 +229,24 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         ]
         return min(held)[2] if held else None
 
-    def _late(self, conn: Connection) -> None:
-        self._give_up_body(conn, BodyTimeout())
+    def _time_out_body(self, conn: Connection) -> None:
+        self._fail_body(conn, BodyTimeout())
 
-    def _give_up_body(self, conn: Connection, error: FarmError) -> None:
-        """Have the application answer with the error, if it asks for the body at all."""
+    def _fail_body(self, conn: Connection, error: FarmError) -> None:
+        """Give up the body. The application answers with the error if it asks for the body."""
         assert conn.body is not None
         conn.body.fail(error)
         conn.request.force_close()
         self._answer(conn)
 
-    def _read_rest(self, conn: Connection) -> None:
-        """Of a body that the application has not read."""
+    def _discard_body(self, conn: Connection) -> None:
+        """Discard bytes of a body that the application has not read."""
         assert conn.body is not None
         count = conn.feed_body()
         if count == 0:
             self._clients.close(conn)
         elif conn.body.whole:
-            self._next(conn)
+            self._next_request(conn)
 
     # Answers.
 
@@ -248,10 +256,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.enqueue_req(conn)
 
     def handle(self, conn: Connection) -> bool:
-        """In a thread: whether the connection may be kept."""
+        """Answer the request, in a thread; returns whether the connection may be kept."""
         try:
             return bool(self.handle_request(conn.request, conn))
-        except StopIteration:  # an answer that broke off; gunicorn has logged why
+        except StopIteration:  # the answer broke off; gunicorn has logged why
             pass
         except OSError as exc:
             if exc.errno not in _GONE:
@@ -260,33 +268,34 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             log.exception("request failed")
             conn.failure = InternalError()
         finally:
-            if conn.sock.is_found:
-                self.nr -= 1  # a thousand a second would have the worker replaced all the time
+            if conn.sock.is_cache_hit:
+                # Else a thousand hits a second would have the worker replaced all the time.
+                self.nr -= 1
         return False
 
     def finish_request(self, conn: Connection, future: "Future[bool]") -> None:
-        """In the main loop again, when a thread has done its part."""
+        """Continue in the main loop after a thread has answered."""
         keep = not future.cancelled() and future.exception() is None and future.result()
-        self._clients.attend(conn, self._go_on if keep else self._end)
+        self._clients.run_step(conn, self._keep if keep else self._finish)
 
-    def _go_on(self, conn: Connection) -> None:
+    def _keep(self, conn: Connection) -> None:
         assert conn.body is not None
         conn.body.drop()
         if conn.body.whole:
-            self._next(conn)
+            self._next_request(conn)
         else:
-            self._clients.wait(conn, self._rests)
+            self._clients.wait(conn, self._unread_bodies)
 
-    def _end(self, conn: Connection) -> None:
+    def _finish(self, conn: Connection) -> None:
         assert conn.body is not None
         conn.body.drop()
         if conn.failure is not None:
             self._refuse(conn, conn.failure)
         else:
-            self._leave(conn)
+            self._linger(conn)
 
-    def _next(self, conn: Connection) -> None:
-        """The next request of the connection, which may be there already."""
+    def _next_request(self, conn: Connection) -> None:
+        """Continue with the connection's next request, which may have arrived already."""
         assert conn.body is not None
         conn.buffer = bytearray(conn.body.rest)
         conn.request = conn.body = None
@@ -297,36 +306,37 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._clients.wait(conn, self._idle)
 
     def _refuse(self, conn: Connection, error: FarmError) -> None:
-        """Answer without the application, and close."""
+        """Send the error without the application, and close."""
         with suppress(OSError):
             conn.sock.try_send(refusal(error))
-        self._leave(conn)
+        self._linger(conn)
 
-    def _leave(self, conn: Connection) -> None:
-        """Close in such a way that the client sees its answer (RFC 9112, 9.6)."""
+    def _linger(self, conn: Connection) -> None:
+        """Close so that the client still receives its answer (RFC 9112, 9.6)."""
         try:
             conn.raw.shutdown(socket.SHUT_WR)
         except OSError:
             self._clients.close(conn)
             return
-        self._clients.wait(conn, self._leaving)
-        self._drop(conn)
+        self._clients.wait(conn, self._lingering)
+        self._discard(conn)
 
-    def _drop(self, conn: Connection) -> None:
+    def _discard(self, conn: Connection) -> None:
         data = conn.receive(_PIECE_BYTES)
         if data is None:
             return
         conn.dropped += len(data)
-        if not data or conn.dropped > _LEAVE_BYTES:
+        if not data or conn.dropped > _LINGER_BYTES:
             self._clients.close(conn)
 
     # Stopping.
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Once told to stop, answer who has connected already, and have others refused at once.
+        """When stopping, accept all connections that are made already, and refuse new ones at once.
 
-        gunicorn's own leaves its listening sockets open until its last request has ended;
-        connections made meanwhile are reset then. At a reload others listen on the same sockets.
+        gunicorn's own worker keeps its listening sockets open until its last request has ended, and
+        connections made meanwhile are reset then. At a reload, other workers listen on the same
+        sockets.
         """
         super().set_accept_enabled(enabled)
         if self.alive:

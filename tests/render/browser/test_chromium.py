@@ -58,7 +58,7 @@ def test_the_order_is_setting_then_playwrights_then_system_shell_then_browser(
     assert find_chromium(Settings(chromium_path=named)).path == str(named)
 
 
-def test_a_path_that_is_wrong_is_told_and_not_replaced_by_another(machine: Path) -> None:
+def test_a_wrong_path_is_an_error_and_no_other_browser_is_used(machine: Path) -> None:
     program(machine / "bin/chromium")
     with pytest.raises(StartError, match="FARM_CHROMIUM_PATH: /nowhere"):
         find_chromium(Settings(chromium_path="/nowhere"))
@@ -107,7 +107,7 @@ def test_the_farms_environment_does_not_reach_the_browser(monkeypatch: pytest.Mo
         ("FATAL: zygote_host_impl_linux.cc No usable sandbox! See ...", "make its sandbox"),
         ("Failed to move to new namespace: PID namespaces supported ...", "user namespaces"),
         ("error while loading shared libraries: libnss3.so", "lacks libraries"),
-        ("anything else", "does not start; `farm doctor` tells more"),
+        ("anything else", "does not start; run `farm doctor` for details"),
     ],
 )
 def test_what_chromium_prints_becomes_a_sentence(printed: str, says: str) -> None:

@@ -35,7 +35,7 @@ def test_a_command_is_answered(runner: Runner) -> None:
     assert runner(lambda browser: evaluated(opened(browser), "6 * 7")) == 42
 
 
-def test_answers_find_those_who_asked(runner: Runner) -> None:
+def test_concurrent_commands_get_their_own_answers(runner: Runner) -> None:
     """The first to ask is the last to be answered."""
 
     def ask(browser: Session) -> list[object]:
@@ -56,7 +56,7 @@ def test_answers_find_those_who_asked(runner: Runner) -> None:
     assert runner(ask) == [100, 200, 300]
 
 
-def test_what_chromium_will_not_do_is_said(runner: Runner) -> None:
+def test_a_failed_command_has_chromiums_message(runner: Runner) -> None:
     with pytest.raises(CommandFailed, match="wasn't found"):
         runner(lambda browser: opened(browser).send("Page.noSuchCommand"))
 
@@ -67,7 +67,7 @@ def test_an_unknown_target_is_said(runner: Runner) -> None:
 
 
 @pytest.mark.parametrize("wait", ["send", "sleep"])
-def test_who_waits_for_a_page_that_is_closed_hears_of_it(runner: Runner, wait: str) -> None:
+def test_a_wait_for_a_closed_page_fails(runner: Runner, wait: str) -> None:
     def close(browser: Session) -> None:
         page = browser.send("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = browser.attach(page)
@@ -87,7 +87,7 @@ def test_who_waits_for_a_page_that_is_closed_hears_of_it(runner: Runner, wait: s
         runner(close)
 
 
-def test_of_a_page_that_is_gone_no_answer_is_waited_for(runner: Runner) -> None:
+def test_a_command_to_a_crashed_page_does_not_wait(runner: Runner) -> None:
     def count(browser: Session) -> tuple[int, int]:
         page = browser.send("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = browser.attach(page)
@@ -103,7 +103,7 @@ def test_of_a_page_that_is_gone_no_answer_is_waited_for(runner: Runner) -> None:
     assert after == before
 
 
-def test_a_page_that_is_gone_is_told_at_once(runner: Runner) -> None:
+def test_a_command_to_a_closed_page_fails_at_once(runner: Runner) -> None:
     def ask_twice(browser: Session) -> None:
         session = opened(browser)
         with pytest.raises(TargetGone):
@@ -122,7 +122,7 @@ class _Switch:
 
     ended = False
 
-    def open(self, _id: str, _hear: object) -> None: ...
+    def open(self, _id: str, _on_event: object) -> None: ...
 
 
 def test_an_event_has_several_handlers_each_called_once_and_not_after_it_was_taken_off() -> None:
@@ -133,8 +133,8 @@ def test_an_event_has_several_handlers_each_called_once_and_not_after_it_was_tak
     session.on("Page.event", first_handler)
     session.on("Page.event", second_handler)
     session.on("Page.event", first_handler)
-    session._hear("Page.event", {"n": 1})
+    session._on_event("Page.event", {"n": 1})
     assert first == second == [{"n": 1}]
     session.off("Page.event", first_handler)
-    session._hear("Page.event", {"n": 2})
+    session._on_event("Page.event", {"n": 2})
     assert (len(first), len(second)) == (1, 2)

@@ -220,7 +220,7 @@ LEAVES_MORE = {
 }
 
 
-def test_of_most_that_is_done_to_a_page_nothing_is_left(kept_engine: Engine) -> None:
+def test_most_changes_to_a_page_are_undone_by_a_new_document(kept_engine: Engine) -> None:
     ends = kept_engine.status.context_ends
     is_not_left = "typeof left === 'undefined' && typeof more === 'undefined' && !window.left2"
     for _ in range(2):
@@ -373,7 +373,7 @@ def test_what_goes_on_beside_the_page_ends_with_it(kept_engine: Engine, site: Si
         "setInterval(() => { location.hash = Math.random() })",
     ],
 )
-def test_a_page_that_does_not_want_to_go_troubles_the_next_one_not(
+def test_a_page_that_resists_unloading_does_not_affect_the_next_render(
     kept_engine: Engine, script: str
 ) -> None:
     with suppress(FarmError):
@@ -401,7 +401,7 @@ def test_callers_share_no_process(make_engine: MakeEngine) -> None:
     assert engine.status.context_ends == {"died": 1}
 
 
-def test_callers_without_a_key_are_one(make_engine: MakeEngine) -> None:
+def test_callers_without_a_key_share_contexts(make_engine: MakeEngine) -> None:
     engine = make_engine(isolation="key", spare_contexts=0)
     for _ in range(3):
         render(engine, "x")
@@ -462,7 +462,7 @@ def test_a_context_whose_render_ended_in_an_error_is_replaced(make_engine: MakeE
     assert engine.status.kept_contexts == 0
 
 
-def test_what_is_refused_one_render_is_not_told_of_the_next(kept_engine: Engine) -> None:
+def test_refusals_of_one_render_are_not_reported_for_the_next(kept_engine: Engine) -> None:
     def refusals(html: str) -> list[str]:
         result = kept_engine.render(request_for(kept_engine, html), caller="refused")
         wait_until(lambda: kept_engine.status.rendering == 0)

@@ -26,12 +26,12 @@ def holding_100_mb() -> Iterator[psutil.Process]:
         child.kill()
 
 
-def test_what_a_process_holds_is_no_more_than_what_is_resident() -> None:
+def test_pss_is_at_most_rss() -> None:
     with holding_100_mb() as process:
         assert 100_000_000 <= proportional_bytes(process.pid) <= resident_bytes(process.pid)
 
 
-def test_a_tree_within_its_limit_is_no_news() -> None:
+def test_a_tree_within_its_limit_is_no_excess() -> None:
     with holding_100_mb() as process:
         assert MemoryWatch(1 << 30).look(process) is None
 
@@ -39,7 +39,7 @@ def test_a_tree_within_its_limit_is_no_news() -> None:
 _HOLD_BELOW = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
 
 
-def test_a_tree_over_its_limit_is_told_with_its_children() -> None:
+def test_a_tree_over_its_limit_is_reported_with_its_children() -> None:
     command = [sys.executable, "-c", _HOLD_BELOW, _HOLD]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
@@ -52,7 +52,7 @@ def test_a_tree_over_its_limit_is_told_with_its_children() -> None:
         assert excess.largest is None, "none of them is a page's"
 
 
-def test_a_leap_far_beyond_the_limit_is_told_at_once() -> None:
+def test_a_jump_far_beyond_the_limit_is_reported_at_once() -> None:
     grow = "import sys; input(); kept = b'x' * 300_000_000; print(flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", grow]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from hypothesis import given
 
-from farm.render.browser import pipe
+from farm.render.browser import pipe, pipe_ends
 from farm.render.browser.chromium import find_chromium
 from farm.render.browser.devtools import BrowserGone, Session, TimedOut
 from farm.render.browser.thread import BrowserThread
@@ -72,7 +72,7 @@ def test_started_as_root_it_becomes_the_farms_user(started: Started) -> None:
     assert started.chromium.uids().effective != 0
 
 
-def test_nobody_else_can_come_in_the_launchers_place() -> None:
+def test_no_other_user_can_connect_instead_of_the_launcher() -> None:
     async def look() -> tuple[int, bool]:
         switch = pipe.Switch(lambda: None)
         folder = Path(switch.environment["FARM_SWITCH"]).parent
@@ -102,7 +102,7 @@ def test_playwrights_own_pages_work_beside_the_farms(started: Started, site: Sit
     assert started.run(lambda browser: browser.send("Browser.getVersion"))["product"]
 
 
-def test_a_page_of_the_farms_is_none_of_playwrights(started: Started) -> None:
+def test_playwright_does_not_see_the_farms_pages(started: Started) -> None:
     def work(browser: Session) -> int:
         target = browser.send("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = browser.attach(target)
@@ -184,7 +184,7 @@ def test_no_descriptor_is_left_open() -> None:
     assert finished.returncode == 0, finished.stdout
 
 
-def test_a_driver_that_stands_still_holds_no_page_up(started: Started) -> None:
+def test_a_driver_that_hangs_delays_no_page(started: Started) -> None:
     def evaluate(browser: Session) -> object:
         target = browser.send("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = browser.attach(target)
@@ -217,7 +217,7 @@ def test_messages_of_any_size_come_whole(started: Started, characters: int) -> N
     assert started.run(echo) == f"{text}{len(text.encode('utf-16-le')) // 2}"
 
 
-def test_an_answer_that_comes_after_its_waiter_is_gone_harms_nobody(started: Started) -> None:
+def test_an_answer_after_its_timeout_is_ignored(started: Started) -> None:
     def work(browser: Session) -> object:
         target = browser.send("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = browser.attach(target)
@@ -246,7 +246,7 @@ def test_messages_come_whole_however_they_are_split(messages: list[bytes], cuts:
         ended = loop.create_future()
         received: list[bytes] = []
         ours, theirs = os.pipe()
-        reader = pipe._Reader(loop, ours, received.append, lambda: ended.set_result(None))
+        reader = pipe_ends.Reader(loop, ours, received.append, lambda: ended.set_result(None))
         for begin, end in itertools.pairwise(places):
             os.write(theirs, sent[begin:end])
             await asyncio.sleep(0)

@@ -91,9 +91,7 @@ def neighbours(engine: Engine, count: int = 2) -> Iterator[list[object]]:
 
 
 @pytest.mark.parametrize("name", ["gpu: webgl", "gpu: blurred layers"])
-def test_a_page_that_takes_the_gpu_process_harms_no_neighbour_and_is_told_so(
-    make_engine: MakeEngine, name: str
-) -> None:
+def test_a_page_that_blocks_the_gpu_process_fails_alone(make_engine: MakeEngine, name: str) -> None:
     # Room for what its layers hold: beyond the bound, memory would end the browser.
     engine = make_engine(render_deadline_s=60, browser_memory_mb=16_000)
     pid, gpu = engine.chromium_pid, gpu_of(engine)
@@ -108,7 +106,7 @@ def test_a_page_that_takes_the_gpu_process_harms_no_neighbour_and_is_told_so(
         engine.render(request_for(engine, hostile(name)))
 
 
-def test_what_a_late_page_has_left_behind_is_ended_before_another_page_comes(
+def test_gpu_work_of_a_late_page_is_ended_before_the_next_render(
     make_engine: MakeEngine,
 ) -> None:
     engine = make_engine()
@@ -122,7 +120,7 @@ def test_what_a_late_page_has_left_behind_is_ended_before_another_page_comes(
     assert engine.chromium_pid == pid
 
 
-def test_a_gpu_process_that_dies_is_no_news_to_pages_that_do_not_draw_with_it(
+def test_a_death_of_the_gpu_process_does_not_affect_pages_without_webgl(
     make_engine: MakeEngine, site: Site
 ) -> None:
     engine = make_engine()
@@ -217,4 +215,4 @@ def test_while_nothing_is_drawn_the_health_check_says_so(make_engine: MakeEngine
     stalled = engine._keeper.host.drawing
     assert stalled is not None
     stalled._unanswered_since = 0.0  # the boot of the machine
-    assert engine._keeper.unwell_s > 3
+    assert engine._keeper.unhealthy_s > 3

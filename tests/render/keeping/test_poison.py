@@ -44,7 +44,7 @@ def test_it_is_refused_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(refused) == 0
 
 
-def test_a_flood_of_it_takes_no_more_than_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_refused_pages_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poison, "_MAX_ENTRIES", 3)
     refused = Poison()
     for number in range(5):
@@ -55,7 +55,7 @@ def test_a_flood_of_it_takes_no_more_than_its_place(monkeypatch: pytest.MonkeyPa
         refused.check(html("4"))
 
 
-def test_html_that_is_no_unicode_has_a_hash_too() -> None:
+def test_html_with_lone_surrogates_has_a_hash() -> None:
     refused = Poison()
     refused.add(html("\ud800"))
     with pytest.raises(PageCrashes):

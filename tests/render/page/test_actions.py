@@ -157,7 +157,7 @@ def test_what_a_click_begins_to_load_is_waited_for(engine: Engine, site: Site) -
         "<button id=b onclick='alert(1); open(`about:blank`); this.requestFullscreen()'>b",
     ],
 )
-def test_no_click_is_an_error(engine: Engine, body: str) -> None:
+def test_a_click_on_any_element_is_no_error(engine: Engine, body: str) -> None:
     assert rendered(engine, body, click=["#b"]).size
 
 
@@ -233,7 +233,7 @@ BOX = (
 
 
 @pytest.mark.parametrize("action", ["hide", "remove"])
-def test_what_is_not_to_be_seen_is_not(engine: Engine, action: str) -> None:
+def test_hidden_elements_are_invisible(engine: Engine, action: str) -> None:
     html = page("") + f"{BOX}<b style='visibility:visible;background:blue'>b</b></div>"
     html = html.replace("default-src 'none'", "script-src 'none'")
     assert corner(rendered(engine, html)) == RED
@@ -258,7 +258,7 @@ def test_what_the_page_adds_later_is_hidden_too(engine: Engine) -> None:
     assert corner(rendered(engine, html, hide=[".box"])) == WHITE
 
 
-def test_a_selector_is_no_more_than_one(engine: Engine) -> None:
+def test_a_selector_cannot_contain_more_css(engine: Engine) -> None:
     """Text that browsers forgive ends where the selector does."""
     html = "<p title='a'>x</p><style>body { background: lime }</style>"
     assert corner(rendered(engine, html, hide=['[title="a', "p::before"])) == LIME
@@ -288,7 +288,7 @@ def test_frames_are_left_alone(engine: Engine) -> None:
         "<form name=querySelectorAll><input name=remove></form>",
     ],
 )
-def test_no_page_keeps_the_farm_from_its_picture(engine: Engine, html: str) -> None:
+def test_no_page_prevents_its_capture(engine: Engine, html: str) -> None:
     options: dict[str, Any] = {
         "styles": ["p { color: red }", "@import 'data:text/css,'"],
         "scripts": ["1"],

@@ -76,7 +76,9 @@ def test_a_kind_of_requests_is_not_sent(
     assert result.facts["blockedRequests"]["count"] >= 1
 
 
-def test_what_is_blocked_is_told(engine: Engine, own: RecordingSite, other: RecordingSite) -> None:
+def test_blocked_requests_are_reported(
+    engine: Engine, own: RecordingSite, other: RecordingSite
+) -> None:
     fill(own, other)
     result = engine.render(request_for(engine, url=own.url + "/", block={"resources": ["image"]}))
     blocked = result.facts["blockedRequests"]
@@ -136,7 +138,7 @@ def test_html_is_blocked_for_too(engine: Engine, other: RecordingSite) -> None:
     assert result.facts["blockedRequests"] == {"count": 1, "urls": [other.url + "/a.svg"]}
 
 
-def test_nothing_is_told_where_nothing_is_blocked(engine: Engine) -> None:
+def test_nothing_is_reported_if_nothing_is_blocked(engine: Engine) -> None:
     assert "blockedRequests" not in engine.render(request_for(engine, "x")).facts
 
 

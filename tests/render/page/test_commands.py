@@ -87,7 +87,9 @@ def test_a_pdf_needs_the_height_of_the_page_first(
     ]
 
 
-def test_another_viewport_is_three_more(engine_with_a_spare: Engine, commands: Commands) -> None:
+def test_another_viewport_takes_three_more_commands(
+    engine_with_a_spare: Engine, commands: Commands
+) -> None:
     sent = commands.of_render(engine_with_a_spare, html="<h1>Hi</h1>", width=300, height=200)
     assert sent == [
         "Browser.getWindowForTarget",
@@ -98,7 +100,7 @@ def test_another_viewport_is_three_more(engine_with_a_spare: Engine, commands: C
     ]
 
 
-def test_a_url_is_gone_to_and_settled(
+def test_a_url_is_navigated_to_and_settled(
     engine_with_a_spare: Engine, commands: Commands, site: Site
 ) -> None:
     sent = commands.of_render(engine_with_a_spare, url=site.url + "/")

@@ -114,7 +114,7 @@ def test_a_request_that_does_not_end_stops_the_clock_and_not_the_render(
     assert "its clock" in result.unfinished
 
 
-def test_a_worker_has_the_same_chance_and_clock(engine: Engine) -> None:
+def test_a_worker_has_the_same_randomness_and_clock(engine: Engine) -> None:
     html = """<!doctype html><body><script>
       const first = Math.random();
       const worker = new Worker(URL.createObjectURL(new Blob([

@@ -74,12 +74,12 @@ def test_every_time_zone_that_is_accepted_is_known_to_chromium_or_refused(
         engine.render(request_for(engine, "x", timezone="Mars/Base"))
 
 
-def test_the_place_is_told_without_asking(engine: Engine, mirror: Mirror) -> None:
+def test_geolocation_is_granted_without_a_prompt(engine: Engine, mirror: Mirror) -> None:
     look(engine, mirror, geolocation={"latitude": 47.4, "longitude": 8.5, "accuracy": 20})
     assert mirror.values("place", WINDOWS) == [[47.4, 8.5, 20]] * 3
 
 
-def test_nobody_asks_for_a_place_that_is_not_given(engine: Engine, mirror: Mirror) -> None:
+def test_geolocation_is_denied_if_none_is_given(engine: Engine, mirror: Mirror) -> None:
     engine.render(request_for(engine, url=f"{mirror.url}/?place"))
     assert all("denied" in told for told in mirror.values("place", WINDOWS))
 
@@ -113,9 +113,7 @@ def test_a_pdf_is_printed_with_the_screens_style_where_that_is_asked_for(engine:
 
 
 @pytest.mark.parametrize("source", ["url", "html"])
-def test_a_phone_is_one_also_to_html_that_is_written(
-    engine: Engine, mirror: Mirror, source: str
-) -> None:
+def test_a_phone_is_emulated_for_html_too(engine: Engine, mirror: Mirror, source: str) -> None:
     if source == "url":
         look(engine, mirror, device="iPhone 15", deviceScaleFactor=1)
     else:
@@ -159,7 +157,7 @@ def test_without_scripts_no_frame_runs_any(engine: Engine, mirror: Mirror) -> No
     assert set(mirror.facts) == {"no script in page", "no script in frame", "no script in inner"}
 
 
-def test_without_scripts_images_are_there(engine: Engine, mirror: Mirror) -> None:
+def test_images_are_loaded_without_scripts(engine: Engine, mirror: Mirror) -> None:
     html = (
         "<!doctype html><style>body {margin: 0}</style>"
         f"<img src='{mirror.url}/lime.svg' style='width:1280px;height:720px;display:block'>"
@@ -216,7 +214,7 @@ def test_animations_of_all_frames_are_at_their_end(engine: Engine, mirror: Mirro
         {"geolocation": {"latitude": 0, "longitude": 0}},
     ],
 )
-def test_a_context_that_was_told_anything_is_not_used_again(
+def test_a_context_with_emulation_is_not_used_again(
     kept_engine: Engine, options: dict[str, object]
 ) -> None:
     before = kept_engine.status.context_ends.get("remains", 0)

@@ -20,7 +20,7 @@ def test_a_page_without_a_title_tells_none(engine: Engine) -> None:
     assert engine.render(request_for(engine, "<h1>x")).facts == {}
 
 
-def test_a_url_is_told_as_it_was_arrived_at(engine: Engine, site: Site) -> None:
+def test_the_final_url_is_reported(engine: Engine, site: Site) -> None:
     result = engine.render(request_for(engine, url=f"{site.url}/redirect?to=/missing"))
     assert result.facts == {"finalUrl": f"{site.url}/missing", "status": 404}
 

@@ -81,7 +81,7 @@ def test_statuses_of_resources_are_told_of_frames_and_workers_too(
     passes(engine, site.url + "/page", resourceStatus=["5xx"], status=["4xx"], resourceError=True)
 
 
-def test_at_most_twenty_are_told_each_once(engine: Engine, site: Site) -> None:
+def test_at_most_twenty_failures_are_reported_each_once(engine: Engine, site: Site) -> None:
     images = "".join(f"<img src=/none-{n}.png><img src=/none-{n}.png>" for n in range(30))
     site.pages["/page"] = images
     found = failures(engine, site.url + "/page", resourceStatus=[404])
@@ -104,7 +104,7 @@ def test_resources_that_got_no_answer_are_told_of_frames_too(
     }
 
 
-def test_what_the_page_itself_gives_up_is_no_failure(engine: Engine, site: Site) -> None:
+def test_requests_that_the_page_cancels_are_no_failure(engine: Engine, site: Site) -> None:
     site.pages["/page"] = (
         "<script>const control = new AbortController();"
         "fetch('/slow', control).catch(() => {}); setTimeout(() => control.abort(), 50)</script>"

@@ -44,7 +44,7 @@ def test_dialogs_are_dismissed(engine: Engine) -> None:
     assert color(engine, script) == LIME
 
 
-def test_leaving_is_never_asked_about(engine: Engine) -> None:
+def test_beforeunload_prompts_are_accepted(engine: Engine) -> None:
     script = (
         "addEventListener('beforeunload', (e) => { e.preventDefault(); return 'stay' }); green()"
     )

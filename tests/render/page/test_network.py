@@ -256,7 +256,7 @@ def test_no_render_has_what_another_was_given(kept_engine: Engine, own: Recordin
     assert sent.headers["Authorization"] is None
 
 
-def test_no_error_and_no_log_tells_a_secret(
+def test_no_error_and_no_log_contains_a_secret(
     engine: Engine, other: RecordingSite, capfd: pytest.CaptureFixture[str]
 ) -> None:
     given = {"headers": HEADERS, "auth": {"username": "u", "password": SECRET}}

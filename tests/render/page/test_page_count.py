@@ -27,6 +27,6 @@ def test_what_the_document_says_of_pages_is_not_counted(engine: Engine) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"%PDF-1.4\n%%EOF", b"\x89PNG", b"trailer startxref 0 %%EOF"]
 )
-def test_what_is_no_pdf_of_chromiums_is_said_to_be_none(data: bytes) -> None:
+def test_a_pdf_that_is_not_chromiums_is_an_error(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a PDF"):
         page_count(data)

@@ -157,7 +157,7 @@ def test_an_outline_is_made_of_headings(engine: Engine) -> None:
     assert list(pages(engine, html).get_toc()) == []
 
 
-def test_files_are_tagged_unless_they_shall_not_be(engine: Engine) -> None:
+def test_files_are_tagged_unless_disabled(engine: Engine) -> None:
     assert b"/StructTreeRoot" in result(engine, "<h1>x</h1>").data
     assert b"/StructTreeRoot" not in result(engine, "<h1>x</h1>", tagged=False).data
 
@@ -171,7 +171,7 @@ def test_pages_are_counted_with_and_without_options(engine: Engine) -> None:
     assert texts(pages(engine, html, pages="2")) == ["two"]
 
 
-def test_pages_that_there_are_not_are_a_problem(engine: Engine) -> None:
+def test_pages_after_the_last_are_a_problem(engine: Engine) -> None:
     assert len(pages(engine, PAGE * 3, pages="2-100")) == 2
     with pytest.raises(InvalidRequest, match=r"pdf\.pages: the document has fewer pages"):
         result(engine, PAGE * 3, pages="4-5")
@@ -392,7 +392,7 @@ def test_one_page_has_margins_a_scale_and_a_header(engine: Engine) -> None:
     assert "Header" in page.get_textpage().get_text_range()
 
 
-def test_one_page_has_an_end(engine: Engine) -> None:
+def test_a_single_page_has_a_maximum_height(engine: Engine) -> None:
     with pytest.raises(OutputTooLarge, match="at most 19,200"):
         result(engine, "<div style='height: 20000px'>", singlePage=True)
     assert len(pages(engine, "<div style='height: 20000px'>", singlePage=True, scale=0.5)) == 1

@@ -77,7 +77,7 @@ def test_a_page_cannot_disturb_the_farms_own_scripts(engine: Engine) -> None:
     assert is_filled(engine.render(request_for(engine, html)).data, LIME)
 
 
-def test_a_page_may_take_no_text_for_html(engine: Engine) -> None:
+def test_a_page_that_requires_trusted_types_is_rendered(engine: Engine) -> None:
     policy = "require-trusted-types-for 'script'; trusted-types 'none'"
     html = f'<meta http-equiv=Content-Security-Policy content="{policy}">'
     html += "<style>html { background: lime }</style>"

@@ -35,7 +35,7 @@ def script(text: str) -> str:
     return f"<!doctype html><body><script>{text}</script>"
 
 
-def test_without_being_asked_for_there_is_none(engine: Engine) -> None:
+def test_there_is_no_report_by_default(engine: Engine) -> None:
     assert "report" not in engine.render(request_for(engine, script("console.log(1)"))).facts
 
 
@@ -122,7 +122,7 @@ def test_passwords_in_urls_are_not_told_and_long_urls_are_cut(engine: Engine, si
 # ---- Console
 
 
-def test_what_the_page_says_and_does_not_catch_is_told(engine: Engine, site: Site) -> None:
+def test_console_messages_and_uncaught_errors_are_reported(engine: Engine, site: Site) -> None:
     site.pages = {
         "/start": script(
             "console.log('one', 2, 1.5, true, null, undefined, {a: 1});\n"
@@ -159,7 +159,7 @@ def test_what_frames_and_workers_say_is_told(engine: Engine) -> None:
     assert "of the worker" in errors
 
 
-def test_a_page_that_says_very_much_is_told_of_in_part(engine: Engine) -> None:
+def test_very_many_console_messages_are_reported_in_part(engine: Engine) -> None:
     html = script("for (let n = 0; n < 2_000; n++) { console.log('\\u00e9'.repeat(2_000), n) }")
     report = report_of(engine, html=html)
     assert {said["text"] for said in report["console"]} == {"\u00e9" * 500}
@@ -276,7 +276,7 @@ def test_a_worker_that_never_rests_holds_no_fonts_back(engine: Engine) -> None:
     assert "fontsAreIncomplete" not in report
 
 
-def test_very_many_characters_are_told_of_in_part(engine: Engine) -> None:
+def test_very_many_missing_characters_are_reported_in_part(engine: Engine) -> None:
     text = "".join(map(chr, range(0xE000, 0xF000)))
     report = report_of(engine, html=f"<meta charset=utf-8>{text}")
     assert len(report["missingGlyphs"]) == 100

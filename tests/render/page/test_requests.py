@@ -14,7 +14,7 @@ class _Switch:
 
     ended = False
 
-    def open(self, _id: str, _hear: object) -> None: ...
+    def open(self, _id: str, _on_event: object) -> None: ...
 
 
 def begun(name: str, kind: str = "Fetch", url: str = "http://a/", **more: Any) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def test_a_worker_is_waited_for_until_its_script_has_run(
     assert requests.workers == [worker]
 
 
-def test_with_a_worker_end_its_requests_and_no_others(requests: Requests, worker: Session) -> None:
+def test_a_workers_requests_end_with_the_worker(requests: Requests, worker: Session) -> None:
     requests.begin_worker("blob:x", worker)
     requests.begin(begun("1", url="http://of-the-worker/", loaderId=""))
     request = requests.find("1")

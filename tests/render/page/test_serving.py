@@ -275,7 +275,7 @@ def test_a_large_file_arrives_whole(engine: Engine) -> None:
         ("a", "", "text/plain; charset=utf-8"),
     ],
 )
-def test_a_type_is_told_by_the_name(name: str, asset: str | bytes, type_: str) -> None:
+def test_a_content_type_is_guessed_from_the_name(name: str, asset: str | bytes, type_: str) -> None:
     made = Asset.model_validate({"base64": ""}) if isinstance(asset, bytes) else asset
     assert content_type(name, made) == type_
 

@@ -31,6 +31,6 @@ def test_the_sides_are_those_of_the_picture(
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBPVP9 "])
-def test_what_is_no_picture_of_chromiums_is_told(data: bytes) -> None:
+def test_a_picture_that_is_not_chromiums_is_an_error(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"a picture|a JPEG|a WebP"):
         sides_of(base64.b64encode(data).decode())

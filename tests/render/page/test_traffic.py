@@ -66,7 +66,7 @@ def test_what_the_request_blocks_is_blocked_and_not_failed(page: Page, traffic: 
         ({}, "net::ERR_FAILED"),
         ({"errorText": "net::ERR_CONNECTION_REFUSED"}, "its host refused the connection"),
         ({"errorText": "net::ERR_CERT_INVALID"}, "its TLS certificate or handshake is not valid"),
-        ({"errorText": "net::ERR_ABORTED", "canceled": True}, "the page gave it up"),
+        ({"errorText": "net::ERR_ABORTED", "canceled": True}, "the page cancelled it"),
         ({"blockedReason": "mixed-content"}, "the browser blocks it: mixed-content"),
         (
             {"corsErrorStatus": {"corsError": "MissingAllowOriginHeader"}},

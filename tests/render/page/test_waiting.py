@@ -64,9 +64,7 @@ def test_a_page_that_has_names_of_its_own_for_the_documents_is_waited_for(engine
 
 
 @pytest.mark.parametrize("options", [{"waitForSelector": "a:nope("}, {"click": ["b", "]"]}])
-def test_what_is_no_selector_is_the_requests_mistake(
-    engine: Engine, options: dict[str, Any]
-) -> None:
+def test_an_invalid_selector_is_an_invalid_request(engine: Engine, options: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest) as caught:
         rendered(engine, page(""), **options)
     places = {"waitForSelector": "options.waitForSelector", "click": "options.click.1"}
@@ -156,7 +154,7 @@ def test_what_never_comes_is_named_at_the_deadline_too(make_engine: Callable[...
         rendered(engine, page(""), waitForSelector="#never")
 
 
-def test_what_comes_in_time_is_not_told_of(engine: Engine) -> None:
+def test_a_wait_that_succeeds_is_not_reported(engine: Engine) -> None:
     result = rendered(engine, page(""), timeout=20_000, onTimeout="capture")
     assert "timedOut" not in result.facts
 
@@ -186,14 +184,14 @@ def test_a_page_that_is_about_to_leave_is_captured_as_it_is(engine: Engine, site
     assert is_lime(result)
 
 
-def test_of_a_page_that_never_comes_there_is_no_picture(engine: Engine, site: Site) -> None:
+def test_a_page_that_never_answers_is_not_captured(engine: Engine, site: Site) -> None:
     request = request_for(engine, url=site.url + "/slow", timeout=1500, onTimeout="capture")
     with pytest.raises(RenderTimeout, match="Nothing of the page came in time"):
         engine.render(request)
 
 
 @pytest.mark.parametrize("when", ["for (;;);", "setTimeout(() => { for (;;); }, 50)"])
-def test_of_a_page_in_an_endless_loop_there_is_no_picture(engine: Engine, when: str) -> None:
+def test_a_page_in_an_endless_loop_is_not_captured(engine: Engine, when: str) -> None:
     options = {"timeout": 2500, "onTimeout": "capture", "waitFor": 500}
     with pytest.raises(RenderTimeout, match="too busy to be captured"):
         rendered(engine, page(when), **options)

@@ -84,7 +84,7 @@ def test_a_body_is_a_request_or_is_refused(model: type[Body], data: st.DataObjec
         values(launch.LaunchOptions).map(json.dumps),
     )
 )
-def test_a_way_to_launch_is_read_or_refused(text: str) -> None:
+def test_launch_options_are_read_or_refused(text: str) -> None:
     draft = Draft(LIMITS)
     bodies.Query.read({"launch": text}).fill(draft)
     assert draft.problems or draft.fields is not None

@@ -57,7 +57,9 @@ def test_a_socket_takes_little_more_than_its_client_has_room_for(
     assert conn.sock.try_send(LARGE) < 1_000_000
 
 
-def test_who_has_only_begun_to_wait_is_not_the_slowest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_has_just_begun_to_wait_is_not_the_slowest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # As if clients were slow that read less than a gigabyte a second.
     monkeypatch.setattr(sending, "_SLOW_BYTES_PER_S", 1e9)
     senders = Senders(60)

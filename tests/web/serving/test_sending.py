@@ -83,7 +83,7 @@ def test_an_answer_after_another_has_a_deadline_of_its_own(pool: ThreadPoolExecu
         assert future.result() is None
 
 
-def test_the_slowest_makes_way_when_all_places_are_taken(
+def test_the_slowest_client_is_disconnected_when_all_places_are_taken(
     pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "MAX_SENDING", 2)
@@ -98,7 +98,7 @@ def test_the_slowest_makes_way_when_all_places_are_taken(
     assert keeps.result(30) is comes.result(30) is None
 
 
-def test_slow_clients_make_way_when_much_waits_to_be_sent(
+def test_slow_clients_are_disconnected_when_too_many_bytes_wait(
     pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "_MAX_WAITING_BYTES", len(LARGE))

@@ -176,7 +176,7 @@ def test_slow_bodies_hold_no_thread_and_arrive(server: Server, connect: Connect)
     assert {answer(sock) for sock in slow + chunked} == {(200, b"3")}
 
 
-def test_tiny_chunks_hold_up_nobody(server: Server, connect: Connect) -> None:
+def test_tiny_chunks_delay_no_other_client(server: Server, connect: Connect) -> None:
     flooding = [connect(head("POST", "/take", "Transfer-Encoding: chunked")) for _ in range(50)]
     stop = threading.Event()
 
@@ -198,7 +198,7 @@ def test_tiny_chunks_hold_up_nobody(server: Server, connect: Connect) -> None:
         flooder.join()
 
 
-def test_a_body_that_does_not_come_is_told_so(
+def test_a_body_that_does_not_arrive_is_a_timeout(
     tmp_path_factory: pytest.TempPathFactory, connect: Connect
 ) -> None:
     with running_app(tmp_path_factory.mktemp("bodies"), body_deadline_s=1) as server:
@@ -214,7 +214,7 @@ def test_announced_bodies_take_no_room_until_they_arrive(server: Server, connect
     assert server.takes(52_428_800)
 
 
-def test_bodies_that_stop_make_way_for_others(server: Server, connect: Connect) -> None:
+def test_stalled_bodies_are_dropped_for_others(server: Server, connect: Connect) -> None:
     """Their bytes have arrived, and take all the room that there is."""
     part = bytes(50_000_000)
     stopped = [connect(post("/take", 52_428_800, part)) for _ in range(2)]
@@ -223,7 +223,7 @@ def test_bodies_that_stop_make_way_for_others(server: Server, connect: Connect) 
     assert server.takes(10)
 
 
-def test_a_body_that_breaks_off_is_told_so(connect: Connect) -> None:
+def test_a_body_that_breaks_off_is_an_error(connect: Connect) -> None:
     sock = connect(post("/take", 1000, b"a"))
     sock.shutdown(socket.SHUT_WR)
     assert answer(sock) == (400, b"invalid_request")
@@ -263,7 +263,9 @@ def test_a_body_is_asked_for_only_if_it_is_wanted(connect: Connect) -> None:
 # Answers.
 
 
-def test_answers_that_nobody_reads_make_way(server: Server, connect: Connect) -> None:
+def test_clients_that_read_nothing_are_disconnected_for_others(
+    server: Server, connect: Connect
+) -> None:
     unread = [connect(head("GET", "/bytes/20000000")) for _ in range(MANY)]
     assert server.answers()
     assert len(requests.get(server.url + "/bytes/50000000", timeout=60).content) == 50_000_000

@@ -1,4 +1,4 @@
-"""browserless 2: its REST routes, for clients that know no other.
+"""browserless 2: its REST routes, for clients that were written for it.
 
 Source: https://github.com/browserless/browserless and https://docs.browserless.io/rest-apis
 """
@@ -21,12 +21,12 @@ from farm.web.compat.puppeteer.declared import mapped
 from farm.web.compat.table import Tables
 from farm.web.routes import Resource
 
-#: Before a route there may be the browser that it is for.
+#: A route may be prefixed by the browser that it is for.
 _BROWSERS = ("", "/chromium", "/chrome")
 
 
 def resources(farm: Farm) -> dict[str, Resource]:
-    """By their templates."""
+    """The resources by their URI templates."""
     return dict(_resources(farm))
 
 
@@ -44,7 +44,7 @@ def _resources(farm: Farm) -> Iterator[tuple[str, Resource]]:
     yield "/meta", MetaResource()
 
 
-#: What docs/migrating.md tells of the fields.
+#: What docs/migrating.md says of the fields.
 TABLES: Tables = {
     "browserless": mapped(AnyPage),
     "browserless-screenshot": mapped(Screenshot, AnyPage),

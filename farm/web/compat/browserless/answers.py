@@ -1,4 +1,4 @@
-"""How browserless answers: files as they are, errors as plain text."""
+"""Answers in browserless' form: files as they are, errors as plain text."""
 
 import http.client
 
@@ -33,7 +33,7 @@ _MAX_URL = 1000
 
 
 def error_of(error: FarmError) -> tuple[int, str]:
-    """Its status and text there."""
+    """The status and the text that browserless uses for the error."""
     match error:
         case Unauthorized():
             return 401, "Bad or missing authentication."
@@ -69,7 +69,7 @@ def answer_text(resp: falcon.Response, status: int, text: str) -> None:
 
 
 def answer_page(resp: falcon.Response, result: RenderResult) -> None:
-    """What is told of the page's own answer, where it came from a URL."""
+    """Set headers for the page's own answer, if the page came from a URL."""
     status, url = result.facts.get("status"), result.facts.get("finalUrl")
     if isinstance(status, int):
         resp.set_header("X-Response-Code", str(status))

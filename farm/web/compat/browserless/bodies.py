@@ -1,4 +1,4 @@
-"""What browserless' routes take: bodies and parameters, by their fields.
+"""The bodies and query parameters of browserless' routes, field by field.
 
 Source: https://github.com/browserless/browserless, src/shared/*.http.ts and src/http.ts
 """
@@ -24,7 +24,7 @@ from farm.web.compat.puppeteer.page import (
 )
 from farm.web.compat.puppeteer.reading import read_elements
 
-#: Puppeteer's viewport.
+#: Puppeteer's default viewport.
 _WIDTH, _HEIGHT = 800, 600
 
 
@@ -108,7 +108,7 @@ class Element(Body):
 
 
 def _no_element(draft: Draft, elements: Any) -> None:
-    """They are read last."""
+    """Does nothing: `Scrape.fill` adds the elements after all other fields."""
 
 
 class DebugOptions(Body):
@@ -122,7 +122,7 @@ class DebugOptions(Body):
         super().fill(draft)
         for name in ("cookies", "network", "screenshot"):
             if getattr(self, name):
-                draft.refuse(f"debugOpts.{name}", "is not told here; html and console are")
+                draft.refuse(f"debugOpts.{name}", "is not supported; html and console are")
 
 
 class Scrape(AnyPage):
@@ -141,7 +141,7 @@ class Scrape(AnyPage):
         read_elements(draft, wanted, html=self.wants("html"))
 
     def wants(self, name: str) -> bool:
-        """Whether one of `debugOpts` is asked for."""
+        """Whether this one of `debugOpts` is set."""
         return self.debug_opts is not None and bool(getattr(self.debug_opts, name))
 
 
@@ -165,7 +165,7 @@ def _put_launch(draft: Draft, text: str) -> None:
 
 
 class Query(Body):
-    """The parameters of each route."""
+    """The query parameters of each route."""
 
     token: str | None = field(None, "", "An API key, which may also be in a header.", repr=False)
     timeout: int | None = field(

@@ -1,7 +1,7 @@
-"""`?launch=`: how browserless starts a browser. Here it has started already.
+"""`?launch=`: the launch options of browserless. Here the browser has been launched already.
 
-What would make the page look no different is accepted. What would is done where it can be, and is
-named in a 400 where it cannot.
+Options that would not change what the page looks like are accepted. The others are applied if the
+farm can do so, and otherwise named in a 400.
 """
 
 import base64
@@ -18,7 +18,7 @@ from farm.web.compat.puppeteer.declared import Body, field
 from farm.web.compat.puppeteer.draft import Draft
 from farm.web.compat.puppeteer.page import Milliseconds, Viewport
 
-#: Chromium's switches that make no page look different here.
+#: Switches of Chromium that do not change what a page looks like here.
 _HARMLESS = frozenset(
     [
         "--disable-accelerated-2d-canvas",
@@ -73,7 +73,7 @@ def _put_args(draft: Draft, switches: list[str]) -> None:
         elif name == "--user-agent" and value:
             draft.set("options.userAgent", value.strip("\"'"))
         elif name not in _HARMLESS:
-            draft.refuse(f"launch.args.{number}", f"{name} is not for callers to set here")
+            draft.refuse(f"launch.args.{number}", f"{name} cannot be set by callers")
 
 
 def _check_off(is_on: bool) -> bool:
@@ -107,7 +107,10 @@ class LaunchOptions(Body):
 
 
 def parse_launch(text: str) -> LaunchOptions | list[Problem] | None:
-    """What is wrong with it, in place of it; None: it is no JSON object."""
+    """Parse the options.
+
+    Returns the problems instead if there are any, and None for no JSON object.
+    """
     found = _json(text)
     if found is None:
         return None
@@ -118,7 +121,7 @@ def parse_launch(text: str) -> LaunchOptions | list[Problem] | None:
 
 
 def with_old(text: str, old: Mapping[str, str]) -> str:
-    """`launch` with parameters of browserless 1 in it; its own fields win."""
+    """`launch` with the parameters of browserless 1 added. Its own fields take precedence."""
     found = _json(text)
     if found is None:
         return text
@@ -137,7 +140,7 @@ def with_old(text: str, old: Mapping[str, str]) -> str:
 def _json(text: str) -> Mapping[str, Any] | None:
     if not text.lstrip().startswith("{"):
         try:
-            # A plus sign in a query is a space.
+            # A plus sign in a query is decoded as a space.
             text = base64.b64decode(text.replace(" ", "+"), validate=True).decode()
         except (binascii.Error, ValueError):
             return None

@@ -1,4 +1,4 @@
-"""What is asked of an instance of browserless, and what the farm does not do."""
+"""browserless' routes about an instance, and those that the farm does not support."""
 
 import json
 import time
@@ -18,7 +18,7 @@ _FULL = "Concurrency and queue are full"
 
 
 class PressureResource(BrowserlessResource):
-    """`GET /pressure`: whether this worker process would take another render."""
+    """`GET /pressure`: whether this worker process would accept another render."""
 
     uncounted = frozenset({"GET"})
 
@@ -27,18 +27,18 @@ class PressureResource(BrowserlessResource):
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         status = self._renderer.status
-        reason, message = self._trouble()
+        reason, message = self._trouble(req.context.caller)
         if req.get_header("Accept") == "text/plain":
             answer_text(resp, 503 if message else 200, message)
             return
         resp.content_type = _JSON
         resp.data = json.dumps({"pressure": _pressure(status, reason, message)}, indent=2).encode()
 
-    def _trouble(self) -> tuple[str, str]:
-        """browserless' word and its sentence for what is in the way; empty: nothing is."""
+    def _trouble(self, caller: str | None) -> tuple[str, str]:
+        """browserless' code and sentence for why no render is accepted; both empty if one is."""
         try:
             self._renderer.check()
-            self._renderer.admit()
+            self._renderer.admit(caller)
         except Busy:
             return "full", _FULL
         except FarmError as exc:
@@ -47,7 +47,7 @@ class PressureResource(BrowserlessResource):
 
 
 def _pressure(status: EngineStatus, reason: str, message: str) -> dict[str, Any]:
-    """What is not known here is null: the processor and the memory are the machine's."""
+    """Values that are unknown here are null: processor and memory are the machine's."""
     return {
         "cpu": None,
         "date": time.time_ns() // 1_000_000,
@@ -64,7 +64,7 @@ def _pressure(status: EngineStatus, reason: str, message: str) -> dict[str, Any]
 
 
 class ActiveResource(BrowserlessResource):
-    """`GET /active`: 204 while there is an answer at all."""
+    """`GET /active`: 204 whenever the farm answers."""
 
     uncounted = frozenset({"GET"})
 
@@ -73,7 +73,7 @@ class ActiveResource(BrowserlessResource):
 
 
 class MetaResource(BrowserlessResource):
-    """`GET /meta`: the farm's version. Of browsers no versions are told."""
+    """`GET /meta`: the farm's version. Versions of browsers are not included."""
 
     uncounted = frozenset({"GET"})
 
@@ -98,17 +98,18 @@ _NO_CODE = (
     "/pdf, /content or /scrape, whose scripts run in the page."
 )
 _NO_LIGHTHOUSE = (
-    "The farm makes no Lighthouse audits; report: true of POST /render tells of requests and times."
+    "The farm makes no Lighthouse audits; with report: true, POST /render reports requests and "
+    "times."
 )
 _NO_DOWNLOADS = "The farm hands out no files that a page downloads."
-#: Why not, by the paths below one of the browsers' names.
+#: The reasons, by the paths below a browser's name.
 OF_BROWSERS = {
     "function": _NO_CODE,
     "performance": _NO_LIGHTHOUSE,
     "download": _NO_DOWNLOADS,
     "playwright": _NO_SESSIONS,
 }
-#: Why not, by whole paths.
+#: The reasons, by whole paths.
 OTHERS = {
     **dict.fromkeys(
         ("chromium", "chrome", "playwright/chromium", "playwright/chrome"), _NO_SESSIONS
@@ -116,5 +117,5 @@ OTHERS = {
     **dict.fromkeys(("devtools/browser/{session}", "devtools/page/{session}"), _NO_SESSIONS),
     **dict.fromkeys(("json/version", "json/list", "json/new", "json/protocol"), _NO_SESSIONS),
     **dict.fromkeys(("sessions", "kill/{session}"), _NO_SESSIONS),
-    "config": "The farm's settings are not told; GET /status says what it has and uses.",
+    "config": "The farm does not publish its settings; GET /status says what it has and uses.",
 }

@@ -1,4 +1,4 @@
-"""`/screenshot`, `/pdf`, `/content` and `/scrape`."""
+"""The routes `/screenshot`, `/pdf`, `/content` and `/scrape`."""
 
 import json
 from collections.abc import Callable
@@ -22,12 +22,12 @@ from farm.web.compat.puppeteer.rendering import PageResource
 from farm.web.rendering import RenderingResource
 from farm.web.routes import Resource
 
-#: Parameters of browserless 1, which are part of `launch` now.
+#: Parameters of browserless 1 that are parts of `launch` in browserless 2.
 _LEGACY = ("headless", "stealth", "ignoreDefaultArgs", "slowMo", "ignoreHTTPSErrors")
 
 
 class BrowserlessResource(Resource):
-    """A route of browserless'; a key may be in its query, and its errors are text."""
+    """A route of browserless. A key may be in its query, and its errors are plain text."""
 
     key_parameter = "token"
 
@@ -94,7 +94,7 @@ def _is_old(name: str) -> bool:
     return name.startswith("--") or name in _LEGACY
 
 
-#: By the last part of their paths.
+#: The resources, by the last part of their paths.
 MAKERS: dict[str, Callable[..., RenderingResource]] = {
     "screenshot": ScreenshotResource,
     "pdf": PdfResource,

@@ -11,18 +11,18 @@ from farm.web.compat.puppeteer.page import Page
 from farm.web.compat.table import Tables
 from farm.web.routes import Resource
 
-#: The account is whichever the client has: keys are the farm's own.
+#: Any account is accepted, since the keys are the farm's own.
 _BASE = "/client/v4/accounts/{account_id}/browser-rendering"
 
 
 def resources(farm: Farm) -> dict[str, Resource]:
-    """By their templates."""
+    """The resources by their URI templates."""
     renders = {f"{_BASE}/{name}": make(farm.renderer, farm.bodies) for name, make in MAKERS.items()}
     others = {f"{_BASE}/{name}": UnsupportedResource(why) for name, why in UNSUPPORTED.items()}
     return {**renders, **others}
 
 
-#: What docs/migrating.md tells of the fields that browserless has not.
+#: What docs/migrating.md says of the fields that browserless does not have.
 TABLES: Tables = {
     "cloudflare": mapped(AnyPage, Page),
     "cloudflare-snapshot": mapped(Snapshot, Screenshot),

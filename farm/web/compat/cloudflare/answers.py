@@ -1,4 +1,4 @@
-"""How Cloudflare answers: pictures and PDFs as they are, all else in one shape of JSON.
+"""Answers in Cloudflare's form: pictures and PDFs as they are, all else in one JSON shape.
 
 Source: https://developers.cloudflare.com/browser-run/reference/errors/
 """
@@ -25,7 +25,7 @@ from farm.errors import (
 from farm.request import RenderResult
 
 _JSON = "application/json"
-#: Cloudflare's own numbers for what is wrong; others are told by their status.
+#: Cloudflare's error codes. Other errors have their status as the code.
 _CODES: dict[type[FarmError], int] = {
     Unauthorized: 10000,
     InternalError: 2000,
@@ -63,7 +63,10 @@ def answer_error(resp: falcon.Response, error: FarmError) -> None:
 def answer_result(
     resp: falcon.Response, result: RenderResult, value: Any, title: str | None = None
 ) -> None:
-    """`value` and what is told of the page; its title, if it is not the document's any more."""
+    """Answer with `value` and facts about the page.
+
+    `title`: if it is not the document's any more.
+    """
     meta = {
         "status": result.facts.get("status", result.status),
         "title": title or result.facts.get("title", ""),

@@ -1,4 +1,4 @@
-"""What Cloudflare's routes take: bodies and the parameter, by their fields.
+"""The bodies and the query parameter of Cloudflare's routes, field by field.
 
 Source: https://developers.cloudflare.com/api/resources/browser_rendering and
 https://developers.cloudflare.com/browser-run/reference/timeouts/
@@ -24,7 +24,7 @@ _WIDTH, _HEIGHT = 1920, 1080
 
 def _refuse_patterns(draft: Draft, patterns: list[str]) -> None:
     if patterns:
-        draft.refuse("allowRequestPattern", "cannot be said here; rejectRequestPattern can")
+        draft.refuse("allowRequestPattern", "is not supported; use rejectRequestPattern")
 
 
 class AnyPage(Page):
@@ -76,7 +76,7 @@ class Content(AnyPage):
 
 
 _Format = Literal["content", "screenshot", "markdown", "accessibilityTree"]
-#: What each of the files of a snapshot is, by its name.
+#: The farm's outputs for the files of a snapshot, by their names.
 _OUTPUTS: dict[str, dict[str, str]] = {
     "content": {"name": "content", "format": "html"},
     "screenshot": {"name": "screenshot"},
@@ -88,7 +88,7 @@ def _put_formats(draft: Draft, formats: list[_Format]) -> None:
         if name in _OUTPUTS:
             draft.add("outputs", _OUTPUTS[name])
         else:
-            draft.refuse("formats", f"must not have {name}, which is not made here")
+            draft.refuse("formats", f"must not have {name}, which the farm does not make")
 
 
 class Snapshot(AnyPage):
@@ -112,7 +112,7 @@ class Element(Body):
 
 
 def _read_last(draft: Draft, elements: Any) -> None:
-    """What is read out of the page is asked for when all else is there."""
+    """Does nothing: `fill` adds what is read from the page after all other fields."""
 
 
 class Scrape(AnyPage):
@@ -145,7 +145,7 @@ class Links(AnyPage):
 
 
 class Query(Body):
-    """The parameters of each route."""
+    """The query parameters of each route."""
 
     cache_ttl: int | None = field(
         None,

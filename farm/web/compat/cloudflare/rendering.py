@@ -1,4 +1,4 @@
-"""Cloudflare's routes that render, and those that the farm has no like of."""
+"""Cloudflare's routes that render, and those that the farm does not support."""
 
 from base64 import b64encode
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from farm.web.routes import Resource
 
 
 class CloudflareResource(Resource):
-    """Its errors are Cloudflare's."""
+    """A route whose errors have Cloudflare's form."""
 
     def answer_error(self, req: falcon.Request, resp: falcon.Response, error: FarmError) -> None:
         answers.answer_error(resp, error)
@@ -71,7 +71,7 @@ class SnapshotResource(CloudflarePageResource):
 
 
 class ValuesResource(CloudflarePageResource):
-    """`/scrape` and `/links`."""
+    """`/scrape` and `/links`: values that are read from the page."""
 
     def answer(self, page: Any, resp: falcon.Response, result: RenderResult) -> None:
         found = read(result)
@@ -90,7 +90,7 @@ class UnsupportedResource(Unsupported, CloudflareResource):
     uncounted = frozenset({"GET", "POST"})
 
 
-#: By the last part of their paths.
+#: The resources, by the last part of their paths.
 MAKERS: dict[str, Callable[..., RenderingResource]] = {
     "screenshot": ScreenshotResource,
     "pdf": PdfResource,
@@ -100,8 +100,8 @@ MAKERS: dict[str, Callable[..., RenderingResource]] = {
     "links": LinksResource,
 }
 UNSUPPORTED = {
-    "json": "The farm asks no language model: /scrape reads elements, /content is the HTML.",
+    "json": "The farm uses no language model: /scrape reads elements, /content is the HTML.",
     "markdown": "The farm makes no Markdown of pages: /content is the HTML.",
     "crawl": "The farm does not crawl: /links has a page's links.",
-    "accessibilityTree": "The farm does not tell accessibility trees.",
+    "accessibilityTree": "The farm does not make accessibility trees.",
 }

@@ -1,8 +1,8 @@
-"""gotenberg 8: its six routes of Chromium, `/version`, `/`, and the words of its errors.
+"""gotenberg 8: its six Chromium routes, `/version` and `/`, with its error messages.
 
-`fields` declares the form; `values` and `objects` read it; `pages` makes a request of it, with
-`options`, `files` and `templates`; `pdfs` and `splitting` cut PDFs; `errors` tells what went wrong;
-`webhooks` has jobs told; `routes` answers.
+`fields` declares the form's fields, and `values` and `objects` parse them. `pages` makes a request
+from a form, with `options`, `files` and `templates`. `pdfs` and `splitting` split PDFs. `errors`
+translates errors, `webhooks` sends results to a URL, and `routes` answers.
 
 Source: https://github.com/gotenberg/gotenberg, and its `test/integration/features`.
 """
@@ -28,7 +28,7 @@ TABLES: Tables = {"gotenberg": tuple(mapped())}
 
 
 def resources(farm: Farm) -> Mapping[str, Resource]:
-    """Its routes, by their templates."""
+    """gotenberg's routes, by their URI templates."""
     convert = Converter().convert_part
     found: dict[str, Resource] = {
         "/": RootResource(),

@@ -1,4 +1,4 @@
-"""`downloadFrom`: files that the form names by URLs, as if they had been sent."""
+"""`downloadFrom`: files that the form names by URLs. They are treated as files of the form."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -30,9 +30,9 @@ class _Wanted:
 
 
 def with_downloads(form: Form, downloader: Downloader | None, trace: str) -> Form:
-    """The form with the files that it names; of one name, the file that was sent counts.
+    """The form with the files that it names. A file in the form wins over a download of its name.
 
-    Raises `InvalidRequest`, `NotSupported`, `UrlRefused` and what loading a file may raise.
+    Raises `InvalidRequest`, `NotSupported`, `UrlRefused` and what `Downloader.get` raises.
     """
     text = text_of(form, NAME)
     if not text:
@@ -103,14 +103,14 @@ def _load(wanted: _Wanted, downloader: Downloader, trace: str, max_bytes: int, e
 
 
 def filename_in(disposition: str) -> str | None:
-    """The name that a `Content-Disposition` has; None: there is none that can be read."""
+    """The file name in a `Content-Disposition`; None if it has no readable name."""
     message = Message()
     try:
-        # Headers are bytes, which clients read as Latin-1; most names are UTF-8.
+        # Headers are bytes that the client library decodes as Latin-1. Most names are UTF-8.
         message["Content-Disposition"] = disposition.encode("latin-1").decode("utf-8")
     except (UnicodeError, ValueError):
         message["Content-Disposition"] = disposition
     try:
         return message.get_filename()
-    except (UnicodeError, ValueError):  # a charset of its own that cannot be
+    except (UnicodeError, ValueError):  # the header names an unknown charset
         return None

@@ -1,7 +1,7 @@
-"""The farm's errors in gotenberg's words: a status, and a sentence of plain text.
+"""Translates the farm's errors to gotenberg's: a status, and a sentence of plain text.
 
-What a person or a program may look for in it is as gotenberg says it; all else is the farm's own
-sentence. Of the farm's statuses gotenberg's clients do not know 422 and 504.
+Parts that a person or a program may search for have gotenberg's words. Other errors keep the farm's
+sentence. The farm's statuses 422 and 504 are replaced, since gotenberg's clients do not know them.
 """
 
 import re
@@ -31,7 +31,7 @@ from farm.web.compat.gotenberg import objects
 from farm.web.compat.gotenberg.fields import mapped
 from farm.web.compat.gotenberg.options import NO_BOX
 
-#: Why something could not be loaded, as Chromium names what the egress proxy has in words.
+#: Chromium's network errors for the reasons that the egress proxy gives in words.
 _REASONS = {
     "did not answer": "ERR_CONNECTION_TIMED_OUT",
     "name": "ERR_NAME_NOT_RESOLVED",
@@ -46,27 +46,27 @@ _STATUSES: Mapping[type[FarmError], int] = {
     ScriptFailed: 400,
     SelectorNotFound: 400,
     RenderTimeout: 503,
-    # Their word for a queue that is full.
+    # gotenberg's status for a full queue.
     Busy: 429,
 }
-#: Where a page is that has no address of its own.
+#: The address of a page that has none of its own.
 OWN_ADDRESS = "http://page.localhost/"
 _WANT_FORM = "Invalid 'Content-Type' header value: want 'multipart/form-data'"
 NO_BOUNDARY = "Invalid 'Content-Type' header value: no boundary"
 _ABERRANT = "Chromium does not handle the provided settings; please check for aberrant form values"
-#: Names of theirs, by the options that they become, and by those that have no field of their own.
+#: gotenberg's fields by the options that they become, and for options without a field of their own.
 _THEIRS = {each.here.strip("`"): each.name for each in mapped()} | {
     "headers": "extraHttpHeaders",
     "scopedHeaders": "extraHttpHeaders",
     **dict.fromkeys(objects.FEATURES.values(), "emulatedMediaFeatures"),
 }
-#: Options of a PDF's pages, which Chromium checks there.
+#: Options of a PDF's pages. In gotenberg, Chromium checks them.
 _SETTINGS = ("options.pdf.paper", "options.pdf.margin", "options.pdf.scale", "options.pdf")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request asked for, as far as errors speak of it."""
+    """The values of a request that error messages quote."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
 
@@ -75,7 +75,7 @@ class Asked:
 
 
 def told(error: FarmError, asked: Asked) -> tuple[int, str]:
-    """The status and the text."""
+    """The status and the text of an error."""
     status = _STATUSES.get(type(error), error.status)
     match error:
         case UnsupportedMediaType():
@@ -131,7 +131,7 @@ def _invalid(error: InvalidRequest, asked: Asked) -> str:
 
 
 def _name(problem: Problem) -> str:
-    """The form's own name of it: of an option, or of what it is a part of."""
+    """The form's name for the option of a problem, or for the option that contains it."""
     path = problem.field.removeprefix("options.")
     part = path
     while part:
@@ -142,7 +142,7 @@ def _name(problem: Problem) -> str:
 
 
 def _page_failed(error: PageFailed) -> str:
-    """Only of the kind that gotenberg looks for first."""
+    """The text for the kind of failures that gotenberg looks for first."""
     by_kind: dict[str, list[Failure]] = {}
     for failure in error.failures:
         by_kind.setdefault(failure.kind, []).append(failure)
@@ -178,7 +178,7 @@ def _net_error(failure: Failure) -> str:
     for words, name in _REASONS.items():
         if words in failure.reason:
             return name
-    # The farm's own policy does.
+    # The farm's own egress policy refuses the connection.
     return "ERR_CONNECTION_REFUSED"
 
 
@@ -187,7 +187,7 @@ def _status_line(failure: Failure) -> str:
     return f"{failure.status}: {HTTPStatus(failure.status).phrase if known else ''}".rstrip()
 
 
-#: In the order in which gotenberg looks at them.
+#: In the order in which gotenberg looks for them.
 _KINDS: Mapping[str, Callable[[Sequence[Failure]], str]] = {
     "status": _main_page,
     "resourceStatus": _resources,

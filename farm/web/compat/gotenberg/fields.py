@@ -1,7 +1,7 @@
-"""gotenberg's form fields: how each is read, and what it becomes here.
+"""gotenberg's form fields: how each is parsed, and what it becomes here.
 
-One table, in the order in which gotenberg reads them and names what is wrong. From it come the
-reading of a form and the table of docs/migrating.md.
+One table, in the order in which gotenberg reads the fields and names problems. Both the reading of
+a form and the table in docs/migrating.md are made from it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,9 +14,9 @@ from farm.web.compat.gotenberg.values import Unreadable
 from farm.web.compat.table import Mapped
 from farm.web.forms import Form
 
-#: What a form says, by its fields' names; of what is left out, the default.
+#: The values of a form, by field name. A field that is left out has its default.
 Values = Mapping[str, Any]
-#: Reads a text that is not empty, knowing the fields before it. Raises `Unreadable`.
+#: Parses a text that is not empty. It gets the values of the fields before it. Raises `Unreadable`.
 Reader = Callable[[str, Values], Any]
 
 
@@ -183,7 +183,7 @@ SCREENSHOT = (
     Field("deviceScaleFactor", _float, 1.0, "`deviceScaleFactor`", "From 0.1 to 4."),
 )  # fmt: skip
 
-#: What is no field of one value, or is of every route.
+#: What is not a field of one value, or belongs to every route.
 OTHERS = (
     Mapped("index.html", "`html`", "Of the routes `/html` and `/markdown`. It lives at "
            "`http://page.localhost/`, not at a `file:` address."),
@@ -212,7 +212,7 @@ def mapped() -> Iterator[Mapped]:
 
 
 def read(form: Form, fields: tuple[Field, ...], problems: list[str]) -> dict[str, Any]:
-    """The values of these fields; what is wrong with any is added to the problems."""
+    """The values of these fields. Problems are appended to `problems`."""
     found: dict[str, Any] = {}
     for field in fields:
         text = text_of(form, field.name)
@@ -229,7 +229,7 @@ def read(form: Form, fields: tuple[Field, ...], problems: list[str]) -> dict[str
 
 
 def text_of(form: Form, name: str) -> str:
-    """A field's first text; a file without a name is one, too."""
+    """The first text of a field. A part with a filename is not a text."""
     for part in form.parts:
         if part.name == name and not part.filename:
             return part.text

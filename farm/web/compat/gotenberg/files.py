@@ -1,4 +1,4 @@
-"""The files of a form: the page, its header and footer, and what it refers to by name."""
+"""The files of a form: the page, its header and footer, and the files that the page refers to."""
 
 import base64
 import codecs
@@ -10,12 +10,12 @@ from urllib.parse import quote
 
 from farm.web.forms import Form
 
-#: Files of these fields are for a PDF, not for the page.
+#: The files of these fields are for a PDF, not for the page.
 _FOR_PDF = frozenset({"embeds", "watermark", "stamp", "facturxXml"})
 _SEPARATORS = re.compile(r"[/\\]")
-#: And halves of surrogate pairs, which no URL can have.
+#: Control characters, and lone surrogates, which no URL can have.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-#: `<meta charset=…>`, and what `<meta http-equiv=Content-Type>` has in it.
+#: `<meta charset=…>`, and the charset in `<meta http-equiv=Content-Type>`.
 _META_CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w:.-]{1,40})", re.IGNORECASE
 )
@@ -23,7 +23,7 @@ _META_CHARSET = re.compile(
 #: (https://html.spec.whatwg.org/multipage/parsing.html#prescan-a-byte-stream-to-determine-its-encoding).
 _PRESCANNED = 1_024
 
-#: Those of Python's that browsers have too; others it takes long for, or they are no charsets.
+#: The codecs of Python that browsers have too. Others are very slow, or are not charsets.
 _CHARSETS = re.compile(
     r"cp\d+|iso8859-\d+|koi8-[ru]|mac-roman|gb\w+|big5\w*|euc_\w+|iso2022_jp|shift_jis\w*", re.ASCII
 )
@@ -34,12 +34,12 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 
-#: By their names.
+#: Files by their names.
 Files = Mapping[str, bytes]
 
 
 def files_in(form: Form) -> dict[str, bytes]:
-    """All files for the page; of two with one name, the last."""
+    """All files for the page. Of two with the same name, the last one."""
     found = {}
     for part in form.parts:
         if part.filename and part.name not in _FOR_PDF and (name := plain_name(part.filename)):
@@ -48,13 +48,13 @@ def files_in(form: Form) -> dict[str, bytes]:
 
 
 def plain_name(name: str) -> str:
-    """The last step of a path, without what a name should not have; empty where it is none."""
+    """The last part of a path, without characters that a name must not have. May be empty."""
     last = unicodedata.normalize("NFC", _CONTROLS.sub("", _SEPARATORS.split(name)[-1]))
     return "" if last in (".", "..") else last
 
 
 def find(files: Files, name: str) -> bytes | None:
-    """The file of that name, its suffix in upper or lower case."""
+    """The file of that name. The case of its suffix does not matter."""
     for each, data in files.items():
         path = PurePosixPath(each)
         if each == name or path.with_suffix("").name + path.suffix.lower() == name:
@@ -67,10 +67,10 @@ def with_suffix(files: Files, suffix: str) -> dict[str, bytes]:
 
 
 def assets(files: Files, without: Iterable[str] = ()) -> dict[str, dict[str, str]]:
-    """As the request has them."""
+    """The files as the request's `assets`."""
     left_out = {*without, "index.html"}
     return {
-        # As the page writes a name in a URL.
+        # In the form in which a page's URLs have the name.
         quote(name, safe="~!$&'()*+,;=@ "): {"base64": base64.b64encode(data).decode("ascii")}
         for name, data in files.items()
         if name not in left_out
@@ -78,7 +78,7 @@ def assets(files: Files, without: Iterable[str] = ()) -> dict[str, dict[str, str
 
 
 def html_text(data: bytes) -> str:
-    """The text of an HTML file, by its own charset, as browsers find it."""
+    """The text of an HTML file. Its charset is found as browsers find it."""
     for mark, encoding in _MARKS.items():
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")

@@ -1,4 +1,4 @@
-"""The form fields of gotenberg's that are JSON objects, or texts with a syntax of their own."""
+"""gotenberg's form fields that are JSON objects, or texts with a syntax of their own."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ _MAX_SCOPE = 1_024
 _SAME_SITES = {"lax": "Lax", "strict": "Strict", "none": "None"}
 _PORT = re.compile(r":[0-9]{1,5}$", re.ASCII)
 
-#: Their names of what a PDF may be used for, and ours.
+#: gotenberg's names of a PDF's permissions, and the farm's.
 PERMISSIONS = {
     "allowPrinting": "printing",
     "allowCopying": "copying",
@@ -45,7 +45,7 @@ _MOMENTS = {
     "ModDate": "modified",
     "ModifyDate": "modified",
 }
-#: As ExifTool writes it.
+#: A date in ExifTool's form.
 _EXIF_DATE = re.compile(r"(\d{4}):(\d\d):(\d\d) (.*)", re.ASCII)
 _TRUE_OR_FALSE = {"true": True, "false": False}
 
@@ -54,12 +54,12 @@ _TRUE_OR_FALSE = {"true": True, "false": False}
 class Header:
     name: str
     value: str
-    #: A regular expression of the URLs that it is sent to; empty: none is given.
+    #: A regular expression for the URLs that get the header; empty if none is given.
     scope: str
 
 
 def cookies(text: str) -> tuple[dict[str, Any], ...]:
-    """As the option has them."""
+    """The cookies in the form of the option."""
     try:
         found = values.json_list(text, dict)
     except Unreadable as exc:
@@ -97,7 +97,7 @@ def headers(text: str) -> tuple[Header, ...]:
 
 
 def _header(name: str, text: str) -> Header:
-    """`value;scope=pattern`."""
+    """Parse `value;scope=pattern`."""
     scope, rest = "", []
     for token in text.split(";"):
         if not token.strip().lower().startswith("scope"):
@@ -121,7 +121,7 @@ def _header(name: str, text: str) -> Header:
 
 
 def header_options(found: tuple[Header, ...], has_own_origin: bool) -> Iterator[tuple[str, Any]]:
-    """Those without a scope are for the page's own origin, if it has one; else for all."""
+    """Headers without a scope are for the page's own origin, or for all URLs if it has none."""
     own = {header.name: header.value for header in found if not header.scope}
     scoped = [(header.scope, {header.name: header.value}) for header in found if header.scope]
     if own and has_own_origin:
@@ -133,7 +133,7 @@ def header_options(found: tuple[Header, ...], has_own_origin: bool) -> Iterator[
 
 
 def media_features(found: Mapping[str, str]) -> dict[str, str]:
-    """Options. Raises `NotSupported`."""
+    """The options for media features. Raises `NotSupported`."""
     for name in found:
         if name not in FEATURES:
             raise NotSupported(
@@ -144,7 +144,10 @@ def media_features(found: Mapping[str, str]) -> dict[str, str]:
 
 
 def metadata(tags: Mapping[str, Any]) -> dict[str, Any]:
-    """`pdf.metadata`. Raises `NotSupported`, and `InvalidRequest` for a value that is no text."""
+    """`pdf.metadata`.
+
+    Raises `NotSupported`, and `InvalidRequest` for a value that is not a text.
+    """
     found: dict[str, Any] = {}
     for tag, value in tags.items():
         items = value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""The options of a render, from the values of a form."""
+"""Makes the options of a render from the values of a form."""
 
 import json
 from collections.abc import Iterator
@@ -11,25 +11,24 @@ from farm.web.compat.gotenberg.fields import Values
 
 Options = dict[str, Any]
 
-#: What gotenberg reads as all statuses of a class.
+#: The codes by which gotenberg means all statuses of a class.
 _CLASSES = {199: "1xx", 299: "2xx", 399: "3xx", 499: "4xx", 599: "5xx"}
 _STATUSES = range(100, 600)
 #: In CSS pixels.
 _INCH = 96
-#: As gotenberg does it: colours are printed as they are, but the page's own background only if it
-#: is asked for.
+#: As in gotenberg, colours are printed exactly, but the page's own background only on request.
 _EXACT_COLOURS = "html { -webkit-print-color-adjust: exact !important; }"
 _NO_BACKGROUND = "html, body { background: none !important; }"
-#: Chromium's own for WebP.
+#: Chromium's default for WebP.
 _WEBP_QUALITY = 80
 #: The last page that `pdf.pages` can name.
 _LAST_PAGE = 999_999
-#: Thrown by the script that looks for the element, and found in the error.
+#: The script that looks for the element throws this text, and the farm finds it in the error.
 NO_BOX = "no element with a visible box"
 
 
 def common(values: Values, has_own_origin: bool) -> Iterator[tuple[str, Any]]:
-    """Of PDFs and pictures. Raises `NotSupported`."""
+    """The options that PDFs and pictures share. Raises `NotSupported`."""
     if not (values["skipNetworkIdleEvent"] and values["skipNetworkAlmostIdleEvent"]):
         yield "waitUntil", "networkidle"
     if (delay_ms := round(values["waitDelay"] * 1000)) > 0:
@@ -59,7 +58,7 @@ def common(values: Values, has_own_origin: bool) -> Iterator[tuple[str, Any]]:
 
 
 def pdf(values: Values, header: str | None, footer: str | None) -> Iterator[tuple[str, Any]]:
-    """Raises `NotSupported` and `InvalidRequest`."""
+    """The options of a PDF. Raises `NotSupported` and `InvalidRequest`."""
     if values["omitBackground"] and not values["printBackground"]:
         raise InvalidRequest("omitBackground requires printBackground set to true")
     background = values["printBackground"]
@@ -93,7 +92,7 @@ def pdf(values: Values, header: str | None, footer: str | None) -> Iterator[tupl
 
 
 def finishing(values: Values) -> Options:
-    """What is done to each PDF in the end, as a part of `pdf`. Raises `NotSupported`."""
+    """The part of `pdf` that is applied to a finished PDF. Raises `NotSupported`."""
     asked: Options = {}
     if metadata := objects.metadata(values["metadata"]):
         asked["metadata"] = metadata
@@ -134,7 +133,7 @@ def screenshot(values: Values) -> Iterator[tuple[str, Any]]:
 
 
 def _wait_function(values: Values) -> str:
-    """Both waits of the form in one; what throws or is undefined throws."""
+    """Both waits of the form in one function. An error, or an undefined value, throws."""
     conditions = []
     if values["waitWindowStatus"]:
         conditions.append(f"if (window.status !== {_js(values['waitWindowStatus'])}) return false;")
@@ -150,7 +149,7 @@ def _wait_function(values: Values) -> str:
 
 
 def _box_script(selector: str) -> str:
-    """The selector is not waited for, as ours is."""
+    """Fails at once if the selector has no box: unlike the farm, gotenberg does not wait for it."""
     return (
         f"{{ const box = document.querySelector({_js(selector)})?.getBoundingClientRect();\n"
         f"if (!(box?.width > 0 && box?.height > 0)) throw new Error({_js(NO_BOX)}); }}"
@@ -168,7 +167,7 @@ def _statuses(codes: list[int]) -> list[int | str]:
 
 
 def _hosts(domains: list[str]) -> Iterator[str]:
-    """`example.com`, of whatever they write for it: `*.example.com`, a URL, with a port."""
+    """The host names in whatever form they have: `*.example.com`, a URL, with a port."""
     for domain in domains:
         text = domain.strip().lower()
         if not text:
@@ -181,7 +180,7 @@ def _hosts(domains: list[str]) -> Iterator[str]:
 
 
 def _closed_ranges(text: str) -> str:
-    """Chromium lets one end of a range be left out."""
+    """Chromium allows a range without one of its ends; the farm does not."""
     parts = []
     for part in text.split(","):
         first, dash, last = (piece.strip() for piece in part.partition("-"))

@@ -1,4 +1,4 @@
-"""What a form asks for: its values and files become a `RenderRequest`."""
+"""Makes a `RenderRequest` from the values and files of a form."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,15 +19,15 @@ _FILE_URL = (
     "file:// URLs are not accepted on this route. Use the /convert/html or /convert/markdown "
     "routes to render local HTML"
 )
-#: Fields of a PDF that the farm has nothing for.
+#: Fields of a PDF that the farm does not support.
 _MISSING = ("pdfua", "rotateAngle", "optimizeImages", "facturxConformanceLevel")
-#: What is done to a PDF in the end; to each part, where it is split.
+#: Options that are applied to a finished PDF, or to each part if it is split.
 _FINISHING = ("metadata", "password", "owner_password", "permissions")
 
 
 @dataclass
 class Source:
-    """A form that is being read; its values are there as far as it was read."""
+    """A form, and the values that have been read from it so far."""
 
     form: Form
     limits: Limits
@@ -37,7 +37,7 @@ class Source:
 @dataclass(frozen=True)
 class Page:
     values: Values
-    #: All that is asked for.
+    #: The request with all options.
     request: RenderRequest
 
     @property
@@ -46,7 +46,7 @@ class Page:
 
     @property
     def request_to_render(self) -> RenderRequest:
-        """Without what is done to each part of a PDF that is split."""
+        """Without the options that are applied to each part of a PDF that is split."""
         asked = self.request.options.pdf
         if not self.is_split or asked is None:
             return self.request
@@ -55,7 +55,7 @@ class Page:
         return self.request.model_copy(update={"options": plain})
 
 
-#: Reads what is particular to a route's page, and says what is missing of it.
+#: Reads the fields of a route's page, and reports those that are missing.
 Read = Callable[[Source], Page]
 
 
@@ -95,7 +95,7 @@ def of_markdown(is_pdf: bool, convert: templates.Convert) -> Read:
 
 
 def _sent(html: str, found: files.Files, without: Iterable[str] = ()) -> dict[str, Any]:
-    """A page that is sent. It lies beside its files, also if it is the only one."""
+    """A page that is sent. It has an address with its files, even if it has no other file."""
     return {"html": html, "assets": files.assets(found, without) or {"index.html": html}}
 
 
@@ -103,7 +103,7 @@ _NO_INDEX = "form file 'index.html' is required"
 
 
 def _read_values(source: Source, is_pdf: bool, missing: list[str]) -> None:
-    """All values of the form, and what the farm can say of them without the page."""
+    """Read all values of the form, and check what can be checked without the page."""
     wanted: tuple[Field, ...] = (*fields.COMMON, *(fields.PDF if is_pdf else fields.SCREENSHOT))
     problems: list[str] = []
     source.values |= fields.read(source.form, wanted, problems)

@@ -1,4 +1,4 @@
-"""A PDF that is cut into files."""
+"""Splits a PDF into files."""
 
 import io
 import zipfile
@@ -12,18 +12,18 @@ from farm.web.compat.gotenberg import splitting
 from farm.web.compat.gotenberg.fields import Values
 from farm.web.compat.gotenberg.pages import Page
 
-#: The same files are the same ZIP.
+#: A fixed date, so that the same files give the same ZIP.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def check_whole(values: Values) -> None:
-    """Raises `NotSupported`: a job has one file, as the browser made it."""
+    """Raises `NotSupported` if the PDF is to be split: a job's file is stored as it is."""
     if values.get("splitMode"):
         raise NotSupported("splitMode: not together with a webhook.")
 
 
 def split(pdf: bytes, page: Page, max_bytes: int) -> list[bytes]:
-    """Its parts, with what is done to each. Raises `OutputTooLarge` and `InvalidRequest`."""
+    """The parts of the PDF, each finished. Raises `OutputTooLarge` and `InvalidRequest`."""
     files: list[bytes] = []
     size = 0
     try:

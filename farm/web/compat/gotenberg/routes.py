@@ -1,4 +1,4 @@
-"""gotenberg's routes: a form becomes a render, its result a file with a name."""
+"""gotenberg's routes: a form becomes a render, and the answer is a file with a name."""
 
 import uuid
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from farm.web.rendering import Answer, RenderingResource
 from farm.web.request_log import logged
 from farm.web.routes import FORM, Resource
 
-#: What its forms and answers are as here.
+#: The version of gotenberg whose forms and answers these routes follow.
 VERSION = "8.36.0"
 _TEXT = "text/plain; charset=UTF-8"
 _TRACE = "Gotenberg-Trace"
@@ -41,7 +41,7 @@ _HELLO = (
 
 
 class _Theirs(Resource):
-    """Errors are plain text; every answer has the request's trace."""
+    """A route whose errors are plain text, and whose answers have the request's trace."""
 
     def answer_error(self, req: falcon.Request, resp: falcon.Response, error: FarmError) -> None:
         status, text = told(error, getattr(req.context, "asked", Asked()))
@@ -54,14 +54,14 @@ class _Theirs(Resource):
 
 
 def trace(req: falcon.Request, resp: falcon.Response) -> str:
-    """Answer the request's id, as gotenberg's clients name it; the id."""
+    """Set the trace header of the answer; returns the trace."""
     found = trace_of(req)
     resp.set_header(_TRACE, found)
     return found
 
 
 def trace_of(req: falcon.Request) -> str:
-    """Theirs, or the farm's."""
+    """The client's trace, or the farm's request id."""
     sent = req.get_header(_TRACE) or ""
     is_sane = 0 < len(sent) <= _MAX_TRACE and sent.isascii() and sent.isprintable()
     found: str = sent if is_sane else req.context.log_id
@@ -69,7 +69,7 @@ def trace_of(req: falcon.Request) -> str:
 
 
 class FormResource(_Theirs, RenderingResource):
-    """One of the six: a page that is sent or named, as a PDF or a picture."""
+    """One of the six routes: a page from a form or a URL, as a PDF or a picture."""
 
     media_types = (FORM,)
 
@@ -132,12 +132,12 @@ class FormResource(_Theirs, RenderingResource):
         try:
             return self._read(asked)
         finally:
-            # Of errors, too.
+            # Errors need the values too.
             req.context.asked = Asked(asked.values)
 
 
 def _name(req: falcon.Request) -> str:
-    """Of the file, without its suffix."""
+    """The file's name without its suffix."""
     sent = (req.get_header(_OUTPUT) or "").encode("latin-1", "replace").decode("utf-8", "replace")
     return plain_name(sent)[:_MAX_NAME] or str(uuid.uuid4())
 
@@ -154,7 +154,7 @@ def _disposition(name: str, suffix: str) -> str:
 
 
 class RootResource(Resource):
-    """`GET /`. For all else there is nothing at this address, as ever."""
+    """`GET /`. Other methods have no route here, as without gotenberg's routes."""
 
     uncounted = frozenset({"GET"})
 
@@ -192,7 +192,7 @@ class IconResource(_Theirs):
 
 
 class MissingResource(_Theirs):
-    """A route of gotenberg's that the farm does not have."""
+    """A route of gotenberg that the farm does not support."""
 
     uncounted = frozenset({"POST"})
 
@@ -205,7 +205,7 @@ class MissingResource(_Theirs):
 
 _NO_LIBREOFFICE = "The farm has no LibreOffice; it renders HTML, Markdown and URLs."
 _NO_PDFS = "The farm takes no PDFs; it renders HTML, Markdown and URLs."
-#: What is not there, by their templates.
+#: The reasons, by the routes' URI templates.
 MISSING: Mapping[str, str] = {
     "/forms/libreoffice/{route}": _NO_LIBREOFFICE,
     "/forms/pdfengines/{route}": _NO_PDFS,

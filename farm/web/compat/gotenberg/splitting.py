@@ -1,4 +1,4 @@
-"""Which pages go into which file: `splitMode`, `splitSpan`, `splitUnify`."""
+"""Decides which pages go into which file, by `splitMode`, `splitSpan` and `splitUnify`."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,9 +8,9 @@ from farm.errors import InvalidRequest
 from farm.web.compat.gotenberg.fields import Values
 
 _RANGE = re.compile(r"([0-9]{1,6})?(-)?([0-9]{1,6})?", re.ASCII)
-#: One may be named any number of times, and each is a file.
+#: A page may be named many times, and each time makes a file.
 _MAX_PAGES = 10_000
-#: In gotenberg's words.
+#: gotenberg's words.
 _REFUSED = (
     "The requested split mode is not supported, or no PDF engine could process it. Valid modes: "
     "'intervals', 'pages'."
@@ -18,9 +18,9 @@ _REFUSED = (
 
 
 def check(values: Values) -> None:
-    """Raises `InvalidRequest` for a span that is none, whatever the document has."""
+    """Raises `InvalidRequest` for an invalid span, whatever the document's pages."""
     if values["splitMode"] == "intervals" and not values["splitSpan"]:
-        # As Go says it of an empty text.
+        # Go's words for an empty text.
         raise InvalidRequest(
             "Invalid form data: form field 'splitSpan' is invalid (got '', resulting to "
             'strconv.Atoi: parsing "": invalid syntax)'
@@ -30,9 +30,10 @@ def check(values: Values) -> None:
 
 
 def parts(values: Values, count: int) -> list[Sequence[int]] | None:
-    """The pages of each file, counted from 0, of a document with so many; None: it stays whole.
+    """The pages of each file, counted from 0, for a document of `count` pages.
 
-    Raises `InvalidRequest` where it has none of those that are wanted.
+    None if the document is not split. Raises `InvalidRequest` if the document has none of the
+    pages.
     """
     span = values["splitSpan"]
     match values["splitMode"]:
@@ -55,7 +56,7 @@ def _pages(span: str, count: int) -> Iterator[int]:
 
 
 def _ranges(span: str) -> list[tuple[int, int | None]]:
-    """Each with its first and last page; None: to the end."""
+    """The first and the last page of each range; None for the last page of the document."""
     found: list[tuple[int, int | None]] = []
     for part in span.split(","):
         match = _RANGE.fullmatch(part)

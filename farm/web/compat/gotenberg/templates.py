@@ -1,4 +1,4 @@
-"""`{{ toHTML "file.md" }}` in an HTML file: all that the farm knows of Go's templates."""
+"""`{{ toHTML "file.md" }}` in an HTML file, the only action of Go's templates that is supported."""
 
 import re
 import time
@@ -9,10 +9,10 @@ from farm.errors import InvalidRequest, NotSupported, RenderTimeout
 from farm.settings import MAX_BODY_BYTES
 from farm.web.compat.gotenberg.files import html_text
 
-#: Makes a part of a document of Markdown, within so many seconds.
+#: Converts Markdown to a part of a document, within so many seconds.
 Convert = Callable[[str, float], str]
 
-#: What a form's Markdown may take altogether, of a request's time.
+#: The time that all Markdown of a form may take.
 _CONVERT_S = 10.0
 
 _NAME = r"(?:\"((?:[^\"\\\n]|\\.){0,500})\"|`([^`]{0,500})`)"
@@ -26,17 +26,17 @@ _MAX_ACTION = 2_000
 
 @dataclass(frozen=True)
 class _Piece:
-    """Text, or what is between the braces."""
+    """Text, or the content of a pair of braces."""
 
     text: str
     is_action: bool = False
 
 
 def filled(html: str, markdown: Mapping[str, bytes], convert: Convert) -> str:
-    """The document with its Markdown in it.
+    """The document with its Markdown inserted.
 
-    Raises `NotSupported` for another action; `InvalidRequest` for files that are not there, for an
-    action without an end, and for a document that would be too large; and what `convert` does.
+    Raises `NotSupported` for another action, `InvalidRequest` for missing files, for an action
+    without an end, and for a document that would be too large, and what `convert` raises.
     """
     named = [
         _Piece(_name_in(piece.text), is_action=True) if piece.is_action else piece
@@ -65,7 +65,7 @@ def _converted(files: Mapping[str, bytes], convert: Convert) -> Iterator[tuple[s
 
 
 def _pieces(html: str) -> Iterator[_Piece]:
-    """In time that grows with the document's length alone."""
+    """The document's pieces. The time grows only with the document's length."""
     place, count, trims = 0, 0, False
     while (start := html.find(_OPEN, place)) >= 0:
         count += 1

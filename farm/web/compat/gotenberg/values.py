@@ -1,7 +1,7 @@
-"""Form values as gotenberg reads them, and what it says of those that it cannot read.
+"""Parses form values as gotenberg does, with gotenberg's messages for values that it cannot parse.
 
-It is written in Go: what its clients see in an error are the words of Go's own packages (`strconv`,
-`time`, `encoding/json`). Each function returns the value, or raises `Unreadable` with such words.
+gotenberg is written in Go, so its messages have the words of Go's packages (`strconv`, `time`,
+`encoding/json`). Each function returns the value, or raises `Unreadable` with such a message.
 """
 
 import json
@@ -28,7 +28,7 @@ _GO_TYPES = {str: "string", bool: "bool", dict: "object", list: "array"}
 
 
 class Unreadable(Exception):
-    """`str()` of it says why."""
+    """The value cannot be parsed. `str()` is the reason."""
 
 
 def boolean(text: str) -> bool:
@@ -60,7 +60,7 @@ def inches(text: str) -> float:
 
 
 def seconds(text: str) -> float:
-    """`1m30s`, `2.5s`, `300ms`."""
+    """A duration such as `1m30s`, `2.5s` or `300ms`, in seconds."""
     wrong = Unreadable(f"time: invalid duration {_quoted(text)}")
     rest = text.removeprefix("-") if text.startswith("-") else text.removeprefix("+")
     if rest == "0":
@@ -68,7 +68,7 @@ def seconds(text: str) -> float:
     total, place = 0.0, 0
     while place < len(rest):
         match = _SPAN.match(rest, place)
-        assert match is not None  # it may be empty
+        assert match is not None  # every part of the pattern may be empty
         count, unit = match.groups()
         if count in ("", "."):
             raise wrong
@@ -93,7 +93,7 @@ def json_value(text: str) -> Any:
 
 
 def json_list(text: str, of: type) -> list[Any]:
-    """A list of values of one type; null is an empty one, as in Go."""
+    """A list of values of one type. As in Go, null is an empty list."""
     value = json_value(text)
     if not isinstance(value, list | None):
         raise Unreadable(_mismatch(value, "a list"))

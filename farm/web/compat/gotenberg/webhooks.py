@@ -1,4 +1,4 @@
-"""`Gotenberg-Webhook-*`: the file, or the error, is sent to a URL when it is there."""
+"""`Gotenberg-Webhook-*` headers: the file or the error is sent to a URL when it is ready."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -16,20 +16,20 @@ from farm.webhooks import Target
 
 _PREFIX = "Gotenberg-Webhook"
 _METHODS = ("POST", "PATCH", "PUT")
-#: Errors that a job can end with, whose status is not the farm's own there.
+#: Errors with which a job can end, and whose status or text may differ in gotenberg.
 _ERRORS = (
     *(errors.UrlRefused, errors.NavigationFailed, errors.OutputTooLarge, errors.PageCrashes),
     *(errors.SelectorNotFound, errors.PageFailed, errors.ScriptFailed, errors.RenderTimeout),
     *(errors.InvalidRequest, errors.Busy, errors.BrowserUnavailable),
 )
 _OTHERS = "*"
-#: What a target's text has for the job's own sentence, which is a text of JSON then.
+#: The placeholder for the job's own sentence, which is inserted as JSON.
 _SENTENCE = "$error"
 
 
 @dataclass(frozen=True)
 class Calls:
-    """Who is called, as the request's headers say."""
+    """The webhooks that the request's headers ask for."""
 
     done: Webhook = field(repr=False)
     done_method: str
@@ -72,7 +72,7 @@ class Calls:
                 body="text",
                 texts={_OTHERS: head + '"event":"webhook.success"}'},
             )
-            # A percent sign in the trace is none of the template's.
+            # A percent sign in the trace must not be read as the template's.
             text = head.replace("%", "%%")
             text += '"event":"webhook.error","error":{"status":%d,"message":%s}}'
             failed = replace(done, events=("failed", "cancelled"), texts=_texts(asked, text))
@@ -81,7 +81,7 @@ class Calls:
 
 
 def calls_in(req: falcon.Request) -> Calls | None:
-    """None: the answer is waited for. Raises `InvalidRequest`."""
+    """The webhooks; None if the client waits for the answer. Raises `InvalidRequest`."""
     if not (url := _header(req, "Url")):
         return None
     error_url, events_url = _header(req, "Error-Url"), _header(req, "Events-Url")
@@ -134,7 +134,7 @@ def _webhook(name: str, url: str, headers: dict[str, str]) -> Webhook:
 
 
 def _texts(asked: Asked, template: str) -> dict[str, str]:
-    """By the codes of errors; `template` has places for a status and a sentence in JSON."""
+    """The bodies by error code. `template` has places for a status and a sentence in JSON."""
     found = {_OTHERS: _filled(template, 500, _SENTENCE)}
     for error in _ERRORS:
         found[error.code] = _filled(template, *_status_and_sentence(error(), asked))
@@ -142,7 +142,7 @@ def _texts(asked: Asked, template: str) -> dict[str, str]:
 
 
 def _status_and_sentence(error: FarmError, asked: Asked) -> tuple[int, str]:
-    """Where the sentence is not always the same, the job's own."""
+    """The status and the sentence; the placeholder if the sentence differs from job to job."""
     status, text = told(error, asked)
     is_own = text == str(error) or isinstance(error, errors.PageFailed)
     return status, _SENTENCE if is_own else _escaped(json.dumps(text))

@@ -1,6 +1,6 @@
-"""Pages as Puppeteer's users describe them: what bodies of browserless and Cloudflare share.
+"""Pages as Puppeteer describes them: what the bodies of browserless and Cloudflare have in common.
 
-A service's fields are declared once each, with what they become here (`declared`); `Draft` is the
-farm's own request while it is put together. `page` has what is asked of every page, `capture` how a
-picture or a PDF of it is made, `reading` what is read out of it.
+Each field of a service is declared once, with what it becomes in the farm's request (`declared`).
+`Draft` is that request while it is built. `page` has the fields of every page, `capture` those of
+pictures and PDFs, `network` those of requests, and `reading` gets values out of a page.
 """

@@ -1,4 +1,4 @@
-"""How a picture or a PDF of a page is made, as Puppeteer's `screenshot()` and `pdf()` have it."""
+"""The fields of a picture or a PDF, as in Puppeteer's `screenshot()` and `pdf()`."""
 
 import re
 from typing import Any, Literal
@@ -7,7 +7,7 @@ from farm.web.compat.puppeteer.declared import Body, field
 from farm.web.compat.puppeteer.draft import Draft
 from farm.web.compat.puppeteer.page import Milliseconds
 
-#: What Chromium prints at the top and the bottom where no template is given.
+#: What Chromium prints as header and footer if no template is given.
 _HEADER = (
     '<div style="display: flex; width: 100%; margin: 0 24px; font-size: 8px">'
     '<span class="date" style="flex: 1"></span><span class="title" style="flex: 2"></span></div>'
@@ -48,7 +48,7 @@ class ScreenshotOptions(Body):
     def fill(self, draft: Draft) -> None:
         super().fill(draft)
         if self.type == "jpeg" and self.omit_background:
-            del draft.fields["options"]["omitBackground"]  # which has no effect in Puppeteer
+            del draft.fields["options"]["omitBackground"]  # it has no effect in Puppeteer
 
 
 class EncodedScreenshotOptions(ScreenshotOptions):
@@ -58,7 +58,10 @@ class EncodedScreenshotOptions(ScreenshotOptions):
 
 
 def _length(text: _Length) -> _Length:
-    """As the farm has it; what is none is told by the farm."""
+    """A length in the farm's form.
+
+    An invalid one is returned as it is; the farm's own check names it.
+    """
     match = _LENGTH.fullmatch(text) if isinstance(text, str) else None
     return text if match is None else f"{match[1]}{(match[2] or 'px').lower()}"
 
@@ -93,10 +96,10 @@ def _put_timeout(draft: Draft, timeout_ms: int) -> None:
 
 
 def _put_nothing(draft: Draft, value: bool) -> None:
-    """It is what is left out that is asked for."""
+    """Does nothing: the field is handled if it is left out."""
 
 
-#: Puppeteer's paper is the American one.
+#: Puppeteer's default paper is US Letter.
 _PAPER = "Letter"
 _WIDTH, _HEIGHT = 816, 1056
 

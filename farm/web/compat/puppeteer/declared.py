@@ -1,12 +1,10 @@
-"""How a field of another service's body is declared, and how a body is read by its declarations.
-
-::
+"""Declares fields of another service's body, and reads a body by its declarations.
 
     class Page(Body):
         set_java_script_enabled: bool | None = field(None, "options.javaScript")
 
-From a declaration come the check of a body, what the field becomes in the farm's own request, the
-name that an error of that request is told by, and its row in docs/migrating.md.
+A declaration provides the check of the field, what it becomes in the farm's own request, the name
+that errors of that request use for it, and its row in docs/migrating.md.
 """
 
 from collections.abc import Callable, Container, Iterator, Mapping
@@ -23,7 +21,7 @@ from farm.request.problems import as_problems
 from farm.web.compat.puppeteer.draft import Draft
 from farm.web.compat.table import Mapped
 
-#: Where a field's declaration is kept in pydantic's.
+#: The key of a declaration among the metadata that pydantic keeps of a field.
 _KEY = "becomes"
 
 
@@ -31,16 +29,16 @@ _KEY = "becomes"
 class Becomes:
     """What a field is here."""
 
-    #: The path of the farm's own field or option; "": it has no effect.
+    #: The path of the farm's own field or option; empty if the field has no effect.
     ours: str
-    #: How it is not the same; Markdown.
+    #: How it differs from the service's field; Markdown.
     differs: str
-    #: What it does to the farm's request; None: it is put where `ours` says, as it is.
+    #: Changes the farm's request. None: the value is put at the path `ours`, as it is.
     put: Callable[[Draft, Any], None] | None
 
 
 class Body(BaseModel):
-    """Fields of another service's. Numbers and booleans may be texts, as these services have it."""
+    """Fields of another service. As in these services, numbers and booleans may be strings."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, hide_input_in_errors=True
@@ -63,7 +61,7 @@ class Body(BaseModel):
         }
 
     def fill(self, draft: Draft) -> None:
-        """Put each field that was given where it belongs."""
+        """Put each field that has a value into the farm's request."""
         for name, info in type(self).model_fields.items():
             value, becomes = getattr(self, name), becomes_of(info)
             if value is None or becomes is None:
@@ -77,11 +75,11 @@ class Body(BaseModel):
 
 
 def _first_each(problems: list[Problem]) -> list[Problem]:
-    """The first about each field: of one that may be several things, it says the same of each."""
+    """The first problem of each field. For a field of several types, each type reports the same."""
     classes = {each.__name__ for each in Body.__subclasses__()}
     found: dict[str, Problem] = {}
     for problem in problems:
-        # What it was taken for is named by its class.
+        # pydantic adds the name of the class that it has tried.
         name = ".".join(part for part in problem.field.split(".") if part not in classes)
         found.setdefault(name, Problem(name, problem.problem))
     return list(found.values())
@@ -94,7 +92,7 @@ def field(
     put: Callable[[Draft, Any], None] | None = None,
     **constraints: Any,
 ) -> Any:
-    """A field of a body. `default` None: it is not asked for. `constraints`: pydantic's."""
+    """A field of a body. Its default None means that it is not set. `constraints`: pydantic's."""
     extra = {_KEY: Becomes(ours, differs, put)}
     return Field(default, json_schema_extra=cast(Any, extra), **constraints)
 
@@ -106,7 +104,7 @@ def becomes_of(info: FieldInfo) -> Becomes | None:
 
 
 def declarations(model: type[Body], before: str = "") -> Iterator[tuple[str, Becomes]]:
-    """Each field of a body and of what is in it, by its whole name."""
+    """Each field of a body and of the bodies in it, by its full name."""
     for name, info in model.model_fields.items():
         becomes = becomes_of(info)
         if becomes is None:
@@ -120,7 +118,7 @@ def declarations(model: type[Body], before: str = "") -> Iterator[tuple[str, Bec
 
 
 def mapped(model: type[Body], without: type[Body] | None = None) -> list[Mapped]:
-    """The rows of a model's table, but for the fields that another one has as well."""
+    """The rows of a model's table, without the fields that `without` also has."""
     known = {name for name, _ in declarations(without)} if without is not None else set()
     return [
         Mapped(name, f"`{becomes.ours}`" if becomes.ours else "nothing", becomes.differs)
@@ -130,7 +128,7 @@ def mapped(model: type[Body], without: type[Body] | None = None) -> list[Mapped]
 
 
 def requested(model: type[Body], draft: Draft) -> RenderRequest:
-    """The farm's request that a draft has come to be; what is wrong is told by the model's names.
+    """The farm's request from a draft. Its problems are named by the model's fields.
 
     Raises `InvalidRequest` with every problem, `InvalidUrl`, or `OutputTooLarge`.
     """
@@ -145,9 +143,9 @@ def requested(model: type[Body], draft: Draft) -> RenderRequest:
 
 
 def theirs(model: type[Body], problem: Problem, given: Container[str] = ()) -> Problem:
-    """A problem of the farm's own request, by the name that the body has for what it is about.
+    """A problem of the farm's request, under the name of the body's field that has caused it.
 
-    `given`: the body's fields, by which names are chosen where several become the same.
+    `given`: the names of the fields that are set. They decide if several fields become the same.
     """
     parts = problem.field.split(".")
     names: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The farm's own request while it is put together from another service's fields."""
+"""The farm's own request while it is built from another service's fields."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,27 +7,27 @@ from farm.errors import Problem
 from farm.request import HTML_OR_URL, Limits, RenderRequest
 from farm.web.compat.puppeteer.scripts import called, waited_for
 
-#: What Puppeteer waits for a selector, a function or an event, unless it is told how long.
+#: How long Puppeteer waits for a selector, a function or an event by default.
 _WAIT_MS = 30_000
 
 
 @dataclass
 class Draft:
-    """A request as `POST /render-async` takes it, and what is known only once all is there."""
+    """The fields of `POST /render-async`, and facts that affect several of them."""
 
     limits: Limits
     fields: dict[str, Any] = field(default_factory=dict, repr=False)
-    #: Whether it goes on after a wait that has failed.
+    #: Whether the render goes on after a wait has failed.
     best_attempt: bool = False
-    #: Milliseconds for all of it, and for loading the page; None: nobody has said.
+    #: Milliseconds for the whole render, and for loading the page. None if they are not set.
     timeout_ms: int | None = None
     load_ms: int | None = None
-    #: The same for each wait.
+    #: The time of each wait, in the same form.
     waits_ms: list[int | None] = field(default_factory=list)
-    #: JavaScript and an event that are waited for.
+    #: JavaScript to wait for, and an event to wait for.
     function: str | None = None
     event: str | None = None
-    #: What cannot be done here, by the other service's names.
+    #: What is not possible here, by the other service's names.
     problems: list[Problem] = field(default_factory=list)
 
     def set(self, path: str, value: Any) -> None:
@@ -40,44 +40,44 @@ class Draft:
         place[name] = value
 
     def get(self, path: str) -> Any:
-        """None: it is not there."""
+        """None if there is nothing at the path."""
         place: Any = self.fields
         for name in path.split("."):
             place = place.get(name) if isinstance(place, dict) else None
         return place
 
     def add(self, path: str, *values: Any) -> None:
-        """To the list that is there."""
+        """Append to the list at the path."""
         self.set(path, [*(self.get(path) or ()), *values])
 
     def refuse(self, name: str, problem: str) -> None:
-        """Note what is wrong with a field of the other service's."""
+        """Note what is wrong with a field of the other service."""
         self.problems.append(Problem(name, problem))
 
     def need(self, selector: str) -> None:
-        """It is an error if nothing matches, once all else has been waited for."""
+        """Fail the render if the selector matches nothing after all waits."""
         self.add("options.scripts", called("needed.js", selector))
 
     def wait(self, timeout_ms: int | None) -> None:
-        """Note that something is waited for, for so long; 0: without an end."""
+        """Note that the page waits for something, for so long; 0 means without a limit."""
         self.waits_ms.append(timeout_ms)
 
     @property
     def limit_ms(self) -> int:
-        """How long it may take altogether."""
+        """The time for the whole render."""
         asked = [ms for ms in (self.timeout_ms, self._parts_ms) if ms is not None and ms > 0]
         return min([self.limits.deadline_ms, *asked])
 
     @property
     def _parts_ms(self) -> int | None:
-        """What its steps may take together, where it is said what loading may take."""
+        """The time for all steps together, if the time for loading is set."""
         if not self.load_ms:
             return None
         return self.load_ms + sum(self._each_ms) + int(self.get("options.waitFor") or 0)
 
     @property
     def _each_ms(self) -> list[int]:
-        """How long each wait may take."""
+        """The time of each wait."""
         deadline_ms = self.limits.deadline_ms
         return [_WAIT_MS if ms is None else ms or deadline_ms for ms in self.waits_ms]
 

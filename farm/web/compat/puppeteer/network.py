@@ -1,4 +1,4 @@
-"""What a page sends and loads, as Puppeteer's users say it."""
+"""The fields for what a page sends and loads, as Puppeteer's users write them."""
 
 import re
 from typing import Any, Literal
@@ -6,13 +6,14 @@ from typing import Any, Literal
 from farm.web.compat.puppeteer.declared import Body, field
 from farm.web.compat.puppeteer.draft import Draft
 
-#: A regular expression as JavaScript writes it, `/…/`; in use are some without the second slash.
+#: A regular expression in JavaScript's form, `/…/`. Clients also send some without the second
+#: slash.
 _SLASHED = re.compile(r"/(\^.*?|.*?(?=/[a-z]*$))(?:/[a-z]*)?", re.DOTALL)
 
-#: Puppeteer's types of requests that have a name here; all else is `other`.
+#: Puppeteer's types of requests that the farm has a name for. All others are `other`.
 _NAMED = ("stylesheet", "image", "media", "font", "script", "xhr", "fetch", "websocket")
 _OTHER = "other"
-#: Blocking one of them blocks the other.
+#: Blocking one of these types also blocks the other.
 _ALIKE = frozenset({"xhr", "fetch"})
 # fmt: off
 Kind = Literal[
@@ -21,7 +22,7 @@ Kind = Literal[
     "cspviolationreport", "preflight", "fedcm", "other",
 ]
 # fmt: on
-#: As browserless tells base64 from other texts.
+#: As browserless distinguishes base64 from other texts.
 _BASE64 = re.compile(r"(?:[0-9a-zA-Z+/]{4})*(?:[0-9a-zA-Z+/]{2}==|[0-9a-zA-Z+/]{3}=)?", re.ASCII)
 
 
@@ -46,7 +47,7 @@ class Cookie(Body):
             given.pop(name, None)
         if self.domain and self.url:
             del given["url"]
-        if self.expires is not None and self.expires < 0:  # Chromium's word for none
+        if self.expires is not None and self.expires < 0:  # a negative value means none in Chromium
             del given["expires"]
         return {name: value for name, value in given.items() if value != ""}
 
@@ -74,7 +75,7 @@ def reject_kinds(draft: Draft, kinds: list[Kind]) -> None:
 
 
 def allow_kinds(draft: Draft, kinds: list[Kind]) -> None:
-    """All others are blocked."""
+    """Block all other types."""
     allowed = _named(kinds)
     if not _ALIKE.isdisjoint(allowed):
         allowed |= _ALIKE
@@ -83,7 +84,7 @@ def allow_kinds(draft: Draft, kinds: list[Kind]) -> None:
 
 
 def _named(kinds: list[Kind]) -> set[str]:
-    """As the farm calls them."""
+    """The types by the farm's names."""
     return {kind if kind in _NAMED else _OTHER for kind in kinds if kind != "document"}
 
 
@@ -99,7 +100,7 @@ def reject_patterns(draft: Draft, expressions: list[str]) -> None:
 
 
 def _plain(expression: str) -> str:
-    """Without slashes around it, which URLs cannot meet."""
+    """The expression without enclosing slashes, which would match no URL."""
     slashed = _SLASHED.fullmatch(expression)
     return slashed[1] if slashed else expression
 

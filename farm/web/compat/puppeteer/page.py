@@ -1,7 +1,7 @@
-"""What is asked of every page: where it is, how it is seen, what is done to it, what is waited for.
+"""The fields of every page: its address, its looks, what is done to it, and what is waited for.
 
-In the order of the fields it is what the farm is asked for; each is done in Puppeteer's order:
-loaded, tags added, waited for.
+They are put into the farm's request in the order of the fields. The steps run in Puppeteer's order:
+load the page, add tags, wait.
 """
 
 from typing import Annotated, Literal
@@ -25,7 +25,7 @@ from farm.web.compat.puppeteer.scripts import script_of, tag_of
 NO_PAGE = 'One of "url" or "html" properties are required.'
 Milliseconds = Annotated[int, Field(ge=0)]
 _Event = Literal["load", "domcontentloaded", "networkidle0", "networkidle2"]
-#: From what comes first to what comes last.
+#: The events, from the earliest to the latest.
 _UNTIL = {
     "domcontentloaded": "domcontentloaded",
     "load": "load",
@@ -69,7 +69,7 @@ class GotoOptions(Body):
 
 
 def _put_scale(draft: Draft, scale: float) -> None:
-    draft.set("options.deviceScaleFactor", scale or 1.0)  # 0 is Chromium's word for its own
+    draft.set("options.deviceScaleFactor", scale or 1.0)  # 0 is the browser's own scale
 
 
 class Viewport(Body):

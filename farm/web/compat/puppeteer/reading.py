@@ -1,7 +1,7 @@
-"""Values out of a page: it is rendered as HTML, and a script that runs last leaves them in it.
+"""Reads values out of a page: renders it as HTML that a last script has replaced by the values.
 
-The script takes the place of all that the document had, so that nothing of the page can be taken
-for its values, and the answer is no longer than they are.
+The script replaces the whole content of the document. So nothing of the page can be mistaken for
+its values, and the answer is no longer than the values are.
 """
 
 import json
@@ -16,7 +16,7 @@ from farm.web.compat.puppeteer.scripts import called
 _SCRIPT = "reading.js"
 _VALUES = re.compile(rb"<farm-values[^>]*>(.*?)</farm-values>", re.DOTALL)
 _WRONG = re.compile(r"(elements\.\d+\.selector) (must be a CSS selector)")
-#: How much of the time for all there is for elements to come.
+#: The share of the whole time in which the elements must appear.
 _SHARE = 0.7
 _ELEMENT_MS = 30_000
 
@@ -28,9 +28,9 @@ def read_elements(
     are_needed: bool = True,
     html: bool = False,
 ) -> None:
-    """Ask for what matches selectors, each waited for so many milliseconds (None: 30 s).
+    """Read what matches the selectors; wait for each so many milliseconds (None: 30 s).
 
-    `are_needed`: one that does not come is an error. `html`: ask for the document's too.
+    `are_needed`: a missing element is an error. `html`: also read the document's HTML.
     """
     most = int(draft.limit_ms * _SHARE)
     has_timers = draft.get("options.javaScript") is not False
@@ -46,7 +46,7 @@ def read_elements(
 
 
 def read_links(draft: Draft, *, visible_only: bool, own_only: bool) -> None:
-    """Ask for the addresses of all links."""
+    """Read the addresses of all links."""
     _read(draft, called(_SCRIPT, "links", visible_only, own_only))
 
 
@@ -56,9 +56,9 @@ def _read(draft: Draft, script: str) -> None:
 
 
 def read(result: RenderResult) -> dict[str, Any]:
-    """What was asked for: `values`, `html`, and the document's `title`.
+    """What the script has read: `values`, `html`, and the document's `title`.
 
-    Raises `RenderTimeout` or `ScriptFailed` where the page was captured before it was read.
+    Raises `RenderTimeout` or `ScriptFailed` if the page was captured before the script had run.
     """
     found = _values_in(result.data)
     if found is not None:
@@ -66,11 +66,11 @@ def read(result: RenderResult) -> dict[str, Any]:
     if "timedOut" in result.facts:
         step = result.facts["timedOut"]
         raise RenderTimeout(f"The page did not finish in time: {step} was still waited for.")
-    raise ScriptFailed("The page has gone elsewhere, or keeps its elements from being read.")
+    raise ScriptFailed("The page has navigated, or prevents its elements from being read.")
 
 
 def _values_in(document: bytes) -> dict[str, Any] | None:
-    """None: there are none, or what the page itself has written is no such thing."""
+    """None if there are no values, or if the page itself has written something similar."""
     match = _VALUES.search(document)
     if match is None:
         return None
@@ -91,9 +91,9 @@ def _is_whole(found: Any) -> bool:
 
 
 def failure_of(text: str) -> FarmError | None:
-    """What the script has thrown, as an error; None: it is not one of its own.
+    """The error that the script has thrown, as the farm's error; None for other errors.
 
-    It throws, so that no cache keeps a document without values.
+    The script throws errors, so that no cache stores a document without values.
     """
     if text.startswith("Timed out waiting for selector "):
         return RenderTimeout(text)

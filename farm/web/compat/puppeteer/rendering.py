@@ -1,4 +1,4 @@
-"""A route whose body is a page as Puppeteer's users describe it."""
+"""A route whose body describes a page in Puppeteer's terms."""
 
 import re
 from collections.abc import Container
@@ -25,19 +25,19 @@ from farm.web.compat.puppeteer.reading import failure_of
 from farm.web.rendering import Answer, RenderingResource
 from farm.web.routes import Resource
 
-#: How the engine names a script that the farm has made of a field, and not the caller.
+#: The engine's name for a script that the farm, not the caller, has made from a field.
 _OURS = re.compile(r"^(onLoad|scripts)\.\d+ threw an error in the page: (Error: )?")
 
-#: How it names what it still waited for.
+#: The engine's name for what it was still waiting for.
 _WAITED_FOR = re.compile(r"\b([a-z]+[A-Za-z]*(?:\.\d+)?)(?= was still waited for)")
 
 
 class WrongQuery(InvalidRequest):
-    """A parameter is wrong, and not the body."""
+    """A query parameter is wrong, not the body."""
 
 
 class PageResource(RenderingResource):
-    """A subclass names what it takes, and says how it answers."""
+    """A subclass names its body and query, and may change how it answers."""
 
     body: ClassVar[type[Page]]
     query: ClassVar[type[Body]]
@@ -52,16 +52,16 @@ class PageResource(RenderingResource):
         return request, partial(self.answer, page)
 
     def parameters(self, query: str) -> dict[str, Any]:
-        """Of a query, as its model takes them; what has no value is true."""
+        """The parameters of a query. One without a value is true."""
         return {name: value or "true" for name, value in parse_qsl(query, keep_blank_values=True)}
 
     def answer(self, page: Any, resp: falcon.Response, result: RenderResult) -> None:
-        """Put the result into the response. Raises a `FarmError` where it is none."""
+        """Put the result into the response. Raises a `FarmError` if the result is unusable."""
         resp.content_type = result.format.media_type
         resp.data = result.data
 
     def answer_error(self, req: falcon.Request, resp: falcon.Response, error: FarmError) -> None:
-        # None: the body has not become a request, and what is wrong with it has its own names.
+        # None: the body has not become a request, and its problems have the body's names already.
         given = getattr(req.context, "given", None)
         if isinstance(error, InvalidRequest) and given is not None:
             problems = [theirs(self.body, problem, given) for problem in error.problems]
@@ -75,7 +75,7 @@ class PageResource(RenderingResource):
         super().answer_error(req, resp, error)
 
     def _named(self, given: Container[str], step: re.Match[str]) -> str:
-        """What was waited for, by the body's name of it."""
+        """The body's name for what was waited for."""
         return theirs(self.body, Problem(f"options.{step[1]}", ""), given).field
 
     def _read_query(self, draft: Draft, query: str) -> None:
@@ -89,7 +89,7 @@ class PageResource(RenderingResource):
 
 
 class Unsupported(Resource):
-    """A route that says why the farm has no like of it."""
+    """A route that answers with the reason why the farm does not support it."""
 
     def __init__(self, sentence: str) -> None:
         self._sentence = sentence

@@ -1,6 +1,7 @@
 // The playground: what is typed and chosen becomes a request, and its answer is shown.
 
 import { byId, toast } from "./dom.js";
+import { bodyOf } from "./code.js";
 import { codeDialog, copy } from "./code-dialog.js";
 import { exampleMenu, exampleState, loadExamples } from "./examples.js";
 import { Form } from "./form.js";
@@ -36,7 +37,8 @@ class Playground {
     this.form.showSource(this.source.kind);
     codeDialog(
       () => this.state(),
-      () => Boolean(this.key.value),
+      () => this.key.value,
+      contract,
     );
     exampleMenu(examples, (example) => this.#take(example));
     byId("cancel").addEventListener("click", () => this.renderer.cancel());
@@ -130,12 +132,7 @@ class Playground {
       return null;
     }
     this.#remember();
-    const body = {
-      [source]: text,
-      ...(Object.keys(options).length ? { options } : {}),
-      ...beside,
-      report: true,
-    };
+    const body = { ...bodyOf({ source, text, options, beside }), report: true };
     return { source, body: JSON.stringify(body) };
   }
 

@@ -1,30 +1,52 @@
 // The dialog with a render as code.
 
 import { byId, el, tell, toast } from "./dom.js";
-import { codeOf, KEY_VARIABLE, LANGUAGES } from "./code.js";
+import { bodyOf, codeOf, KEY_VARIABLE, LANGUAGES } from "./code.js";
+import { signedLink } from "./link.js";
 import { tabs } from "./tabs.js";
 
 /** A longer page would make the dialog slow. */
 const LONGEST_SHOWN = 1_000_000;
 
-/** `state()` is what is rendered now, `hasKey()` whether a key is sent with it. */
-export function codeDialog(state, hasKey) {
+/** `state()` is what is rendered now, `key()` is sent with it, `contract` says what it may be. */
+export function codeDialog(state, key, contract) {
   const dialog = byId("code-dialog");
   const list = byId("code-tabs");
+  const listing = byId("code-listing");
   let chosen = LANGUAGES[0];
+  let shown = 0;
 
-  function show() {
+  async function show() {
+    const mine = (shown += 1);
     const now = state();
+    const hasKey = Boolean(key());
+    const base = document.baseURI.split("#")[0];
+    if (!chosen.write) {
+      if (now.text.length > LONGEST_SHOWN) {
+        say("", null, "The page is too long for a link: put it where a URL leads to it.");
+        return;
+      }
+      say("", "The farm signs it…", null);
+      const { link, problem } = await signedLink(bodyOf(now), key(), base);
+      if (mine === shown) say(link ?? "", problem ? null : chosen.hint, problem);
+      return;
+    }
     const hints = [chosen.hint];
-    if (hasKey()) hints.push(`The key is read from ${KEY_VARIABLE}.`);
+    if (hasKey) hints.push(`The key is read from ${KEY_VARIABLE}.`);
     if (now.text.length > LONGEST_SHOWN) {
       now.text = "…";
       hints.push("The page is left out, since it is too long to be shown: put it where … is.");
     }
-    const base = document.baseURI.split("#")[0];
-    byId("code-listing").textContent = codeOf(chosen, base, now, hasKey());
-    byId("code-listing").scrollTop = 0;
-    tell(byId("code-hint"), hints.join(" "));
+    say(codeOf(chosen, base, now, hasKey, contract), hints.join(" "), null);
+  }
+
+  function say(code, hint, problem) {
+    listing.textContent = code;
+    listing.scrollTop = 0;
+    listing.classList.toggle("wrapped", !chosen.write);
+    byId("code-copy").disabled = !code;
+    tell(byId("code-hint"), hint);
+    tell(byId("code-problem"), problem);
   }
 
   const select = tabs(list, (tab) => {
@@ -45,7 +67,7 @@ export function codeDialog(state, hasKey) {
   byId("code-close").addEventListener("click", () => dialog.close());
   closesOutside(dialog);
   byId("code-copy").addEventListener("click", () =>
-    copy(byId("code-listing").textContent, "Copied."),
+    copy(listing.textContent, "Copied."),
   );
 }
 

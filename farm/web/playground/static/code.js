@@ -1,6 +1,7 @@
 // A render as code that does it: what is copied runs as it is, from a shell or a file.
 
 import { isPicture } from "./picture.js";
+import { python } from "./python.js";
 
 const ROUTES = { html: "render", markdown: "render", url: "render-url" };
 const TYPES = {
@@ -13,22 +14,30 @@ const TYPES = {
   html: "text/html",
   mhtml: "multipart/related",
 };
-/** Where the code finds the key. */
-export const KEY_VARIABLE = "FARM_API_KEY";
+/** Where the code finds the key, as the command line does. */
+export const KEY_VARIABLE = "RENDER_FARM_KEY";
 
 /** What every language says in its own words. */
 class Call {
   constructor(base, { source, text, options, beside }, hasKey) {
+    Object.assign(this, { source, text, options, beside, hasKey });
+    this.base = new URL(".", base).href.replace(/\/$/, "");
     this.url = new URL(ROUTES[source], base).href;
-    this.body = { [source]: text };
-    if (Object.keys(options).length) this.body.options = options;
-    Object.assign(this.body, beside);
+    this.body = bodyOf({ source, text, options, beside });
     const format = options.format ?? "png";
     const isMany = Boolean(beside.outputs?.length);
     this.accept = isMany ? "application/zip" : TYPES[format];
     this.file = `page.${isMany ? "zip" : isPicture(format) || format in TYPES ? format : "bin"}`;
-    this.hasKey = hasKey;
   }
+}
+
+/** The JSON of a request. */
+export function bodyOf({ source, text, options, beside }) {
+  return {
+    [source]: text,
+    ...(Object.keys(options).length ? { options } : {}),
+    ...beside,
+  };
 }
 
 function curl(call) {
@@ -46,24 +55,6 @@ function shell(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function python(call) {
-  const key = call.hasKey ? `, "Authorization": "Bearer " + os.environ["${KEY_VARIABLE}"]` : "";
-  const { body, before } = apart(call, (name, text) => `${name} = ${pythonText(text)}\n\n`);
-  return `${call.hasKey ? "import os\n\n" : ""}import requests
-
-${before}response = requests.post(
-    ${pythonValue(call.url, 1)},
-    headers={"Accept": ${pythonValue(call.accept, 1)}${key}},
-    json=${pythonValue(body, 1)},
-    timeout=60,
-)
-if not response.ok:
-    raise SystemExit(response.json()["error"])
-with open(${pythonValue(call.file, 0)}, "wb") as file:
-    file.write(response.content)
-`;
-}
-
 /** A name that stands for a text of several lines. */
 class Name {
   constructor(name) {
@@ -79,31 +70,6 @@ function apart(call, declare) {
     body: Object.fromEntries([[source, new Name(source)], ...others]),
     before: declare(source, text),
   };
-}
-
-function pythonText(text) {
-  const escaped = text
-    .replaceAll("\\", "\\\\")
-    .replaceAll('"""', '\\"\\"\\"')
-    .replace(/"$/, '\\"')
-    .replace(
-      /[\0-\x08\x0b-\x1f\x7f]/g,
-      (letter) => `\\x${letter.charCodeAt(0).toString(16).padStart(2, "0")}`,
-    );
-  return `"""${escaped}"""`;
-}
-
-function pythonValue(value, depth) {
-  if (value instanceof Name) return value.name;
-  if (value === true) return "True";
-  if (value === false) return "False";
-  if (value === null) return "None";
-  if (Array.isArray(value)) return `[${value.map((each) => pythonValue(each, depth)).join(", ")}]`;
-  if (typeof value !== "object") return JSON.stringify(value);
-  const pairs = Object.entries(value).map(
-    ([name, each]) => `${JSON.stringify(name)}: ${pythonValue(each, depth + 1)}`,
-  );
-  return layout(pairs, depth, "    ");
 }
 
 function layout(pairs, depth, indent) {
@@ -150,18 +116,29 @@ function javaScriptValue(value, depth) {
   return layout(pairs, depth, "  ");
 }
 
-/** The ways to do a render; each is a tab, in this order. */
+/** The ways to do a render; each is a tab, in this order. One without `write` is the farm's to make. */
 export const LANGUAGES = [
   { name: "curl", write: curl, hint: "For a shell." },
-  { name: "Python", write: python, hint: "With requests: pip install requests." },
+  {
+    name: "Python",
+    write: (call, contract) =>
+      python({ ...call, hasKey: call.hasKey ? KEY_VARIABLE : null }, contract),
+    hint: "With the farm's client: pip install render-farm.",
+  },
   {
     name: "JavaScript",
     write: javaScript,
     hint: "A module for Node 18 and later; in a browser, use the response's blob.",
   },
+  {
+    name: "Signed link",
+    hint:
+      "For an <img src> or an og:image. Everybody who has the link can open it and read what is " +
+      "in it. It is good for as long as the farm's link key.",
+  },
 ];
 
-/** The code of a state in a language; `base` is where the farm is. */
-export function codeOf(language, base, state, hasKey) {
-  return language.write(new Call(base, state, hasKey));
+/** The code of a state in a language; `base` is where the farm is, `contract` its document. */
+export function codeOf(language, base, state, hasKey, contract) {
+  return language.write(new Call(base, state, hasKey), contract);
 }

@@ -64,7 +64,8 @@ export function bytesText(count) {
 export function msText(ms) {
   if (ms < 0.05) return "0 ms";
   if (ms < 10) return `${ms.toFixed(1)} ms`;
-  return ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  return `${(ms / 1000).toFixed(ms < 9_950 ? 2 : 1)} s`;
 }
 
 /** "1 request", "2 requests". */

@@ -150,7 +150,7 @@ class Group {
     this.badge = el("span", { class: "count", hidden: true });
     const summary = el(
       "summary",
-      {},
+      { class: "unfolds" },
       el("span", { class: "group-name" }, name.length <= 3 ? name.toUpperCase() : name),
       this.badge,
     );

@@ -3,7 +3,7 @@
 // A file's bytes come from a stranger's page. They are only ever an image's, a PDF's or a text's, of
 // a type that is decided here.
 
-import { byId, el } from "./dom.js";
+import { byId, el, icon } from "./dom.js";
 
 const PICTURES = { png: "image/png", jpeg: "image/jpeg", webp: "image/webp", avif: "image/avif" };
 const MOST_SHOWN = 200_000;
@@ -61,6 +61,19 @@ export class Stage {
   /** What was shown stays, but looks as if it were of before. */
   fade(isOld) {
     this.node.classList.toggle("old", isOld);
+  }
+
+  /** Nothing was rendered of what there is now. */
+  clear() {
+    this.#current += 1;
+    for (const url of this.#urls) URL.revokeObjectURL(url);
+    this.#urls = [];
+    this.fade(false);
+    this.node.dataset.kind = "none";
+    this.node.replaceChildren(
+      el("div", { class: "nothing" }, icon("picture"), el("p", {}, "The picture will be here.")),
+    );
+    byId("zoom").hidden = true;
   }
 
   async #node(file, url, bytes) {

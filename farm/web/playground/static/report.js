@@ -69,7 +69,7 @@ export function showReport(data) {
       return el(
         "details",
         { "data-name": name, open: open.has(name) },
-        el("summary", {}, title, " ", badge),
+        el("summary", { class: "unfolds" }, title, " ", badge),
         el(
           "ul",
           {},

@@ -28,6 +28,19 @@ export class Contract {
     return { ...found, anyOf: choices };
   }
 
+  /** What a value may be: the schemas of `anyOf`, or the one. */
+  choices(schema) {
+    const found = this.resolve(schema);
+    return found.anyOf ?? [found];
+  }
+
+  /** The schema of a request of this source. */
+  requestOf(source) {
+    return this.schemas[
+      { html: "HtmlRequest", markdown: "MarkdownRequest", url: "UrlRequest" }[source]
+    ];
+  }
+
   /** The groups of options: `{name, description, fields: [[name, schema], …]}`. */
   groups() {
     const options = this.schemas.RenderOptions;
@@ -43,9 +56,8 @@ export class Contract {
 
   /** What stands beside `options` in a request of this source. */
   beside(source) {
-    const name = { html: "HtmlRequest", markdown: "MarkdownRequest", url: "UrlRequest" }[source];
     const left = new Set(["html", "markdown", "url", "options", "report"]);
-    return Object.entries(this.schemas[name].properties)
+    return Object.entries(this.requestOf(source).properties)
       .filter(([field]) => !left.has(field))
       .map(([field, schema]) => [field, this.resolve(schema)]);
   }

@@ -134,10 +134,13 @@ export class Result {
     showReport(null);
   }
 
-  /** There is nothing to be rendered. */
+  /** There is nothing to be rendered, or not yet; `text` says what to do. */
   empty(text) {
     this.#say(text);
-    this.#stage.fade(true);
+    this.#stage.clear();
+    byId("facts").replaceChildren();
+    byId("files").hidden = true;
+    byId("download").hidden = true;
     tell(byId("notice"), null);
     showTimings(null);
     showReport(null);

@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from farm import clock
+from farm.commands.pages import complete_files, options_argument, refusal, with_page
 from farm.errors import FarmError, StartError
-from farm.flags import GroupedCommand, fields_given, page_at, refusal, with_flags
+from farm.flags import GroupedCommand, fields_given, with_flags
 from farm.links import LinkError, make_link, pack
 from farm.request import Limits, Link
 from farm.settings import MAX_CACHE_TTL_S, Settings
@@ -26,7 +27,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> i
 
 
 @click.command(cls=GroupedCommand)
-@click.argument("source")
+@click.argument("source", shell_complete=complete_files)
 @click.option("--base", help="The farm's address for those who open the link.  [default: this one]")
 @click.option(
     "--expires",
@@ -39,6 +40,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> i
     type=click.IntRange(0, MAX_CACHE_TTL_S),
     help="How old the file may be, in seconds.  [default: the farm's, or an hour]",
 )
+@options_argument
 @with_flags
 @click.pass_context
 def link(
@@ -48,6 +50,7 @@ def link(
     base: str | None,
     expires: int | None,
     ttl: int | None,
+    base_request: dict[str, Any],
     **given: Any,
 ) -> None:
     """Print a signed link to a render of SOURCE (a file, a URL, or `-` for standard input).
@@ -55,7 +58,7 @@ def link(
     The key is FARM_LINK_KEY, of which the farm must have the same. docs/links.md tells what a link
     is, and who may see what is in it.
     """
-    fields = page_at(source) | fields_given(context.command.params, given)
+    fields = with_page(source, fields_given(context.command.params, given, base_request))
     if not fields["options"]:
         del fields["options"]
     if ttl is not None:

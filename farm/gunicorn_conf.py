@@ -1,11 +1,14 @@
-"""How gunicorn runs the farm: `farm serve`, or `gunicorn -c conf/gunicorn.conf.py`.
+"""How gunicorn runs the farm: the file that `farm serve` names in `gunicorn -c`.
 
-Everything follows from the farm's own settings (docs/settings.md).
+Everything follows from the farm's own settings (docs/settings.md). gunicorn's main process executes
+this file at its start and at each SIGHUP. So it is named by its path: a module (`-c python:…`) is
+imported once, and a reload would read no setting.
 """
 
 import math
 import shlex
 import sys
+from typing import Any
 
 import structlog
 
@@ -22,7 +25,7 @@ from farm.settings import Settings  # noqa: E402
 from farm.web.serving.worker import Worker  # noqa: E402
 
 
-def _load():
+def _load() -> Settings:
     """The settings, read anew at each reload; at one that fails, those that there were."""
     try:
         new = Settings.from_environment()
@@ -66,7 +69,7 @@ limit_request_line = 8190
 
 # No client's header changes what the request is (gunicorn would believe those from loopback).
 forwarded_allow_ips = ""
-secure_scheme_headers = {}
+secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 
 # A render in flight is never killed by a timeout shorter than its deadline. In a gthread worker
@@ -78,7 +81,7 @@ max_requests = settings.max_requests
 max_requests_jitter = settings.max_requests // 10
 
 
-def on_starting(server):
+def on_starting(server: Any) -> None:
     # Not where the settings are read: that is done again at a reload, when a Redis that is away
     # must not stop the farm.
     try:
@@ -87,23 +90,24 @@ def on_starting(server):
         sys.exit(f"The farm cannot start.\n{exc}")
 
 
-def pre_exec(server):
+def pre_exec(server: Any) -> None:
     # At an upgrade (USR2) the new gunicorn makes a folder of its own: this one goes with the old.
     server.cfg.env_orig.pop(folder.VARIABLE, None)
 
 
-def post_worker_init(worker):
+def post_worker_init(worker: Worker) -> None:
+    assert wsgi.gate is not None  # the application is loaded before
     worker.prepare(settings, wsgi.gate.wants_body)
     wsgi.wait_started(first=worker.age <= workers)
     if worker.age == 1:
         _welcome()
 
 
-def worker_exit(server, worker):
+def worker_exit(server: Any, worker: Worker) -> None:
     wsgi.close()
 
 
-def _welcome():
+def _welcome() -> None:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
     base = f"http://{host}:{settings.port}"
     body = '{"html": "<h1>Hello from the farm</h1>"}'

@@ -1,17 +1,20 @@
-"""A bound on all that a port is used for."""
+"""A time limit for a request that the farm itself sends through a port of the proxy.
+
+The threads that download files and send webhooks use it.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from farm.egress.egress import Port
+from farm.egress.child import Port
 
 
 @contextmanager
 def closed_after(seconds: float, port: Port) -> Iterator[Callable[[], bool]]:
-    """Timeouts count for each read; the port, once closed, ends all of them.
+    """Close the port after so many seconds; yields a function that says whether that has happened.
 
-    Yields whether that has happened.
+    A library's timeout counts for each read. Closing the port ends all reads at once.
     """
     late = threading.Event()
 

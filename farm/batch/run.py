@@ -1,0 +1,159 @@
+"""A batch: many pages, some of them at the same time, each either a file or a failure."""
+
+import errno
+import hashlib
+import json
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from farm.batch.record import Record
+from farm.batch.sources import identity, stamp
+from farm.errors import FarmError, RateLimited, Unavailable
+
+#: Errors of writing that the next file would meet too.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+#: Codes of errors that the next page would have too: a wrong key, a farm that is not there.
+_HOPELESS = {"unauthorized", "unreachable", "not_a_farm"}
+#: The longest pause before a page that was refused is asked for again.
+_MAX_PAUSE_S = 15.0
+#: How often the main thread looks up from waiting, so that a signal is never missed for long.
+_LOOK_UP_S = 0.5
+
+
+@dataclass(frozen=True)
+class Task:
+    """A page, the name of its file, and a digest of all that decides what is in the file."""
+
+    source: str
+    name: str
+    digest: str
+
+    @classmethod
+    def of(cls, source: str, name: str, request: Mapping[str, Any]) -> "Task":
+        """`request` is what is asked for of each page."""
+        parts = json.dumps([identity(source), stamp(source), request], sort_keys=True)
+        return cls(source, name, hashlib.sha256(parts.encode()).hexdigest()[:32])
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a page has no file: a code of the farm's or `unreadable` or `unwritable`, a sentence."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    task: Task
+    #: None: its file is there.
+    failure: Failure | None = None
+
+
+class Unreadable(Exception):
+    """A page's file cannot be read; `str()` of it is a sentence."""
+
+
+class Stopped(Exception):
+    """No other page can be rendered or written either; `str()` of it is a sentence."""
+
+
+class Batch:
+    """Tasks, and the threads that do them."""
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        render: Callable[[str], bytes],
+        record: Record,
+        jobs: int,
+        retry_for_s: float,
+    ) -> None:
+        """`render` makes a file of a page: from any thread; raises `FarmError` or `Unreadable`.
+
+        `retry_for_s`: for how long a page is asked for again while the farm has no place for it.
+        """
+        self._tasks = tasks
+        self._render = render
+        self._record = record
+        self._jobs = jobs
+        self._retry_for_s = retry_for_s
+        self._stopping = threading.Event()
+        self._next = iter(tasks)
+        self._lock = threading.Lock()
+        self._ended: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
+
+    def run(self) -> Iterator[Outcome]:
+        """Do all tasks; yields each as it ends. Raises `Stopped`."""
+        for _ in range(min(self._jobs, len(self._tasks))):
+            # A daemon: a farm's answer that is on its way does not keep the command from ending.
+            threading.Thread(target=self._work, daemon=True).start()
+        try:
+            for _ in self._tasks:
+                ended = self._wait()
+                if isinstance(ended, BaseException):
+                    raise ended
+                yield ended
+        finally:
+            self._stopping.set()
+
+    def _wait(self) -> Outcome | BaseException:
+        while True:
+            try:
+                return self._ended.get(timeout=_LOOK_UP_S)
+            except queue.Empty:
+                continue
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            with self._lock:
+                task = next(self._next, None)
+            if task is None:
+                return
+            try:
+                self._ended.put(Outcome(task, self._failure_of(task)))
+            except BaseException as exc:  # the main thread raises it
+                self._ended.put(exc)
+                return
+
+    def _failure_of(self, task: Task) -> Failure | None:
+        """Render a page and write its file; None: it is written. Raises `Stopped`."""
+        try:
+            data = self._rendered(task.source)
+        except FarmError as exc:
+            if exc.code in _HOPELESS:
+                raise Stopped(str(exc)) from exc
+            return Failure(exc.code, str(exc))
+        except Unreadable as exc:
+            return Failure("unreadable", str(exc))
+        try:
+            self._record.put(task.name, task.digest, data)
+        except OSError as exc:
+            sentence = f"{task.name} cannot be written: {exc.strerror}."
+            if exc.errno in _NO_ROOM:
+                raise Stopped(sentence) from exc
+            return Failure("unwritable", sentence)
+        return None
+
+    def _rendered(self, source: str) -> bytes:
+        end = time.monotonic() + self._retry_for_s
+        pause_s = 0.5
+        while True:
+            try:
+                return self._render(source)
+            except (Unavailable, RateLimited) as exc:
+                # Not all at the same moment.
+                wait_s = max(pause_s, exc.retry_after_s) * random.uniform(0.8, 1.2)
+                if time.monotonic() + wait_s > end or self._stopping.wait(wait_s):
+                    raise
+                pause_s = min(pause_s * 2, _MAX_PAUSE_S)
+
+
+def pending(tasks: Iterable[Task], record: Record) -> list[Task]:
+    """The tasks whose files are not there yet."""
+    return [task for task in tasks if not record.is_done(task.name, task.digest)]

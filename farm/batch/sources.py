@@ -1,0 +1,65 @@
+"""Which pages a batch is of: files, URLs and patterns of files' names."""
+
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+_URLS = ("http://", "https://")
+
+
+class SourceError(Exception):
+    """What was named is no page; `str()` of it is a sentence."""
+
+
+def is_url(source: str) -> bool:
+    return source.startswith(_URLS)
+
+
+def expand(named: Iterable[str]) -> list[str]:
+    """The pages that arguments name; a pattern (`*`, `**`, `?`, `[…]`) is the files it matches.
+
+    Raises `SourceError` for a pattern without a match, and for a folder.
+    """
+    pages = []
+    for source in named:
+        if is_url(source) or Path(source).exists() or not glob.has_magic(source):
+            pages.append(source)
+            continue
+        # A pattern may begin anywhere, which `Path.glob` does not take.
+        matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207
+        found = [path for path in matches if not Path(path).is_dir()]
+        if not found:
+            raise SourceError(f"{source} matches no file.")
+        pages += found
+    for source in pages:
+        if not is_url(source) and Path(source).is_dir():
+            raise SourceError(
+                f"{source} is a folder; name its pages: '{source.rstrip('/')}/*.html'."
+            )
+    return pages
+
+
+def read_list(data: bytes) -> list[str]:
+    """The pages that a list names, one a line; blank lines and lines with `#` first are skipped.
+
+    A name of a file may have bytes that are not UTF-8.
+    """
+    lines = (os.fsdecode(line).strip() for line in data.removeprefix(b"\xef\xbb\xbf").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def stamp(source: str) -> list[int] | None:
+    """What changes when a file is changed; None for a URL, and for a file that is not there."""
+    if is_url(source):
+        return None
+    try:
+        found = Path(source).stat()
+    except (OSError, ValueError):
+        return None
+    return [found.st_mtime_ns, found.st_size]
+
+
+def identity(source: str) -> str:
+    """The same text for the same page, wherever the command was started."""
+    return source if is_url(source) else str(Path(source).absolute())

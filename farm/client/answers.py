@@ -1,0 +1,103 @@
+"""Answers, read as they arrive, so that a large file is in memory once.
+
+A file in a JSON answer is base64. It is decoded piece by piece, and the rest of the answer is
+parsed without it.
+"""
+
+import binascii
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from farm.client.errors import NotAFarm
+
+#: What stands before a file. No text in JSON can hold it, since the quotes in texts are escaped.
+_FILE = re.compile(rb'(?<!\\)"imageBase64": ?"')
+#: At least as many bytes as the beginning of a file has.
+_MARK_BYTES = 64
+
+
+@dataclass
+class JsonAnswer:
+    """A JSON object, and the bytes of the files in it, in the order in which they stand there."""
+
+    data: dict[str, Any]
+    files: list[bytes]
+
+
+def read_json(headers: Mapping[str, str], pieces: Iterable[bytes]) -> JsonAnswer:
+    """Raises `NotAFarm` for what is no JSON object with files in base64."""
+    reader = _Reader()
+    try:
+        for piece in pieces:
+            reader.feed(piece)
+        data = json.loads(reader.text)
+    except ValueError as exc:  # binascii's is one too
+        raise _not_json(headers) from exc
+    if not isinstance(data, dict):
+        raise _not_json(headers)
+    return JsonAnswer(data, reader.files)
+
+
+def read_bytes(headers: Mapping[str, str], pieces: Iterable[bytes]) -> tuple[str, bytes]:
+    """The media type and the file of an answer that is the file itself."""
+    file = io.BytesIO()
+    for piece in pieces:
+        file.write(piece)
+    return headers.get("Content-Type", "application/octet-stream"), file.getvalue()
+
+
+def _not_json(headers: Mapping[str, str]) -> NotAFarm:
+    kind = headers.get("Content-Type", "no content type").partition(";")[0]
+    return NotAFarm(
+        f"The answer ({kind}) is not a farm's JSON: the address leads to another server, or a "
+        "proxy changes answers."
+    )
+
+
+@dataclass
+class _Reader:
+    """Takes the files out of a text."""
+
+    text: bytearray = field(default_factory=bytearray)
+    files: list[bytes] = field(default_factory=list)
+    #: Where in the text the next file is looked for.
+    _searched: int = 0
+    _file: io.BytesIO | None = None
+    #: Base64 that is not yet a multiple of four characters.
+    _rest: bytes = b""
+
+    def feed(self, piece: bytes) -> None:
+        while piece:
+            piece = self._feed_text(piece) if self._file is None else self._feed_file(piece)
+
+    def _feed_text(self, piece: bytes) -> bytes:
+        """Returns what stands after the beginning of a file."""
+        self.text += piece
+        mark = _FILE.search(self.text, self._searched)
+        if mark is None:
+            self._searched = max(self._searched, len(self.text) - _MARK_BYTES)
+            return b""
+        self._searched = mark.end()
+        after = bytes(self.text[mark.end() :])
+        del self.text[mark.end() :]
+        self._file, self._rest = io.BytesIO(), b""
+        return after
+
+    def _feed_file(self, piece: bytes) -> bytes:
+        """Returns what stands after the file, from its last quote on."""
+        assert self._file is not None
+        base64, quote, after = piece.partition(b'"')
+        whole = self._rest + base64
+        end = len(whole) if quote else len(whole) // 4 * 4
+        self._file.write(binascii.a2b_base64(whole[:end], strict_mode=True))
+        self._rest = whole[end:]
+        if not quote:
+            return b""
+        # BytesIO gives its own buffer away; nothing is copied.
+        self.files.append(self._file.getvalue())
+        self._file = None
+        return quote + after

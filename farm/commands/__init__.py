@@ -1,0 +1,1 @@
+"""The commands of `farm`, a module each; `farm.cli` loads the one that is called."""

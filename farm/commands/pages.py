@@ -1,0 +1,104 @@
+"""What commands that render are given: pages, and files of options."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from farm.batch import is_url
+from farm.errors import FarmError, StartError, WithProblems
+from farm.flags import OPTIONS
+from farm.request import HTML_OR_URL
+from farm.request.schema import properties
+
+_MARKDOWN = (".md", ".markdown")
+
+
+def page_at(source: str) -> dict[str, Any]:
+    """The fields that name a page: a file's or standard input's text, or a URL.
+
+    Raises `click.ClickException` if it cannot be read.
+    """
+    if is_url(source):
+        return {"url": source}
+    try:
+        with click.open_file(source, encoding="utf-8") as file:
+            is_markdown = Path(source).suffix.lower() in _MARKDOWN
+            return {"markdown" if is_markdown else "html": file.read()}
+    except (OSError, ValueError) as exc:
+        raise click.ClickException(f"{shown(source)} cannot be read: {_why(exc)}.") from exc
+
+
+def with_page(source: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """A request for the page at `source`, whatever page `fields` name."""
+    return {name: fields[name] for name in fields if name not in HTML_OR_URL} | page_at(source)
+
+
+def names_a_page(fields: dict[str, Any]) -> bool:
+    return any(name in fields for name in HTML_OR_URL)
+
+
+def options_argument(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `--options FILE`; its function is given the request that is in the file."""
+    return click.option(
+        "--options",
+        "base_request",
+        metavar="FILE",
+        callback=lambda _ctx, _param, path: {} if path is None else _request_in(path),
+        shell_complete=complete_files,
+        help="JSON with the options of a request, or a whole request; flags win over it.",
+    )(function)
+
+
+def complete_files(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Have the shell complete names of files."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def _request_in(path: str) -> dict[str, Any]:
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError, RecursionError) as exc:
+        raise click.UsageError(f"--options: {shown(path)} cannot be read: {_why(exc)}.") from exc
+    if not isinstance(found, dict):
+        raise click.UsageError(f"--options: {shown(path)} has no JSON object.")
+    is_whole = any(name in properties("RenderRequest") for name in found)
+    if is_whole and not isinstance(found.get(OPTIONS, {}), dict):
+        raise click.UsageError(f"--options: `options` in {shown(path)} is no JSON object.")
+    return found if is_whole else {OPTIONS: found}
+
+
+def _why(exc: Exception) -> str:
+    match exc:
+        case OSError():
+            return exc.strerror or type(exc).__name__
+        case UnicodeDecodeError():
+            return "it is not UTF-8"
+        case json.JSONDecodeError():
+            return f"line {exc.lineno} is not valid JSON"
+        case RecursionError():
+            return "it is nested too deeply"
+    return "it has no valid name"  # a NUL in it
+
+
+def refusal(exc: FarmError | StartError) -> click.ClickException:
+    """What a command ends with: the sentence, and each problem."""
+    lines = [shown(str(exc))]
+    if isinstance(exc, WithProblems):
+        lines += [shown(f"  {problem.field}: {problem.problem}") for problem in exc.problems]
+    return click.ClickException("\n".join(lines))
+
+
+def shown(text: str) -> str:
+    """A name or a page's own message as a terminal may be sent it: no control characters in it."""
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return "\n" if char == "\n" else char.encode("unicode_escape", "surrogatepass").decode()

@@ -1,0 +1,167 @@
+"""The order in which callers' waiting jobs are taken, beside RQ's list of them.
+
+RQ's list says which jobs wait, and it alone: a job is put into it when it is accepted, and leaves
+it in the step that puts it among those in the dequeue. What is kept here only says which of the
+listed jobs is next. If it is lost, out of date, or not written (by an older version of the farm),
+jobs are taken from the head of the list, and none is lost or done twice for it.
+
+::
+
+    farm:turns           sorted set: caller → time of its next job
+    farm:turns:{caller}  sorted set: id of a waiting job → its place, by priority and arrival
+
+It is start-time fair queueing, as in `farm.render.turns`: the caller with the earliest time is
+next, and each job that it has taken moves its time on by 1 / weight. A caller that comes anew
+begins at the earliest time of those that are there.
+
+A job's caller, weight and priority are in its RQ meta. What is listed and not in here goes first
+when it is at the head: jobs that were queued again by RQ, and those of older versions.
+"""
+
+from typing import TYPE_CHECKING, Any, cast
+
+import redis
+
+if TYPE_CHECKING:
+    from redis.client import Pipeline
+
+KEY = "farm:turns"
+
+#: What all scripts use. KEYS[1]: `farm:turns`, KEYS[2]: RQ's list. `JOB`: what RQ's keys of jobs
+#: begin with. `PLACES`: the places that each priority has, so that scores are whole numbers.
+_COMMON = """
+local turns, list = KEYS[1], KEYS[2]
+local JOB, PLACES = 'rq:job:', 1099511627776
+local PRIORITIES = {high = 0, normal = 1, low = 2}
+
+local function lane_of(caller) return turns .. ':' .. caller end
+
+local function read(id)
+  local text = redis.call('HGET', JOB .. id, 'meta')
+  local is_json, meta = pcall(cjson.decode, text or '')
+  if not is_json or type(meta) ~= 'table' then meta = {} end
+  local caller = type(meta.caller) == 'string' and meta.caller or ''
+  local weight = type(meta.weight) == 'number' and meta.weight or 1
+  return caller, math.max(1, math.min(100, weight)), PRIORITIES[meta.priority] or 1
+end
+
+local function forget_all()
+  for _, caller in ipairs(redis.call('ZRANGE', turns, 0, -1)) do
+    redis.call('DEL', lane_of(caller))
+  end
+  redis.call('DEL', turns)
+end
+"""
+
+#: ARGV[1]: the id of a job that was just put at the end of the list.
+_ADD = (
+    _COMMON
+    + """
+if redis.call('LLEN', list) == 1 then forget_all() end
+local caller, _, priority = read(ARGV[1])
+local lane, from = lane_of(caller), priority * PLACES
+local last = redis.call(
+  'ZREVRANGEBYSCORE', lane, from + PLACES - 1, from, 'WITHSCORES', 'LIMIT', 0, 1)
+redis.call('ZADD', lane, last[2] and last[2] + 1 or from, ARGV[1])
+local first = redis.call('ZRANGE', turns, 0, 0, 'WITHSCORES')
+redis.call('ZADD', turns, 'NX', first[2] or 0, caller)
+"""
+)
+
+#: KEYS[3]: the list of those in the dequeue. Looks at a thousand jobs that are listed no more at
+#: the most. That they are not queued is seen by their status; not to find one in the list takes a
+#: look at all of it. A job is looked for from both ends: the next job of a caller that has many is
+#: mostly near the head, and that of one that has come just now near the tail.
+_TAKE = (
+    _COMMON
+    + """
+local function unlist(id)
+  local length, window = redis.call('LLEN', list), 64
+  while true do
+    for _, from in ipairs({1, -1}) do
+      if redis.call('LPOS', list, id, 'RANK', from, 'MAXLEN', window) then
+        return redis.call('LREM', list, from, id) == 1
+      end
+    end
+    if window >= length then return false end
+    window = window * 8
+  end
+end
+
+local head = redis.call('LINDEX', list, 0)
+if not head then forget_all(); return false end
+if redis.call('ZSCORE', lane_of((read(head))), head) then
+  for _ = 1, 1000 do
+    local caller = redis.call('ZRANGE', turns, 0, 0)[1]
+    if not caller then break end
+    local id = redis.call('ZRANGE', lane_of(caller), 0, 0)[1]
+    if not id then
+      redis.call('ZREM', turns, caller)
+    else
+      redis.call('ZREM', lane_of(caller), id)
+      if redis.call('HGET', JOB .. id, 'status') == 'queued'
+          and unlist(id) then
+        redis.call('RPUSH', KEYS[3], id)
+        local _, weight = read(id)
+        redis.call('ZINCRBY', turns, 1 / weight, caller)
+        return id
+      end
+    end
+  end
+end
+return redis.call('LMOVE', list, KEYS[3], 'LEFT', 'RIGHT')
+"""
+)
+
+#: ARGV[1]: the id of a job that is listed no more.
+_FORGET = _COMMON + "redis.call('ZREM', lane_of((read(ARGV[1]))), ARGV[1])"
+
+#: ARGV[1]: a job's id. Counts for each caller the jobs whose time is before the job's own; of two
+#: with the same time, Redis has the one first whose caller's name is.
+_POSITION = (
+    _COMMON
+    + """
+local place = redis.call('LPOS', list, ARGV[1])
+if not place then return false end
+local own, weight = read(ARGV[1])
+local rank = redis.call('ZRANK', lane_of(own), ARGV[1])
+local time = redis.call('ZSCORE', turns, own)
+if not rank or not time then return place + 1 end
+time = time + rank / weight
+local ahead = rank
+local all = redis.call('ZRANGE', turns, 0, -1, 'WITHSCORES')
+for i = 1, #all, 2 do
+  local caller = all[i]
+  local next_id = caller ~= own and redis.call('ZRANGE', lane_of(caller), 0, 0)[1]
+  if next_id then
+    local _, turns_of_it = read(next_id)
+    local due = (time - all[i + 1]) * turns_of_it
+    due = caller < own and math.floor(due + 1e-9) + 1 or math.ceil(due - 1e-9)
+    ahead = ahead + math.max(0, math.min(redis.call('ZCARD', lane_of(caller)), due))
+  end
+end
+return ahead + 1
+"""
+)
+
+
+def add(pipe: "Pipeline", list_key: str, job_id: str) -> None:
+    """After the job was put at the end of the list, in the same transaction."""
+    pipe.eval(_ADD, 2, KEY, list_key, job_id)
+
+
+def take(client: redis.Redis, list_key: str, dequeued_key: str) -> bytes | None:
+    """Move the job whose turn it is from the one list to the other; its id. None: none waits."""
+    call: Any = client.eval
+    return cast("bytes | None", call(_TAKE, 3, KEY, list_key, dequeued_key))
+
+
+def forget(client: "Pipeline | redis.Redis", list_key: str, job_id: str) -> None:
+    """A job has left the list otherwise."""
+    client.eval(_FORGET, 2, KEY, list_key, job_id)
+
+
+def position(client: redis.Redis, list_key: str, job_id: str) -> int | None:
+    """When the job is taken if no others come: 1 is next. None: it is not in the list."""
+    call: Any = client.eval
+    return cast("int | None", call(_POSITION, 2, KEY, list_key, job_id))

@@ -1,0 +1,149 @@
+"""The server: tools are listed and called over standard input and output, until either ends.
+
+Standard output carries the protocol alone. Whatever else is printed goes to standard error.
+"""
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from mcp import MCPError, types
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+
+import farm
+from farm.errors import FarmError, InternalError, InvalidRequest, Problem, WithProblems
+from farm.formats import canonical
+from farm.mcp.content import Blocks, content, saved
+from farm.mcp.rendering import Backend
+from farm.mcp.saving import Folder, format_of, refused
+from farm.mcp.tools import OUTPUT, SOURCES, tools
+
+log = logging.getLogger(__name__)
+
+_INSTRUCTIONS = (
+    "Renders HTML, Markdown and URLs in Chromium. Use `report` to find out why a page looks wrong. "
+    "Save large files with `output`."
+)
+
+
+def serve(backend: Backend, folder: Folder) -> None:
+    """Serve until standard input ends or SIGTERM comes; the backend is closed then."""
+    anyio.run(_serve, backend, folder)
+
+
+async def _serve(backend: Backend, folder: Folder) -> None:
+    async def list_tools(
+        _context: ServerRequestContext[Any], _params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=tools())
+
+    async def call_tool(
+        _context: ServerRequestContext[Any], params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        return await anyio.to_thread.run_sync(
+            call, backend, folder, params.name, params.arguments or {}, abandon_on_cancel=True
+        )
+
+    server: Server[Any] = Server(
+        "render-farm",
+        version=farm.__version__,
+        title="Render Farm",
+        instructions=_INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+    )
+    async with stdio_server() as (reading, writing), anyio.create_task_group() as tasks:
+        # From here on file descriptor 1 is standard error; so is what Python has opened before.
+        sys.stdout = sys.stderr
+        tasks.start_soon(_end_at_signal, backend)
+        await server.run(reading, writing, server.create_initialization_options())
+        await anyio.to_thread.run_sync(backend.close)
+        tasks.cancel_scope.cancel()
+
+
+async def _end_at_signal(backend: Backend) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            await anyio.to_thread.run_sync(backend.close)
+            # A thread that reads standard input would keep Python from ending.
+            os._exit(0)
+
+
+def call(
+    backend: Backend, folder: Folder, name: str, arguments: dict[str, Any]
+) -> types.CallToolResult:
+    """Call a tool. An error of the farm is a result, so that the agent can read it and try again.
+
+    Raises `MCPError` where there is no such tool.
+    """
+    if name not in SOURCES:
+        raise MCPError(types.INVALID_PARAMS, f"There is no tool {name!r}.")
+    try:
+        return types.CallToolResult(content=_call(backend, folder, SOURCES[name], arguments))
+    except FarmError as exc:
+        return _failed(exc)
+    except Exception as exc:
+        log.error("The tool %s failed.", name, exc_info=exc)
+        return _failed(InternalError("The MCP server made a mistake; its standard error has more."))
+
+
+def _call(backend: Backend, folder: Folder, source: str, arguments: dict[str, Any]) -> Blocks:
+    fields = dict(arguments)
+    _check(fields, source)
+    path = _place(folder, fields)
+    rendered = backend.render(fields)
+    if path is None:
+        return content(rendered)
+    folder.save(path, rendered.data)
+    return saved(rendered, path)
+
+
+def _check(fields: dict[str, Any], source: str) -> None:
+    """Raises `InvalidRequest` for an argument that the tool does not have."""
+    (tool,) = (tool for tool in tools() if SOURCES[tool.name] == source)
+    known = tool.input_schema["properties"]
+    problems = [
+        Problem(name, "is not an argument of this tool") for name in fields if name not in known
+    ]
+    if source not in fields:
+        problems.append(Problem(source, "is missing"))
+    if problems:
+        raise InvalidRequest(
+            f"Not a call of this tool: {problems[0].field} {problems[0].problem}.", problems
+        )
+
+
+def _place(folder: Folder, fields: dict[str, Any]) -> Path | None:
+    """Take `output` out of the fields; its suffix names the format where no option does.
+
+    Raises `InvalidRequest`.
+    """
+    name = fields.pop(OUTPUT, None)
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise refused("must be a string")
+    path = folder.place(name)
+    named = format_of(path)
+    options = fields.get("options", {})
+    # What is no object is refused by the request's own checks.
+    if isinstance(options, dict):
+        asked = options.get("format", named)
+        if isinstance(asked, str) and canonical(asked) not in (named, None):
+            raise refused(f"ends in {path.suffix}, and options.format is {asked}")
+        fields["options"] = {**options, "format": asked}
+    return path
+
+
+def _failed(error: FarmError) -> types.CallToolResult:
+    lines = [f"{error} ({error.code})"]
+    if isinstance(error, WithProblems) and len(error.problems) > 1:
+        lines += [f"  {problem.field}: {problem.problem}" for problem in error.problems]
+    return types.CallToolResult(content=[types.TextContent(text="\n".join(lines))], is_error=True)

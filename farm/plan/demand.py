@@ -1,0 +1,62 @@
+"""How many renders come in each hour of a day."""
+
+from dataclasses import dataclass
+
+HOURS = 24
+
+#: The shape of a day, hour by hour; only the proportions count.
+CURVES = {
+    "flat": (1.0,) * HOURS,
+    # A site that people of one continent visit: quiet at night, busiest in the evening.
+    "web": (
+        *(0.55, 0.40, 0.32, 0.28, 0.30, 0.40, 0.60, 0.80, 0.98, 1.10, 1.18, 1.22),
+        *(1.25, 1.25, 1.24, 1.24, 1.26, 1.32, 1.42, 1.55, 1.62, 1.50, 1.22, 0.85),
+    ),
+    # Reports and invoices of one country's offices: two peaks, little else.
+    "office": (
+        *(0.10, 0.08, 0.08, 0.08, 0.10, 0.20, 0.50, 1.20, 2.20, 2.80, 2.70, 2.20),
+        *(1.50, 2.00, 2.50, 2.40, 1.90, 1.20, 0.60, 0.40, 0.30, 0.22, 0.18, 0.14),
+    ),
+}
+
+
+class CurveError(ValueError):
+    """A curve that cannot be read; `str()` is a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """`per_day` requests for renders, those that the cache answers among them.
+
+    `burst`: the rate of an hour's busiest minutes, as a multiple of the hour's mean. Each hour is
+    planned for that.
+    """
+
+    per_day: float
+    curve: tuple[float, ...]
+    burst: float = 1.0
+
+    @property
+    def hourly(self) -> list[float]:
+        """Requests a second, the mean of each hour."""
+        total = sum(self.curve)
+        return [self.per_day * each / total / 3600 for each in self.curve]
+
+    @property
+    def rates(self) -> list[float]:
+        """Requests a second in the busiest minutes of each hour."""
+        return [rate * self.burst for rate in self.hourly]
+
+
+def parse_curve(text: str) -> tuple[float, ...]:
+    """The name of a curve, or 24 numbers separated by commas. Raises `CurveError`."""
+    if text in CURVES:
+        return CURVES[text]
+    try:
+        curve = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        curve = ()
+    if len(curve) != HOURS or min(curve) < 0 or not max(curve) > 0:
+        names = ", ".join(CURVES)
+        raise CurveError(f"must be {names}, or {HOURS} numbers separated by commas, not all 0")
+    return curve

@@ -1,0 +1,118 @@
+"""What a render of each kind takes: processor, waiting, memory and bytes."""
+
+import random
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+class KindsError(ValueError):
+    """A mix that cannot be read; `str()` is a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A distribution as a histogram of Prometheus has it: how many values are within each bound.
+
+    Within a bucket all values are equally likely. What lies above the last bound is not counted.
+    """
+
+    bounds: tuple[float, ...]
+    counts: tuple[float, ...]  # cumulative
+
+    @property
+    def mean(self) -> float:
+        total, low, below = 0.0, 0.0, 0.0
+        for bound, count in zip(self.bounds, self.counts, strict=True):
+            total += (count - below) * (low + bound) / 2
+            low, below = bound, count
+        return total / below
+
+    def sample(self, random_: random.Random) -> float:
+        rank = random_.random() * self.counts[-1]
+        at = bisect_left(self.counts, rank)
+        low, below = (self.bounds[at - 1], self.counts[at - 1]) if at else (0.0, 0.0)
+        part = (rank - below) / (self.counts[at] - below) if self.counts[at] > below else 1.0
+        return low + part * (self.bounds[at] - low)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of page.
+
+    A render computes for `cpu_ms`, and waits for `waiting_ms` for the network, timers and frames;
+    then it is answered. Its page is closed for another `closing_ms` of processor time, and only
+    then free for the next one. `waiting_ms` is a
+    mean, which is multiplied with values of `spread`, whose mean is 1.
+    """
+
+    name: str
+    cpu_ms: float
+    waiting_ms: float
+    closing_ms: float
+    memory_mib: float
+    file_bytes: int
+    spread: Spread | None = None
+
+    @property
+    def work_ms(self) -> float:
+        """All processor time that a render takes."""
+        return self.cpu_ms + self.closing_ms
+
+    def wait_s(self, random_: random.Random) -> float:
+        factor = self.spread.sample(random_) if self.spread else 1.0
+        return self.waiting_ms * factor / 1000
+
+
+#: Pages of `bench/workloads/pages.py`. Processor time, latency alone, memory and bytes are those of
+#: bench/results/2026-11-25-0909/report.md (2 cores of an Intel Xeon, Chromium 156). Which part of
+#: the processor time comes before the answer, and all of `long`, are estimates.
+#: `python -m bench.measures.plan --kinds` measures them.
+MEASURED = {
+    kind.name: kind
+    for kind in (
+        Kind("simple", 45, 21, 42, 13, 89_000),
+        Kind("complex", 140, 26, 42, 27, 502_000),
+        Kind("url", 80, 550, 65, 14, 220_000),
+        Kind("long", 60, 2100, 60, 14, 20_000),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Kinds and their shares, which are 1 together."""
+
+    shares: Mapping[Kind, float]
+    _kinds: Sequence[Kind] = field(init=False, repr=False, compare=False)
+    _weights: Sequence[float] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        total = sum(self.shares.values())
+        if not total > 0 or min(self.shares.values()) < 0:
+            raise KindsError("the shares of a mix must not be negative, and not all 0")
+        shares = {kind: share / total for kind, share in self.shares.items() if share}
+        object.__setattr__(self, "shares", shares)
+        object.__setattr__(self, "_kinds", list(shares))
+        object.__setattr__(self, "_weights", list(shares.values()))
+
+    def pick(self, random_: random.Random) -> Kind:
+        return random_.choices(self._kinds, self._weights)[0]
+
+    def mean(self, figure: str) -> float:
+        """The mean of an attribute of `Kind` over renders."""
+        return float(sum(getattr(kind, figure) * share for kind, share in self.shares.items()))
+
+    @classmethod
+    def parse(cls, text: str) -> "Mix":
+        """`simple=60,url=40`, of `MEASURED`. Raises `KindsError`."""
+        shares = {}
+        for part in text.split(","):
+            name, _, share = part.strip().partition("=")
+            if name not in MEASURED:
+                raise KindsError(f"{name!r} is none of the kinds {', '.join(MEASURED)}")
+            try:
+                shares[MEASURED[name]] = float(share.removesuffix("%"))
+            except ValueError:
+                raise KindsError(f"{part.strip()!r} is not like simple=60") from None
+        return cls(shares)
