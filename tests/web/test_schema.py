@@ -121,7 +121,8 @@ def _narrow_options(schemas: dict[str, Any]) -> None:
         }
         schemas[f"Few{name}"] = few
     for name, schema in schemas.items():
-        if name.endswith("Request") and name != WITH_ALL_OPTIONS:
+        renders = name.endswith("Request") and "outputs" in schema["properties"]
+        if renders and name != WITH_ALL_OPTIONS:
             schema["properties"]["options"] = {"$ref": "#/components/schemas/FewRenderOptions"}
             schema["properties"]["outputs"]["items"] = {"$ref": "#/components/schemas/FewOutput"}
 
