@@ -121,10 +121,11 @@ def _narrow_options(schemas: dict[str, Any]) -> None:
         }
         schemas[f"Few{name}"] = few
     for name, schema in schemas.items():
-        renders = name.endswith("Request") and "outputs" in schema["properties"]
-        if renders and name != WITH_ALL_OPTIONS:
+        if not name.endswith("Request") or "outputs" not in schema["properties"]:
+            continue
+        schema["properties"]["outputs"]["items"] = {"$ref": "#/components/schemas/FewOutput"}
+        if name != WITH_ALL_OPTIONS:
             schema["properties"]["options"] = {"$ref": "#/components/schemas/FewRenderOptions"}
-            schema["properties"]["outputs"]["items"] = {"$ref": "#/components/schemas/FewOutput"}
 
 
 @pytest.fixture(params=DOCUMENT["paths"])
