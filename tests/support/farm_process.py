@@ -57,7 +57,13 @@ class Farm:
         return self._find(lambda line: line[-2:] == ["farm.cli", "worker"])
 
     def valkey(self) -> psutil.Process:
-        return self._find(lambda line: Path(line[0]).name == "valkey-server")
+        """The queue's, not the cache's."""
+
+        def is_queue(line: list[str]) -> bool:
+            is_cache = any("/cache/valkey.sock" in part for part in line)
+            return Path(line[0]).name == "valkey-server" and not is_cache
+
+        return self._find(is_queue)
 
     def _find(self, is_it: Callable[[list[str]], bool]) -> psutil.Process:
         """`farm serve` or the child of it whose command line it is. Raises `LookupError`."""
