@@ -52,8 +52,10 @@ class RenderOptions(Waiting, Capture, Emulation, Network, Mocking, Actions, Fail
 
 
 _DEFAULTS = RenderOptions.model_construct()
+#: Fields of a request that only a job may have.
+OF_JOBS = ("webhook", "priority")
 #: Fields of a request that change nothing about what is rendered.
-_NOT_OF_THE_FILE = {"cache", "webhook", "priority"}
+_NOT_OF_THE_FILE = {"cache", *OF_JOBS}
 #: Fields that are for the queue, which has them itself: an older version of the farm that does the
 #: job need not know them.
 _NOT_STORED = {"priority"}

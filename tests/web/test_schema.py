@@ -121,7 +121,7 @@ def _narrow_options(schemas: dict[str, Any]) -> None:
         }
         schemas[f"Few{name}"] = few
     for name, schema in schemas.items():
-        if name.endswith("Request") and name != WITH_ALL_OPTIONS:
+        if "outputs" in schema.get("properties", {}) and name != WITH_ALL_OPTIONS:
             schema["properties"]["options"] = {"$ref": "#/components/schemas/FewRenderOptions"}
             schema["properties"]["outputs"]["items"] = {"$ref": "#/components/schemas/FewOutput"}
 

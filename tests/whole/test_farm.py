@@ -128,9 +128,10 @@ def test_a_render_is_one_line_in_the_log_without_what_was_rendered(farm: Farm, s
     assert entry["outcome"] == "ok"
     assert entry["route"] == "/render-url"
     assert {"waiting_ms", "loading_ms", "settling_ms", "capturing_ms", "bytes"} <= set(entry)
+    headers = {"X-Request-Id": "failed-log-test"}
     farm.post("/render-url", {"url": "http://127.0.0.1:1025/?token=hidden"}, headers=headers)
-    wait_until(lambda: any("cause" in e for e in farm.log_lines("render")))
-    (failed,) = [e for e in farm.log_lines("render") if "cause" in e]
+    wait_until(lambda: any(e["request_id"] == "failed-log-test" for e in farm.log_lines("render")))
+    (failed,) = [e for e in farm.log_lines("render") if e["request_id"] == "failed-log-test"]
     assert failed["code"] == "navigation_failed"
     assert "net::ERR_" in failed["cause"]
     assert "hidden" not in farm.log_path.read_text()
