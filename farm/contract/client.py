@@ -57,10 +57,10 @@ def to_snake(name: str) -> str:
 def _requests() -> Iterator[str]:
     """One class for each method of the client that takes a request; each has the one before it."""
     fields = {n: field for n, field in properties("RenderRequest").items() if n != "options"}
-    of_links = fields.keys() - NOT_IN_LINKS.keys() - OF_JOBS
+    of_links = fields.keys() - NOT_IN_LINKS.keys()
     steps = [
         ("LinkFields", "RenderOptions", of_links, "What a signed link may ask for."),
-        ("RenderFields", "LinkFields", fields.keys() - of_links - OF_JOBS, "A render."),
+        ("RenderFields", "LinkFields", fields.keys() - of_links - set(OF_JOBS), "A render."),
         ("JobFields", "RenderFields", set(OF_JOBS), "A render that is queued as a job."),
     ]
     for name, base, names, text in steps:
