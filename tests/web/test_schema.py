@@ -123,7 +123,10 @@ def _narrow_options(schemas: dict[str, Any]) -> None:
     for name, schema in schemas.items():
         if "outputs" in schema.get("properties", {}) and name != WITH_ALL_OPTIONS:
             schema["properties"]["options"] = {"$ref": "#/components/schemas/FewRenderOptions"}
-            schema["properties"]["outputs"]["items"] = {"$ref": "#/components/schemas/FewOutput"}
+            if "outputs" in schema["properties"]:  # a link has one file
+                schema["properties"]["outputs"]["items"] = {
+                    "$ref": "#/components/schemas/FewOutput"
+                }
 
 
 @pytest.fixture(params=DOCUMENT["paths"])
