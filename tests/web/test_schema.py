@@ -121,7 +121,7 @@ def _narrow_options(schemas: dict[str, Any]) -> None:
         }
         schemas[f"Few{name}"] = few
     for name, schema in schemas.items():
-        if "outputs" in schema.get("properties", {}) and name != WITH_ALL_OPTIONS:
+        if name.endswith("Request") and name != WITH_ALL_OPTIONS:
             schema["properties"]["options"] = {"$ref": "#/components/schemas/FewRenderOptions"}
             if "outputs" in schema["properties"]:  # a link has one file
                 schema["properties"]["outputs"]["items"] = {
