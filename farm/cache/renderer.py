@@ -197,8 +197,8 @@ class CachedRenderer(Renderer[Ticket]):
             result = self._find_or_render(ticket, key, flight, entry)
             return result
         except Busy:
-            # Says nothing of the page. If the others did not wait for each other any more, each
-            # would ask a line that is full for a place of its own.
+            # It tells nothing about the page. Counted as a failure, it would have each of the
+            # others ask a full line for a place of its own.
             raise
         except FarmError:
             flight.has_failed = True

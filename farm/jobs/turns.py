@@ -15,9 +15,9 @@ next, and each job that it has taken moves its time on by 1 / weight. A caller t
 begins at the earliest time of those that are there.
 
 A job's caller, weight and priority are in its RQ meta. What is listed and not in here goes first
-when it is at the head: jobs that were queued again by RQ, and those of older versions. Behind a job
-that is in here they might never get there, if that is a `low` one whose caller always has others:
-so the next job that is added brings them in.
+when it is at the head: jobs that were queued again by RQ, and those of older versions. One that is
+not at the head could wait for ever behind a `low` job whose caller always has others. So the next
+job that is added gives it a place here.
 """
 
 from typing import TYPE_CHECKING, Any, cast
@@ -57,8 +57,9 @@ local function forget_all()
 end
 """
 
-#: ARGV[1]: the id of a job that was just put at the end of the list. A thousand jobs before it at the
-#: most are brought in. None is where there is no job before them that is in here: they go first.
+#: ARGV[1]: the id of a job that was just put at the end of the list. The script also adds the
+#: jobs directly before it that have no place here, a thousand at the most. It adds none of them
+#: if no job before them has a place: then they are at the head of the list, and go first.
 _ADD = (
     _COMMON
     + """
@@ -85,10 +86,11 @@ put(ARGV[1])
 """
 )
 
-#: KEYS[3]: the list of those in the dequeue. Looks at a thousand jobs that are listed no more at
-#: the most. That they are not queued is mostly seen by their status; not to find one in the list
-#: takes a look at all of it, so ten of those are enough, and the head is taken. A job is looked for from both ends: the next job of a caller that has many is
-#: mostly near the head, and that of one that has come just now near the tail.
+#: KEYS[3]: the list of those in the dequeue. The script passes over jobs that are not in the list
+#: any more. Most of them are known by their status. For the others Redis searches the whole list,
+#: so the script takes the head after ten of those, or after a thousand in all. It searches the
+#: list from both ends: the next job of a caller that has many is mostly near the head, and that
+#: of a caller that has come just now near the tail.
 _TAKE = (
     _COMMON
     + """
@@ -138,10 +140,10 @@ return redis.call('LMOVE', list, KEYS[3], 'LEFT', 'RIGHT')
 #: ARGV[1]: the id of a job that is listed no more.
 _FORGET = _COMMON + "redis.call('ZREM', lane_of((read(ARGV[1]))), ARGV[1])"
 
-#: ARGV[1]: a job's id. Counts the jobs at the head that go first (a hundred at the most), and for
-#: each caller the jobs whose time is before the job's own; of two
-#: with the same time, Redis has the one first whose caller's name is. It looks at 200 other callers,
-#: and counts one job for each beyond.
+#: ARGV[1]: a job's id. The script counts the jobs that go first because they are at the head and
+#: have no place here (a hundred at the most), and for each other caller the jobs that are due
+#: before this one. Of two jobs that are due at the same time, Redis has the one first whose
+#: caller's name is. It looks at 200 other callers, and counts one job for each beyond.
 _POSITION = (
     _COMMON
     + """
@@ -152,8 +154,8 @@ local rank = redis.call('ZRANK', lane_of(own), ARGV[1])
 local time = redis.call('ZSCORE', turns, own)
 if not rank or not time then return place + 1 end
 time = time + rank / weight
-local ahead, first = rank, redis.call('LRANGE', list, 0, 99)
-for _, id in ipairs(first) do
+local ahead = rank
+for _, id in ipairs(redis.call('LRANGE', list, 0, 99)) do
   if knows(id) then break end
   ahead = ahead + 1
 end
