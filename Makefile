@@ -21,7 +21,8 @@ test: setup  ## Run the tests; ARGS go to pytest
 	.venv/bin/pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-fast: setup  ## Run the tests that start no browser and no server
-	.venv/bin/pytest --fast --hypothesis-profile fast -q $(ARGS)
+	.venv/bin/pytest --numprocesses 2 --dist loadgroup --fast -p no:schemathesis \
+		--hypothesis-profile fast -q -rfE $(ARGS)
 
 test-long: setup  ## Run all tests with every picture, every request of the API, more examples
 	.venv/bin/pytest --whole-corpus --whole-schema --hypothesis-profile long --timeout 3600 $(ARGS)

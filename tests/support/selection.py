@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import os
 import sys
 import threading
 from pathlib import Path
@@ -18,8 +19,8 @@ from farm.render.browser.thread import BrowserThread
 _STARTING = frozenset(
     {"engine", "kept_engine", "trusting_engine", "make_engine", "farm", "valkey", "browser"}
 )
-#: All of their tests start something, so that `--fast` does not even import them.
-_SLOW_FOLDERS = ("whole", "chaos", "field")
+#: Nearly all of their tests start something, so that `--fast` does not even import them.
+_SLOW = ("whole", "chaos", "field", "mcp", "web/test_schema.py")
 #: Audit events of a process that begins.
 _STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"})
 #: What takes longest begins first. Whatever is not here follows in the order of its files.
@@ -50,9 +51,9 @@ def is_fast(config: pytest.Config) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """`--fast` passes over the folders of whole farms."""
-    inside = collection_path.is_dir() and collection_path.name in _SLOW_FOLDERS
-    return True if inside and is_fast(config) else None
+    """`--fast` passes over what takes long to import, or starts something in each of its tests."""
+    is_slow = any(collection_path.match(f"tests/{each}") for each in _SLOW)
+    return True if is_slow and is_fast(config) else None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -93,8 +94,9 @@ def pytest_configure(config: pytest.Config) -> None:
         return
 
     def refuse(event: str, _: object) -> None:
-        is_main = threading.current_thread() is threading.main_thread()
-        if event in _STARTS and is_main and not _is_in_event_loop():
+        if event not in _STARTS or "PYTEST_CURRENT_TEST" not in os.environ:
+            return
+        if threading.current_thread() is threading.main_thread() and not _is_in_event_loop():
             pytest.skip(f"it starts a process ({event})")
 
     def refuse_browser(*_: object, **__: object) -> NoReturn:
