@@ -44,7 +44,8 @@ class Allowed:
 def _allowed(ctx: click.Context, param: click.Parameter, value: str | None) -> Allowed | None:
     if value is None:
         return None
-    if match := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", value):
+    match = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", value)
+    if match and float(match[1]) <= 100:
         return Allowed(share=float(match[1]) / 100)
     if match := re.fullmatch(r"(\d{1,12})(?:\s*px)?", value):
         return Allowed(pixels=int(match[1]))

@@ -90,8 +90,10 @@ def _why(exc: Exception) -> str:
 def refusal(exc: FarmError | StartError) -> click.ClickException:
     """What a command ends with: the sentence, and each problem."""
     lines = [shown(str(exc))]
-    if isinstance(exc, WithProblems):
-        lines += [shown(f"  {problem.field}: {problem.problem}") for problem in exc.problems]
+    problems = exc.problems if isinstance(exc, WithProblems) else ()
+    # The sentence has one problem already.
+    if len(problems) > 1 or any(problem.problem not in str(exc) for problem in problems):
+        lines += [shown(f"  {problem.field}: {problem.problem}") for problem in problems]
     return click.ClickException("\n".join(lines))
 
 
