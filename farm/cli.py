@@ -76,7 +76,7 @@ def _raise_lacking(command: str | None, exc: ModuleNotFoundError) -> NoReturn:
     failure = click.ClickException(
         f"farm {command} needs the package {name}: pip install 'render-farm[server]'"
     )
-    failure.exit_code = COMMANDS[command].exit_code if command in COMMANDS else 1
+    failure.exit_code = COMMANDS[command].exit_code if command in COMMANDS else 1  # type: ignore[misc]
     raise failure from exc
 
 

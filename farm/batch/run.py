@@ -39,9 +39,14 @@ class Task:
     digest: str
 
     @classmethod
-    def of(cls, source: str, name: str, request: Mapping[str, Any]) -> "Task":
-        """`request` is what is asked for of each page."""
-        parts = json.dumps([identity(source), stamp(source), request], sort_keys=True)
+    def of(
+        cls, source: str, name: str, request: Mapping[str, Any], files: Iterable[str] = ()
+    ) -> "Task":
+        """`request` is what is asked for of each page; `files` are sent with this one."""
+        made_of: list[Any] = [identity(source), stamp(source), request]
+        if stamps := [[file, stamp(file)] for file in files]:
+            made_of.append(stamps)
+        parts = json.dumps(made_of, sort_keys=True)
         return cls(source, name, hashlib.sha256(parts.encode()).hexdigest()[:32])
 
 

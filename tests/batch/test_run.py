@@ -160,5 +160,11 @@ def test_other_options_or_another_file_are_another_task(tmp_path: Path) -> None:
     first = Task.of(str(page), "a.png", {"options": {"width": 1}})
     assert first == Task.of(str(page), "a.png", {"options": {"width": 1}})
     assert first != Task.of(str(page), "a.png", {"options": {"width": 2}})
+    logo = tmp_path / "logo.png"
+    logo.write_text("a")
+    with_logo = Task.of(str(page), "a.png", {"options": {"width": 1}}, [str(logo)])
+    assert with_logo != first
+    logo.write_text("ab")
+    assert with_logo != Task.of(str(page), "a.png", {"options": {"width": 1}}, [str(logo)])
     page.write_text("ab")
     assert first != Task.of(str(page), "a.png", {"options": {"width": 1}})
