@@ -64,7 +64,7 @@ _NOT_STORED = {"priority"}
 class RenderRequest(Source):
     """One render: what the page is, and the options. Valid by construction."""
 
-    options: RenderOptions = option(_DEFAULTS, "How to render it.")
+    options: RenderOptions = option(_DEFAULTS, "How the page is rendered.")
     outputs: tuple[Output, ...] = option(
         (),
         "Several files of one load: the page is loaded once, and captured in this order, each time "
@@ -74,7 +74,8 @@ class RenderRequest(Source):
     report: bool = option(False, "Whether JSON answers tell what the page did, lacked and took.")
     cache: Caching | None = option(
         None,
-        "Whether it may be a file that was rendered before; left out, `FARM_CACHE_TTL_S` says so.",
+        "Whether the answer may be a file that was rendered before. Default: as "
+        "`FARM_CACHE_TTL_S` says.",
     )
     webhook: Webhook | None = option(
         None, "Who is called when the job has ended; of `/render-async` alone."

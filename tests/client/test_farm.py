@@ -192,6 +192,11 @@ def test_what_json_cannot_say_is_told() -> None:
         Farm().render(**asked)
 
 
+def test_an_idempotency_key_that_no_header_can_have_is_told() -> None:
+    with pytest.raises(InvalidRequest, match="idempotency key has visible ASCII"):
+        Farm().submit(html="x", idempotency_key="ü")
+
+
 @pytest.mark.farm
 def test_the_example_of_the_docs_works(
     farm: FarmProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
