@@ -121,12 +121,11 @@ def _narrow_options(schemas: dict[str, Any]) -> None:
         }
         schemas[f"Few{name}"] = few
     for name, schema in schemas.items():
-        if name.endswith("Request") and name != WITH_ALL_OPTIONS:
+        if not name.endswith("Request") or "outputs" not in schema["properties"]:
+            continue
+        schema["properties"]["outputs"]["items"] = {"$ref": "#/components/schemas/FewOutput"}
+        if name != WITH_ALL_OPTIONS:
             schema["properties"]["options"] = {"$ref": "#/components/schemas/FewRenderOptions"}
-            if "outputs" in schema["properties"]:  # a link has one file
-                schema["properties"]["outputs"]["items"] = {
-                    "$ref": "#/components/schemas/FewOutput"
-                }
 
 
 @pytest.fixture(params=DOCUMENT["paths"])
