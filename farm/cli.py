@@ -14,6 +14,8 @@ class Entry(NamedTuple):
 
     module: str
     help: str
+    #: What it exits with where it cannot start.
+    exit_code: int = 1
 
 
 #: In the order of the help. A module is imported when its command is called, so that `farm render
@@ -23,7 +25,7 @@ COMMANDS = {
     "worker": Entry("serving", "Render the jobs of the queue."),
     "dashboard": Entry("serving", "Serve the dashboard of the job queue."),
     "render": Entry("render", "Render pages: one to a file, or many to a folder."),
-    "diff": Entry("diff", "Compare two pages, or pictures, pixel by pixel."),
+    "diff": Entry("diff", "Compare two pages, or pictures, pixel by pixel.", 2),
     "link": Entry("link", "Print a signed link to a render of a page."),
     "mcp": Entry("mcp", "Serve tools for agents (Model Context Protocol)."),
     "plan": Entry("plan", "Say how many machines a load needs."),
@@ -71,9 +73,11 @@ def _raise_lacking(command: str | None, exc: ModuleNotFoundError) -> NoReturn:
     name = (exc.name or "").partition(".")[0]
     if name in ("", farm.__name__):
         raise exc
-    raise click.ClickException(
+    failure = click.ClickException(
         f"farm {command} needs the package {name}: pip install 'render-farm[server]'"
-    ) from exc
+    )
+    failure.exit_code = COMMANDS[command].exit_code if command in COMMANDS else 1  # type: ignore[misc]
+    raise failure from exc
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:

@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_snake
 
 from farm.request import HTML_OR_URL
 from farm.request.devices import devices
+from farm.request.request import OF_JOBS
 from farm.request.schema import (
     Schema,
     definitions,
@@ -28,7 +29,7 @@ from farm.request.schema import (
 
 #: Fields of a request without a flag: its page is the command's argument, and the others are for
 #: a farm that answers requests. A file of `--options` may have them.
-_NO_FLAGS = {*HTML_OR_URL, "options", "cache", "report", "webhook", "priority"}
+_NO_FLAGS = {*HTML_OR_URL, "options", "cache", "report", *OF_JOBS}
 _REQUEST = "request"
 OPTIONS = "options"
 

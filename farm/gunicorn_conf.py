@@ -19,7 +19,7 @@ folder.share()  # before anything that counts is imported
 from farm import logs, wsgi  # noqa: E402
 from farm.errors import StartError  # noqa: E402
 from farm.jobs import broker  # noqa: E402
-from farm.machine import allow_open_files  # noqa: E402
+from farm.machine import allow_open_files, host_and_port  # noqa: E402
 from farm.render.browser.chromium import find_chromium  # noqa: E402
 from farm.settings import Settings  # noqa: E402
 from farm.web.serving.worker import Worker  # noqa: E402
@@ -43,7 +43,7 @@ settings = wsgi.settings = _load()
 
 wsgi_app = "farm.wsgi:create()"
 proc_name = "render-farm"
-bind = f"{settings.host}:{settings.port}"
+bind = host_and_port(settings.host, settings.port)
 logconfig_dict = logs.configure(settings)
 # One line a render is logged by the farm itself.
 accesslog = None
@@ -109,7 +109,7 @@ def worker_exit(server: Any, worker: Worker) -> None:
 
 def _welcome() -> None:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
-    base = f"http://{host}:{settings.port}"
+    base = f"http://{host_and_port(host, settings.port)}"
     body = '{"html": "<h1>Hello from the farm</h1>"}'
     headers = ["-H", "Content-Type: application/json", "-H", "Accept: image/png"]
     curl = shlex.join(["curl", "-fsS", f"{base}/render", *headers, "-d", body, "-o", "hello.png"])

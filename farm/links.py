@@ -121,16 +121,22 @@ def sign(payload: str, key: str) -> str:
 def pack(fields: Mapping[str, Any]) -> str:
     """A payload, the same for fields that are the same in whatever order. Raises `LinkError`."""
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    deflate = zlib.compressobj(9, zlib.DEFLATED, _RAW_DEFLATE, 9)
     # Half of a surrogate pair goes as it is: whoever reads it says what is wrong.
     data = text.encode(errors="surrogatepass")
+    if len(data) > MAX_REQUEST_BYTES:  # 50 MB would take ten seconds to deflate
+        raise _too_long(f"{len(data):,} bytes, and {MAX_REQUEST_BYTES:,}")
+    deflate = zlib.compressobj(9, zlib.DEFLATED, _RAW_DEFLATE, 9)
     payload = VERSION + _base64url(deflate.compress(data) + deflate.flush())
-    if len(payload) > MAX_PAYLOAD or len(data) > MAX_REQUEST_BYTES:
-        raise LinkError(
-            f"The request is too long for a link: {len(payload):,} characters, and "
-            f"{MAX_PAYLOAD:,} are allowed. Put the page where a URL leads to it."
-        )
+    if len(payload) > MAX_PAYLOAD:
+        raise _too_long(f"{len(payload):,} characters, and {MAX_PAYLOAD:,}")
     return payload
+
+
+def _too_long(sizes: str) -> LinkError:
+    return LinkError(
+        f"The request is too long for a link: {sizes} are allowed. Put the page where a URL leads "
+        "to it."
+    )
 
 
 def unpack(payload: str) -> bytes:

@@ -40,6 +40,11 @@ def allow_open_files(count: int) -> int:
     return soft
 
 
+def host_and_port(host: str, port: int) -> str:
+    """As a URL has them: an IPv6 address is in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def is_taken(host: str, port: int) -> bool:
     """Whether another program listens there. False for any other reason that prevents listening."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -37,8 +37,8 @@ class EngineStatus:
     browser_recycles: int
     #: Renders that were tried again.
     retries: int
-    #: How often a late page was ended by which rung of the ladder, by the rungs' names.
-    rungs: Mapping[str, int]
+    #: How many late pages each step of `render.keeping.escalation` has ended, by its name.
+    late_pages: Mapping[str, int]
     #: GPU processes that had `died`, or that the farm had `killed`.
     gpu_ends: Mapping[str, int]
     #: Browser contexts that belong to a caller for more than a render, and how many were given up

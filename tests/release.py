@@ -130,8 +130,8 @@ def try_client(venv: Path, folder: Path) -> None:
 def try_server(program: Path, folder: Path) -> None:
     page, file = folder / "page.html", folder / "page.png"
     page.write_text("<h1>Hello</h1>")
-    printed = run(program, "--version", cwd=folder)
-    check(f"farm --version: {printed.strip()}", printed.split()[-1] == farm.__version__)
+    version, chromium = run(program, "--version", cwd=folder).splitlines()
+    check(f"farm --version: {version}, {chromium}", version.split()[-1] == farm.__version__)
     run(program, "render", page, "-o", file, cwd=folder)
     check("farm render makes a PNG", file.read_bytes().startswith(b"\x89PNG"))
     with serving(program, folder) as url:

@@ -153,13 +153,16 @@ def test_every_command_is_in_the_help_and_has_its_own() -> None:
         assert CliRunner().invoke(main, [name, "--help"]).output.startswith("Usage: ")
 
 
-def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("command", "exit_code"), [("serve", 1), ("diff", 2)])
+def test_a_package_that_is_missing_is_named(
+    command: str, exit_code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def lacking(*_: object) -> click.Command:
         raise ModuleNotFoundError("No module named 'gunicorn.app'", name="gunicorn.app")
 
     monkeypatch.setattr("farm.cli.import_module", lacking)
-    result = CliRunner().invoke(main, ["serve"])
-    assert result.exit_code == 1
+    result = CliRunner().invoke(main, [command])
+    assert result.exit_code == exit_code
     assert "needs the package gunicorn: pip install 'render-farm[server]'" in result.output
 
 

@@ -42,7 +42,17 @@ ALLOWED = {
     "markdown": {"errors", "markdown"},
     # Of the rooms of a server, `rendering` imports those that an engine of its own needs, when it
     # starts one.
-    "mcp": {"client", "errors", "formats", "logs", "render", "request", "settings", "mcp"},
+    "mcp": {
+        "client",
+        "errors",
+        "formats",
+        "logs",
+        "render",
+        "renderer",
+        "request",
+        "settings",
+        "mcp",
+    },
     "parsing": {"errors"},
     "request": {
         *("bundle", "errors", "formats", "links", "parsing", "policy", "settings"),

@@ -4,6 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from gunicorn.util import parse_address
+
+from farm.machine import host_and_port
 
 
 @pytest.mark.parametrize(
@@ -21,3 +24,8 @@ def test_as_many_files_as_are_needed_and_allowed(
     )
     printed = subprocess.check_output([sys.executable, "-c", script], text=True)
     assert printed.split() == [str(given)] * 2
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "localhost", "::", "fd00::1"])
+def test_gunicorn_listens_where_it_is_told_to(host: str) -> None:
+    assert parse_address(host_and_port(host, 3000)) == (host, 3000)

@@ -76,7 +76,9 @@ def test_the_base_has_all_that_the_client_and_the_command_line_import(farm: Farm
     blocked = [name for name, owners in packages if base.isdisjoint(map(_normal, owners))]
     assert {"falcon", "playwright", "redis", "structlog"} <= set(blocked)
     link = ["link", "https://example.com/", "--timezone", "Europe/Zurich", "--pdf", "{}"]
-    works = [["--version"], ["--help"], ["render", "--help"], ["settings"], [*link, "--format=pdf"]]
+    plan = ["plan", "--per-day", "1000", "--curve", "flat"]
+    works = [["--version"], ["--help"], ["render", "--help"], ["settings"], plan]
+    works.append([*link, "--format=pdf"])
     commands = [*works, *(command.split() for command in NEEDS_SERVER)]
     finished = subprocess.run(
         [sys.executable, "-c", SCRIPT, json.dumps(blocked), json.dumps(commands), farm.url],

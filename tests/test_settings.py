@@ -170,9 +170,11 @@ def test_the_documented_table_is_up_to_date() -> None:
 def test_a_secret_may_be_a_file_and_a_variable_wins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "farm_dashboard_password").write_text("from a file\n")
+    folder = tmp_path / "render-farm"
+    folder.mkdir()
+    (folder / "farm_dashboard_password").write_text("from a file\n")
     (tmp_path / "something_else").write_text("of another program\n")
-    monkeypatch.setitem(Settings.model_config, "secrets_dir", tmp_path)
+    monkeypatch.setitem(Settings.model_config, "secrets_dir", [tmp_path, folder])
     assert Settings.from_environment().dashboard_password == "from a file"
     monkeypatch.setenv("FARM_DASHBOARD_PASSWORD", "from the environment")
     assert Settings.from_environment().dashboard_password == "from the environment"

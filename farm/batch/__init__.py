@@ -3,6 +3,7 @@
 It renders nothing itself: it is given a function that makes a file of a page.
 """
 
+from farm.batch.beside import as_assets, files_beside
 from farm.batch.names import FIELDS, BadName, Template, name_all
 from farm.batch.record import FolderInUse, Record
 from farm.batch.run import Batch, Failure, Outcome, Stopped, Task, Unreadable, pending
@@ -21,7 +22,9 @@ __all__ = [
     "Task",
     "Template",
     "Unreadable",
+    "as_assets",
     "expand",
+    "files_beside",
     "is_url",
     "name_all",
     "pending",

@@ -13,12 +13,17 @@ from typing import Any
 
 from farm.batch.record import Record
 from farm.batch.sources import identity, stamp
-from farm.errors import FarmError, RateLimited, Unavailable
+from farm.errors import FarmError, InvalidRequest, RateLimited, Unavailable, WithProblems
 
 #: Errors of writing that the next file would meet too.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 #: Codes of errors that the next page would have too: a wrong key, a farm that is not there.
 _HOPELESS = {"unauthorized", "unreachable", "not_a_farm"}
+#: Statuses of a proxy before the farm that are about one page: it takes too long, or is too large.
+_OF_ONE_PAGE = {408, 413, 504}
+#: Where a problem is with an option, which all pages have. Of the options as a whole (`options`),
+#: a problem may depend on the page: some options are for URLs only.
+_OPTION = "options."
 #: The longest pause before a page that was refused is asked for again.
 _MAX_PAUSE_S = 15.0
 #: How often the main thread looks up from waiting, so that a signal is never missed for long.
@@ -34,9 +39,14 @@ class Task:
     digest: str
 
     @classmethod
-    def of(cls, source: str, name: str, request: Mapping[str, Any]) -> "Task":
-        """`request` is what is asked for of each page."""
-        parts = json.dumps([identity(source), stamp(source), request], sort_keys=True)
+    def of(
+        cls, source: str, name: str, request: Mapping[str, Any], files: Iterable[str] = ()
+    ) -> "Task":
+        """`request` is what is asked for of each page; `files` are sent with this one."""
+        made_of: list[Any] = [identity(source), stamp(source), request]
+        if stamps := [[file, stamp(file)] for file in files]:
+            made_of.append(stamps)
+        parts = json.dumps(made_of, sort_keys=True)
         return cls(source, name, hashlib.sha256(parts.encode()).hexdigest()[:32])
 
 
@@ -126,9 +136,9 @@ class Batch:
         try:
             data = self._rendered(task.source)
         except FarmError as exc:
-            if exc.code in _HOPELESS:
-                raise Stopped(str(exc)) from exc
-            return Failure(exc.code, str(exc))
+            if _is_hopeless(exc):
+                raise Stopped(_told(exc)) from exc
+            return Failure(exc.code, _told(exc))
         except Unreadable as exc:
             return Failure("unreadable", str(exc))
         try:
@@ -152,6 +162,21 @@ class Batch:
                 if time.monotonic() + wait_s > end or self._stopping.wait(wait_s):
                     raise
                 pause_s = min(pause_s * 2, _MAX_PAUSE_S)
+
+
+def _is_hopeless(exc: FarmError) -> bool:
+    """Whether every other page would have the same error."""
+    if isinstance(exc, InvalidRequest):
+        return any(problem.field.startswith(_OPTION) for problem in exc.problems)
+    return exc.code in _HOPELESS and exc.status not in _OF_ONE_PAGE
+
+
+def _told(exc: FarmError) -> str:
+    """The sentence of an error, and each problem where there are several."""
+    problems = exc.problems if isinstance(exc, WithProblems) else ()
+    if len(problems) < 2:
+        return str(exc)
+    return "; ".join(f"{problem.field}: {problem.problem}" for problem in problems) + "."
 
 
 def pending(tasks: Iterable[Task], record: Record) -> list[Task]:

@@ -14,7 +14,8 @@
 
 Whoever waits does so within its own deadline. When a render fails or is cancelled, one of those who
 wait for it renders next; errors are each request's own. Who has waited for two that failed waits
-for no third: alone it would long have been told why.
+for no third: alone it would long have been told why. One that finds no place in the line, or loses
+it to another caller, does not count as failed.
 """
 
 import time
@@ -195,6 +196,10 @@ class CachedRenderer(Renderer[Ticket]):
         try:
             result = self._find_or_render(ticket, key, flight, entry)
             return result
+        except Busy:
+            # It tells nothing about the page. Counted as a failure, it would have each of the
+            # others ask a full line for a place of its own.
+            raise
         except FarmError:
             flight.has_failed = True
             raise

@@ -15,7 +15,7 @@ from typing import Any
 from farm.client.errors import NotAFarm
 
 #: What stands before a file. No text in JSON can hold it, since the quotes in texts are escaped.
-_FILE = re.compile(rb'(?<!\\)"imageBase64": ?"')
+_FILE = re.compile(rb'(?<!\\)"imageBase64"[ ]{0,4}:[ ]{0,4}"')
 #: At least as many bytes as the beginning of a file has.
 _MARK_BYTES = 64
 
@@ -35,7 +35,8 @@ def read_json(headers: Mapping[str, str], pieces: Iterable[bytes]) -> JsonAnswer
         for piece in pieces:
             reader.feed(piece)
         data = json.loads(reader.text)
-    except ValueError as exc:  # binascii's is one too
+    # binascii's error is a ValueError; JSON that is nested too deeply is a RecursionError.
+    except (ValueError, RecursionError) as exc:
         raise _not_json(headers) from exc
     if not isinstance(data, dict):
         raise _not_json(headers)

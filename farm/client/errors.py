@@ -13,10 +13,14 @@ for in the farm's log.
 """
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
+from farm import clock
 from farm.errors import (
     FarmError,
     MethodNotAllowed,
@@ -26,6 +30,11 @@ from farm.errors import (
     Unavailable,
     WithProblems,
 )
+
+#: Python refuses to read numbers of thousands of digits.
+_SECONDS = re.compile(r"[0-9]{1,1000}")
+#: A year. No client waits longer than its deadline; the number only has to stay a number.
+_MAX_RETRY_AFTER_S = 31_536_000
 
 
 class UnknownError(WithProblems):
@@ -68,7 +77,7 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> FarmError:
     try:
         told = json.loads(body)
         sentence, code = str(told["error"]), str(told["code"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return NotAFarm(_foreign(status, headers), status, retry_after_s(headers))
     error = error_by_code(sentence, code, status, told.get("details"), headers)
     error.request_id = told.get("requestId") or headers.get("X-Request-Id")
@@ -101,9 +110,16 @@ def error_by_code(
 
 
 def retry_after_s(headers: Mapping[str, str]) -> int | None:
-    """What `Retry-After` says; None where it says nothing, or names a date."""
-    text = headers.get("Retry-After", "")
-    return int(text) if text.isdecimal() else None
+    """Seconds, of a `Retry-After` that has seconds or a date; None where it has neither."""
+    text = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(text):
+        return min(int(text), _MAX_RETRY_AFTER_S)
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    left_s = math.ceil(date.timestamp() - clock.seconds())
+    return min(max(left_s, 0), _MAX_RETRY_AFTER_S)
 
 
 def _foreign(status: int, headers: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ from farm.links import LinkError, make_link
 
 #: What the farm lets a request wait for a job's end.
 _MAX_LONG_POLL_S = 30
-_KEY = re.compile(r"[\x21-\x7e]+")
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
 class Farm:
@@ -93,6 +93,8 @@ class Farm:
         `idempotency_key`: the same key with the same request is the same job, for another call too.
         """
         key = idempotency_key or str(uuid.uuid4())
+        if not _VISIBLE.fullmatch(key):
+            raise InvalidRequest("An idempotency key has visible ASCII characters only.")
         return self._transport.send(
             "POST",
             "/render-async",
@@ -197,7 +199,7 @@ def _check(url: str, key: str | None) -> None:
         raise InvalidUrl("The farm's URL must be like http://127.0.0.1:3000.")
     if "@" in parts.netloc:
         raise InvalidUrl("The farm's URL must have no user name in it; give the key as key=….")
-    if key is not None and not _KEY.fullmatch(key):
+    if key is not None and not _VISIBLE.fullmatch(key):
         raise InvalidRequest("An API key has visible ASCII characters only.")
 
 
@@ -230,7 +232,7 @@ def _read_render(headers: Mapping[str, str], pieces: Iterator[bytes]) -> Render:
     answer = read_json(headers, pieces)
     try:
         return Render.of_answer(answer, headers)
-    except (KeyError, IndexError, TypeError, ValueError) as exc:
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as exc:
         raise NotAFarm from exc
 
 

@@ -11,12 +11,12 @@ class Asset(TypedDict, total=False):
     """The file's bytes, in base64."""
 
     content_type: str
-    """Its media type; else its name tells."""
+    """The file's media type. Default: by the suffix of the name."""
 
 
 class Block(TypedDict, total=False):
     resources: list[Literal["image", "media", "font", "stylesheet", "script", "xhr", "fetch", "websocket", "other"]]
-    """Kinds of requests."""
+    """Kinds of requests that are not sent."""
 
     urls: list[str]
     """Patterns of whole URLs, in which `*` stands for any text."""
@@ -38,45 +38,45 @@ class Caching(TypedDict, total=False):
 
 class Clip(TypedDict, total=False):
     x: Required[float]
-    """Its left side. In pixels."""
+    """The left side of the rectangle. In pixels."""
 
     y: Required[float]
-    """Its upper side. In pixels."""
+    """The upper side of the rectangle. In pixels."""
 
     width: Required[float]
-    """Its width. In pixels."""
+    """The width of the rectangle. In pixels."""
 
     height: Required[float]
-    """Its height. In pixels."""
+    """The height of the rectangle. In pixels."""
 
 
 class Cookie(TypedDict, total=False):
     name: Required[str]
-    """Its name."""
+    """The cookie's name."""
 
     value: Required[str]
-    """Its value."""
+    """The cookie's value."""
 
     domain: str
-    """The host it is for, and those below it."""
+    """The cookie is sent to this host and the hosts below it."""
 
     path: str
-    """The paths it is for begin so."""
+    """The cookie is sent to paths that begin with this one."""
 
     url: str
     """An address whose host it is for; not together with `domain`."""
 
     expires: float
-    """When it ends; without it, with the page. In seconds since 1970."""
+    """When the cookie expires. Default: with the page. In seconds since 1970."""
 
     http_only: bool
-    """Scripts cannot read it."""
+    """Scripts cannot read the cookie."""
 
     secure: bool
-    """It is sent over TLS only."""
+    """The cookie is sent over TLS only."""
 
     same_site: Literal["Strict", "Lax", "None"]
-    """Whether other sites' pages send it; without it, as Chromium does by default."""
+    """Whether pages of other sites send the cookie. Default: as Chromium does."""
 
 
 class Credentials(TypedDict, total=False):
@@ -92,7 +92,7 @@ class FailOn(TypedDict, total=False):
     """HTTP statuses of the document that is captured: `[404, "5xx"]`."""
 
     resource_status: list[int | Literal["1xx", "2xx", "3xx", "4xx", "5xx"]]
-    """HTTP statuses of what the document has loaded."""
+    """HTTP statuses of the resources that the document has loaded."""
 
     ignore_hosts: list[str]
     """Hosts whose answers do not count for `resourceStatus`, nor those of hosts below them."""
@@ -109,41 +109,41 @@ class FailOn(TypedDict, total=False):
 
 class Geolocation(TypedDict, total=False):
     latitude: Required[float]
-    """North of the equator. In degrees."""
+    """The latitude, positive north of the equator. In degrees."""
 
     longitude: Required[float]
-    """East of Greenwich. In degrees."""
+    """The longitude, positive east of Greenwich. In degrees."""
 
     accuracy: float
-    """How far off it may be. In metres."""
+    """The accuracy of the position: the radius in which the device is. In metres."""
 
 
 class Margin(TypedDict, total=False):
     top: float | str
-    """A length."""
+    """The margin at the top: a length."""
 
     right: float | str
-    """A length."""
+    """The margin on the right: a length."""
 
     bottom: float | str
-    """A length."""
+    """The margin at the bottom: a length."""
 
     left: float | str
-    """A length."""
+    """The margin on the left: a length."""
 
 
 class Metadata(TypedDict, total=False):
     title: str
-    """Default: the document's."""
+    """The title. Default: the document's."""
 
     author: str
-    """Who wrote it."""
+    """The author of the document."""
 
     subject: str
-    """What it is about."""
+    """The subject of the document."""
 
     keywords: str
-    """Separated by commas."""
+    """Keywords, separated by commas."""
 
     creator: str
     """The program that made the document."""
@@ -152,19 +152,21 @@ class Metadata(TypedDict, total=False):
     """The program that made the PDF of it; else Chromium's."""
 
     rights: str
-    """Whose it is (`dc:rights` in its XMP)."""
+    """Who has the rights to the document (`dc:rights` in its XMP)."""
 
     is_protected: bool
-    """Whether it is somebody's, or in the public domain (`xmpRights:Marked`)."""
+    """Whether rights protect the document (true), or it is in the public domain (false):
+    `xmpRights:Marked`.
+    """
 
     trapped: Literal["True", "False", "Unknown"]
     """Whether overlapping colours have been seen to for a press."""
 
     created: str
-    """When it was made, as RFC 3339 has it: `2026-11-27T12:00:00+01:00`."""
+    """When the document was made, as RFC 3339 has it: `2026-11-27T12:00:00+01:00`."""
 
     modified: str
-    """When it was changed last."""
+    """When the document was last changed, as RFC 3339 has it."""
 
 
 class Mock(TypedDict, total=False):
@@ -173,19 +175,19 @@ class Mock(TypedDict, total=False):
     """
 
     status: int
-    """HTTP's, of the answer."""
+    """The HTTP status of the answer."""
 
     headers: Mapping[str, str]
-    """Of the answer."""
+    """The headers of the answer."""
 
     content_type: str
-    """Its media type, unless it is in `headers`."""
+    """The media type of the answer, unless it is in `headers`."""
 
     text: str
-    """What is answered; nothing without it."""
+    """The body of the answer, as text. Default: an empty body."""
 
     base64: str
-    """The same in base64; not together with `text`."""
+    """The body of the answer, in base64; not together with `text`."""
 
 
 class Output(TypedDict, total=False):
@@ -193,48 +195,48 @@ class Output(TypedDict, total=False):
     """How a PDF is printed; for the format `pdf` alone."""
 
     width: int
-    """Of the viewport. In pixels."""
+    """The width of the viewport. In pixels."""
 
     height: int
-    """Of the viewport. In pixels."""
+    """The height of the viewport. In pixels."""
 
     device_scale_factor: float
     """Device pixels for each CSS pixel; three decimals count."""
 
     format: Literal["png", "jpeg", "jpg", "webp", "avif", "pdf", "html", "mhtml"]
-    """Of the file; `jpg` is answered as `jpeg`."""
+    """The format of the file; `jpg` is answered as `jpeg`."""
 
     quality: int
-    """Of the picture. Default: jpeg 80, webp 100, avif 60; webp is lossless at 100."""
+    """The quality of the picture. Default: jpeg 80, webp 100, avif 60; webp is lossless at 100."""
 
     optimize_for_speed: bool
-    """Of a png; `false` makes a file about half as large, for more CPU time."""
+    """Compress a png quickly; `false` makes a file about half as large, for more CPU time."""
 
     omit_background: bool
     """The picture is transparent where the page paints nothing: png, webp, avif."""
 
     clip: Clip
-    """Only this part of the page."""
+    """Capture only this part of the page."""
 
     selector: str
     """Only the first element that matches this CSS selector; it is waited for."""
 
     full_page: bool
-    """The whole page, as far as it can be scrolled."""
+    """Capture the whole page, as far as it can be scrolled."""
 
     resize: Resize
     """The picture is made smaller after it was captured."""
 
     name: str
-    """What the file is called, its format being added; else its number, from 1."""
+    """The name of the file, to which its format's suffix is added. Default: its number, from 1."""
 
 
 class Paper(TypedDict, total=False):
     width: Required[float | str]
-    """A number is pixels; else text such as `"10mm"`, as all lengths."""
+    """The width of the paper: a length. A number is pixels; text has a unit: `"10mm"`."""
 
     height: Required[float | str]
-    """The same."""
+    """The height of the paper: a length."""
 
 
 class PdfOptions(TypedDict, total=False):
@@ -250,7 +252,7 @@ class PdfOptions(TypedDict, total=False):
     """One length for all four sides, or an object. Margins in the CSS win."""
 
     scale: float
-    """Of the content on the paper."""
+    """The scale of the content on the paper."""
 
     pages: str
     """Only these pages, such as `"1-5, 8"`; they stay in the order of the document."""
@@ -261,7 +263,7 @@ class PdfOptions(TypedDict, total=False):
     """
 
     footer: str
-    """The same at the bottom of each page."""
+    """HTML at the bottom of each page, as `header` at the top."""
 
     background: bool
     """Background colours and images are printed."""
@@ -279,10 +281,10 @@ class PdfOptions(TypedDict, total=False):
     """One page, as wide as the paper and as high as the content."""
 
     metadata: Metadata
-    """What the file says of itself."""
+    """The metadata of the file: title, author and others."""
 
     password: str
-    """Needed to open the file (AES-256)."""
+    """The password that opens the file (encrypted with AES-256)."""
 
     owner_password: str
     """Opens the file without the bounds of `permissions`; else `password` does. Alone, anybody can
@@ -295,22 +297,22 @@ class PdfOptions(TypedDict, total=False):
 
 class Permissions(TypedDict, total=False):
     printing: bool
-    """Print it."""
+    """Whether the file may be printed."""
 
     copying: bool
-    """Copy text and pictures out of it."""
+    """Whether text and pictures may be copied out of the file."""
 
     modifying: bool
-    """Change its content."""
+    """Whether the content may be changed."""
 
     annotating: bool
-    """Write notes into it."""
+    """Whether notes may be written into the file."""
 
     filling_forms: bool
-    """Fill in its forms."""
+    """Whether forms may be filled in."""
 
     assembling: bool
-    """Add, take out and turn pages."""
+    """Whether pages may be added, removed and turned."""
 
 
 class RenderOptions(TypedDict, total=False):
@@ -371,7 +373,7 @@ class RenderOptions(TypedDict, total=False):
     """For HTTP authentication of the page's own origin."""
 
     block: Block
-    """What the page does not load."""
+    """Requests of the page that are not sent."""
 
     device: str
     """A name of Playwright's list of devices (`iPhone 15`): its viewport, screen, scale, user
@@ -430,34 +432,34 @@ class RenderOptions(TypedDict, total=False):
     """
 
     width: int
-    """Of the viewport. In pixels."""
+    """The width of the viewport. In pixels."""
 
     height: int
-    """Of the viewport. In pixels."""
+    """The height of the viewport. In pixels."""
 
     device_scale_factor: float
     """Device pixels for each CSS pixel; three decimals count."""
 
     format: Literal["png", "jpeg", "jpg", "webp", "avif", "pdf", "html", "mhtml"]
-    """Of the file; `jpg` is answered as `jpeg`."""
+    """The format of the file; `jpg` is answered as `jpeg`."""
 
     quality: int
-    """Of the picture. Default: jpeg 80, webp 100, avif 60; webp is lossless at 100."""
+    """The quality of the picture. Default: jpeg 80, webp 100, avif 60; webp is lossless at 100."""
 
     optimize_for_speed: bool
-    """Of a png; `false` makes a file about half as large, for more CPU time."""
+    """Compress a png quickly; `false` makes a file about half as large, for more CPU time."""
 
     omit_background: bool
     """The picture is transparent where the page paints nothing: png, webp, avif."""
 
     clip: Clip
-    """Only this part of the page."""
+    """Capture only this part of the page."""
 
     selector: str
     """Only the first element that matches this CSS selector; it is waited for."""
 
     full_page: bool
-    """The whole page, as far as it can be scrolled."""
+    """Capture the whole page, as far as it can be scrolled."""
 
     resize: Resize
     """The picture is made smaller after it was captured."""
@@ -499,10 +501,10 @@ class RenderOptions(TypedDict, total=False):
 
 class Resize(TypedDict, total=False):
     width: int
-    """Of the picture at most. In device pixels."""
+    """The greatest width of the picture. In device pixels."""
 
     height: int
-    """Of the picture at most. In device pixels."""
+    """The greatest height of the picture. In device pixels."""
 
     fit: Literal["contain", "cover"]
     """`contain`: all of the picture fits into the box. `cover`: it fills the box, and what is
@@ -517,15 +519,15 @@ class ScopedHeaders(TypedDict, total=False):
     """
 
     headers: Mapping[str, str]
-    """Headers of such a request."""
+    """Headers of requests to these URLs."""
 
 
 class Screen(TypedDict, total=False):
     width: Required[int]
-    """Of the screen. In pixels."""
+    """The width of the screen. In pixels."""
 
     height: Required[int]
-    """Of the screen. In pixels."""
+    """The height of the screen. In pixels."""
 
 
 class ScrollTo(TypedDict, total=False):
@@ -535,7 +537,7 @@ class ScrollTo(TypedDict, total=False):
 
 class SelectorWait(TypedDict, total=False):
     selector: Required[str]
-    """CSS's; its first match counts."""
+    """A CSS selector; its first match counts."""
 
     state: Literal["attached", "visible", "hidden"]
     """`attached`: it is there; `visible`: it has a box and is not hidden; `hidden`: it is not
@@ -550,10 +552,10 @@ class Webhook(TypedDict, total=False):
     """
 
     headers: Mapping[str, str]
-    """Headers that are sent to it."""
+    """Headers of the request that tells it."""
 
     events: list[Literal["completed", "failed", "cancelled"]]
-    """Which ends it is told of."""
+    """Which ends of a job are told."""
 
     send: Literal["record", "file"]
     """What is sent: the job's record, or the file itself (of a job without one, the record)."""
@@ -586,7 +588,9 @@ class LinkFields(RenderOptions, total=False):
     """
 
     cache: Caching
-    """Whether it may be a file that was rendered before; left out, `FARM_CACHE_TTL_S` says so."""
+    """Whether the answer may be a file that was rendered before. Default: as `FARM_CACHE_TTL_S`
+    says.
+    """
 
 
 class RenderFields(LinkFields, total=False):

@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 
 import farm
 from farm.client.errors import DeadlinePassed, Unreachable, error_of
-from farm.errors import FarmError
+from farm.errors import FarmError, InvalidUrl
 
 Answer = TypeVar("Answer")
 #: Makes an answer of its headers and the pieces of its body.
@@ -94,7 +94,7 @@ class Transport:
                 method,
                 self._url + path,
                 # Bytes would have to be sent within the time that connecting may take.
-                data=None if body is None else io.BytesIO(body),
+                data=None if body is None else _Body(body, until),
                 headers={"Accept": "application/json", **headers},
                 timeout=(min(left_s, self._connect_s), left_s),
                 stream=True,
@@ -110,12 +110,29 @@ class Transport:
                 raise Unreachable(f"{self._url} does not accept connections.") from exc
             raise DeadlinePassed from exc
         except requests.exceptions.SSLError as exc:
-            raise Unreachable(f"{self._url} has no certificate that is trusted.") from exc
+            raise Unreachable(
+                f"{self._url} has no certificate that is trusted, or does not speak TLS; http:// "
+                "is for a farm without TLS."
+            ) from exc
+        except (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL) as exc:
+            raise Unreachable(
+                f"{self._url} cannot be reached through the proxy that HTTP_PROXY, HTTPS_PROXY or "
+                "ALL_PROXY names; NO_PROXY lists hosts that need none."
+            ) from exc
+        except requests.exceptions.InvalidURL as exc:
+            raise InvalidUrl(
+                f"{self._url}, or the URL of a proxy in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, is "
+                "not valid."
+            ) from exc
         except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
             if time.monotonic() >= until:
                 raise DeadlinePassed from exc
             raise Unreachable(
                 f"{self._url} cannot be reached, or the connection broke; is a farm running there?"
+            ) from exc
+        except OSError as exc:  # of a file: requests reads the certificates that it names
+            raise Unreachable(
+                "The certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names cannot be read."
             ) from exc
 
     def _pieces(self, response: requests.Response, until: float) -> Iterator[bytes]:
@@ -127,6 +144,19 @@ class Transport:
             if time.monotonic() >= until:
                 raise DeadlinePassed
             yield piece
+
+
+class _Body(io.BytesIO):
+    """A body that is sent no longer than until the deadline: each piece has a time of its own."""
+
+    def __init__(self, body: bytes, until: float) -> None:
+        super().__init__(body)
+        self._until = until
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if time.monotonic() >= self._until:
+            raise DeadlinePassed
+        return super().read(size)
 
 
 class _Key(requests.auth.AuthBase):
@@ -151,8 +181,11 @@ def _first(pieces: Iterator[bytes]) -> bytes:
 
 def _may_help(error: FarmError) -> bool:
     """Whether the same request may succeed when it is sent again."""
-    has_bad_certificate = isinstance(error.__cause__, requests.exceptions.SSLError)
-    return error.status in _RETRIED and not has_bad_certificate
+    cause = error.__cause__
+    has_bad_certificate = isinstance(cause, requests.exceptions.SSLError)
+    # Every `RequestException` is an `OSError`; any other one is of a file on this machine.
+    has_bad_file = isinstance(cause, OSError) and not isinstance(cause, requests.RequestException)
+    return error.status in _RETRIED and not has_bad_certificate and not has_bad_file
 
 
 def _pause_s(error: FarmError, tries: int) -> float:

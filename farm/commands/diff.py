@@ -10,10 +10,13 @@ import click
 from farm.batch import is_url
 from farm.commands.pages import (
     complete_files,
+    files_argument,
     names_a_page,
     options_argument,
     refusal,
     shown,
+    unsent_files,
+    warn_of_unsent,
     with_page,
 )
 from farm.commands.renderers import Renderer, farm_arguments, opened
@@ -44,7 +47,8 @@ class Allowed:
 def _allowed(ctx: click.Context, param: click.Parameter, value: str | None) -> Allowed | None:
     if value is None:
         return None
-    if match := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", value):
+    match = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", value)
+    if match and float(match[1]) <= 100:
         return Allowed(share=float(match[1]) / 100)
     if match := re.fullmatch(r"(\d{1,12})(?:\s*px)?", value):
         return Allowed(pixels=int(match[1]))
@@ -82,6 +86,7 @@ class _Trouble(click.ClickException):
     is_flag=True,
     help="Count pixels too that differ by anti-aliasing alone.",
 )
+@files_argument
 @options_argument
 @farm_arguments
 @with_flags
@@ -95,6 +100,7 @@ def diff(
     max_diff: Allowed | None,
     threshold: float,
     count_antialiasing: bool,
+    local_files: bool,
     base_request: dict[str, Any],
     farm: str | None,
     key: str | None,
@@ -109,7 +115,7 @@ def diff(
     fields = fields_given(context.command.params, given, base_request)
     _check(fields, before, after, output)
     try:
-        one, other = _pictures((before, after), fields, farm, key)
+        one, other = _pictures((before, after), fields, local_files, farm, key)
         difference = compare(one, other, threshold, count_antialiasing)
     except (FarmError, StartError) as exc:
         raise _Trouble(refusal(exc).message) from exc
@@ -147,16 +153,26 @@ def _check(fields: dict[str, Any], before: str, after: str, output: str | None) 
 
 
 def _pictures(
-    sources: tuple[str, str], fields: dict[str, Any], farm: str | None, key: str | None
+    sources: tuple[str, str],
+    fields: dict[str, Any],
+    sends_files: bool,
+    farm: str | None,
+    key: str | None,
 ) -> list[bytes]:
     """The picture at each; what is a page is rendered."""
     found = [_picture_in(source) for source in sources]
     if all(found):
         return [data for data in found if data]
     requests = [
-        None if data else with_page(source, fields)
+        None if data else with_page(source, fields, sends_files)
         for data, source in zip(found, sources, strict=True)
     ]
+    unsent = {
+        source: unsent_files(source, request)
+        for source, request in zip(sources, requests, strict=True)
+        if request is not None
+    }
+    warn_of_unsent({source: names for source, names in unsent.items() if names})
     with opened(farm, key) as renderer:
         renderer.start()
         return [

@@ -10,6 +10,7 @@ from farm.commands.pages import complete_files, options_argument, refusal, with_
 from farm.errors import FarmError, StartError
 from farm.flags import GroupedCommand, fields_given, with_flags
 from farm.links import LinkError, make_link, pack
+from farm.machine import host_and_port
 from farm.request import Limits, Link
 from farm.settings import MAX_CACHE_TTL_S, Settings
 
@@ -73,7 +74,7 @@ def link(
         # What the farm would refuse is told now.
         Link.read(pack(fields), Limits.of(settings))
         expires_at = None if expires is None else clock.seconds() + expires
-        where = base or f"http://{settings.host}:{settings.port}"
+        where = base or f"http://{host_and_port(settings.host, settings.port)}"
         click.echo(make_link(fields, settings.link_keys.newest, base=where, expires_at=expires_at))
     except (FarmError, StartError) as exc:
         raise refusal(exc) from exc

@@ -19,10 +19,19 @@ from farm.batch import (
     Task,
     Template,
     Unreadable,
+    is_url,
     name_all,
     pending,
 )
-from farm.commands.pages import refusal, shown, with_page
+from farm.commands.pages import (
+    local_files,
+    page_at,
+    refusal,
+    shown,
+    unsent_files,
+    warn_of_unsent,
+    with_page,
+)
 from farm.commands.progress import Screen
 from farm.commands.renderers import Renderer, opened
 from farm.errors import FarmError, StartError
@@ -44,6 +53,7 @@ class Many:
     again: bool
     jobs: int | None
     retry_for_s: int
+    sends_files: bool
     fields: dict[str, Any]
 
 
@@ -88,6 +98,8 @@ class _Run:
         self.wanted = wanted
         self.record = record
         self.failed: list[Outcome] = []
+        #: The files that pages refer to and that were not sent, by pages.
+        self.unsent: dict[str, list[str]] = {}
         #: Why it ended before its time: a sentence.
         self.stopped: str | None = None
         self.exit_code = 0
@@ -96,6 +108,7 @@ class _Run:
         """Say what has come of it, once nothing is written any more."""
         if self.failed:
             self.screen.table(self.failed)
+        warn_of_unsent(self.unsent)
         written = self.record.written
         there = len(self.tasks) - len(self.wanted)
         parts = [f"{written:,} rendered"]
@@ -123,7 +136,7 @@ def _render(run: _Run, farm: str | None, key: str | None) -> None:
             renderer.start()
             batch = Batch(
                 run.wanted,
-                lambda source: renderer.render(_request(source, fields)),
+                lambda source: renderer.render(_request(source, run)),
                 run.record,
                 run.many.jobs or renderer.jobs,
                 run.many.retry_for_s,
@@ -150,11 +163,14 @@ def _check(renderer: Renderer, fields: dict[str, Any]) -> None:
         raise click.UsageError(refusal(exc).message) from exc
 
 
-def _request(source: str, fields: dict[str, Any]) -> dict[str, Any]:
+def _request(source: str, run: _Run) -> dict[str, Any]:
     try:
-        return with_page(source, fields)
+        request = with_page(source, run.many.fields, run.many.sends_files)
     except click.ClickException as exc:
         raise Unreadable(exc.message) from exc
+    if unsent := unsent_files(source, request):
+        run.unsent[source] = unsent
+    return request
 
 
 def _tasks(many: Many) -> list[Task]:
@@ -170,7 +186,20 @@ def _tasks(many: Many) -> list[Task]:
         pages = name_all(template, many.pages, ext)
     except BadName as exc:
         raise click.UsageError(shown(str(exc))) from exc
-    return [Task.of(source, name, many.fields) for name, source in pages.items()]
+    return [
+        Task.of(source, name, many.fields, _files(source) if many.sends_files else ())
+        for name, source in pages.items()
+    ]
+
+
+def _files(source: str) -> list[str]:
+    """The files that are sent with a page: it is rendered again when one of them has changed."""
+    if is_url(source):
+        return []
+    try:
+        return [str(path) for path in local_files(source, page_at(source)).values()]
+    except click.ClickException:  # which its render will tell
+        return []
 
 
 def _refuse_strangers(many: Many, tasks: list[Task], record: Record) -> None:

@@ -1,14 +1,14 @@
 """What commands that render are given: pages, and files of options."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from farm.batch import is_url
+from farm.batch import as_assets, files_beside, is_url
 from farm.errors import FarmError, StartError, WithProblems
 from farm.flags import OPTIONS
 from farm.request import HTML_OR_URL
@@ -32,9 +32,56 @@ def page_at(source: str) -> dict[str, Any]:
         raise click.ClickException(f"{shown(source)} cannot be read: {_why(exc)}.") from exc
 
 
-def with_page(source: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """A request for the page at `source`, whatever page `fields` name."""
-    return {name: fields[name] for name in fields if name not in HTML_OR_URL} | page_at(source)
+def with_page(source: str, fields: dict[str, Any], sends_files: bool = False) -> dict[str, Any]:
+    """A request for the page at `source`, whatever page `fields` name.
+
+    `sends_files`: with the files beside the page that it refers to; `assets` of `fields` win.
+    """
+    request = {name: fields[name] for name in fields if name not in HTML_OR_URL} | page_at(source)
+    if sends_files and (files := local_files(source, request)):
+        try:
+            request["assets"] = as_assets(files) | request.get("assets", {})
+        except OSError as exc:
+            message = f"A file that {shown(source)} refers to cannot be read: {_why(exc)}."
+            raise click.ClickException(message) from exc
+    return request
+
+
+def local_files(source: str, request: dict[str, Any]) -> dict[str, Path]:
+    """The files that a page refers to, if the page is a file itself. `request` has its text."""
+    if source == "-" or is_url(source):
+        return {}
+    return files_beside(source, request.get("html") or request.get("markdown") or "")
+
+
+def unsent_files(source: str, request: dict[str, Any]) -> list[str]:
+    """The names of files that a page refers to and a render of the request does not have.
+
+    With `baseUrl` the names are addresses at that site; with `assets` the caller has chosen.
+    """
+    if "assets" in request or "baseUrl" in request:
+        return []
+    return list(local_files(source, request))
+
+
+def warn_of_unsent(pages: Mapping[str, Sequence[str]]) -> None:
+    """Say that files were not sent. `pages`: their names, by pages."""
+    if not pages:
+        return
+    source, names = next(iter(pages.items()))
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    others = f", and {len(pages) - 1:,} other pages to theirs" if len(pages) > 1 else ""
+    refers = shown(f"{source} refers to {names[0]}{more} in its folder{others}")
+    click.echo(f"Warning: {refers}. They are not sent without --local-files.", err=True)
+
+
+def files_argument(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `--local-files`."""
+    return click.option(
+        "--local-files",
+        is_flag=True,
+        help="Send the files that a local page refers to, from its folder and those below it.",
+    )(function)
 
 
 def names_a_page(fields: dict[str, Any]) -> bool:
@@ -90,8 +137,10 @@ def _why(exc: Exception) -> str:
 def refusal(exc: FarmError | StartError) -> click.ClickException:
     """What a command ends with: the sentence, and each problem."""
     lines = [shown(str(exc))]
-    if isinstance(exc, WithProblems):
-        lines += [shown(f"  {problem.field}: {problem.problem}") for problem in exc.problems]
+    problems = exc.problems if isinstance(exc, WithProblems) else ()
+    # The sentence has one problem already.
+    if len(problems) > 1 or any(problem.problem not in str(exc) for problem in problems):
+        lines += [shown(f"  {problem.field}: {problem.problem}") for problem in problems]
     return click.ClickException("\n".join(lines))
 
 

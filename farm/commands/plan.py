@@ -1,5 +1,6 @@
 """`farm plan`: how many machines a farm needs."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,20 @@ from farm.plan.plan import Question, make, steps
 from farm.plan.scrape import Scraped, ScrapeError, read, scraped
 from farm.plan.sizing import SizingError, Target
 
+
+class _Number(click.FloatRange):
+    """A range without `nan`, which is in every range, and `inf`."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number that can be planned with.", param, ctx)
+        return number
+
+
 _COUNT = click.IntRange(min=0)
-_POSITIVE = click.FloatRange(min=0, min_open=True)
-_PERCENT = click.FloatRange(0, 100)
+_POSITIVE = _Number(min=0, min_open=True)
+_PERCENT = _Number(0, 100)
 
 
 def _curve(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...]:
@@ -45,7 +57,7 @@ def _mix(ctx: click.Context, param: click.Parameter, value: str) -> Mix:
 )
 @click.option(
     "--burst",
-    type=click.FloatRange(min=1),
+    type=_Number(min=1),
     default=1.2,
     show_default=True,
     help="Rate of an hour's busiest minutes, by the hour's mean.",
@@ -83,7 +95,7 @@ def _mix(ctx: click.Context, param: click.Parameter, value: str) -> Mix:
 )
 @click.option(
     "--busy",
-    type=click.FloatRange(1, 100),
+    type=_Number(1, 100),
     default=85.0,
     show_default=True,
     help="Per cent of the cores that may be at work; the rest is for what the plan does not know.",
@@ -115,7 +127,13 @@ def _mix(ctx: click.Context, param: click.Parameter, value: str) -> Mix:
     show_default=True,
     help="How often a refused client tries again, after the seconds of Retry-After.",
 )
-@click.option("--cores", type=_POSITIVE, default=2.0, show_default=True, help="Cores of a machine.")
+@click.option(
+    "--cores",
+    type=_Number(0.1, 1024),
+    default=2.0,
+    show_default=True,
+    help="Cores of a machine.",
+)
 @click.option(
     "--pages",
     type=click.IntRange(1, 64),

@@ -12,10 +12,13 @@ from farm.batch import FIELDS, SourceError, expand, read_list
 from farm.commands.many import Many, render_many
 from farm.commands.pages import (
     complete_files,
+    files_argument,
     names_a_page,
     options_argument,
     refusal,
     shown,
+    unsent_files,
+    warn_of_unsent,
     with_page,
 )
 from farm.commands.renderers import farm_arguments, opened
@@ -62,6 +65,7 @@ from farm.formats import NAMES, ZIP
     help="Seconds for which a page is asked for again while the farm is busy.",
 )
 @click.option("--open", "opens", is_flag=True, help="Open the file with the desktop's program.")
+@files_argument
 @options_argument
 @farm_arguments
 @with_flags
@@ -78,6 +82,7 @@ def render(
     jobs: int | None,
     retry_for: int,
     opens: bool,
+    local_files: bool,
     base_request: dict[str, Any],
     farm: str | None,
     key: str | None,
@@ -104,7 +109,7 @@ def render(
             raise click.UsageError(shown(str(exc))) from exc
         if not pages and listed is None:
             raise click.UsageError("Name pages, or a file that lists them with --list.")
-        many = Many(pages, out, name, again, jobs, retry_for, fields)
+        many = Many(pages, out, name, again, jobs, retry_for, local_files, fields)
         context.exit(render_many(many, farm, key))
     if len(sources) > 1 or listed is not None:
         raise click.UsageError("Several pages are written to a folder: --out FOLDER.")
@@ -115,7 +120,9 @@ def render(
     if output is None and not opens:
         raise click.UsageError("Name the file to write with -o, or a folder with --out.")
     if sources:
-        fields = with_page(sources[0], fields)
+        fields = with_page(sources[0], fields, local_files)
+        if unsent := unsent_files(sources[0], fields):
+            warn_of_unsent({sources[0]: unsent})
     path = output or _temporary(fields)
     data = _rendered(path, fields, farm, key)
     try:

@@ -13,7 +13,7 @@ from farm.jobs import broker
 from farm.jobs import dashboard as jobs_dashboard
 from farm.jobs.files import open_swept_storage
 from farm.jobs.worker import Worker
-from farm.machine import is_taken
+from farm.machine import host_and_port, is_taken
 from farm.metrics import folder
 from farm.render.browser.chromium import find_chromium
 from farm.settings import Settings
@@ -30,7 +30,7 @@ def serve() -> None:
         farm_settings = Settings.from_environment()
         find_chromium(farm_settings)
         if is_taken(farm_settings.host, farm_settings.port):
-            where = f"{farm_settings.host}:{farm_settings.port}"
+            where = host_and_port(farm_settings.host, farm_settings.port)
             raise StartError(f"FARM_PORT: another program listens on {where} already.")
         folder.share()
         if farm_settings.embedded:

@@ -11,9 +11,9 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from farm.contract.openapi import OF_JOBS
 from farm.request import RenderRequest
 from farm.request.link import NOT_IN_LINKS
+from farm.request.request import OF_JOBS
 from farm.request.schema import PLACE, Schema, definitions, kinds, properties
 
 #: The file in this checkout. The client is no module of the server, so it is not imported here.
@@ -57,11 +57,11 @@ def to_snake(name: str) -> str:
 def _requests() -> Iterator[str]:
     """One class for each method of the client that takes a request; each has the one before it."""
     fields = {n: field for n, field in properties("RenderRequest").items() if n != "options"}
-    of_links = fields.keys() - NOT_IN_LINKS.keys() - OF_JOBS
+    of_links = fields.keys() - NOT_IN_LINKS.keys()
     steps = [
         ("LinkFields", "RenderOptions", of_links, "What a signed link may ask for."),
-        ("RenderFields", "LinkFields", fields.keys() - of_links - OF_JOBS, "A render."),
-        ("JobFields", "RenderFields", OF_JOBS, "A render that is queued as a job."),
+        ("RenderFields", "LinkFields", fields.keys() - of_links - set(OF_JOBS), "A render."),
+        ("JobFields", "RenderFields", set(OF_JOBS), "A render that is queued as a job."),
     ]
     for name, base, names, text in steps:
         chosen = {n: field for n, field in fields.items() if n in names}

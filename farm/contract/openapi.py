@@ -8,6 +8,7 @@ from farm.formats import FILE_FORMATS, FORMATS
 from farm.request import HTML, HTML_OR_URL, URL, RenderRequest
 from farm.request.devices import devices
 from farm.request.link import EXPIRY, MAX_EXPIRY, NOT_IN_LINKS
+from farm.request.request import OF_JOBS
 from farm.request.schema import PLACE, Schema, definitions, option_groups, properties
 from farm.request.source import OF_CONTENT
 
@@ -30,8 +31,6 @@ _FORM: Schema = {
 _NO_PAGES: Schema = {"index.html": False, "index.md": False}
 #: The route that makes links.
 _LINKS = "/links"
-#: What a request may have on a route that answers with a job, and on no other.
-OF_JOBS = {"webhook", "priority"}
 _JOBS = "/render-async"
 
 _MEDIA_TYPES = [format_.media_type for format_ in FORMATS.values()]
@@ -104,7 +103,7 @@ def _page_schema(name: str, of_job: bool) -> str:
 def _page(name: str | None, of_job: bool) -> Schema:
     """The schema of a request whose page is named by one of the fields that may, or by none."""
     left_out = {*HTML_OR_URL, *(OF_CONTENT if name in URL else ())} - {name}
-    left_out |= set() if of_job else OF_JOBS
+    left_out |= set() if of_job else set(OF_JOBS)
     fields = properties("RenderRequest").items()
     others = {n: field for n, field in fields if n not in left_out}
     if name is not None:

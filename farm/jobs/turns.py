@@ -15,7 +15,9 @@ next, and each job that it has taken moves its time on by 1 / weight. A caller t
 begins at the earliest time of those that are there.
 
 A job's caller, weight and priority are in its RQ meta. What is listed and not in here goes first
-when it is at the head: jobs that were queued again by RQ, and those of older versions.
+when it is at the head: jobs that were queued again by RQ, and those of older versions. One that is
+not at the head could wait for ever behind a `low` job whose caller always has others. So the next
+job that is added gives it a place here.
 """
 
 from typing import TYPE_CHECKING, Any, cast
@@ -45,6 +47,8 @@ local function read(id)
   return caller, math.max(1, math.min(100, weight)), PRIORITIES[meta.priority] or 1
 end
 
+local function knows(id) return redis.call('ZSCORE', lane_of((read(id))), id) end
+
 local function forget_all()
   for _, caller in ipairs(redis.call('ZRANGE', turns, 0, -1)) do
     redis.call('DEL', lane_of(caller))
@@ -53,25 +57,40 @@ local function forget_all()
 end
 """
 
-#: ARGV[1]: the id of a job that was just put at the end of the list.
+#: ARGV[1]: the id of a job that was just put at the end of the list. The script also adds the
+#: jobs directly before it that have no place here, a thousand at the most. It adds none of them
+#: if no job before them has a place: then they are at the head of the list, and go first.
 _ADD = (
     _COMMON
     + """
+local function put(id)
+  local caller, _, priority = read(id)
+  local lane, from = lane_of(caller), priority * PLACES
+  local last = redis.call(
+    'ZREVRANGEBYSCORE', lane, from + PLACES - 1, from, 'WITHSCORES', 'LIMIT', 0, 1)
+  redis.call('ZADD', lane, last[2] and last[2] + 1 or from, id)
+  local first = redis.call('ZRANGE', turns, 0, 0, 'WITHSCORES')
+  redis.call('ZADD', turns, 'NX', first[2] or 0, caller)
+end
+
 if redis.call('LLEN', list) == 1 then forget_all() end
-local caller, _, priority = read(ARGV[1])
-local lane, from = lane_of(caller), priority * PLACES
-local last = redis.call(
-  'ZREVRANGEBYSCORE', lane, from + PLACES - 1, from, 'WITHSCORES', 'LIMIT', 0, 1)
-redis.call('ZADD', lane, last[2] and last[2] + 1 or from, ARGV[1])
-local first = redis.call('ZRANGE', turns, 0, 0, 'WITHSCORES')
-redis.call('ZADD', turns, 'NX', first[2] or 0, caller)
+local unknown = {}
+while #unknown < 1000 do
+  local before = redis.call('LINDEX', list, -2 - #unknown)
+  if not before then unknown = {} end
+  if not before or knows(before) then break end
+  unknown[#unknown + 1] = before
+end
+for i = #unknown, 1, -1 do put(unknown[i]) end
+put(ARGV[1])
 """
 )
 
-#: KEYS[3]: the list of those in the dequeue. Looks at a thousand jobs that are listed no more at
-#: the most. That they are not queued is seen by their status; not to find one in the list takes a
-#: look at all of it. A job is looked for from both ends: the next job of a caller that has many is
-#: mostly near the head, and that of one that has come just now near the tail.
+#: KEYS[3]: the list of those in the dequeue. The script passes over jobs that are not in the list
+#: any more. Most of them are known by their status. For the others Redis searches the whole list,
+#: so the script takes the head after ten of those, or after a thousand in all. It searches the
+#: list from both ends: the next job of a caller that has many is mostly near the head, and that
+#: of a caller that has come just now near the tail.
 _TAKE = (
     _COMMON
     + """
@@ -90,8 +109,10 @@ end
 
 local head = redis.call('LINDEX', list, 0)
 if not head then forget_all(); return false end
-if redis.call('ZSCORE', lane_of((read(head))), head) then
-  for _ = 1, 1000 do
+if knows(head) then
+  local looks = 1000
+  while looks > 0 do
+    looks = looks - 1
     local caller = redis.call('ZRANGE', turns, 0, 0)[1]
     if not caller then break end
     local id = redis.call('ZRANGE', lane_of(caller), 0, 0)[1]
@@ -99,15 +120,18 @@ if redis.call('ZSCORE', lane_of((read(head))), head) then
       redis.call('ZREM', turns, caller)
     else
       redis.call('ZREM', lane_of(caller), id)
-      if redis.call('HGET', JOB .. id, 'status') == 'queued'
-          and unlist(id) then
-        redis.call('RPUSH', KEYS[3], id)
-        local _, weight = read(id)
-        redis.call('ZINCRBY', turns, 1 / weight, caller)
-        return id
+      if redis.call('HGET', JOB .. id, 'status') == 'queued' then
+        if unlist(id) then
+          redis.call('RPUSH', KEYS[3], id)
+          local _, weight = read(id)
+          redis.call('ZINCRBY', turns, 1 / weight, caller)
+          return id
+        end
+        looks = looks - 100
       end
     end
   end
+  redis.call('ZREM', lane_of((read(head))), head)
 end
 return redis.call('LMOVE', list, KEYS[3], 'LEFT', 'RIGHT')
 """
@@ -116,8 +140,10 @@ return redis.call('LMOVE', list, KEYS[3], 'LEFT', 'RIGHT')
 #: ARGV[1]: the id of a job that is listed no more.
 _FORGET = _COMMON + "redis.call('ZREM', lane_of((read(ARGV[1]))), ARGV[1])"
 
-#: ARGV[1]: a job's id. Counts for each caller the jobs whose time is before the job's own; of two
-#: with the same time, Redis has the one first whose caller's name is.
+#: ARGV[1]: a job's id. The script counts the jobs that go first because they are at the head and
+#: have no place here (a hundred at the most), and for each other caller the jobs that are due
+#: before this one. Of two jobs that are due at the same time, Redis has the one first whose
+#: caller's name is. It looks at 200 other callers, and counts one job for each beyond.
 _POSITION = (
     _COMMON
     + """
@@ -129,17 +155,26 @@ local time = redis.call('ZSCORE', turns, own)
 if not rank or not time then return place + 1 end
 time = time + rank / weight
 local ahead = rank
-local all = redis.call('ZRANGE', turns, 0, -1, 'WITHSCORES')
-for i = 1, #all, 2 do
-  local caller = all[i]
+for _, id in ipairs(redis.call('LRANGE', list, 0, 99)) do
+  if knows(id) then break end
+  ahead = ahead + 1
+end
+local looked_at = 200
+local before = redis.call(
+  'ZRANGEBYSCORE', turns, '-inf', time + 1e-8, 'WITHSCORES', 'LIMIT', 0, looked_at)
+for i = 1, #before, 2 do
+  local caller = before[i]
   local next_id = caller ~= own and redis.call('ZRANGE', lane_of(caller), 0, 0)[1]
   if next_id then
     local _, turns_of_it = read(next_id)
-    local due = (time - all[i + 1]) * turns_of_it
+    local due = (time - before[i + 1]) * turns_of_it
     due = caller < own and math.floor(due + 1e-9) + 1 or math.ceil(due - 1e-9)
     ahead = ahead + math.max(0, math.min(redis.call('ZCARD', lane_of(caller)), due))
   end
 end
+local earlier = redis.call('ZCOUNT', turns, '-inf', string.format('(%.17g', time))
+earlier = math.max(earlier, redis.call('ZRANK', turns, own))
+ahead = ahead + math.max(0, earlier - looked_at)
 return ahead + 1
 """
 )

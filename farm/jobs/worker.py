@@ -154,7 +154,9 @@ def _serve_metrics(host: str, port: int) -> None:
     try:
         exposition.serve(host, port)
     except OSError as exc:
-        raise StartError(f"FARM_METRICS_PORT: {host}:{port} cannot be listened on: {exc}") from exc
+        raise StartError(
+            f"FARM_METRICS_PORT: port {port} of {host} cannot be listened on: {exc}"
+        ) from exc
 
 
 def _started(target: Callable[..., None], *args: object) -> threading.Thread:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from farm.render import Engine
 
 _STOPPING = "The MCP server is stopping."
+_CANCELLED = "The agent has cancelled the call."
 _NO_SERVER = (
     "The MCP server has no engine of its own: pip install 'render-farm[server]', or start it with "
     "--farm URL."
@@ -36,8 +38,11 @@ class Rendered:
 class Backend(Protocol):
     """Renders requests; from any thread, several at a time."""
 
-    def render(self, fields: dict[str, Any]) -> Rendered:
-        """`fields`: a request, as `POST /render` takes it as JSON. Raises `FarmError`."""
+    def render(self, fields: dict[str, Any], cancelled: Future[None]) -> Rendered:
+        """`fields`: a request, as `POST /render` takes it as JSON. Raises `FarmError`.
+
+        `cancelled` is done when nobody wants the file any more.
+        """
 
     def close(self) -> None:
         """End what runs, and leave no process."""
@@ -53,11 +58,18 @@ class OwnEngine:
         self._is_up = False
         self._is_closed = False
 
-    def render(self, fields: dict[str, Any]) -> Rendered:
+    def render(self, fields: dict[str, Any], cancelled: Future[None]) -> Rendered:
         engine = self._started()
+        from farm.renderer import RenderCancelled
         from farm.request import HTML_OR_URL, RenderRequest
 
-        result = engine.render(RenderRequest.from_fields(fields, HTML_OR_URL, engine.limits))
+        rendering = engine.begin(RenderRequest.from_fields(fields, HTML_OR_URL, engine.limits))
+        # Otherwise the page would keep its place in the browser until its deadline.
+        cancelled.add_done_callback(lambda _: engine.cancel(rendering))
+        try:
+            result = engine.wait(rendering)
+        except RenderCancelled as exc:
+            raise BrowserUnavailable(_CANCELLED) from exc
         facts = dict(result.facts)
         if result.refusals:
             facts["blocked"] = result.blocked
@@ -109,7 +121,8 @@ class RemoteFarm:
         """Raises `FarmError` for a URL or a key that cannot be right."""
         self._farm = Farm(url, key)
 
-    def render(self, fields: dict[str, Any]) -> Rendered:
+    def render(self, fields: dict[str, Any], cancelled: Future[None]) -> Rendered:
+        """The farm renders to the end, whether the call is cancelled or not."""
         found = self._farm.post(fields)
         facts = {
             "title": found.title,

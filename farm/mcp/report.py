@@ -58,7 +58,8 @@ def _list(title: str, items: list[str]) -> Iterator[str]:
     if not items:
         return
     yield f"{title} ({len(items)}):"
-    yield from (f"  {item}" for item in items[:_MAX_LINES])
+    # A page must not be able to write lines that look like those of this summary.
+    yield from ("  " + "\n    ".join(item.splitlines()) for item in items[:_MAX_LINES])
     if len(items) > _MAX_LINES:
         yield f"  … and {len(items) - _MAX_LINES} more"
 

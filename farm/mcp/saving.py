@@ -13,6 +13,11 @@ from farm.errors import InvalidRequest, Problem
 from farm.formats import FORMATS, canonical
 from farm.mcp.tools import OUTPUT
 
+#: What the process takes from the permissions of new files. It cannot be read without being set,
+#: so it is read once, before there are threads.
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+
 
 class Folder:
     """A folder, and all folders in it."""
@@ -24,6 +29,7 @@ class Folder:
         """The path of a file, relative or absolute. Raises `InvalidRequest`."""
         try:
             path = (self._path / name).resolve()
+            is_folder = path.is_dir()
         except (
             OSError,
             ValueError,
@@ -34,7 +40,7 @@ class Folder:
             raise refused(f"must be in {self._path}")
         if format_of(path) is None:
             raise refused(f"must end in {', '.join(f'.{name}' for name in FORMATS)}")
-        if path.is_dir():
+        if is_folder:
             raise refused("is a folder")
         return path
 
@@ -42,10 +48,13 @@ class Folder:
         """Write a whole file, or none. Raises `InvalidRequest`."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            # Its name is short, since that of `path` may have all characters that a name can have.
+            handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".farm-")
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
+                    # `mkstemp` lets nobody else read it.
+                    os.fchmod(handle, 0o666 & ~_UMASK)
                 Path(unfinished).replace(path)
             except OSError:
                 with contextlib.suppress(OSError):

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,26 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 
 import farm
-from farm.errors import FarmError, InternalError, InvalidRequest, Problem, WithProblems
+from farm.errors import (
+    Busy,
+    FarmError,
+    InternalError,
+    InvalidRequest,
+    Problem,
+    RateLimited,
+    WithProblems,
+)
 from farm.formats import canonical
+from farm.mcp.answering import Item, answer_others
 from farm.mcp.content import Blocks, content, saved
 from farm.mcp.rendering import Backend
 from farm.mcp.saving import Folder, format_of, refused
 from farm.mcp.tools import OUTPUT, SOURCES, tools
 
 log = logging.getLogger(__name__)
+
+#: A call has a thread. Further calls wait for one.
+_CALLS_AT_ONCE = 40
 
 _INSTRUCTIONS = (
     "Renders HTML, Markdown and URLs in Chromium. Use `report` to find out why a page looks wrong. "
@@ -34,8 +47,10 @@ _INSTRUCTIONS = (
 
 
 def serve(backend: Backend, folder: Folder) -> None:
-    """Serve until standard input ends or SIGTERM comes; the backend is closed then."""
+    """Serve until standard input ends or SIGTERM comes. Then close the backend, end the process."""
     anyio.run(_serve, backend, folder)
+    # Python would wait for the threads that still ask a farm.
+    os._exit(0)
 
 
 async def _serve(backend: Backend, folder: Folder) -> None:
@@ -47,10 +62,18 @@ async def _serve(backend: Backend, folder: Folder) -> None:
     async def call_tool(
         _context: ServerRequestContext[Any], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
-        return await anyio.to_thread.run_sync(
-            call, backend, folder, params.name, params.arguments or {}, abandon_on_cancel=True
-        )
+        cancelled: Future[None] = Future()
+        asked = (params.name, params.arguments or {}, cancelled)
+        try:
+            return await anyio.to_thread.run_sync(
+                call, backend, folder, *asked, abandon_on_cancel=True, limiter=places
+            )
+        except anyio.get_cancelled_exc_class():
+            cancelled.set_result(None)
+            raise
 
+    # Standard input and output need places of the limiter that is shared.
+    places = anyio.CapacityLimiter(_CALLS_AT_ONCE)
     server: Server[Any] = Server(
         "render-farm",
         version=farm.__version__,
@@ -63,7 +86,9 @@ async def _serve(backend: Backend, folder: Folder) -> None:
         # From here on file descriptor 1 is standard error; so is what Python has opened before.
         sys.stdout = sys.stderr
         tasks.start_soon(_end_at_signal, backend)
-        await server.run(reading, writing, server.create_initialization_options())
+        forwarding, messages = anyio.create_memory_object_stream[Item]()
+        tasks.start_soon(answer_others, reading, writing.send, forwarding)
+        await server.run(messages, writing, server.create_initialization_options())
         await anyio.to_thread.run_sync(backend.close)
         tasks.cancel_scope.cancel()
 
@@ -77,16 +102,17 @@ async def _end_at_signal(backend: Backend) -> None:
 
 
 def call(
-    backend: Backend, folder: Folder, name: str, arguments: dict[str, Any]
+    backend: Backend, folder: Folder, name: str, arguments: dict[str, Any], cancelled: Future[None]
 ) -> types.CallToolResult:
     """Call a tool. An error of the farm is a result, so that the agent can read it and try again.
 
-    Raises `MCPError` where there is no such tool.
+    `cancelled` is done when the agent has cancelled the call. Raises `MCPError` where there is no
+    such tool.
     """
     if name not in SOURCES:
         raise MCPError(types.INVALID_PARAMS, f"There is no tool {name!r}.")
     try:
-        return types.CallToolResult(content=_call(backend, folder, SOURCES[name], arguments))
+        return types.CallToolResult(content=_call(backend, folder, name, arguments, cancelled))
     except FarmError as exc:
         return _failed(exc)
     except Exception as exc:
@@ -94,11 +120,13 @@ def call(
         return _failed(InternalError("The MCP server made a mistake; its standard error has more."))
 
 
-def _call(backend: Backend, folder: Folder, source: str, arguments: dict[str, Any]) -> Blocks:
+def _call(
+    backend: Backend, folder: Folder, name: str, arguments: dict[str, Any], cancelled: Future[None]
+) -> Blocks:
     fields = dict(arguments)
-    _check(fields, source)
+    _check(fields, SOURCES[name])
     path = _place(folder, fields)
-    rendered = backend.render(fields)
+    rendered = backend.render(fields, cancelled)
     if path is None:
         return content(rendered)
     folder.save(path, rendered.data)
@@ -144,6 +172,8 @@ def _place(folder: Folder, fields: dict[str, Any]) -> Path | None:
 
 def _failed(error: FarmError) -> types.CallToolResult:
     lines = [f"{error} ({error.code})"]
+    if isinstance(error, Busy | RateLimited):
+        lines.append(f"Retry-After: {error.retry_after_s} s")
     if isinstance(error, WithProblems) and len(error.problems) > 1:
         lines += [f"  {problem.field}: {problem.problem}" for problem in error.problems]
     return types.CallToolResult(content=[types.TextContent(text="\n".join(lines))], is_error=True)

@@ -63,7 +63,7 @@ RECYCLES = _counter("browser_recycles", "Browsers replaced in time.")
 RETRIES = _counter("render_retries", "Renders that were tried once more.")
 GPU_ENDS = _counter("gpu_process_ends", "GPU processes that were lost or ended.", "cause")
 CONTEXT_ENDS = _counter("kept_context_ends", "Contexts of callers that were given up.", "cause")
-LATE_PAGES = _counter("late_pages", "Late pages that were ended, by how hard it was.", "rung")
+LATE_PAGES = _counter("late_pages", "Late pages that were ended, by how hard it was.", "step")
 
 BROWSERS_UP = _gauge("browsers_up", "Browsers that take renders.")
 PAGES = _gauge("pages", "Pages that may be rendered at the same time.")
@@ -218,8 +218,8 @@ class EngineWatch:
             self._advance(GPU_ENDS, times, cause)
         for cause, times in status.context_ends.items():
             self._advance(CONTEXT_ENDS, times, cause)
-        for rung, times in status.rungs.items():
-            self._advance(LATE_PAGES, times, rung)
+        for step, times in status.late_pages.items():
+            self._advance(LATE_PAGES, times, step)
 
     def _advance(self, counter: Counter, total: int, *labels: str) -> None:
         """By as much as an engine's own count has grown since the last look."""

@@ -1,5 +1,6 @@
 """How many renders come in each hour of a day."""
 
+import math
 from dataclasses import dataclass
 
 HOURS = 24
@@ -56,7 +57,8 @@ def parse_curve(text: str) -> tuple[float, ...]:
         curve = tuple(float(part) for part in text.split(","))
     except ValueError:
         curve = ()
-    if len(curve) != HOURS or min(curve) < 0 or not max(curve) > 0:
+    is_finite = all(math.isfinite(each) for each in curve)
+    if len(curve) != HOURS or not is_finite or min(curve) < 0 or max(curve) == 0:
         names = ", ".join(CURVES)
         raise CurveError(f"must be {names}, or {HOURS} numbers separated by commas, not all 0")
     return curve

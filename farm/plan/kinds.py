@@ -1,5 +1,6 @@
 """What a render of each kind takes: processor, waiting, memory and bytes."""
 
+import math
 import random
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -89,8 +90,8 @@ class Mix:
 
     def __post_init__(self) -> None:
         total = sum(self.shares.values())
-        if not total > 0 or min(self.shares.values()) < 0:
-            raise KindsError("the shares of a mix must not be negative, and not all 0")
+        if not 0 < total < math.inf or min(self.shares.values()) < 0:
+            raise KindsError("the shares of a mix must be numbers, not negative, and not all 0")
         shares = {kind: share / total for kind, share in self.shares.items() if share}
         object.__setattr__(self, "shares", shares)
         object.__setattr__(self, "_kinds", list(shares))
@@ -106,11 +107,13 @@ class Mix:
     @classmethod
     def parse(cls, text: str) -> "Mix":
         """`simple=60,url=40`, of `MEASURED`. Raises `KindsError`."""
-        shares = {}
+        shares: dict[Kind, float] = {}
         for part in text.split(","):
             name, _, share = part.strip().partition("=")
             if name not in MEASURED:
                 raise KindsError(f"{name!r} is none of the kinds {', '.join(MEASURED)}")
+            if MEASURED[name] in shares:
+                raise KindsError(f"{name} is there twice")
             try:
                 shares[MEASURED[name]] = float(share.removesuffix("%"))
             except ValueError:

@@ -9,14 +9,20 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from farm.plan.kinds import MEASURED, Kind, Mix, Spread
 
 _TIMEOUT_S = 10.0
+#: For a farm with API keys.
+_KEY = (
+    ": it wants an API key; fetch the figures with curl -H 'X-Api-Key: …' and pipe them to "
+    "--metrics -"
+)
 _STEPS = ("loading", "settling", "capturing")
 
 
@@ -43,7 +49,11 @@ def read(source: str) -> str:
             with urlopen(source, timeout=_TIMEOUT_S) as answer:
                 return str(answer.read().decode())
         return Path(source).read_text()
-    except (URLError, OSError, UnicodeDecodeError) as exc:
+    except HTTPError as exc:
+        raise ScrapeError(
+            f"{source} answers {exc.code} {exc.reason}{_KEY * (exc.code == 401)}"
+        ) from exc
+    except (URLError, OSError, HTTPException, ValueError) as exc:  # ValueError: no URL, no UTF-8
         cause = getattr(exc, "reason", None) or getattr(exc, "strerror", None) or exc
         raise ScrapeError(f"{source} cannot be read: {cause}") from exc
 

@@ -74,10 +74,17 @@ class Sizing:
     def check(self) -> None:
         """Raises `SizingError` if the target is missed even by renders that have cores to spare."""
         random_ = random.Random(self._seed)
+        core = min(1.0, self._type.cores)
         alone_s = []
         for _ in range(_SAMPLES):
             kind = self._mix.pick(random_)
-            alone_s.append(kind.cpu_ms / 1000 + kind.wait_s(random_))
+            alone_s.append(kind.cpu_ms / 1000 / core + kind.wait_s(random_))
+        late = sum(each > self._type.deadline_s for each in alone_s) / _SAMPLES
+        if late > self.target.refused_share:
+            raise SizingError(
+                f"{late:.1%} of the renders take longer on an idle machine than the deadline of "
+                f"{self._type.deadline_s:g} s"
+            )
         if (p95_s := percentile(alone_s, 0.95)) > self.target.p95_s:
             raise SizingError(
                 f"no number of machines has a p95 of {self.target.p95_s:g} s: one render in twenty "

@@ -18,6 +18,7 @@ _SPECIAL_V4 = tuple(
         "10.0.0.0/8",  # private
         "100.64.0.0/10",  # carriers' NAT, and some clouds' metadata
         "127.0.0.0/8",  # loopback
+        "168.63.129.16/32",  # in no registry: Azure's WireServer, inside every one of its networks
         "169.254.0.0/16",  # link-local, and the clouds' metadata
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments

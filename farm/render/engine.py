@@ -196,7 +196,7 @@ class Engine(Renderer[Rendering]):
             restart_causes=dict(self._keeper.restarts),
             browser_recycles=self._keeper.recycles,
             retries=self._outcomes.retries,
-            rungs=dict(self._outcomes.escalation.ended),
+            late_pages=dict(self._outcomes.escalation.ended),
             gpu_ends=dict(self._counts.gpu_ends),
             kept_contexts=host.kept if host else 0,
             context_ends=dict(self._counts.context_ends),

@@ -26,20 +26,22 @@ PARTS = ("clip", "selector", "full_page")
 class Clip(Group):
     """A rectangle of the page, from its top left corner, wherever it is scrolled to."""
 
-    x: float = option(..., "Its left side.", unit="pixels", ge=0, le=_FARTHEST_PX)
-    y: float = option(..., "Its upper side.", unit="pixels", ge=0, le=_FARTHEST_PX)
-    width: float = option(..., "Its width.", unit="pixels", ge=1, le=_FARTHEST_PX)
-    height: float = option(..., "Its height.", unit="pixels", ge=1, le=_FARTHEST_PX)
+    x: float = option(..., "The left side of the rectangle.", unit="pixels", ge=0, le=_FARTHEST_PX)
+    y: float = option(..., "The upper side of the rectangle.", unit="pixels", ge=0, le=_FARTHEST_PX)
+    width: float = option(..., "The width of the rectangle.", unit="pixels", ge=1, le=_FARTHEST_PX)
+    height: float = option(
+        ..., "The height of the rectangle.", unit="pixels", ge=1, le=_FARTHEST_PX
+    )
 
 
 class Resize(Group):
     """The box that a picture is made smaller for. One that is smaller already stays as it is."""
 
     width: int | None = option(
-        None, "Of the picture at most.", unit="device pixels", ge=1, le=MAX_SIDE_PX
+        None, "The greatest width of the picture.", unit="device pixels", ge=1, le=MAX_SIDE_PX
     )
     height: int | None = option(
-        None, "Of the picture at most.", unit="device pixels", ge=1, le=MAX_SIDE_PX
+        None, "The greatest height of the picture.", unit="device pixels", ge=1, le=MAX_SIDE_PX
     )
     fit: Literal["contain", "cover"] = option(
         "contain",
@@ -60,37 +62,37 @@ class Capture(Group):
         *("quality", "optimize_for_speed", "omit_background", *PARTS, "resize"),
     )
 
-    width: int = option(1280, "Of the viewport.", unit="pixels", ge=1, le=MAX_SIDE_PX)
-    height: int = option(720, "Of the viewport.", unit="pixels", ge=1, le=MAX_SIDE_PX)
+    width: int = option(1280, "The width of the viewport.", unit="pixels", ge=1, le=MAX_SIDE_PX)
+    height: int = option(720, "The height of the viewport.", unit="pixels", ge=1, le=MAX_SIDE_PX)
     device_scale_factor: float = option(
         1.0, "Device pixels for each CSS pixel; three decimals count.", ge=0.1, le=4
     )
     format: str = option(
-        "png", "Of the file; `jpg` is answered as `jpeg`.", schema={"enum": list(NAMES)}
+        "png", "The format of the file; `jpg` is answered as `jpeg`.", schema={"enum": list(NAMES)}
     )
     quality: int | None = option(
         None,
-        "Of the picture. Default: "
+        "The quality of the picture. Default: "
         + ", ".join(f"{name} {FORMATS[name].quality}" for name in _WITH_QUALITY)
         + "; webp is lossless at 100.",
         ge=1,
         le=100,
     )
     optimize_for_speed: bool = option(
-        True, "Of a png; `false` makes a file about half as large, for more CPU time."
+        True, "Compress a png quickly; `false` makes a file about half as large, for more CPU time."
     )
     omit_background: bool = option(
         False,
         "The picture is transparent where the page paints nothing: " + ", ".join(_WITH_ALPHA) + ".",
     )
-    clip: Clip | None = option(None, "Only this part of the page.")
+    clip: Clip | None = option(None, "Capture only this part of the page.")
     selector: str | None = option(
         None,
         "Only the first element that matches this CSS selector; it is waited for.",
         min_length=1,
         max_length=_MAX_SELECTOR,
     )
-    full_page: bool = option(False, "The whole page, as far as it can be scrolled.")
+    full_page: bool = option(False, "Capture the whole page, as far as it can be scrolled.")
     resize: Resize | None = option(None, "The picture is made smaller after it was captured.")
 
     @field_validator("format")

@@ -22,14 +22,24 @@ _PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
 class Screen(Group):
-    width: int = option(..., "Of the screen.", unit="pixels", ge=1, le=MAX_SIDE_PX)
-    height: int = option(..., "Of the screen.", unit="pixels", ge=1, le=MAX_SIDE_PX)
+    width: int = option(..., "The width of the screen.", unit="pixels", ge=1, le=MAX_SIDE_PX)
+    height: int = option(..., "The height of the screen.", unit="pixels", ge=1, le=MAX_SIDE_PX)
 
 
 class Geolocation(Group):
-    latitude: float = option(..., "North of the equator.", unit="degrees", ge=-90, le=90)
-    longitude: float = option(..., "East of Greenwich.", unit="degrees", ge=-180, le=180)
-    accuracy: float = option(0, "How far off it may be.", unit="metres", ge=0, le=1_000_000)
+    latitude: float = option(
+        ..., "The latitude, positive north of the equator.", unit="degrees", ge=-90, le=90
+    )
+    longitude: float = option(
+        ..., "The longitude, positive east of Greenwich.", unit="degrees", ge=-180, le=180
+    )
+    accuracy: float = option(
+        0,
+        "The accuracy of the position: the radius in which the device is.",
+        unit="metres",
+        ge=0,
+        le=1_000_000,
+    )
 
 
 class Emulation(Group):

@@ -25,7 +25,7 @@ class FailOn(Group):
     )
     resource_status: tuple[int | str, ...] = option(
         (),
-        "HTTP statuses of what the document has loaded.",
+        "HTTP statuses of the resources that the document has loaded.",
         max_length=_MOST,
         schema=_SCHEMA,
     )

@@ -8,15 +8,14 @@ from farm.errors import InvalidRequest, Problem
 from farm.links import LinkError, unpack
 from farm.parsing import parse_json_object
 from farm.request.group import Limits
-from farm.request.request import RenderRequest
+from farm.request.request import OF_JOBS, RenderRequest
 from farm.request.source import HTML_OR_URL
 
 EXPIRY = "exp"
 MAX_EXPIRY = 1 << 53
 #: Fields of a request that a link cannot have, and why.
 NOT_IN_LINKS = {
-    "webhook": "is for jobs; a link answers with the file itself",
-    "priority": "is for jobs; a link answers with the file itself",
+    **dict.fromkeys(OF_JOBS, "is for jobs; a link answers with the file itself"),
     "report": "is told in JSON; a link answers with the file itself",
     "outputs": "is not for links, which answer with one file; make a link for each",
 }

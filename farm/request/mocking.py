@@ -21,13 +21,17 @@ class Mock(Group):
         "`/data\\.json$`.",
         schema={"minLength": 1, "maxLength": MAX_LENGTH},
     )
-    status: int = option(200, "HTTP's, of the answer.", ge=200, le=599)
-    headers: dict[str, str] = headers_option("Of the answer.", _MAX_HEADERS)
+    status: int = option(200, "The HTTP status of the answer.", ge=200, le=599)
+    headers: dict[str, str] = headers_option("The headers of the answer.", _MAX_HEADERS)
     content_type: str | None = option(
-        None, "Its media type, unless it is in `headers`.", max_length=MAX_CONTENT_TYPE
+        None,
+        "The media type of the answer, unless it is in `headers`.",
+        max_length=MAX_CONTENT_TYPE,
     )
-    text: str | None = option(None, "What is answered; nothing without it.")
-    base64: Base64 | None = option(None, "The same in base64; not together with `text`.")
+    text: str | None = option(None, "The body of the answer, as text. Default: an empty body.")
+    base64: Base64 | None = option(
+        None, "The body of the answer, in base64; not together with `text`."
+    )
 
     @field_validator("headers")
     @classmethod

@@ -38,12 +38,14 @@ Resource = Literal[
 
 
 class Cookie(Group):
-    name: str = option(..., "Its name.", min_length=1, max_length=_MAX_NAME)
-    value: str = option(..., "Its value.", max_length=_MAX_COOKIE_BYTES, repr=False)
+    name: str = option(..., "The cookie's name.", min_length=1, max_length=_MAX_NAME)
+    value: str = option(..., "The cookie's value.", max_length=_MAX_COOKIE_BYTES, repr=False)
     domain: str | None = option(
-        None, "The host it is for, and those below it.", max_length=_MAX_ATTRIBUTE
+        None, "The cookie is sent to this host and the hosts below it.", max_length=_MAX_ATTRIBUTE
     )
-    path: str = option("/", "The paths it is for begin so.", max_length=_MAX_ATTRIBUTE)
+    path: str = option(
+        "/", "The cookie is sent to paths that begin with this one.", max_length=_MAX_ATTRIBUTE
+    )
     url: str | None = option(
         None,
         "An address whose host it is for; not together with `domain`.",
@@ -51,15 +53,15 @@ class Cookie(Group):
     )
     expires: float | None = option(
         None,
-        "When it ends; without it, with the page.",
+        "When the cookie expires. Default: with the page.",
         unit="seconds since 1970",
         ge=0,
         le=_MAX_EXPIRES_S,
     )
-    http_only: bool = option(False, "Scripts cannot read it.")
-    secure: bool = option(False, "It is sent over TLS only.")
+    http_only: bool = option(False, "Scripts cannot read the cookie.")
+    secure: bool = option(False, "The cookie is sent over TLS only.")
     same_site: Literal["Strict", "Lax", "None"] | None = option(
-        None, "Whether other sites' pages send it; without it, as Chromium does by default."
+        None, "Whether pages of other sites send the cookie. Default: as Chromium does."
     )
 
     @field_validator("name")
@@ -134,7 +136,9 @@ class Credentials(Group):
 class Block(Group):
     """What the page does not load; requests for it are not sent."""
 
-    resources: tuple[Resource, ...] = option((), "Kinds of requests.", max_length=20)
+    resources: tuple[Resource, ...] = option(
+        (), "Kinds of requests that are not sent.", max_length=20
+    )
     urls: tuple[str, ...] = option(
         (),
         "Patterns of whole URLs, in which `*` stands for any text.",
@@ -180,7 +184,7 @@ class ScopedHeaders(Group):
         "`^https://([a-z0-9-]+\\.)*example\\.com/`.",
         schema={"minLength": 1, "maxLength": MAX_LENGTH},
     )
-    headers: dict[str, str] = headers_option("Headers of such a request.", MAX_HEADERS)
+    headers: dict[str, str] = headers_option("Headers of requests to these URLs.", MAX_HEADERS)
 
     @field_validator("headers")
     @classmethod
@@ -209,7 +213,7 @@ class Network(Group):
     auth: Credentials | None = option(
         None, "For HTTP authentication of the page's own origin.", repr=False
     )
-    block: Block = option(_NO_BLOCK, "What the page does not load.")
+    block: Block = option(_NO_BLOCK, "Requests of the page that are not sent.")
 
     @field_validator("headers")
     @classmethod

@@ -43,7 +43,7 @@ class Output(Capture, Pdf):
 
     name: str | None = option(
         None,
-        "What the file is called, its format being added; else its number, from 1.",
+        "The name of the file, to which its format's suffix is added. Default: its number, from 1.",
         schema={"pattern": f"^{_NAME.pattern}$"},
     )
 

@@ -98,39 +98,49 @@ def _check_text(text: str) -> str:
 
 
 class Paper(Group):
-    width: Side = option(..., 'A number is pixels; else text such as `"10mm"`, as all lengths.')
-    height: Side = option(..., "The same.")
+    width: Side = option(
+        ..., 'The width of the paper: a length. A number is pixels; text has a unit: `"10mm"`.'
+    )
+    height: Side = option(..., "The height of the paper: a length.")
 
 
 class Margin(Group):
-    top: Length = option(0, "A length.")
-    right: Length = option(0, "A length.")
-    bottom: Length = option(0, "A length.")
-    left: Length = option(0, "A length.")
+    top: Length = option(0, "The margin at the top: a length.")
+    right: Length = option(0, "The margin on the right: a length.")
+    bottom: Length = option(0, "The margin at the bottom: a length.")
+    left: Length = option(0, "The margin on the left: a length.")
 
 
 class Metadata(Group):
     """What the file says of itself. What is left out stays as Chromium writes it."""
 
-    title: str | None = option(None, "Default: the document's.", max_length=_MAX_TEXT)
-    author: str | None = option(None, "Who wrote it.", max_length=_MAX_TEXT)
-    subject: str | None = option(None, "What it is about.", max_length=_MAX_TEXT)
-    keywords: str | None = option(None, "Separated by commas.", max_length=_MAX_TEXT)
+    title: str | None = option(None, "The title. Default: the document's.", max_length=_MAX_TEXT)
+    author: str | None = option(None, "The author of the document.", max_length=_MAX_TEXT)
+    subject: str | None = option(None, "The subject of the document.", max_length=_MAX_TEXT)
+    keywords: str | None = option(None, "Keywords, separated by commas.", max_length=_MAX_TEXT)
     creator: str | None = option(None, "The program that made the document.", max_length=_MAX_TEXT)
     producer: str | None = option(
         None, "The program that made the PDF of it; else Chromium's.", max_length=_MAX_TEXT
     )
-    rights: str | None = option(None, "Whose it is (`dc:rights` in its XMP).", max_length=_MAX_TEXT)
+    rights: str | None = option(
+        None, "Who has the rights to the document (`dc:rights` in its XMP).", max_length=_MAX_TEXT
+    )
     is_protected: bool | None = option(
-        None, "Whether it is somebody's, or in the public domain (`xmpRights:Marked`)."
+        None,
+        "Whether rights protect the document (true), or it is in the public domain (false): "
+        "`xmpRights:Marked`.",
     )
     trapped: Literal["True", "False", "Unknown"] | None = option(
         None, "Whether overlapping colours have been seen to for a press."
     )
     created: str | None = option(
-        None, "When it was made, as RFC 3339 has it: `2026-11-27T12:00:00+01:00`.", max_length=40
+        None,
+        "When the document was made, as RFC 3339 has it: `2026-11-27T12:00:00+01:00`.",
+        max_length=40,
     )
-    modified: str | None = option(None, "When it was changed last.", max_length=40)
+    modified: str | None = option(
+        None, "When the document was last changed, as RFC 3339 has it.", max_length=40
+    )
 
     @field_validator("title", "author", "subject", "keywords", "creator", "producer", "rights")
     @classmethod
@@ -152,12 +162,12 @@ class Metadata(Group):
 class Permissions(Group):
     """What readers let those do who have not opened the file with the owner's password."""
 
-    printing: bool = option(True, "Print it.")
-    copying: bool = option(True, "Copy text and pictures out of it.")
-    modifying: bool = option(True, "Change its content.")
-    annotating: bool = option(True, "Write notes into it.")
-    filling_forms: bool = option(True, "Fill in its forms.")
-    assembling: bool = option(True, "Add, take out and turn pages.")
+    printing: bool = option(True, "Whether the file may be printed.")
+    copying: bool = option(True, "Whether text and pictures may be copied out of the file.")
+    modifying: bool = option(True, "Whether the content may be changed.")
+    annotating: bool = option(True, "Whether notes may be written into the file.")
+    filling_forms: bool = option(True, "Whether forms may be filled in.")
+    assembling: bool = option(True, "Whether pages may be added, removed and turned.")
 
 
 _EVERYTHING = Permissions.model_construct()
@@ -193,7 +203,7 @@ class PdfOptions(Group):
     margin: Annotated[
         Annotated[Length, Tag("[one]")] | Annotated[Margin, Tag("[object]")], _OneOrObject
     ] = option(0, "One length for all four sides, or an object. Margins in the CSS win.")
-    scale: float = option(1.0, "Of the content on the paper.", ge=0.1, le=2)
+    scale: float = option(1.0, "The scale of the content on the paper.", ge=0.1, le=2)
     pages: str | None = option(
         None,
         'Only these pages, such as `"1-5, 8"`; they stay in the order of the document.',
@@ -206,7 +216,7 @@ class PdfOptions(Group):
         max_length=_MAX_TEMPLATE,
     )
     footer: str | None = option(
-        None, "The same at the bottom of each page.", max_length=_MAX_TEMPLATE
+        None, "HTML at the bottom of each page, as `header` at the top.", max_length=_MAX_TEMPLATE
     )
     background: bool = option(True, "Background colours and images are printed.")
     prefer_css_page_size: bool = option(
@@ -215,9 +225,13 @@ class PdfOptions(Group):
     outline: bool = option(False, "The file has an outline, made of the document's headings.")
     tagged: bool = option(True, "The file is tagged for screen readers.")
     single_page: bool = option(False, "One page, as wide as the paper and as high as the content.")
-    metadata: Metadata | None = option(None, "What the file says of itself.")
+    metadata: Metadata | None = option(None, "The metadata of the file: title, author and others.")
     password: str | None = option(
-        None, "Needed to open the file (AES-256).", min_length=1, max_length=127, repr=False
+        None,
+        "The password that opens the file (encrypted with AES-256).",
+        min_length=1,
+        max_length=127,
+        repr=False,
     )
     owner_password: str | None = option(
         None,

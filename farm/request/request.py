@@ -52,8 +52,10 @@ class RenderOptions(Waiting, Capture, Emulation, Network, Mocking, Actions, Fail
 
 
 _DEFAULTS = RenderOptions.model_construct()
+#: Fields of a request that only a job may have.
+OF_JOBS = ("webhook", "priority")
 #: Fields of a request that change nothing about what is rendered.
-_NOT_OF_THE_FILE = {"cache", "webhook", "priority"}
+_NOT_OF_THE_FILE = {"cache", *OF_JOBS}
 #: Fields that are for the queue, which has them itself: an older version of the farm that does the
 #: job need not know them.
 _NOT_STORED = {"priority"}
@@ -62,7 +64,7 @@ _NOT_STORED = {"priority"}
 class RenderRequest(Source):
     """One render: what the page is, and the options. Valid by construction."""
 
-    options: RenderOptions = option(_DEFAULTS, "How to render it.")
+    options: RenderOptions = option(_DEFAULTS, "How the page is rendered.")
     outputs: tuple[Output, ...] = option(
         (),
         "Several files of one load: the page is loaded once, and captured in this order, each time "
@@ -72,7 +74,8 @@ class RenderRequest(Source):
     report: bool = option(False, "Whether JSON answers tell what the page did, lacked and took.")
     cache: Caching | None = option(
         None,
-        "Whether it may be a file that was rendered before; left out, `FARM_CACHE_TTL_S` says so.",
+        "Whether the answer may be a file that was rendered before. Default: as "
+        "`FARM_CACHE_TTL_S` says.",
     )
     webhook: Webhook | None = option(
         None, "Who is called when the job has ended; of `/render-async` alone."

@@ -88,7 +88,9 @@ class Asset(Group):
 
     base64: Base64 = option(..., "The file's bytes, in base64.")
     content_type: str | None = option(
-        None, "Its media type; else its name tells.", max_length=MAX_CONTENT_TYPE
+        None,
+        "The file's media type. Default: by the suffix of the name.",
+        max_length=MAX_CONTENT_TYPE,
     )
 
     @field_validator("content_type")

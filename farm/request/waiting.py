@@ -10,7 +10,7 @@ from farm.request.texts import Selector, Text
 
 
 class SelectorWait(Group):
-    selector: Selector = option(..., "CSS's; its first match counts.")
+    selector: Selector = option(..., "A CSS selector; its first match counts.")
     state: Literal["attached", "visible", "hidden"] = option(
         "visible",
         "`attached`: it is there; `visible`: it has a box and is not hidden; `hidden`: it is not "

@@ -29,9 +29,9 @@ class Webhook(Group):
         schema=URL_SCHEMA,
         repr=False,
     )
-    headers: dict[str, str] = headers_option("Headers that are sent to it.", MAX_HEADERS)
+    headers: dict[str, str] = headers_option("Headers of the request that tells it.", MAX_HEADERS)
     events: tuple[Event, ...] = option(
-        EVENTS, "Which ends it is told of.", max_length=len(EVENTS), schema={"minItems": 1}
+        EVENTS, "Which ends of a job are told.", max_length=len(EVENTS), schema={"minItems": 1}
     )
     send: Literal["record", "file"] = option(
         "record",

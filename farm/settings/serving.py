@@ -16,7 +16,8 @@ class Serving(Group):
 
     host: str = Field(
         "127.0.0.1",
-        description="Address to listen on; `0.0.0.0` to be reached from other machines.",
+        description="Address to listen on; `0.0.0.0` to be reached from other machines, `::` by "
+        "IPv6 too.",
     )
     port: int = Field(
         3000,

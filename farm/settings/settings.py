@@ -27,8 +27,9 @@ PREFIX = "FARM_"
 #: Fewer, and waiting for the network costs time; more, and they hold each other up.
 _PAGES_PER_CORE = 8
 #: Where containers have their secrets, a file each: `farm_redis_url` is FARM_REDIS_URL. Variables
-#: come first.
-_SECRETS = Path("/run/secrets")
+#: come first. Docker mounts each file into the first directory. Kubernetes mounts a directory that
+#: cannot be written; clouds mount their tokens below the first one, so the farm has the second.
+_SECRETS = (Path("/run/secrets"), Path("/run/secrets/render-farm"))
 
 
 class SettingsError(StartError):
@@ -46,7 +47,7 @@ class Settings(
         frozen=True,
         env_ignore_empty=True,
         hide_input_in_errors=True,  # since keys and passwords are among it
-        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
+        secrets_dir=[folder for folder in _SECRETS if folder.is_dir()],
     )
 
     @model_validator(mode="after")

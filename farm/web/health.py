@@ -61,7 +61,7 @@ class StatusResource(Resource):
                 "recycles": status.browser_recycles,
             },
             "retries": status.retries,
-            "latePages": dict(status.rungs),
+            "latePages": dict(status.late_pages),
             "cache": status.cache,
         }
         resp.data = json.dumps(answer).encode()

@@ -15,13 +15,14 @@ from typing import Any
 import falcon
 
 from farm import clock
-from farm.errors import InvalidRequest, LinkExpired, LinkRefused
+from farm.errors import InvalidRequest, LinkExpired, LinkRefused, Problem
 from farm.formats import FORMATS
 from farm.links import LinkError, LinkKeys, make_link
 from farm.metrics import figures
 from farm.parsing import parse_json_object
 from farm.renderer import Renderer
 from farm.request import Limits, Link, RenderRequest, RenderResult
+from farm.request.link import EXPIRY
 from farm.web.body import Bodies
 from farm.web.files import is_known, put_file
 from farm.web.rendering import Answer, RenderRoute
@@ -30,6 +31,8 @@ from farm.web.routes import Resource
 
 #: How old a file may be where neither the link nor `FARM_CACHE_TTL_S` says so.
 _TTL_S = 3600
+#: An expiry after the year 9999 is meant as milliseconds, which JavaScript's `Date.now()` gives.
+_LAST_SECOND = 253_402_300_799
 #: Files that a browser runs as a page: a stranger's, at the farm's own origin.
 _PAGES = (FORMATS["html"], FORMATS["mhtml"])
 
@@ -52,7 +55,7 @@ class MakeLinkResource(Resource):
             with self._bodies.read(req, self) as body:
                 fields = parse_json_object(body)
             # A link that is signed here is one that opens.
-            Link.from_fields(fields, self._limits)
+            _check_expiry(Link.from_fields(fields, self._limits).expires_at)
             try:
                 link = make_link(fields, self._keys.newest)
             except LinkError as exc:
@@ -96,6 +99,16 @@ class LinkResource(RenderRoute):
         self.respond(req, resp)
 
     on_head = on_get
+
+
+def _check_expiry(expires_at: int | None) -> None:
+    """Raises `InvalidRequest` for a link that would not open, or that would open for ever."""
+    if expires_at is None:
+        return
+    if expires_at <= clock.seconds():
+        raise InvalidRequest.of(Problem(EXPIRY, "is over already"))
+    if expires_at > _LAST_SECOND:
+        raise InvalidRequest.of(Problem(EXPIRY, "is in milliseconds; seconds are needed"))
 
 
 def _answer(

@@ -12,6 +12,7 @@ from farm.errors import InvalidRequest, Problem
 from farm.formats import FORMATS, Format
 from farm.renderer import Renderer
 from farm.request import URL, RenderRequest, RenderResult
+from farm.request.request import OF_JOBS
 from farm.request.result import OUTPUTS
 from farm.web.body import Bodies
 from farm.web.files import is_known, put_file
@@ -20,8 +21,6 @@ from farm.web.rendering import Answer, RenderingResource
 from farm.web.request_forms import read_request
 from farm.web.routes import FORM, JSON
 
-#: Fields of a request that are for jobs alone, and what is said of them here.
-_OF_JOBS = ("webhook", "priority")
 _NO_JOB = "is for /render-async; this route answers with the render itself"
 
 
@@ -35,7 +34,7 @@ class RenderResource(RenderingResource):
 
     def parse(self, req: falcon.Request, body: bytes) -> tuple[RenderRequest, Answer]:
         request = read_request(req, body, self._sources, self._renderer.limits)
-        for field in _OF_JOBS:
+        for field in OF_JOBS:
             if getattr(request, field) != RenderRequest.model_fields[field].default:
                 raise InvalidRequest.of(Problem(field, _NO_JOB))
         accept = req.get_header("Accept")

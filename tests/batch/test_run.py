@@ -7,8 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from farm.batch import Batch, Outcome, Record, Stopped, Task, Unreadable, pending
-from farm.errors import Busy, PageFailed, Unauthorized
+from farm.batch import Batch, Failure, Outcome, Record, Stopped, Task, Unreadable, pending
+from farm.client.errors import NotAFarm
+from farm.errors import (
+    Busy,
+    FarmError,
+    InvalidRequest,
+    InvalidUrl,
+    PageFailed,
+    Problem,
+    Unauthorized,
+)
 
 JOBS = 4
 
@@ -89,6 +98,36 @@ def test_what_every_page_would_meet_stops_the_batch(tmp_path: Path) -> None:
         assert record.written == 0
 
 
+def test_an_option_that_the_farm_refuses_stops_the_batch(tmp_path: Path) -> None:
+    problems = [Problem("options.a", "unknown field"), Problem("options.b", "unknown field")]
+
+    def refused(source: str) -> bytes:
+        raise InvalidRequest("options.a: unknown field. 1 more in details.", problems)
+
+    told = r"^options\.a: unknown field; options\.b: unknown field\.$"
+    with Record(tmp_path) as record, pytest.raises(Stopped, match=told):
+        outcomes(record, refused, tasks(100))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidRequest.of(Problem("options", "headers needs a page with an origin")),
+        InvalidUrl(),
+        NotAFarm("The proxy gave up.", 504),
+    ],
+)
+def test_what_is_wrong_with_one_page_does_not_stop_the_batch(
+    error: FarmError, tmp_path: Path
+) -> None:
+    def refused(source: str) -> bytes:
+        raise error
+
+    with Record(tmp_path) as record:
+        failures = [outcome.failure for outcome in outcomes(record, refused, tasks(9))]
+    assert failures == [Failure(error.code, str(error))] * 9
+
+
 def test_a_full_disk_stops_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> bool:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -121,5 +160,11 @@ def test_other_options_or_another_file_are_another_task(tmp_path: Path) -> None:
     first = Task.of(str(page), "a.png", {"options": {"width": 1}})
     assert first == Task.of(str(page), "a.png", {"options": {"width": 1}})
     assert first != Task.of(str(page), "a.png", {"options": {"width": 2}})
+    logo = tmp_path / "logo.png"
+    logo.write_text("a")
+    with_logo = Task.of(str(page), "a.png", {"options": {"width": 1}}, [str(logo)])
+    assert with_logo != first
+    logo.write_text("ab")
+    assert with_logo != Task.of(str(page), "a.png", {"options": {"width": 1}}, [str(logo)])
     page.write_text("ab")
     assert first != Task.of(str(page), "a.png", {"options": {"width": 1}})

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -145,6 +146,32 @@ def test_who_has_waited_for_two_that_failed_waits_for_no_third(
         flights.land(key, made[-2], None)
     assert crowd.outcomes() == ["miss"]
     assert not made[-1].waiters
+
+
+def test_when_the_line_has_no_place_the_others_still_take_one_together(
+    make_renderer: MakeRenderer, site: Site, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renderer = make_renderer(store=False)
+    engine = renderer._inner
+    begin, refusals = engine.begin, iter(range(4))
+
+    def boarded() -> int:
+        return sum(len(flight.waiters) for flight in list(renderer._flights._flights.values()))
+
+    def begin_unless_full(*args: Any, **kwargs: Any) -> Any:
+        if (number := next(refusals, None)) is not None:
+            wait_until(lambda: boarded() == 9 - number)
+            raise Busy()
+        return begin(*args, **kwargs)
+
+    monkeypatch.setattr(engine, "begin", begin_unless_full)
+    crowd.ask(renderer, site.url + "/slow", 10)
+    wait_until(lambda: renders(site) == 1)
+    wait_until(lambda: boarded() == 5)
+    site.hold.set()
+    answers = [each.exception(LONG_S) or use(each.result()).outcome for each in crowd.renders]
+    assert sorted(map(str, answers)) == sorted([str(Busy())] * 4 + ["joined"] * 5 + ["off"])
+    assert renders(site) == 1
 
 
 def test_a_file_is_kept_for_as_long_as_any_of_those_who_joined_wants(

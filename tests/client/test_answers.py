@@ -54,8 +54,13 @@ def test_files_are_taken_out(
         b'{"imageBase64": "AAA"}',
         b'{"imageBase64": "A*AA"}',
         b'{"a": "\xff"}',
+        b"[" * 200_000,
     ],
 )
 def test_what_is_no_answer_of_a_farms_is_told(body: bytes) -> None:
     with pytest.raises(NotAFarm, match="not a farm's JSON"):
         read_json(JSON, [body])
+
+
+def test_a_file_is_found_whatever_spaces_a_proxy_has_put_around_it() -> None:
+    assert read_json(JSON, [b'{"imageBase64" :  "QUJD"}']).files == [b"ABC"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from farm import errors
-from farm.client.errors import NotAFarm, UnknownError, error_by_code, error_of
+from farm.client.errors import NotAFarm, UnknownError, error_by_code, error_of, retry_after_s
 from farm.errors import FarmError, InvalidRequest, Problem, RateLimited, Unavailable, WithProblems
 
 CLASSES = [
@@ -55,3 +55,23 @@ def test_details_that_are_no_problems_are_passed_over() -> None:
     error = error_by_code("It is wrong.", "invalid_request", details=["x", {"field": "html"}])
     assert isinstance(error, InvalidRequest)
     assert error.problems == (Problem("html", ""),)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7),
+        ("0", 0),
+        ("9" * 400, 31_536_000),
+        ("9" * 5_000, None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("Wed, 21 Oct 2399 07:28:00 GMT", 31_536_000),
+        ("-5", None),
+        ("1.5", None),
+        ("\xb2", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(text: str, seconds: int | None) -> None:
+    assert retry_after_s({"Retry-After": text}) == seconds

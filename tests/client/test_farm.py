@@ -17,7 +17,7 @@ from farm.errors import (
     InvalidUrl,
     NotFound,
     PageFailed,
-    RenderTimeout,
+    ScriptFailed,
     UrlRefused,
 )
 from farm.links import LinkKeys
@@ -128,9 +128,9 @@ def test_the_files_of_a_job_are_those_of_a_render(client: Farm) -> None:
 
 @pytest.mark.farm
 def test_a_job_that_has_failed_raises_its_error_where_its_file_is_asked_for(client: Farm) -> None:
-    job = client.wait(client.submit(html=GREEN, wait_for_selector="#none", timeout=200))
+    job = client.wait(client.submit(html=GREEN, scripts=["throw new Error('told')"]))
     assert job.status == "failed"
-    with pytest.raises(RenderTimeout, match="waitForSelector"):
+    with pytest.raises(ScriptFailed, match="told"):
         client.download(job)
 
 
@@ -190,6 +190,11 @@ def test_what_json_cannot_say_is_told() -> None:
     asked: dict[str, Any] = {"html": "x", "width": {1, 2}}
     with pytest.raises(InvalidRequest, match="cannot be written as JSON"):
         Farm().render(**asked)
+
+
+def test_an_idempotency_key_that_no_header_can_have_is_told() -> None:
+    with pytest.raises(InvalidRequest, match="idempotency key has visible ASCII"):
+        Farm().submit(html="x", idempotency_key="ü")
 
 
 @pytest.mark.farm

@@ -11,7 +11,7 @@ import pytest
 from farm.client.answers import read_bytes, read_json
 from farm.client.errors import DeadlinePassed, NotAFarm, Unreachable
 from farm.client.transport import Transport
-from farm.errors import Busy, InvalidRequest, RateLimited
+from farm.errors import Busy, InvalidRequest, InvalidUrl, RateLimited
 from tests.support.farm_process import free_port
 
 BUSY = b'{"success": false, "error": "Every place is taken.", "code": "busy"}'
@@ -165,6 +165,33 @@ def test_nobody_at_the_address_is_told() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(Unreachable, match=f"{url} cannot be reached"):
         send(url, connect_s=0.3)
+
+
+def test_a_proxy_that_cannot_be_reached_is_told(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("NO_PROXY", "")
+    with pytest.raises(Unreachable, match=r"through the proxy that HTTP_PROXY.* names"):
+        send(server.url, connect_s=0.3)
+
+
+def test_a_farm_without_tls_at_an_https_address_is_told(server: Server) -> None:
+    with pytest.raises(Unreachable, match="does not speak TLS"):
+        send(server.url.replace("http:", "https:"))
+
+
+def test_certificates_that_cannot_be_read_are_told(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/none.pem")
+    with pytest.raises(Unreachable, match="REQUESTS_CA_BUNDLE"):
+        send(server.url.replace("http:", "https:"))
+
+
+def test_an_address_that_is_no_url_is_told() -> None:
+    with pytest.raises(InvalidUrl, match="is not valid"):
+        send("http://*.example")
 
 
 def test_a_redirect_is_not_followed(server: Server) -> None:

@@ -120,6 +120,19 @@ def test_a_run_that_is_ended_is_gone_on_with(
     assert f"{_MANY - written} rendered, {written} already there" in rest.stderr
 
 
+def test_files_beside_a_page_are_warned_of_and_sent_where_that_is_asked_for(folder: Path) -> None:
+    (folder / "pages/logo.css").write_text("body { background: lime }")
+    (folder / "pages/a.html").write_text("<link rel=stylesheet href=logo.css>")
+    without = run("pages/[ab].html", "--out", "out", *SMALL, cwd=folder)
+    assert without.returncode == 0, without.stderr
+    assert "Warning: pages/a.html refers to logo.css in its folder." in without.stderr
+    assert not is_filled((folder / "out/a.png").read_bytes(), LIME)
+    sent = run("pages/[ab].html", "--out", "out", *SMALL, "--local-files", cwd=folder)
+    assert "1 rendered, 1 already there" in sent.stderr
+    assert "Warning" not in sent.stderr
+    assert is_filled((folder / "out/a.png").read_bytes(), LIME)
+
+
 @pytest.mark.farm
 def test_a_farm_renders_them_however_few_places_it_has(folder: Path, log_path: Path) -> None:
     settings = {"pages_per_browser": 1, "max_waiting": 0, "api_keys": "me:" + "k" * 32}

@@ -30,6 +30,9 @@ def test_it_prints_the_machines_and_the_day() -> None:
         (["--metrics", "/nowhere"], "--metrics: /nowhere cannot be read"),
         (["--cpu-ms", "100"], "--cpu-ms needs --metrics"),
         (["--per-day", "0"], "--per-day"),
+        (["--per-day", "nan"], "'nan' is not a number"),
+        (["--burst", "inf"], "'inf' is not a number"),
+        (["--deadline", "0.5"], "% of the renders take longer on an idle machine than the"),
     ],
 )
 def test_what_cannot_be_planned_says_why(arguments: list[str], problem: str) -> None:

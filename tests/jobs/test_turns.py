@@ -205,8 +205,39 @@ def test_jobs_of_a_version_that_knows_no_turns_are_taken_when_they_are_the_oldes
     queue.put_as_before("old1")
     queue.put("anna1", "anna")
     queue.put("bob0", "bob")
-    assert queue.rq.position("old1") == 3
-    assert queue.take_all() == ["old0", "anna0", "old1", "bob0", "anna1"]
+    order = ["old0", "old1", "anna0", "bob0", "anna1"]
+    assert [queue.rq.position(job_id) for job_id in order] == [1, 2, 3, 4, 5]
+    assert queue.take_all() == order
+
+
+def test_no_low_job_keeps_one_of_a_version_that_knows_no_turns_from_its_own(queue: Queue) -> None:
+    queue.put("low", "anna", "low")
+    for number in range(3):
+        queue.put_as_before(f"old{number}")
+    taken = []
+    for number in range(8):  # the caller always has others
+        queue.put(f"anna{number}", "anna")
+        taken.append(queue.take())
+    assert [job_id for job_id in taken if "old" in str(job_id)] == ["old0", "old1", "old2"]
+    assert "low" in queue.waiting
+
+
+def test_what_an_older_version_has_cancelled_costs_one_turn_a_few_looks(queue: Queue) -> None:
+    for number in range(40):
+        queue.put(f"anna{number}", "anna")
+    for number in range(1, 30):  # taken out of the list; all else stays as it is
+        queue.client.lrem(LIST, 1, f"anna{number}")
+    queue.put("bob0", "bob")
+    assert sorted(queue.take_all()) == sorted(
+        ["bob0", "anna0", *(f"anna{number}" for number in range(30, 40))]
+    )
+    assert queue.kept in ([], [turns.KEY])
+
+
+def test_positions_among_very_many_callers_are_told_to_one_for_each(queue: Queue) -> None:
+    for number in range(250):
+        queue.put(f"job{number}", f"caller{number:03}")
+    assert [queue.rq.position(f"job{number}") for number in (0, 199, 249)] == [1, 200, 250]
 
 
 def test_jobs_that_other_tools_remove_are_passed_over(queue: Queue) -> None:

@@ -372,6 +372,19 @@ def test_a_caller_with_many_hanging_receivers_holds_up_no_other(
         wait_until(lambda: sender._busy() >= {"anna/"})
 
 
+def test_without_api_keys_no_place_is_kept_free_for_other_callers(
+    queue: RedisJobQueue, records: Records, start_sender: MakeSender
+) -> None:
+    with ExitStack() as stack:
+        hanging = [stack.enter_context(running_receiver()) for _ in range(8)]
+        for each in hanging:
+            each.answer = each.hang
+            for _ in range(4):
+                records.cancel(queue.submit(request(each.url), ""))
+        start_sender(timeout_s=60)
+        wait_until(lambda: sum(len(each.calls) for each in hanging) == 32)
+
+
 def test_what_another_version_has_put_into_the_line_holds_up_no_other(
     redis_client: redis.Redis, complete: Complete, receiver: Receiver, start_sender: MakeSender
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from io import BytesIO
 from socketserver import ThreadingMixIn
@@ -59,7 +60,7 @@ def served(app: WSGIApplication) -> Iterator[str]:
 def test_a_farm_renders_and_tells_of_the_page(url: str) -> None:
     page = "<title>Tests</title><body style='background:lime'><img src='http://10.9.8.7/'>"
     fields = {"html": page, "options": {"width": 60, "height": 40}, "report": True}
-    rendered = RemoteFarm(url, KEY).render(fields)
+    rendered = RemoteFarm(url, KEY).render(fields, Future())
     assert (rendered.format, rendered.content_type) == ("png", "image/png")
     assert (rendered.width, rendered.height) == (60, 40)
     assert opened(rendered.data).getpixel((50, 30)) == LIME
@@ -70,6 +71,6 @@ def test_a_farm_renders_and_tells_of_the_page(url: str) -> None:
 
 def test_a_farms_errors_are_its_own(url: str) -> None:
     with pytest.raises(InvalidRequest, match=r"options.width: must be an integer from 1"):
-        RemoteFarm(url, KEY).render({"html": "x", "options": {"width": 0}})
+        RemoteFarm(url, KEY).render({"html": "x", "options": {"width": 0}}, Future())
     with pytest.raises(Unauthorized):
-        RemoteFarm(url, "a-wrong-key-0123456789").render({"html": "x"})
+        RemoteFarm(url, "a-wrong-key-0123456789").render({"html": "x"}, Future())

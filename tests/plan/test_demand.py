@@ -17,7 +17,10 @@ def test_a_curve_may_be_twenty_four_numbers() -> None:
     assert parse_curve(",".join(["2"] * HOURS)) == (2.0,) * HOURS
 
 
-@pytest.mark.parametrize("text", ["weekly", "1,2,3", ",".join(["0"] * 24), ",".join(["-1"] * 24)])
+@pytest.mark.parametrize(
+    "text",
+    ["weekly", "1,2,3", *(",".join([one] * 24) for one in ("0", "-1", "nan", "inf"))],
+)
 def test_other_curves_are_refused(text: str) -> None:
     with pytest.raises(CurveError, match="flat, web, office, or 24 numbers"):
         parse_curve(text)

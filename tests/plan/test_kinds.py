@@ -20,8 +20,10 @@ def test_a_mix_is_read_and_its_shares_are_one_together() -> None:
         ("huge=1", "'huge' is none of the kinds simple"),
         ("simple", "is not like simple=60"),
         ("simple=many", "is not like simple=60"),
-        ("simple=-1,url=2", "must not be negative"),
+        ("simple=-1,url=2", "not negative"),
         ("simple=0", "not all 0"),
+        ("simple=inf", "must be numbers"),
+        ("simple=1,url=1,simple=2", "simple is there twice"),
     ],
 )
 def test_a_mix_that_cannot_be_read_says_why(text: str, problem: str) -> None:

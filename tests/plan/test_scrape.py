@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -61,6 +63,24 @@ def test_other_text_is_refused(text: str) -> None:
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ScrapeError, match=r"none.* cannot be read: No such file"):
         read(str(tmp_path / "none"))
+
+
+class Locked(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(401)
+
+
+def test_a_farm_that_wants_a_key_is_told() -> None:
+    with HTTPServer(("127.0.0.1", 0), Locked) as server:
+        Thread(target=server.handle_request).start()
+        with pytest.raises(ScrapeError, match=r"answers 401 .*curl -H 'X-Api-Key: …'"):
+            read(f"http://127.0.0.1:{server.server_port}/metrics")
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://host name/", "http://127.0.0.1:port/"])
+def test_what_is_no_url_is_told(url: str) -> None:
+    with pytest.raises(ScrapeError, match="cannot be read"):
+        read(url)
 
 
 def test_a_url_where_nobody_listens_is_told() -> None:

@@ -16,7 +16,9 @@ NODE = Path(playwright.__file__).parent / "driver" / "node"
 #: What the status says at the end of a render.
 _RENDERED = re.compile(r"(picture|PDF|HTML|MHTML|files).* in [\d.]+ m?s")
 _VIOLATIONS = """async () => {
-  const { violations } = await axe.run(document, {resultTypes: ['violations']});
+  // Only rules about sounds and about turned phones would need what is preloaded.
+  const options = {resultTypes: ['violations'], preload: false};
+  const { violations } = await axe.run(document, options);
   return violations.flatMap(({id, nodes}) =>
     nodes.map(({html, failureSummary}) => `${id}: ${html} ${failureSummary}`));
 }"""

@@ -540,10 +540,11 @@ def test_the_scheme_is_the_readers_choice_and_stays(playground: Playground) -> N
     assert playground.evaluate(ground) == dark
 
 
-def test_a_phone_has_one_view_at_a_time_and_no_more_width(visit: Open) -> None:
-    playground = visit(viewport={"width": 360, "height": 740}, has_touch=True)
+@pytest.mark.parametrize("width", [320, 360])
+def test_a_phone_has_one_view_at_a_time_and_no_more_width(visit: Open, width: int) -> None:
+    playground = visit(viewport={"width": width, "height": 740}, has_touch=True)
     playground.wait_rendered()
-    assert playground.page.evaluate("document.documentElement.scrollWidth") == 360
+    assert playground.page.evaluate("document.documentElement.scrollWidth") == width
     expect(playground.editor).to_be_visible()
     expect(playground.picture).to_be_hidden()
     playground.get_by_role("tab", name="Options").click()
@@ -552,8 +553,18 @@ def test_a_phone_has_one_view_at_a_time_and_no_more_width(visit: Open) -> None:
     assert playground.violations() == []
     playground.get_by_role("tab", name="Result").click()
     expect(playground.picture).to_be_visible()
-    assert playground.page.evaluate("document.documentElement.scrollWidth") == 360
+    assert playground.page.evaluate("document.documentElement.scrollWidth") == width
+    playground.get_by_role("button", name="Copy as code").click()
+    tabs = playground.locator("#code-tabs")
+    assert tabs.evaluate("tabs => tabs.getBoundingClientRect().right < innerWidth - 12")
     assert playground.violations() == []
+
+
+def test_the_dialog_for_the_key_fits_a_phone(visit: Open) -> None:
+    playground = visit(key=None, viewport={"width": 320, "height": 740}, has_touch=True)
+    dialog = playground.get_by_role("dialog", name="This farm asks for a key")
+    expect(dialog).to_be_visible()
+    assert dialog.evaluate("dialog => dialog.scrollWidth === dialog.clientWidth")
 
 
 def test_the_api_page_tries_the_api_of_this_farm(

@@ -106,11 +106,16 @@ class Sender:
         return pause_s
 
     def _busy(self) -> set[str]:
-        """Receivers and callers that may have no more tries at the moment."""
+        """Receivers and callers that may have no more tries at the moment.
+
+        Never jobs without a caller: where there are no API keys, there is nobody to leave places
+        free for.
+        """
         with self._lock:
             free = _AT_ONCE - self._of_callers.total()
             receivers = {name for name, n in self._of_receivers.items() if n >= _OF_ONE_RECEIVER}
-            return receivers | {name for name, n in self._of_callers.items() if n >= free}
+            callers = {name for name, n in self._of_callers.items() if n >= free}
+            return receivers | (callers - {"/"})
 
     def _begin(self, parcel: Parcel) -> None:
         self._count(parcel, 1)

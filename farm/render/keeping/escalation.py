@@ -70,7 +70,7 @@ class Escalation:
             if rendering.ended.wait(_STEP_S):
                 self.ended[step] += 1
                 if step != "closed":
-                    log.warning("page ended", rung=step, request_id=rendering.request_id)
+                    log.warning("page ended", step=step, request_id=rendering.request_id)
                 return
         if not self._closed.is_set():
             exit_process(reason)

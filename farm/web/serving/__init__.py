@@ -1,6 +1,6 @@
 """The gunicorn worker of the farm: no slow client holds a thread.
 
-`conf/gunicorn.conf.py` makes it gunicorn's worker class. The main loop, in the worker's main
+`farm/gunicorn_conf.py` makes it gunicorn's worker class. The main loop, in the worker's main
 thread, reads heads and bodies as they arrive, and discards bodies that the application does not
 want. It never waits for a client. A thread gets a request only when all of it has arrived. Each
 phase of a connection has a deadline. When connections or memory run out, the slowest client is

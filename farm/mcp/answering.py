@@ -1,0 +1,52 @@
+"""Answers to lines of standard input that are no messages of JSON-RPC.
+
+The SDK passes such a line on as an exception, and the server of the SDK drops it. A client whose
+request has no answer waits for one until its own timeout.
+"""
+
+import json
+from collections.abc import AsyncIterable, Awaitable, Callable
+
+from anyio.streams.memory import MemoryObjectSendStream
+from mcp import types
+from mcp.shared.message import SessionMessage
+from pydantic import ValidationError
+
+Item = SessionMessage | Exception
+
+_NOT_JSON = "The line is not JSON."
+_HALF_OF_A_PAIR = "The message has half of a surrogate pair in a string."
+_NO_REQUEST = "The line is no message of JSON-RPC 2.0. A batch of messages is none either."
+
+
+async def answer_others(
+    items: AsyncIterable[Item],
+    answer: Callable[[SessionMessage], Awaitable[None]],
+    messages: MemoryObjectSendStream[Item],
+) -> None:
+    """Send every message of `items` on to `messages`; answer every line that is none."""
+    async with messages:
+        async for item in items:
+            if isinstance(item, Exception):
+                await answer(SessionMessage(_error_for(item)))
+            else:
+                await messages.send(item)
+
+
+def _error_for(exc: Exception) -> types.JSONRPCError:
+    """The error as JSON-RPC 2.0 defines it: the id is null where it cannot be known."""
+    if not isinstance(exc, ValidationError) or exc.errors()[0]["type"] != "json_invalid":
+        return _error(None, types.INVALID_REQUEST, _NO_REQUEST)
+    try:
+        # Python reads half of a surrogate pair; the SDK's parser refuses it.
+        message = json.loads(exc.errors()[0]["input"])
+    except (ValueError, RecursionError):
+        return _error(None, types.PARSE_ERROR, _NOT_JSON)
+    request_id = message.get("id") if isinstance(message, dict) else None
+    known = request_id if type(request_id) in (int, str) else None
+    return _error(known, types.PARSE_ERROR, _HALF_OF_A_PAIR)
+
+
+def _error(request_id: int | str | None, code: int, message: str) -> types.JSONRPCError:
+    data = types.ErrorData(code=code, message=message)
+    return types.JSONRPCError(jsonrpc="2.0", id=request_id, error=data)
