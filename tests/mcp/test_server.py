@@ -285,6 +285,7 @@ def test_each_line_has_an_answer() -> None:
         answer = answer_to(process, call_of(7, html="\ud83d"))
         assert answer["id"] == 7
         assert "surrogate" in answer["error"]["message"]
+        say(process, "")
         for line, code in (("{", -32700), ("[" * 100_000, -32700), ("[]", -32600)):
             answer = answer_to(process, line)
             assert (answer["id"], answer["error"]["code"]) == (None, code)
