@@ -24,13 +24,20 @@ async def answer_others(
     answer: Callable[[SessionMessage], Awaitable[None]],
     messages: MemoryObjectSendStream[Item],
 ) -> None:
-    """Send every message of `items` on to `messages`; answer every line that is none."""
+    """Send every message of `items` on to `messages`; answer every line that is none.
+
+    A blank line is skipped.
+    """
     async with messages:
         async for item in items:
-            if isinstance(item, Exception):
-                await answer(SessionMessage(_error_for(item)))
-            else:
+            if not isinstance(item, Exception):
                 await messages.send(item)
+            elif not _is_blank(item):
+                await answer(SessionMessage(_error_for(item)))
+
+
+def _is_blank(exc: Exception) -> bool:
+    return isinstance(exc, ValidationError) and str(exc.errors()[0]["input"]).isspace()
 
 
 def _error_for(exc: Exception) -> types.JSONRPCError:

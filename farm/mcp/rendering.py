@@ -63,6 +63,8 @@ class OwnEngine:
         from farm.renderer import RenderCancelled
         from farm.request import HTML_OR_URL, RenderRequest
 
+        if cancelled.done():
+            raise BrowserUnavailable(_CANCELLED)
         rendering = engine.begin(RenderRequest.from_fields(fields, HTML_OR_URL, engine.limits))
         # Otherwise the page would keep its place in the browser until its deadline.
         cancelled.add_done_callback(lambda _: engine.cancel(rendering))
