@@ -69,6 +69,7 @@ def flooding(first: bytes, again: bytes) -> Iterator[Flood]:
         server.close()
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("answer", [_CHUNKED, _UNTIL_END], ids=["chunks of one byte", "bytes"])
 def test_another_render_gets_its_page_during_a_flood(
     make_engine: Callable[..., Engine], site: Site, answer: tuple[bytes, bytes]
@@ -82,11 +83,11 @@ def test_another_render_gets_its_page_during_a_flood(
         urls = [f"http://{host}/{n}" for n in range(6) for host in hosts]
         html = _PAGE.replace("URLS", json.dumps(urls)).replace("SLOW", f"{site.url}/slow.svg")
         engine.begin(request_for(engine, html))
-        wait_until(lambda: flood.sending >= 20)
+        wait_until(lambda: flood.sending >= 20, 100)
         for _ in range(3):
             flood.pieces = 0
             result = engine.render(request_for(engine, url=site.url, width=50, height=50))
             assert opened(result.data).getpixel((25, 45)) == LIME
-            wait_until(lambda: flood.pieces)
+            wait_until(lambda: flood.pieces, 60)
         assert flood.sending >= 20
     assert engine.egress_pid == proxy

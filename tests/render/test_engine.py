@@ -689,7 +689,9 @@ def test_every_page_process_is_sandboxed_and_not_roots(make_engine: MakeEngine) 
 
 _AS_A_USER = """
 import psutil
+from contextlib import suppress
 from pathlib import Path
+from farm.processes import has_argument
 from farm.render import Engine
 from farm.render.browser.memory import MemoryWatch
 from farm.render.browser.contexts import FreshContexts
@@ -703,9 +705,11 @@ engine.start()
 engine.wait_started()
 engine.render(RenderRequest.parse(b'{"html": "hello"}', HTML, engine.limits))
 for process in psutil.Process(engine.chromium_pid).children(recursive=True):
-    if "--type=renderer" in process.cmdline():
-        (mode,) = [line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
-                   if line.startswith("Seccomp:")]
+    if not has_argument(process, "--type=renderer"):
+        continue
+    with suppress(OSError, psutil.Error):  # the render's own process ends after it
+        status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        (mode,) = [line for line in status if line.startswith("Seccomp:")]
         print(process.uids().real, mode)
 engine.close()
 """

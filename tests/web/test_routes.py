@@ -29,7 +29,7 @@ PAGES = {
 OPEN = {("GET", "/health"), ("HEAD", "/health"), *(("GET", path) for path in PAGES), *LINKS}
 CLOUDFLARE = "/client/v4/accounts/{account_id}/browser-rendering"
 WITH_BODY = {
-    *(("POST", path) for path in ("/render", "/render-url", "/render-async")),
+    *(("POST", path) for path in ("/render", "/render-url", "/render-async", "/links")),
     *(
         ("POST", f"{browser}/{name}")
         for browser in ("", "/chromium", "/chrome")
