@@ -30,11 +30,8 @@ class Folder:
         try:
             path = (self._path / name).resolve()
             is_folder = path.is_dir()
-        except (
-            OSError,
-            ValueError,
-            RuntimeError,
-        ) as exc:  # too long, a null byte, links in a circle
+        # A name that is too long, a null byte, links in a circle.
+        except (OSError, ValueError, RuntimeError) as exc:
             raise refused("is not a path") from exc
         if not path.is_relative_to(self._path):
             raise refused(f"must be in {self._path}")

@@ -8,7 +8,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -312,43 +312,41 @@ def test_a_try_ends_in_time(
     assert told(queue, job_id)[0]["reason"] == "no answer within 0.3 s"
 
 
-def test_a_try_ends_in_time_though_the_answer_comes_in_drops(
-    queue: RedisJobQueue, complete: Complete, start_sender: MakeSender
-) -> None:
+@contextmanager
+def dripping(beginning: bytes, drop: bytes) -> Iterator[str]:
+    """The URL of a receiver that answers with a beginning, and then drop by drop without an end."""
+
     def drip() -> None:
         with suppress(OSError):
             sock, _ = server.accept()
-            sock.sendall(b"HTTP/1.1 200 OK\r\n")
+            sock.sendall(beginning)
             while not closing.wait(0.05):
-                sock.sendall(b"X: y\r\n")
+                sock.sendall(drop)
 
-    start_sender(timeout_s=0.5)
     closing = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=drip, daemon=True).start()
-        job_id = complete(f"http://127.0.0.1:{server.getsockname()[1]}/")
-        wait_until(lambda: told(queue, job_id)[0]["tries"])
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
         closing.set()
+
+
+def test_a_try_ends_in_time_though_the_answer_comes_in_drops(
+    queue: RedisJobQueue, complete: Complete, start_sender: MakeSender
+) -> None:
+    start_sender(timeout_s=0.5)
+    with dripping(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n") as url:
+        job_id = complete(url)
+        wait_until(lambda: told(queue, job_id)[0]["tries"])
     assert told(queue, job_id)[0]["reason"] == "no answer within 0.5 s"
 
 
 def test_a_try_ends_in_time_though_the_body_of_the_answer_comes_in_drops(
     queue: RedisJobQueue, complete: Complete, start_sender: MakeSender
 ) -> None:
-    def drip() -> None:
-        with suppress(OSError):
-            sock, _ = server.accept()
-            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-            while not closing.wait(0.05):
-                sock.sendall(b"y")
-
     start_sender(timeout_s=0.5)
-    closing = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=drip, daemon=True).start()
-        job_id = complete(f"http://127.0.0.1:{server.getsockname()[1]}/")
+    with dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"y") as url:
+        job_id = complete(url)
         wait_until(lambda: over(queue, job_id))
-        closing.set()
     assert (told(queue, job_id)[0]["state"], told(queue, job_id)[0]["status"]) == ("delivered", 200)
 
 
