@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -85,6 +86,36 @@ def test_a_reload_under_load_fails_no_request(farm: Farm) -> None:
         for _ in range(2):
             reload(farm)
     assert set(load.answers) == {"ok"}, load.answers
+
+
+def drivers_of(worker: psutil.Process, farm: Farm) -> list[psutil.Process]:
+    return [driver for driver in farm.drivers() if driver.ppid() == worker.pid]
+
+
+def test_a_worker_that_is_to_stop_before_it_serves_answers_what_waits_for_it(
+    log_path: Path, without_jobs: dict[str, object]
+) -> None:
+    """As at a reload soon after another: it accepts the connections that were made meanwhile."""
+    with (
+        running_farm(log_path, workers=1, **without_jobs) as farm,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        main = farm.gunicorn()
+        (old,) = main.children()
+        main.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(main.children()) == 2 or gone([old]))
+        (starting,) = [worker for worker in main.children() if worker != old]
+        wait_until(lambda: drivers_of(starting, farm))
+        (driver, *_) = drivers_of(starting, farm)
+        driver.suspend()  # so that the worker still waits for its browser
+        wait_until(lambda: gone([old]))
+        answers = [pool.submit(farm.post, "/render", GREEN) for _ in range(4)]
+        main.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(main.children()) == 2)
+        driver.resume()
+        assert [answer.result().status_code for answer in answers] == [200] * 4
+        wait_until(lambda: gone([starting]), 60)
+        assert not farm.log_lines("Exception in worker process")
 
 
 def test_an_upgrade_in_place_under_load_fails_no_request(

@@ -339,9 +339,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         sockets.
         """
         super().set_accept_enabled(enabled)
-        if self.alive:
+        # A worker that is told to stop before it serves still enables its sockets first.
+        if enabled or self.alive:
             return
         for listener in self.sockets:
+            if listener.fileno() < 0:  # it was full as well, and has come here already
+                continue
             while select.select([listener], [], [], 0)[0]:
                 self.accept(listener)
             listener.close()
