@@ -1,8 +1,8 @@
 # What people run. Settings are environment variables; `PORT=8080 make run` and
 # `make run PORT=8080` both reach the farm.
 .SILENT:
-.PHONY: help run test test-fast test-long coverage bench chaos soak overload gallery setup lint lock \
-	release clean
+.PHONY: help run test test-fast test-dedicated test-long coverage bench chaos soak overload gallery \
+	setup lint lock release clean
 
 # For pytest, `make test ARGS='-k health'`, or for the lock, `make lock ARGS=--upgrade`.
 ARGS ?=
@@ -15,10 +15,15 @@ run:  ## Start the farm; installs what it needs first
 	exec .venv/bin/farm serve
 
 # The tests start the farm hundreds of times: none is to compile it anew.
-test test-fast test-long coverage: export PYTHONDONTWRITEBYTECODE =
+test test-fast test-dedicated test-long coverage: export PYTHONDONTWRITEBYTECODE =
 
-test: setup  ## Run the tests; ARGS go to pytest
-	.venv/bin/pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+PYTEST = .venv/bin/pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder
+
+test: setup  ## Run the tests that share a farm and a browser; ARGS go to pytest
+	$(PYTEST) -m "not dedicated" $(ARGS)
+
+test-dedicated: setup  ## Run the tests that have a farm or a browser of their own, 10 minutes
+	$(PYTEST) -m dedicated $(ARGS)
 
 test-fast: setup  ## Run the tests that start no browser and no server
 	.venv/bin/pytest --numprocesses 2 --dist loadgroup --fast -p no:schemathesis \
@@ -31,8 +36,7 @@ test-long: setup  ## Run all tests with every picture, every request of the API,
 coverage: setup  ## Run the tests and say which lines they miss; build/coverage/html
 	rm -rf build/coverage
 	mkdir -p build && mkdir -m 1777 build/coverage
-	PYTHONPATH=$(CURDIR)/tests/coverage:$(CURDIR) .venv/bin/pytest \
-		--numprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS); status=$$?; \
+	PYTHONPATH=$(CURDIR)/tests/coverage:$(CURDIR) $(PYTEST) $(ARGS); status=$$?; \
 	.venv/bin/coverage combine --quiet && .venv/bin/coverage report && \
 	.venv/bin/coverage html --quiet && exit $$status
 

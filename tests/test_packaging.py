@@ -69,7 +69,6 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.farm
 def test_the_base_has_all_that_the_client_and_the_command_line_import(farm: Farm) -> None:
     base = distribution_names(required()) | {"render-farm"}
     packages = metadata.packages_distributions().items()

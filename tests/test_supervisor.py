@@ -15,6 +15,8 @@ from farm.jobs.embedded import EmbeddedValkey
 from farm.settings import Settings
 from tests.support.farm_process import command_line, gone, log_lines, wait_until
 
+pytestmark = pytest.mark.dedicated
+
 SUPERVISOR = """
 import sys
 from farm import supervisor

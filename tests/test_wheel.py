@@ -10,6 +10,8 @@ import pytest
 
 import farm
 
+pytestmark = pytest.mark.dedicated
+
 ROOT = Path(__file__).parents[1]
 
 

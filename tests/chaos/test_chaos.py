@@ -7,7 +7,7 @@ import pytest
 from tests.chaos.faults import FAULTS
 from tests.chaos.run import run
 
-pytestmark = pytest.mark.farm
+pytestmark = pytest.mark.dedicated
 
 #: A job whose worker was killed may wait for two minutes. `bench.measures.ledger` and the long run
 #: do it.

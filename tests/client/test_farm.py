@@ -35,7 +35,6 @@ def client(farm: FarmProcess) -> Iterator[Farm]:
         yield connected
 
 
-@pytest.mark.farm
 def test_a_page_is_rendered_with_options_and_facts(client: Farm, tmp_path: Path) -> None:
     picture = client.render(html=GREEN, width=300, height=200, format="webp", report=True)
     assert is_filled(picture.data, LIME)
@@ -49,14 +48,12 @@ def test_a_page_is_rendered_with_options_and_facts(client: Farm, tmp_path: Path)
     assert len(picture.request_id) == 36
 
 
-@pytest.mark.farm
 def test_a_url_is_rendered_as_another_request_to_the_same_farm(client: Farm, site: Site) -> None:
     picture = client.post({"url": site.url, "options": {"fullPage": True}})
     assert picture.status == 200
     assert picture.final_url == picture.url == f"{site.url}/"
 
 
-@pytest.mark.farm
 def test_several_files_are_each_a_render_and_together_a_zip(client: Farm) -> None:
     both = client.render(
         html=GREEN,
@@ -69,7 +66,6 @@ def test_several_files_are_each_a_render_and_together_a_zip(client: Farm) -> Non
     assert (both.format, both.data[:2], both.title, both.cache) == ("zip", b"PK", "Green", "miss")
 
 
-@pytest.mark.farm
 @pytest.mark.parametrize(
     ("fields", "error", "field"),
     [
@@ -104,7 +100,6 @@ def test_what_is_wrong_is_raised_by_its_class(
         assert raised.value.details[0]["field"] == field  # type: ignore[attr-defined]
 
 
-@pytest.mark.farm
 def test_a_job_is_waited_for_and_downloaded(client: Farm) -> None:
     job = client.submit(html=GREEN, width=30, height=20, idempotency_key="client-once")
     assert client.submit(html=GREEN, width=30, height=20, idempotency_key="client-once") == job
@@ -117,7 +112,6 @@ def test_a_job_is_waited_for_and_downloaded(client: Farm) -> None:
         client.cancel(done)
 
 
-@pytest.mark.farm
 def test_the_files_of_a_job_are_those_of_a_render(client: Farm) -> None:
     outputs: Any = [{"name": "a", "width": 40}, {"name": "b", "format": "webp"}]
     downloaded = client.download(client.wait(client.submit(html=GREEN, outputs=outputs)))
@@ -126,7 +120,6 @@ def test_the_files_of_a_job_are_those_of_a_render(client: Farm) -> None:
     assert [each.file_name for each in downloaded.outputs] == ["a.png", "b.webp"]
 
 
-@pytest.mark.farm
 def test_a_job_that_has_failed_raises_its_error_where_its_file_is_asked_for(client: Farm) -> None:
     job = client.wait(client.submit(html=GREEN, scripts=["throw new Error('told')"]))
     assert job.status == "failed"
@@ -134,7 +127,6 @@ def test_a_job_that_has_failed_raises_its_error_where_its_file_is_asked_for(clie
         client.download(job)
 
 
-@pytest.mark.farm
 def test_a_job_is_cancelled_once_however_often_that_is_asked_for(client: Farm) -> None:
     job = client.submit(html=GREEN, wait_for=20_000)
     assert client.cancel(job).status == "cancelled"
@@ -197,7 +189,6 @@ def test_an_idempotency_key_that_no_header_can_have_is_told() -> None:
         Farm().submit(html="x", idempotency_key="ü")
 
 
-@pytest.mark.farm
 def test_the_example_of_the_docs_works(
     farm: FarmProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

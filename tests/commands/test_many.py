@@ -11,6 +11,8 @@ import pytest
 from tests.support.farm_process import Farm, environment, running_farm, wait_until
 from tests.support.images import LIME, is_filled
 
+pytestmark = pytest.mark.dedicated
+
 GREEN = "<body style='background:lime'>"
 SMALL = ["--width", "40", "--height", "30"]
 #: More than are rendered before the run is ended.
@@ -133,7 +135,6 @@ def test_files_beside_a_page_are_warned_of_and_sent_where_that_is_asked_for(fold
     assert is_filled((folder / "out/a.png").read_bytes(), LIME)
 
 
-@pytest.mark.farm
 def test_a_farm_renders_them_however_few_places_it_has(folder: Path, log_path: Path) -> None:
     settings = {"pages_per_browser": 1, "max_waiting": 0, "api_keys": "me:" + "k" * 32}
     with running_farm(log_path, workers=1, **settings) as farm:

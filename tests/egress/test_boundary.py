@@ -21,6 +21,8 @@ from tests.support.egress_vectors import INERT, NAVIGATIONS, VECTORS
 from tests.support.no_boundary import no_boundary
 from tests.support.site import running_site
 
+pytestmark = pytest.mark.dedicated
+
 #: Where the pages are served: allowed, and of another address than the canaries.
 SITE = "127.0.0.2"
 #: What a page does late, and what it does when it is closed, shall have its time.

@@ -17,6 +17,8 @@ from farm.jobs.embedded import EmbeddedValkey
 from farm.settings import Settings
 from tests.support.farm_process import gone, wait_until
 
+pytestmark = pytest.mark.dedicated
+
 #: A farm that is killed before it could stop its Valkey.
 KILLED_FARM = """
 import os, signal

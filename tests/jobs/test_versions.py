@@ -27,6 +27,8 @@ from farm.request import HTML_OR_URL, Limits, OtherVersion, RenderRequest
 from farm.storage import ObjectStorage
 from tests.support.farm_process import environment, log_lines, running_worker, wait_until
 
+pytestmark = pytest.mark.dedicated
+
 LIMITS = Limits(30_000, 1_000_000)
 OLD_OPTION = "    wait_for: int = option("
 NEW_OPTION = '    is_newer: bool = option(False, "Of the newer version alone.")\n'
@@ -149,6 +151,8 @@ def test_each_version_does_the_others_jobs_and_what_the_older_cannot_waits_for_t
 
     ids = (by_newer, for_newer, by_older)
     assert [jobs.read(job_id)[0].status for job_id in ids] == [State.COMPLETED] * 3
+    # A worker's log line comes after the job's end.
+    wait_until(lambda: len(workers.done_by("newer")) == 2)
     assert workers.done_by("older") == [by_newer]
     assert workers.done_by("newer") == [for_newer, by_older]
 

@@ -23,6 +23,8 @@ from tests.support.farm_process import gone, is_browser, log_lines, running_work
 from tests.support.receiver import SECRET, running_receiver
 from tests.support.site import SITES
 
+pytestmark = pytest.mark.dedicated
+
 LIMITS = Limits(30_000, 1_000_000)
 StartWorker = Callable[..., subprocess.Popen[bytes]]
 

@@ -187,7 +187,6 @@ def test_folders_of_killed_processes_are_removed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [alive], "not even its own is left"
 
 
-@pytest.mark.farm
 def test_a_farms_figures_are_those_of_all_its_processes(log_path: Path) -> None:
     with running_farm(log_path, workers=2, spare_contexts=0, max_waiting=5) as farm:
         pages = 2 * 32 + 4
@@ -235,7 +234,6 @@ def _folder(process: psutil.Process) -> Path:
     return Path(process.environ()["PROMETHEUS_MULTIPROC_DIR"])
 
 
-@pytest.mark.farm
 def test_a_worker_alone_answers_too(log_path: Path, valkey: str, tmp_path: Path) -> None:
     port = free_port()
     settings = {"redis_url": valkey, "storage_url": tmp_path.as_uri(), "metrics_port": port}

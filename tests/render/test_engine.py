@@ -100,6 +100,7 @@ def test_pages_that_take_long_keep_no_other_from_beginning(
         assert all(isinstance(loop.exception(), RenderTimeout) for loop in loops)
 
 
+@pytest.mark.short_form
 def test_a_full_line_is_refused_at_once(make_engine: MakeEngine, site: Site) -> None:
     engine = make_engine(pages_per_browser=1, max_waiting=1)
     with ThreadPoolExecutor(2) as pool:
@@ -133,6 +134,7 @@ def test_a_line_full_of_one_callers_renders_lets_another_caller_in(
         assert all(future.result().size > 0 for future in [*runs, *anna, bob])
 
 
+@pytest.mark.short_form
 def test_an_endless_loop_ends_at_the_deadline_and_is_gone(make_engine: MakeEngine) -> None:
     engine = make_engine(render_deadline_s=1, pages_per_browser=2)
     pid = engine.chromium_pid
@@ -181,6 +183,7 @@ def test_the_deadline_covers_the_wait_in_line(make_engine: MakeEngine, site: Sit
     assert engine.status.waiting == 0
 
 
+@pytest.mark.short_form
 def test_a_crashed_page_is_told_so_and_its_neighbours_go_on(
     make_engine: MakeEngine, site: Site
 ) -> None:
@@ -633,6 +636,7 @@ def test_it_renders_without_spares(make_engine: MakeEngine) -> None:
     assert engine.status.spares == 0
 
 
+@pytest.mark.short_form
 def test_closing_answers_what_is_under_way_and_leaves_nothing(
     make_engine: MakeEngine, site: Site
 ) -> None:
@@ -675,6 +679,7 @@ def test_a_browser_that_does_not_start_is_told_in_a_sentence() -> None:
         engine.close()
 
 
+@pytest.mark.short_form
 def test_every_page_process_is_sandboxed_and_not_roots(make_engine: MakeEngine) -> None:
     engine = make_engine(spare_contexts=1)
     wait_until(lambda: engine.status.spares == 1)

@@ -1,12 +1,18 @@
-"""Which tests run (`--fast`), in what order, and which of pytest-xdist's processes runs which.
+"""Which tests run, in what order, and which of pytest-xdist's processes runs which.
 
-`tests/conftest.py` imports the hooks. Nothing here has to be kept up when a test is added.
+A test is `dedicated` if it has a farm or a browser of its own, to break it or to set it up in its own
+way. `make test` leaves these out, but for those that are marked as the `short_form` of the others;
+`make test-dedicated` runs them. `--fast` runs only what starts nothing at all.
+
+`tests/conftest.py` imports the hooks. A test that takes one of the fixtures below is dedicated without
+a mark; only a test that starts a farm in another way has to be marked.
 """
 
 import asyncio
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +25,8 @@ from farm.render.browser.thread import BrowserThread
 _STARTING = frozenset(
     {"engine", "kept_engine", "trusting_engine", "make_engine", "farm", "valkey", "browser"}
 )
+#: A farm or a browser for one test alone.
+_DEDICATED = frozenset({"make_engine", "log_path"})
 #: Nearly all of their tests start something, so that `--fast` does not even import them.
 _SLOW = ("whole", "chaos", "field", "mcp", "web/test_schema.py")
 #: Audit events of a process that begins.
@@ -62,6 +70,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = [item for item in items if _starts_something(item)]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not _starts_something(item)]
+    for item in items:
+        is_short_form = item.get_closest_marker("short_form")
+        if not is_short_form and not _DEDICATED.isdisjoint(_fixtures(item)):
+            item.add_marker(pytest.mark.dedicated)
     # A group is run by one process, in turn.
     groups = {item: _group(item) for item in items}
     places = {group: place for place, group in enumerate(_LONGEST)}
@@ -80,8 +92,11 @@ def _group(item: pytest.Item) -> str:
 
 
 def _starts_something(item: pytest.Item) -> bool:
-    names = getattr(item, "fixturenames", ())
-    return bool(item.get_closest_marker("farm")) or not _STARTING.isdisjoint(names)
+    return bool(item.get_closest_marker("dedicated")) or not _STARTING.isdisjoint(_fixtures(item))
+
+
+def _fixtures(item: pytest.Item) -> Sequence[str]:
+    return getattr(item, "fixturenames", ())
 
 
 def pytest_configure(config: pytest.Config) -> None:

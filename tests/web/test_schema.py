@@ -128,7 +128,14 @@ def _narrow_options(schemas: dict[str, Any]) -> None:
             schema["properties"]["options"] = {"$ref": "#/components/schemas/FewRenderOptions"}
 
 
-@pytest.fixture(params=DOCUMENT["paths"])
+#: The route whose requests have every option takes ten times as long as all others.
+PATHS = [
+    pytest.param(path, marks=[pytest.mark.dedicated] if path == "/render" else [])
+    for path in DOCUMENT["paths"]
+]
+
+
+@pytest.fixture(params=PATHS)
 def of_a_path(request: pytest.FixtureRequest) -> BaseSchema:
     """The schema of one path.
 

@@ -25,7 +25,7 @@ from tests.support.farm_process import (
 )
 from tests.support.site import SITES, Site
 
-pytestmark = pytest.mark.farm
+pytestmark = pytest.mark.dedicated
 JSON = {"Accept": "application/json"}
 #: The machine may have other work.
 PATIENT = {"cache_timeout_ms": 2_000}

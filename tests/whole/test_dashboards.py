@@ -116,7 +116,7 @@ def scrape(farm: Farm) -> Labels:
     return labels
 
 
-@pytest.mark.farm
+@pytest.mark.dedicated
 @pytest.mark.parametrize(
     ("of", "expression"), [pytest.param(*pair, id=pair[0]) for pair in expressions()]
 )
@@ -132,7 +132,7 @@ def test_only_what_the_farm_exports_is_asked_for(
         assert label in TARGET_LABELS or None in have or any(label in one for one in have if one)
 
 
-@pytest.mark.farm
+@pytest.mark.dedicated
 def test_every_figure_of_the_farm_is_on_the_dashboard(exported: Labels) -> None:
     shown = {name for _, expression in expressions() for name in names_and_labels(expression)[0]}
     assert {_family(name) for name in exported} == {_family(name) for name in shown} - {"up"}

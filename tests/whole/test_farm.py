@@ -33,8 +33,6 @@ from tests.support.farm_process import (
 from tests.support.images import LIME, is_filled
 from tests.support.site import SITES, Site
 
-pytestmark = pytest.mark.farm
-
 GREEN = "<body style='background:lime'>"
 ACCEPT_PNG = {"Accept": "image/png"}
 

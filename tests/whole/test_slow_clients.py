@@ -13,7 +13,7 @@ from tests.chaos import slow
 from tests.support.farm_process import Farm, running_farm
 from tests.support.images import LIME, is_filled
 
-pytestmark = pytest.mark.farm
+pytestmark = pytest.mark.dedicated
 
 GREEN = {"html": "<body style='background:lime'>"}
 

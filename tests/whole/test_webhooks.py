@@ -8,8 +8,6 @@ import requests
 from tests.support.farm_process import Farm, wait_until
 from tests.support.receiver import running_receiver
 
-pytestmark = pytest.mark.farm
-
 
 def test_the_end_of_a_job_is_told_and_told_again(farm: Farm) -> None:
     with running_receiver() as receiver:

@@ -25,6 +25,8 @@ from tests.support.farm_process import gone, wait_until
 from tests.support.greenlets import Runner
 from tests.support.site import Site
 
+pytestmark = pytest.mark.dedicated
+
 
 class Started:
     """A browser that is up, and the farm's session with it."""

@@ -154,7 +154,10 @@ def test_all_is_scrolled_back_from_an_element(engine: Engine, doctype: str) -> N
     assert files["a"]["data"] == files["b"]["data"]
 
 
-@pytest.mark.parametrize("pause_ms", [110, 140, 170, 200, 230, 260])
+@pytest.mark.parametrize(
+    "pause_ms",
+    [140, 230, *(pytest.param(ms, marks=pytest.mark.dedicated) for ms in (110, 170, 200, 260))],
+)
 def test_a_page_that_goes_elsewhere_again_and_again_is_captured(
     engine: Engine, site: Site, pause_ms: int
 ) -> None:

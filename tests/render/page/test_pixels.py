@@ -165,6 +165,7 @@ def test_webp_has_the_pixels_of_playwrights_screenshot(
     assert_same(opened(actual), opened(file_reference.png), tmp_path)
 
 
+@pytest.mark.dedicated
 def test_a_page_that_was_used_before_draws_the_same(
     kept_engine: Engine, reference: Reference, tmp_path: Path
 ) -> None:
