@@ -8,7 +8,7 @@ from farm.request.group import Group, option, problem
 from farm.request.patterns import MAX_LENGTH, check_pattern
 
 MAX_PATTERNS = 100
-#: Of a pattern of whole URLs.
+#: The longest pattern for whole URLs.
 _MAX_PATTERN = 1_024
 Resource = Literal[
     "image", "media", "font", "stylesheet", "script", "xhr", "fetch", "websocket", "other"
@@ -53,6 +53,7 @@ class Block(Group):
 
     @property
     def is_asked_for(self) -> bool:
+        """Whether anything is blocked."""
         return self != NO_BLOCK
 
 

@@ -11,13 +11,13 @@ from farm.request.source import URL_SCHEMA
 from farm.request.texts import in_utf8
 
 _MAX_NAME = 256
-#: Chromium takes no larger cookies, and no longer attributes.
+#: Chromium accepts no larger cookies and no longer attributes.
 _MAX_COOKIE_BYTES = 4_096
 _MAX_ATTRIBUTE = 1_024
 #: The last second of the year 9999.
 _MAX_EXPIRES_S = 253_402_300_799
 
-#: What RFC 6265bis has no cookie consist of.
+#: Characters that RFC 6265bis forbids in cookies.
 _NOT_IN_COOKIE = re.compile(r"[\x00-\x1f\x7f;]")
 _DOMAIN = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE)
 
@@ -33,7 +33,7 @@ class Cookie(Group):
     )
     url: str | None = option(
         None,
-        "An address whose host it is for; not together with `domain`.",
+        "The cookie is for the host of this URL; not together with `domain`.",
         schema=URL_SCHEMA,
     )
     expires: float | None = option(
@@ -101,4 +101,5 @@ class Cookie(Group):
 
     @property
     def is_pages_own(self) -> bool:
+        """Whether the cookie is for the page's own host."""
         return self.domain is None and self.url is None

@@ -1,6 +1,6 @@
 """What the page sends, and what it may load.
 
-Secrets are among these: no message tells a value, and none is in a `repr`.
+Some of the values are secrets, so no message and no `repr` contains a value.
 """
 
 import re
@@ -18,14 +18,14 @@ from farm.request.texts import in_utf8
 MAX_HEADERS = 50
 MAX_SCOPES = 64
 MAX_COOKIES = 100
-#: Of a user's name, and of a password.
+#: The longest user name, and the longest password.
 _MAX_NAME = 256
-#: Of all names and values together, in bytes: sites refuse more.
+#: Names and values of all headers together. Sites refuse more.
 _MAX_HEADERS_BYTES = 32_768
 
 
 class Credentials(Group):
-    """Of HTTP authentication."""
+    """Credentials for HTTP authentication."""
 
     username: str = option(..., "The user's name.", max_length=_MAX_NAME, repr=False)
     password: str = option(..., "The user's password.", max_length=_MAX_NAME, repr=False)
@@ -60,14 +60,15 @@ class Network(Group):
     )
     scoped_headers: tuple[ScopedHeaders, ...] = option(
         (),
-        "Headers of requests to whatever origin, by their URLs. Where several have the same name, "
-        "the last one wins, and over `headers`.",
+        "Headers of requests to any origin, selected by URL. If several set the same header, the "
+        "last one wins, also over `headers`.",
         max_length=MAX_SCOPES,
         repr=False,
     )
     cookies: tuple[Cookie, ...] = option(
         (),
-        "Cookies that are there before the page is loaded; the page's own unless they say else.",
+        "Cookies that are set before the page is loaded. One without `domain` and `url` is for the "
+        "page's own host.",
         max_length=MAX_COOKIES,
         repr=False,
     )
@@ -84,7 +85,7 @@ class Network(Group):
 
     @property
     def needs_own_origin(self) -> str | None:
-        """The first option that is for the page's own origin, if one is asked for."""
+        """The first option of the request that needs a page with an origin; None if none does."""
         if self.headers:
             return "headers"
         if self.auth is not None:
@@ -94,13 +95,14 @@ class Network(Group):
         return None
 
 
-#: Chromium sends none of these with such a method (https://fetch.spec.whatwg.org/#forbidden-request-header).
+#: Chromium does not send these headers with the methods below
+#: (https://fetch.spec.whatwg.org/#forbidden-request-header).
 _METHODS = ("x-http-method", "x-http-method-override", "x-method-override")
 _FORBIDDEN_METHOD = re.compile(r"\b(connect|trace|track)\b", re.IGNORECASE)
 
 
 def check_own_origin(options: Network, addresses: Iterable[str | None]) -> None:
-    """Raises a problem where the page has none of the `addresses` that `options` could be for."""
+    """Raises a problem if `options` need an origin and the page has none of the `addresses`."""
     if (name := options.needs_own_origin) is None or any(each is not None for each in addresses):
         return
     what = "a cookie without domain and url needs" if name == "cookies" else f"{name} needs"

@@ -1,4 +1,4 @@
-"""The paper of a PDF: lengths, the sizes that have a name, and margins."""
+"""The paper of a PDF: lengths, named sizes and margins. `pdf` and the engine use it."""
 
 import re
 from typing import Annotated
@@ -12,11 +12,11 @@ _PX = {"px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, "pt": 96 / 72}
 _LENGTH = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(px|in|cm|mm|pt)")
 #: The longest side of a page: 14,400 points (ISO 32000-1, annex C), in CSS pixels.
 MAX_SIDE_PX = 19_200
-#: The shortest side of a page, and of what its margins leave for the content: a quarter of an inch.
-#: Smaller papers would cut a document into millions of pages.
+#: The shortest side of a page, and of the area inside its margins: a quarter of an inch. A smaller
+#: paper would split a document into millions of pages.
 MIN_SIDE_PX = 24
-#: Width and height in inches, as Playwright and Puppeteer have them, so that pages break where
-#: theirs do.
+#: Width and height in inches. They are those of Playwright and Puppeteer, so that pages break at
+#: the same places.
 PAPERS = {
     "A0": (33.1, 46.8),
     "A1": (23.4, 33.1),
@@ -34,7 +34,7 @@ _BY_LOWER_CASE = {name.lower(): name for name in PAPERS}
 
 
 def px(length: float | str) -> float:
-    """A length that was checked, in CSS pixels."""
+    """The length in CSS pixels. It must have passed the check of `Length`."""
     if not isinstance(length, str):
         return length
     match = _LENGTH.fullmatch(length)
@@ -50,7 +50,7 @@ def _check_length(length: object) -> object:
     is_number = isinstance(length, int | float) and not isinstance(length, bool)
     if not is_number and not (isinstance(length, str) and _LENGTH.fullmatch(length)):
         raise problem('must be a length: a number (pixels), or text such as "10mm"')
-    # Not a number is neither.
+    # This comparison also refuses NaN.
     if not 0 <= px(length) <= MAX_SIDE_PX:  # type: ignore[arg-type]
         raise problem(f"must be a length from 0 to {MAX_SIDE_PX} pixels (200 inches)")
     return length

@@ -23,7 +23,7 @@ from farm.request.templates import check_template
 
 _RANGE = re.compile(r"([1-9][0-9]{0,5})(?:\s*-\s*([1-9][0-9]{0,5}))?")
 _MAX_TEMPLATE = 200_000
-#: What AES-256 of a PDF takes of a password, in UTF-8 (ISO 32000-2, 7.6.4.3.3).
+#: The longest password that AES-256 in a PDF supports, in UTF-8 (ISO 32000-2, 7.6.4.3.3).
 _MAX_PASSWORD_BYTES = 127
 
 
@@ -67,8 +67,8 @@ class PdfOptions(Group):
     )
     owner_password: str | None = option(
         None,
-        "Opens the file without the bounds of `permissions`; else `password` does. Alone, anybody "
-        "can open it.",
+        "The password that opens the file without the restrictions of `permissions`. Default: "
+        "`password`. Without `password`, anybody can open the file.",
         min_length=1,
         max_length=127,
         repr=False,
@@ -115,20 +115,20 @@ class PdfOptions(Group):
 
     @property
     def paper_in(self) -> tuple[float, float]:
-        """Width and height in inches, before it is laid on its side."""
+        """Width and height in inches, in portrait."""
         if isinstance(self.paper, str):
             return PAPERS[self.paper]
         return inches(self.paper.width), inches(self.paper.height)
 
     @property
     def page_px(self) -> tuple[float, float]:
-        """Width and height of a page as it lies."""
+        """Width and height of a page, in landscape if the request asks for it."""
         width, height = (side * 96 for side in self.paper_in)
         return (height, width) if self.landscape else (width, height)
 
     @property
     def margins(self) -> Mapping[str, float]:
-        """In pixels, by the names of their sides."""
+        """The margins in CSS pixels, by side."""
         sides = Margin.model_fields
         if isinstance(self.margin, Margin):
             return {side: px(getattr(self.margin, side)) for side in sides}
@@ -136,7 +136,7 @@ class PdfOptions(Group):
 
     @property
     def content_px(self) -> tuple[float, float]:
-        """Width and height of what the margins leave of a page."""
+        """Width and height of the area inside the margins."""
         width, height = self.page_px
         margins = self.margins
         return (
@@ -146,11 +146,11 @@ class PdfOptions(Group):
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
-        """The first and the last of each range of `pages`, in their order, without an overlap."""
+        """The first and the last page of each range of `pages`, sorted and without overlaps."""
         return _ranges(self.pages) if self.pages is not None else []
 
 
-#: What is not asked for.
+#: Options that all have their default values.
 DEFAULTS = PdfOptions.model_construct()
 
 
@@ -178,5 +178,5 @@ class Pdf(Group):
 
     @field_validator("pdf")
     @classmethod
-    def _asks_for_something(cls, asked: PdfOptions) -> Any:
+    def _none_if_default(cls, asked: PdfOptions) -> Any:
         return None if asked == DEFAULTS else asked

@@ -1,4 +1,4 @@
-"""What a PDF says of itself, and what its readers may do with it."""
+"""The metadata of a PDF, and what its readers are permitted to do. `pdf` and `pdf_files` use it."""
 
 import re
 from datetime import datetime
@@ -9,7 +9,7 @@ from pydantic import field_validator
 from farm.request.group import Group, option, problem
 
 _MAX_TEXT = 1_000
-#: What XML, and so a PDF's metadata, cannot have.
+#: Characters that XML does not allow, and so neither do a PDF's metadata.
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -20,7 +20,7 @@ def check_text(text: str) -> str:
 
 
 class Metadata(Group):
-    """What the file says of itself. What is left out stays as Chromium writes it."""
+    """The document properties of the file. Those left out stay as Chromium writes them."""
 
     title: str | None = option(None, "The title. Default: the document's.", max_length=_MAX_TEXT)
     author: str | None = option(None, "The author of the document.", max_length=_MAX_TEXT)
@@ -28,7 +28,7 @@ class Metadata(Group):
     keywords: str | None = option(None, "Keywords, separated by commas.", max_length=_MAX_TEXT)
     creator: str | None = option(None, "The program that made the document.", max_length=_MAX_TEXT)
     producer: str | None = option(
-        None, "The program that made the PDF of it; else Chromium's.", max_length=_MAX_TEXT
+        None, "The program that made the PDF. Default: Chromium's.", max_length=_MAX_TEXT
     )
     rights: str | None = option(
         None, "Who has the rights to the document (`dc:rights` in its XMP).", max_length=_MAX_TEXT
@@ -39,7 +39,7 @@ class Metadata(Group):
         "`xmpRights:Marked`.",
     )
     trapped: Literal["True", "False", "Unknown"] | None = option(
-        None, "Whether overlapping colours have been seen to for a press."
+        None, "Whether the file has been trapped for a press: adjusted where colours meet."
     )
     created: str | None = option(
         None,
@@ -68,7 +68,7 @@ class Metadata(Group):
 
 
 class Permissions(Group):
-    """What readers let those do who have not opened the file with the owner's password."""
+    """What readers of the file may do without the owner's password."""
 
     printing: bool = option(True, "Whether the file may be printed.")
     copying: bool = option(True, "Whether text and pictures may be copied out of the file.")
@@ -78,5 +78,5 @@ class Permissions(Group):
     assembling: bool = option(True, "Whether pages may be added, removed and turned.")
 
 
-#: The permissions of a request that takes none away.
+#: The permissions of a request that restricts nothing.
 EVERYTHING = Permissions.model_construct()
