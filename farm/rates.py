@@ -28,7 +28,7 @@ _MAX_WINDOW_S = 366 * 86_400
 
 
 @dataclass(frozen=True)
-class Standing:
+class RateStatus:
     """The state of a caller, for the rate that limits it most."""
 
     within: bool
@@ -76,36 +76,36 @@ class RateLimiter:
         self._is_shared = True
         self._ask_from = 0.0
 
-    def hit(self, caller: str) -> Standing:
+    def hit(self, caller: str) -> RateStatus:
         """Count a request. A request that is refused does not count in the longer windows."""
         if time.monotonic() < self._ask_from:
             return self._hit(self._own, caller)
         try:
-            standing = self._hit(self._shared, caller)
+            status = self._hit(self._shared, caller)
         except StorageError as exc:
             self._ask_from = time.monotonic() + _AGAIN_S
-            if self._becomes(shared=False):
+            if self._note_sharing(shared=False):
                 cause = type(exc.storage_error).__name__
                 log.warning("rates are counted by each process alone", cause=cause)
             return self._hit(self._own, caller)
-        if self._becomes(shared=True):
+        if self._note_sharing(shared=True):
             log.info("rates are counted together again")
-        return standing
+        return status
 
-    def _hit(self, limiter: FixedWindowRateLimiter, caller: str) -> Standing:
-        standings = []
+    def _hit(self, limiter: FixedWindowRateLimiter, caller: str) -> RateStatus:
+        statuses = []
         for rate in self._rates:
             within = limiter.hit(rate, caller)
             reset_at, remaining = limiter.get_window_stats(rate, caller)
             # Redis rounds to the nearest second. Rounded up, so that no caller retries too early.
             reset_s = min(math.ceil(reset_at - time.time() + 0.5), rate.get_expiry())
-            standings.append(Standing(within, rate.amount, remaining, max(reset_s, 1)))
+            statuses.append(RateStatus(within, rate.amount, remaining, max(reset_s, 1)))
             if not within:
-                return standings[-1]
-        return min(standings, key=lambda standing: standing.remaining)
+                return statuses[-1]
+        return min(statuses, key=lambda status: status.remaining)
 
-    def _becomes(self, shared: bool) -> bool:
-        """Note how requests are counted; returns whether that has changed."""
+    def _note_sharing(self, shared: bool) -> bool:
+        """Note whether requests are counted in Redis; returns whether that has changed."""
         with self._lock:
             before, self._is_shared = self._is_shared, shared
         return before is not shared

@@ -139,7 +139,7 @@ class RenderOnce:
         token: str | None = None,
         shared: SharedRender | None = None,
     ) -> RenderResult:
-        """Render the file, keep it if it is right, and release the lock that `token` holds."""
+        """Render the file, keep it if it is reproducible, and release the lock of `token`."""
         value, ttl_ms = None, 0
         kept, is_newest = None, False
         try:
@@ -150,7 +150,11 @@ class RenderOnce:
             # Bytes, which all requests that join can share.
             result = off(replace(result, content=result.data), tag)
             ttl_ms = max(pending.ttl_ms, pending.old_left_ms, shared.ttl_ms if shared else 0)
-            if self._store is not None and result.is_right and result.size <= self._max_bytes:
+            if (
+                self._store is not None
+                and result.is_reproducible
+                and result.size <= self._max_bytes
+            ):
                 value = encode(key, result, tag, ttl_ms)
         finally:
             if self._store is not None:

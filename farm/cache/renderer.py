@@ -10,7 +10,7 @@ Threads that handle requests or do jobs call it::
                    │ no
                 being rendered in another process? ── yes ──► wait ──► joined
                    │ no
-                rendered, and kept if it is right ──► miss
+                rendered, and kept if it is reproducible ──► miss
 
 This module decides whether a request asks for the cache, and looks for a kept file. The steps after
 that are in `render_once`.

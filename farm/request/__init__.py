@@ -19,7 +19,7 @@ the JSON Schema, and `link` reads a request from a signed link.
 """
 
 from farm.request.caching import Caching
-from farm.request.failing import FailOn, names_status
+from farm.request.failing import FailOn, includes_status
 from farm.request.group import Limits
 from farm.request.link import Link
 from farm.request.outputs import File
@@ -43,5 +43,5 @@ __all__ = [
     "RenderRequest",
     "RenderResult",
     "Timings",
-    "names_status",
+    "includes_status",
 ]

@@ -1,4 +1,4 @@
-"""How the page sees itself: the device, the browser, and the person before them."""
+"""The device, the browser and the user that the page sees."""
 
 import re
 import zoneinfo

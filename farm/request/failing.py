@@ -65,7 +65,7 @@ def _is_status(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and _LOWEST <= value <= _HIGHEST
 
 
-def names_status(statuses: tuple[int | str, ...], status: int) -> bool:
+def includes_status(statuses: tuple[int | str, ...], status: int) -> bool:
     """Whether `statuses` contains the status or its class."""
     return status in statuses or f"{status // 100}xx" in statuses
 

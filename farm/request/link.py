@@ -1,4 +1,4 @@
-"""Makes a `RenderRequest` of a signed link's payload, with the same checks as for a body.
+"""Makes a `RenderRequest` from a signed link's payload, with the same checks as for a body.
 
 The web layer calls it after it has checked the signature.
 """

@@ -89,7 +89,7 @@ def conflicts(files: list[File]) -> list[tuple[str, str]]:
     """The position of each file that has conflicting options, and a sentence about them."""
     found: list[tuple[str, str]] = []
     if len(files) > 1 and files[0].options.deterministic:
-        # If the clock of a page is stopped, Chromium sometimes does not draw it a second time.
+        # If a page's clock is stopped, Chromium sometimes draws no second picture of the page.
         found.append(("", "several files are not together with deterministic"))
     seen: set[str] = set()
     for place, file in enumerate(files):

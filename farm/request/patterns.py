@@ -1,9 +1,9 @@
 """Validates the regular expressions of a request, and matches them with URLs.
 
 They run in Rust's engine (https://docs.rs/regex/latest/regex/#syntax), which is part of pydantic.
-The time of a match is at most proportional to the lengths of the URL and the pattern, so a caller's
-pattern cannot hang the farm. This module bounds the constructs that make a compiled pattern larger
-than its text. The engine supports neither look-around nor back-references.
+The time of a match grows at most with the product of the lengths of the URL and the pattern, so a
+caller's pattern cannot hang the farm. This module bounds the constructs that make a compiled
+pattern larger than its text. The engine supports neither look-around nor back-references.
 """
 
 import re

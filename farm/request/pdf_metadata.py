@@ -9,7 +9,7 @@ from pydantic import field_validator
 from farm.request.group import Group, option, problem
 
 _MAX_TEXT = 1_000
-#: Characters that XML does not allow, and so neither do a PDF's metadata.
+#: Characters that XML, and so the metadata of a PDF, does not allow.
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

@@ -86,7 +86,7 @@ class RenderResult:
         return list(dict.fromkeys(cut))[:_MAX_BLOCKED]
 
     @property
-    def is_right(self) -> bool:
+    def is_reproducible(self) -> bool:
         """Whether the next render would make the same file, as far as that is known."""
         return (
             not self.unfinished
