@@ -90,8 +90,8 @@ class RenderOnce:
             result = self._find_or_render(pending, key, shared, entry)
             return result
         except Busy:
-            # It says nothing about the page. If it counted as a failure, each of the waiting
-            # requests would ask the full queue for a place of its own.
+            # A full queue says nothing about the page. If `Busy` counted as a failure, each of the
+            # waiting requests would ask the full queue for a place of its own.
             raise
         except FarmError:
             shared.has_failed = True
@@ -112,7 +112,7 @@ class RenderOnce:
             return hit(found)  # of a shared render that ended a moment ago
         while store is not None and not pending.without_store and not self._closing:
             if entry is None or entry.holder is None:
-                entry = store.enter(key, anyway=entry is not None)
+                entry = store.find_or_lock(key, anyway=entry is not None)
                 if entry is None:
                     break
             if found := pending.accept(entry.stored):

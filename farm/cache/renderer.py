@@ -133,7 +133,7 @@ class CachedRenderer(Renderer[PendingRender]):
             return hit(found)
         entry = None
         if self._store is not None and not self._shared.has(key):
-            entry = self._store.enter(key)
+            entry = self._store.find_or_lock(key)
             pending.without_store = entry is None
             if entry is not None and (found := pending.accept(entry.stored)):
                 self._recent.put(key, found)

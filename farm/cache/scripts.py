@@ -4,7 +4,7 @@
 #: to live, and the token of the lock's owner. If the owner is another process, the script notes
 #: that this one waits.
 #: KEYS: file, lock, waited. ARGV: token, the lock's milliseconds, whether to lock despite a file.
-ENTER = """
+FIND_OR_LOCK = """
 local file, holder = redis.call('GET', KEYS[1]), false
 if not file or ARGV[3] == '1' then
   redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])

@@ -22,7 +22,7 @@ from typing import Any, TypeVar, cast
 import structlog
 
 from farm.cache.connection import connect
-from farm.cache.scripts import ENTER, FINISH, RENEW
+from farm.cache.scripts import FIND_OR_LOCK, FINISH, RENEW
 from farm.cache.value import Stored, decode
 from farm.formats import Format
 
@@ -49,7 +49,7 @@ _LOOK_S = 0.01
 
 @dataclass(frozen=True)
 class Entry:
-    """What `Store.enter` finds: a kept file, or the owner of the lock."""
+    """What `Store.find_or_lock` finds: a kept file, or the owner of the lock."""
 
     stored: Stored | None
     #: The token of the lock's owner, which renders the file. None: the lock was not looked up.
@@ -108,7 +108,7 @@ class Store:
     def _is_there(self) -> bool:
         return self._socket is None or self._socket.exists()
 
-    def enter(self, key: str, anyway: bool = False) -> Entry | None:
+    def find_or_lock(self, key: str, anyway: bool = False) -> Entry | None:
         """The file; if there is none, take the lock unless another process holds it.
 
         This takes one round trip. `anyway`: take the lock even if there is a file, since the file
@@ -118,7 +118,7 @@ class Store:
         token = secrets.token_hex(8)
         keys = (_file(key), _lock(key), _waited(key))
         arguments = (token, LOCK_MS, int(anyway))
-        answer = self._call(lambda: self._client.eval(ENTER, len(keys), *keys, *arguments))
+        answer = self._call(lambda: self._client.eval(FIND_OR_LOCK, len(keys), *keys, *arguments))
         if answer is None:
             return None
         value, left_ms, holder = cast("list[Any]", answer)

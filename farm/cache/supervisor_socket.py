@@ -1,6 +1,7 @@
 """Asks the supervisor to start the embedded cache, through a socket that its children inherit.
 
-The cache's store calls it, in any thread. The supervisor starts the cache only when it is asked.
+The cache's store calls it, in any thread. Unless FARM_CACHE_TTL_S is set, the supervisor starts the
+cache only when it is asked.
 """
 
 import os

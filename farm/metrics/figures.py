@@ -96,7 +96,7 @@ for _rung in ("closed", "killed", "browserKilled", "driverKilled"):
     LATE_PAGES.labels(_rung)
 
 
-def _harmless(count: Callable[P, None]) -> Callable[P, None]:
+def _never_raises(count: Callable[P, None]) -> Callable[P, None]:
     """Log errors of a counting function instead of raising them, such as those of a full disk.
 
     So a fault of the metrics never prevents an answer.
@@ -120,7 +120,7 @@ class RenderFigures:
         #: Whether the file was rendered for this request, and not found in the cache or joined.
         self.is_own = True
 
-    @_harmless
+    @_never_raises
     def completed(self, result: RenderResult) -> None:
         if result.cache is not None:
             CACHE_REQUESTS.labels(result.cache.outcome).inc()
@@ -155,7 +155,7 @@ def render(route: str) -> Iterator[RenderFigures]:
             _ended(route, figures.format, outcome, code, time.perf_counter() - started)
 
 
-@_harmless
+@_never_raises
 def _ended(route: str, format_: str, outcome: str, code: str, seconds: float) -> None:
     RENDERS.labels(route, format_, outcome, code).inc()
     RENDER_SECONDS.labels(route).observe(seconds)
@@ -163,33 +163,33 @@ def _ended(route: str, format_: str, outcome: str, code: str, seconds: float) ->
         REFUSALS.inc()
 
 
-@_harmless
+@_never_raises
 def request(route: str, method: str, status: str, seconds: float) -> None:
     """Count an HTTP request. `route`: the template of its path."""
     REQUESTS.labels(route, method, status).inc()
     REQUEST_SECONDS.labels(route).observe(seconds)
 
 
-@_harmless
+@_never_raises
 def link_keys(names: Iterable[str]) -> None:
     """Create the series of each link key, so that an unused key has the value 0."""
     for name in names:
         LINKS.labels(name)
 
 
-@_harmless
+@_never_raises
 def link(key: str) -> None:
     """Count a request for a link. `key`: the name of the key that has signed it."""
     LINKS.labels(key).inc()
 
 
-@_harmless
+@_never_raises
 def job(outcome: str) -> None:
     """Count the end of a job: `completed`, `failed` or `cancelled`."""
     JOBS.labels(outcome).inc()
 
 
-@_harmless
+@_never_raises
 def webhook(outcome: str) -> None:
     """Count a try to deliver a webhook: `delivered`, `retried` (it will be retried) or `failed`.
 

@@ -110,7 +110,7 @@ class Capture(Group):
         return round(scale, 3)
 
     @property
-    def misplaced(self) -> list[str]:
+    def unsupported(self) -> list[str]:
         """The options that the request sets although the format does not support them."""
         return [n for n in self.OF_SOME_FORMATS if self._sets(n) and not self._supports(n)]
 
@@ -119,7 +119,7 @@ class Capture(Group):
         longest = min(self.file_format.max_side_px, MAX_SIDE_PX)
         if max(self.device_px(self.width), self.device_px(self.height)) > longest:
             yield f"{self.format} has sides of at most {longest} pixels"
-        if wrong := [name for name in self.misplaced if name in Capture.OF_SOME_FORMATS]:
+        if wrong := [name for name in self.unsupported if name in Capture.OF_SOME_FORMATS]:
             yield f"{self.format} has no {', '.join(map(to_camel, wrong))}"
         parts = [name for name in PARTS if self._sets(name) and self._supports(name)]
         if len(parts) > 1:

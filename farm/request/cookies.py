@@ -100,6 +100,6 @@ class Cookie(Group):
         return self
 
     @property
-    def is_pages_own(self) -> bool:
+    def is_for_own_host(self) -> bool:
         """Whether the cookie is for the page's own host."""
         return self.domain is None and self.url is None

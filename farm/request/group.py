@@ -71,7 +71,7 @@ class Group(BaseModel):
         yield from ()
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
+    def _has_no_conflicts(self) -> Self:
         if texts := [("", text) for text in self.conflicts()]:
             raise conflict(texts)
         return self

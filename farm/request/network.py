@@ -90,7 +90,7 @@ class Network(Group):
             return "headers"
         if self.auth is not None:
             return "auth"
-        if any(cookie.is_pages_own for cookie in self.cookies):
+        if any(cookie.is_for_own_host for cookie in self.cookies):
             return "cookies"
         return None
 

@@ -74,8 +74,8 @@ class Output(Capture, Pdf):
         if not asked.keys().isdisjoint(PARTS):
             asked = {name: defaults[name] for name in PARTS} | asked
         merged = options.model_copy(update=asked)
-        misplaced = set(merged.misplaced) - asked.keys()
-        return merged.model_copy(update={name: defaults[name] for name in misplaced})
+        unsupported = set(merged.unsupported) - asked.keys()
+        return merged.model_copy(update={name: defaults[name] for name in unsupported})
 
 
 def _as_json(value: object) -> object:

@@ -36,7 +36,7 @@ class RenderOptions(Waiting, Capture, Emulation, Network, Mocking, Actions, Fail
     OF_SOME_FORMATS: ClassVar[tuple[str, ...]] = (*Capture.OF_SOME_FORMATS, "pdf")
 
     @model_validator(mode="after")
-    def _makes_sense(self, info: ValidationInfo) -> Self:
+    def _has_no_conflicts(self, info: ValidationInfo) -> Self:
         texts = list(self.conflicts())
         if not limits_of(info).are_shared:
             texts += self.capture_conflicts()
@@ -46,7 +46,7 @@ class RenderOptions(Waiting, Capture, Emulation, Network, Mocking, Actions, Fail
 
     def capture_conflicts(self) -> Iterator[str]:
         yield from super().capture_conflicts()
-        if "pdf" in self.misplaced:
+        if "pdf" in self.unsupported:
             yield f"pdf is for the format pdf, not for {self.format}"
         if self.deterministic and self.format == "mhtml":
             yield "mhtml has the date in it: not together with deterministic"

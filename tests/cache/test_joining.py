@@ -193,7 +193,11 @@ def test_a_file_is_kept_for_as_long_as_any_of_those_who_joined_wants(
 def test_each_lock_has_a_token_of_its_own(make_renderer: MakeRenderer) -> None:
     store = make_renderer()._store
     assert store is not None
-    entries = [store.enter("a" * 64), store.enter("b" * 64), store.enter("a" * 64)]
+    entries = [
+        store.find_or_lock("a" * 64),
+        store.find_or_lock("b" * 64),
+        store.find_or_lock("a" * 64),
+    ]
     assert [entry is not None and entry.is_mine for entry in entries] == [True, True, False]
     assert len({entry.token for entry in entries if entry is not None}) == 3
 
@@ -258,7 +262,7 @@ def test_the_lock_of_a_process_that_died_goes_by_itself(
     key = living._keys.of(asked, None)
     assert key is not None
     assert dead._store is not None
-    entry = dead._store.enter(key)
+    entry = dead._store.find_or_lock(key)
     assert entry is not None
     assert entry.is_mine
     assert use(living.render(asked)).outcome == "miss"

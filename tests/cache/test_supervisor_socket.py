@@ -45,7 +45,7 @@ def test_a_server_that_is_not_there_is_asked_for_once_and_is_idle_until_then(
     path = tmp_path / "s"
     store = Store(f"unix://{path}", FORMATS, lambda: asked.append("asked"), path)
     assert (store.state, store.may_have) == ("idle", False)
-    assert store.enter("a" * 64) is None
-    assert store.enter("a" * 64) is None
+    assert store.find_or_lock("a" * 64) is None
+    assert store.find_or_lock("a" * 64) is None
     assert asked == ["asked"]
     store.close()
