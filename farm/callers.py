@@ -1,7 +1,8 @@
-"""Who may call the farm: API keys, by the names of those who have them.
+"""The API keys of callers, with their names and weights.
 
-Of a key only the SHA-256 is kept, and no sentence about a wrong setting has a word of it in: what
-is wrong is told by its place.
+The settings read them, and the web layer looks up keys in the threads that handle requests. Only
+the SHA-256 of a key is kept. An error message gives the position of a wrong entry, and never its
+text.
 """
 
 import hashlib
@@ -13,37 +14,37 @@ from pathlib import Path
 from typing import Self
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-#: Of a caller for which none is given, and what one may be.
+#: The weight of a caller without one, and the largest weight.
 _WEIGHT = 1
 _MAX_WEIGHT = 100
-#: Visible ASCII, and no comma, which separates the pairs of a setting.
+#: Visible ASCII characters except the comma, which separates the pairs of a setting.
 _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{16,}")
-#: Digits behind the last colon are a weight, also where they are meant as a part of the key.
+#: Digits after the last colon are a weight, even if they are meant as a part of the key.
 _WITH_WEIGHT = re.compile(r"(.*):([0-9]{1,9})", re.ASCII)
 
 
 @dataclass(frozen=True)
 class ApiKeys:
-    """At least one key; no name and no key is there twice."""
+    """One or more keys. Names and keys are unique."""
 
-    #: The SHA-256 of each key, and whose it is.
+    #: The caller's name for the SHA-256 of each key.
     _names: Mapping[bytes, str] = field(repr=False)
-    #: By name.
+    #: The weight for each name.
     _weights: Mapping[str, int] = field(repr=False)
 
     @classmethod
     def parse(cls, pairs: str) -> Self:
-        """From `name:key` or `name:key:weight` with commas between.
+        """Read `name:key` and `name:key:weight` entries, separated by commas.
 
-        Raises `ValueError` with every fault.
+        Raises `ValueError`, which lists every fault.
         """
         return cls(*_parse("pair", pairs.split(",")))
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """From a file: a pair a line, blank lines and `#` comments. Raises as `parse` does."""
+        """Read a file: an entry a line, blank lines and `#` comments. Raises as `parse` does."""
         try:
-            # What is no UTF-8 may be in a comment; in a key it is found.
+            # Bytes that are not UTF-8 are allowed in comments. In an entry they are a fault.
             text = path.read_text("utf-8-sig", errors="replace")
         except (OSError, ValueError) as exc:  # ValueError: a path with a NUL in it
             reason = exc.strerror if isinstance(exc, OSError) else "it is no path"
@@ -52,7 +53,7 @@ class ApiKeys:
         return cls(*_parse("line", ("" if _is_comment(line) else line for line in lines)))
 
     def name_of(self, key: str) -> str | None:
-        """Whose key it is; None: nobody's. How long it takes tells nothing about the keys."""
+        """The name of the key's caller; None if there is none. Takes the same time for any key."""
         sent = _digest(key)
         found = None
         for known, name in self._names.items():
@@ -61,7 +62,7 @@ class ApiKeys:
         return found
 
     def weight_of(self, name: str | None) -> int:
-        """How many turns a caller has for each one of another; also of who has no key."""
+        """The caller's turns for each turn of a caller of weight 1; 1 for an unknown name."""
         return self._weights.get(name or "", _WEIGHT)
 
 

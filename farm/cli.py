@@ -1,4 +1,7 @@
-"""The command line: the names of its commands, and the modules that have them."""
+"""The command line `farm`: the names of its commands, and the modules that implement them.
+
+It is a composition root, which the script `farm` calls in the main thread.
+"""
 
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
@@ -10,16 +13,16 @@ import farm
 
 
 class Entry(NamedTuple):
-    """A command: its module, and what it does in a line of the group's help."""
+    """A command: its module in `farm.commands`, and its line in the help."""
 
     module: str
     help: str
-    #: What it exits with where it cannot start.
+    #: The exit code if the command cannot start.
     exit_code: int = 1
 
 
-#: In the order of the help. A module is imported when its command is called, so that `farm render
-#: --farm URL` needs neither a browser nor the server's packages.
+#: The commands in the order of the help. A module is imported when its command is called, so that
+#: `farm render --farm URL` needs neither a browser nor the server's packages.
 COMMANDS = {
     "serve": Entry("serving", "Serve the HTTP API, and do its jobs."),
     "worker": Entry("serving", "Render the jobs of the queue."),
@@ -69,7 +72,7 @@ class LazyGroup(click.Group):
 
 
 def _raise_lacking(command: str | None, exc: ModuleNotFoundError) -> NoReturn:
-    """Says what to install where a command needs a package that is not there."""
+    """Raise an error that says what to install, if a package of the server is missing."""
     name = (exc.name or "").partition(".")[0]
     if name in ("", farm.__name__):
         raise exc

@@ -1,4 +1,4 @@
-"""The wall clock, as the contract writes it."""
+"""Reads the wall clock, in the contract's format of times. Any thread may call it."""
 
 from datetime import UTC, datetime
 
@@ -14,5 +14,5 @@ def seconds() -> int:
 
 
 def age_s(moment: str) -> float:
-    """Seconds since a `timestamp`; 0 if a clock was set back meanwhile."""
+    """Seconds since a `timestamp`; 0 if the clock was set back meanwhile."""
     return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())

@@ -1,4 +1,4 @@
-"""Every error that a user of the farm can see.
+"""Every error that a caller of the farm can get, and the error of a start that fails.
 
 ::
 
@@ -35,11 +35,12 @@
     ├─ StorageUnavailable    503 storage_unavailable  with Retry-After
     └─ RenderTimeout         504 render_timeout
 
-    StartError               no request's: what keeps the farm from starting
+    StartError               for no request: the farm cannot start
 
-Each class owns its status, its code and a sentence that a person can act on; a sentence may be
-given anew where more is known. It never carries a stack, a path or another program's message:
-those are the exception's `__cause__`, which goes to the log.
+Any module may raise them, in any thread; the web layer and the job worker turn them into answers.
+Each class has its HTTP status, its code and a sentence that a person can act on. The code that
+raises an error may give a more specific sentence. A sentence never contains a stack trace, a path
+or another program's message. Those are in the exception's `__cause__`, which is logged.
 """
 
 from collections.abc import Sequence
@@ -49,23 +50,23 @@ from typing import ClassVar, Self
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a request: the field's JSON path, and what it must be."""
+    """One thing that is wrong with a request: the JSON path of the field, and what is wrong."""
 
     field: str
     problem: str
 
 
 class StartError(Exception):
-    """The farm cannot start; `str()` of it tells the operator what to mend."""
+    """The farm cannot start. `str()` tells the operator what to fix."""
 
 
 class FarmError(Exception):
-    """An error with a public face; `str()` of it is the public sentence."""
+    """An error that is answered to a caller. `str()` is the sentence in the answer."""
 
     status: ClassVar[int]
     code: ClassVar[str]
     sentence: ClassVar[str]
-    #: Of the request that has met it; set by clients, which read it in the answer.
+    #: The id of the request that failed. Only the farm's client sets it, from the answer.
     request_id: str | None = None
 
     def __init__(self, sentence: str | None = None) -> None:
@@ -73,7 +74,7 @@ class FarmError(Exception):
 
 
 class WithProblems(FarmError):
-    """One whose answer lists `problems` as its details."""
+    """An error whose answer lists `problems` as `details`."""
 
     def __init__(self, sentence: str | None = None, problems: Sequence[Problem] = ()) -> None:
         super().__init__(sentence)
@@ -91,7 +92,7 @@ class InvalidRequest(WithProblems):
 
     @classmethod
     def of(cls, problem: Problem) -> Self:
-        """The one thing that is wrong with a request, which is the sentence too."""
+        """The error for a single problem, which also makes the sentence."""
         return cls(f"{problem.field}: {problem.problem}.", [problem])
 
 
@@ -113,7 +114,7 @@ class UrlRefused(FarmError):
 
 
 class LinkRefused(FarmError):
-    """Nothing else is looked at before."""
+    """The signature of a link is wrong. It is checked before anything else of the link."""
 
     status = 403
     code = "link_refused"
@@ -167,7 +168,7 @@ class IdempotencyConflict(FarmError):
 
 
 class LinkExpired(FarmError):
-    """It was right once, and never will be again: caches and crawlers may forget it."""
+    """A 410: the link was valid and will not be again, so caches and crawlers may drop it."""
 
     status = 410
     code = "link_expired"
@@ -225,12 +226,13 @@ class SelectorNotFound(FarmError):
 
 @dataclass(frozen=True)
 class Failure:
-    """One thing that the request calls a failure, and what is known of it."""
+    """An event that the request's `failOn` defines as a failure, and its facts."""
 
     #: The field of `failOn` that names it.
     kind: str
     text: str
-    #: Of a resource: as Chromium calls its type (`Stylesheet`), its URL, and what became of it.
+    #: For a resource: Chromium's name of its type (`Stylesheet`), its URL, and its status or the
+    #: reason why it has none.
     resource: str = ""
     url: str = ""
     status: int = 0
@@ -242,7 +244,7 @@ class Failure:
 
 
 class PageFailed(WithProblems):
-    """What the request's `failOn` names has happened."""
+    """An event that the request's `failOn` names has happened."""
 
     status = 422
     code = "page_failed"
@@ -259,7 +261,7 @@ class PageFailed(WithProblems):
 
 
 class ScriptFailed(FarmError):
-    """The request's own JavaScript threw; the sentence carries the page's message."""
+    """The request's own JavaScript threw an error. The sentence contains the page's message."""
 
     status = 422
     code = "script_failed"
@@ -267,7 +269,7 @@ class ScriptFailed(FarmError):
 
 
 class RateLimited(FarmError):
-    """The caller's own limit: it lets the next request through in `retry_after_s` seconds."""
+    """The caller has used up its rate. The next request is allowed in `retry_after_s` seconds."""
 
     status = 429
     code = "rate_limited"
@@ -285,7 +287,7 @@ class InternalError(FarmError):
 
 
 class NotSupported(FarmError):
-    """What another service does, and the farm does not; the sentence names it."""
+    """The caller uses a feature of another service that the farm lacks; the sentence names it."""
 
     status = 501
     code = "not_supported"
@@ -293,7 +295,7 @@ class NotSupported(FarmError):
 
 
 class Unavailable(FarmError):
-    """A 503: the same request may well succeed in `retry_after_s` seconds."""
+    """A 503: the same request may succeed in `retry_after_s` seconds."""
 
     status = 503
 
@@ -313,13 +315,13 @@ class BrowserUnavailable(Unavailable):
 
 
 class BrowserDied(BrowserUnavailable):
-    """It died under the page, and did again, or there was no time for a second try."""
+    """The browser died during the render, and again in the second try if there was time for one."""
 
     sentence = "The browser died while it had this page; try again."
 
 
 class NoPort(BrowserUnavailable):
-    """A page cannot be given its way to the network; another try would find the same."""
+    """No port of the egress proxy can be opened for a page. A retry would fail as well."""
 
     sentence = "The farm can open no port of its egress proxy now; try again in a moment."
 

@@ -1,9 +1,10 @@
-"""The flags of commands that render, made from the models of a request.
+"""Makes the flags of commands that render from the models of a request.
 
-`waitFor` is `--wait-for`. A field that is true or false has a `--no-` form. A list is given by
-repeating its flag. An object is JSON, and each of its fields has a flag of its own too: `paper` of
-`pdf` is `--pdf-paper`. A value that cannot be read as the field's type is passed on as it is: the
-request's own checks say what is wrong with it.
+`farm render`, `farm diff` and `farm link` use it, in the main thread. The flag of `waitFor` is
+`--wait-for`. A boolean also has the form `--no-…`. A list is given by repeating its flag. An object
+is given as JSON, and each of its fields has a flag too: `paper` of `pdf` is `--pdf-paper`. A value
+that does not have the field's type is passed on unchanged; the validation of the request says what
+is wrong with it.
 """
 
 import json
@@ -27,8 +28,8 @@ from farm.request.schema import (
     properties,
 )
 
-#: Fields of a request without a flag: its page is the command's argument, and the others are for
-#: a farm that answers requests. A file of `--options` may have them.
+#: Fields of a request without a flag. The page is the command's argument; the others are for a farm
+#: that is a server. A file for `--options` may have them.
 _NO_FLAGS = {*HTML_OR_URL, "options", "cache", "report", *OF_JOBS}
 _REQUEST = "request"
 OPTIONS = "options"
@@ -40,7 +41,7 @@ class Flag(click.Option):
     def __init__(self, path: tuple[str, ...], field: Schema, group: str) -> None:
         self.path = path
         self.group = group
-        #: The field of this one's value that a value which is no object stands for.
+        #: The field of the object that a plain value sets, as `"#a"` sets `selector`.
         self.shorthand = _shorthand(field)
         self._field = field
         self._kinds = kinds(field)
@@ -49,7 +50,7 @@ class Flag(click.Option):
         names = [to_snake(name) for name in path if name != OPTIONS]
         flag = "-".join(names).replace("_", "-")
         super().__init__(
-            # The first is what click calls it, and apart from the command's own arguments.
+            # The first is click's name of the parameter, which no argument of the command has.
             [f"asked_{'_'.join(names)}", f"--{flag}/--no-{flag}" if is_switch else f"--{flag}"],
             default=None,
             multiple=self._items is not None,
@@ -58,7 +59,7 @@ class Flag(click.Option):
         )
 
     def value(self, given: Any) -> Any:
-        """What a request has for it; None: it was not given."""
+        """The value for the request; None if the flag was not given."""
         if self._items is not None:
             return [_read(text, self._items) for text in given] or None
         return _read(given, self._kinds) if isinstance(given, str) else given
@@ -79,7 +80,7 @@ _METAVARS = {"string": "TEXT", "integer": "INTEGER", "number": "NUMBER", "boolea
 
 
 class GroupedCommand(click.Command):
-    """A command whose help has the flags of each group under the group's sentence."""
+    """A command whose help lists the flags of each group below the group's sentence."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -94,8 +95,8 @@ class GroupedCommand(click.Command):
 
 
 def with_flags(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command a flag for every field that a request may have."""
-    # As click's own decorators do it, which are read from the last to the first.
+    """A decorator that gives a command a flag for every field of a request."""
+    # In reverse, as click's own decorators add parameters.
     params = [*getattr(function, "__click_params__", []), *reversed(list(_flags()))]
     function.__click_params__ = params  # type: ignore[attr-defined]
     return function
@@ -104,10 +105,10 @@ def with_flags(function: Callable[..., None]) -> Callable[..., None]:
 def fields_given(
     params: list[click.Parameter], values: Mapping[str, Any], base: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The request that the flags ask for: its fields by their JSON names, `options` among them.
+    """The request of the flags: its fields by their JSON names, including `options`.
 
-    `base`: a request that the flags are added to. Raises `click.UsageError` where a flag is for a
-    field of an object, and the object is given as something else.
+    `base`: a request to which the flags are added. Raises `click.UsageError` if a flag sets a field
+    of an object, and the object is given as another type.
     """
     fields: dict[str, Any] = {OPTIONS: {}, **deepcopy(dict(base or {}))}
     flags = {param.path: param for param in params if isinstance(param, Flag)}
@@ -121,7 +122,7 @@ def fields_given(
 def _put(
     fields: dict[str, Any], flag: Flag, value: Any, flags: Mapping[tuple[str, ...], Flag]
 ) -> None:
-    """Set the field of a flag, in the objects that it is in."""
+    """Set the field of a flag, and create the objects that contain it."""
     inside: Any = fields
     for depth, name in enumerate(flag.path[:-1], 1):
         found = inside.setdefault(name, {})
@@ -148,7 +149,7 @@ def _flags() -> Iterator[Flag]:
 
 
 def _flags_of(path: tuple[str, ...], field: Schema, group: str) -> Iterator[Flag]:
-    """A flag for a field, and for each field of the object that it may be."""
+    """A flag for a field, and for each field of the objects that its value may be."""
     yield Flag(path, field, group)
     for model in (model for step, model in models_in(field) if not step):
         for name, inside in properties(model).items():
@@ -157,9 +158,9 @@ def _flags_of(path: tuple[str, ...], field: Schema, group: str) -> Iterator[Flag
 
 
 def _shorthand(field: Schema) -> str | None:
-    """The one field that an object needs, where the field's value may be text in its place.
+    """The only required field of an object for which a string may be given instead.
 
-    `waitForSelector` is `{"selector": "#a"}`, or `"#a"`.
+    `waitForSelector` is `{"selector": "#a"}` or `"#a"`, so its shorthand is `selector`.
     """
     models = [model for step, model in models_in(field) if not step]
     if not models or "string" not in kinds(field):
@@ -169,7 +170,7 @@ def _shorthand(field: Schema) -> str | None:
 
 
 def _values(field: Schema) -> list[str]:
-    """The values that a schema names."""
+    """The values that a schema enumerates."""
     choices = [field, *field.get("anyOf", ()), field.get("items", {})]
     return [str(value) for choice in choices for value in choice.get("enum", ())]
 
@@ -177,7 +178,7 @@ def _values(field: Schema) -> list[str]:
 def _device_names() -> list[str]:
     try:
         return list(devices())
-    except (OSError, RuntimeError):  # Playwright, whose list it is, is not installed
+    except (OSError, RuntimeError):  # Playwright's list cannot be read
         return []
 
 
@@ -187,7 +188,7 @@ def _headings() -> dict[str, str]:
 
 
 def _read(text: str, accepted: set[str]) -> Any:
-    """The value that is meant: JSON, where that is of a kind that is accepted; else the text."""
+    """The value of a flag: parsed as JSON if that gives an accepted type, otherwise the text."""
     if accepted == {"string"}:
         return text
     try:

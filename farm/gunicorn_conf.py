@@ -1,8 +1,9 @@
-"""How gunicorn runs the farm: the file that `farm serve` names in `gunicorn -c`.
+"""gunicorn's configuration, which `farm serve` passes as `gunicorn -c`.
 
-Everything follows from the farm's own settings (docs/settings.md). gunicorn's main process executes
-this file at its start and at each SIGHUP. So it is named by its path: a module (`-c python:…`) is
-imported once, and a reload would read no setting.
+Every value follows from the farm's own settings (docs/settings.md). gunicorn's main process
+executes this file at its start and at each SIGHUP. `farm serve` passes the path of the file, not
+the module's name: gunicorn would import a module (`-c python:…`) only once, and a reload would not
+read the settings again.
 """
 
 import math
@@ -14,7 +15,7 @@ import structlog
 
 from farm.metrics import folder
 
-folder.share()  # before anything that counts is imported
+folder.share()  # before prometheus_client is imported
 
 from farm import logs, wsgi  # noqa: E402
 from farm.errors import StartError  # noqa: E402
@@ -26,11 +27,11 @@ from farm.web.serving.worker import Worker  # noqa: E402
 
 
 def _load() -> Settings:
-    """The settings, read anew at each reload; at one that fails, those that there were."""
+    """Read the settings. If a reload finds invalid settings, the old ones stay in effect."""
     try:
         new = Settings.from_environment()
         find_chromium(new)
-        new.callers  # read here, for all workers to come  # noqa: B018
+        new.callers  # reads the file of keys once, for all workers  # noqa: B018
     except StartError as exc:
         if wsgi.settings is None:
             sys.exit(f"The farm cannot start.\n{exc}")
@@ -45,35 +46,37 @@ wsgi_app = "farm.wsgi:create()"
 proc_name = "render-farm"
 bind = host_and_port(settings.host, settings.port)
 logconfig_dict = logs.configure(settings)
-# One line a render is logged by the farm itself.
+# The farm itself logs a line for each render.
 accesslog = None
-# Not needed, and one more way in.
+# The farm does not need it, and it could be attacked.
 control_socket_disable = True
 
 worker_class = Worker
 workers = settings.worker_count
 threads = settings.threads
-# Connections beyond the threads wait in the worker's main loop; beyond this, the one that has been
-# silent longest makes way.
+# Connections without a thread wait in the worker's main loop. At this number, the connection that
+# has been silent longest is closed.
 worker_connections = max(1000, 4 * settings.threads)
-# Each is an open file, and the browser's pipes, Redis and the jobs' files need some as well.
+# Each connection is an open file. The browser's pipes, Redis and the jobs' files need open files
+# too.
 _other_files = 256
 _files = allow_open_files(worker_connections + _other_files)
 worker_connections = max(settings.threads, min(worker_connections, _files - _other_files))
-# Longer than the 60 s that nginx keeps an idle upstream connection, so that the farm is never
-# the one to close it first.
+# Longer than the 60 s for which nginx keeps an idle upstream connection. So nginx closes it, and
+# never the farm.
 keepalive = 75
 
-# A signed link has its whole request in the address (farm/links.py); gunicorn takes no more.
+# gunicorn's maximum, since the URL of a signed link contains a whole request (farm/links.py).
 limit_request_line = 8190
 
-# No client's header changes what the request is (gunicorn would believe those from loopback).
+# No header of a client changes the request's scheme. By default, gunicorn trusts such headers from
+# loopback.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 
-# A render in flight is never killed by a timeout shorter than its deadline. In a gthread worker
-# `timeout` is about the main loop only, which a request does not hold.
+# Longer than the deadline of a render. In a threaded worker, `timeout` is only about the main loop,
+# which no request blocks.
 timeout = math.ceil(settings.render_deadline_s) + 30
 graceful_timeout = settings.stop_grace_s
 
@@ -82,8 +85,8 @@ max_requests_jitter = settings.max_requests // 10
 
 
 def on_starting(server: Any) -> None:
-    # Not where the settings are read: that is done again at a reload, when a Redis that is away
-    # must not stop the farm.
+    # Checked here and not in `_load`, which also runs at a reload: an unavailable Redis must not
+    # stop a running farm.
     try:
         broker.check(settings)
     except StartError as exc:
@@ -91,12 +94,13 @@ def on_starting(server: Any) -> None:
 
 
 def pre_exec(server: Any) -> None:
-    # At an upgrade (USR2) the new gunicorn makes a folder of its own: this one goes with the old.
+    # At an upgrade (USR2) the new gunicorn must make a folder of its own, since the old gunicorn
+    # removes this one.
     server.cfg.env_orig.pop(folder.VARIABLE, None)
 
 
 def post_worker_init(worker: Worker) -> None:
-    assert wsgi.gate is not None  # the application is loaded before
+    assert wsgi.gate is not None  # gunicorn has loaded the application before
     worker.prepare(settings, wsgi.gate.wants_body)
     wsgi.wait_started(first=worker.age <= workers)
     if worker.age == 1:

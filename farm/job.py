@@ -1,8 +1,9 @@
-"""A job as its clients know it: its states, its record, and what can be asked of the queue.
+"""A job as its clients see it: its states, its record, and the interface of the queue.
 
     pending → processing → completed | failed | cancelled
 
-`JobQueue` is what the web layer knows of the queue; `farm.jobs` is it on RQ and Redis.
+The web layer knows the queue as a `JobQueue`, and calls it in the threads that handle requests.
+`farm.jobs` implements it with RQ and Redis.
 """
 
 import json
@@ -31,15 +32,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a job. Times as the contract writes them, size in bytes, sides in pixels."""
+    """The facts of a job. Times are in the contract's format, the size in bytes, sides in px."""
 
     status: State
     created_at: str
-    #: Of the submission; every line of the log about the job carries it.
+    #: The id of the submitting request. Every log line about the job has it.
     request_id: str
-    #: Redis key of the idempotency key that it came with; not for clients.
+    #: The Redis key of the submission's idempotency key; not for clients.
     idempotency: str | None = None
-    #: Name of the API key that it was submitted with; not for clients.
+    #: The name of the submitter's API key; not for clients.
     owner: str | None = None
     started_at: str | None = None
     completed_at: str | None = None
@@ -50,22 +51,22 @@ class Record:
     width: int | None = None
     height: int | None = None
     download_url: str | None = None
-    #: What the page asked for and the egress policy refused: `host` and `reason` of each.
+    #: The page's requests that the egress policy has refused: `host` and `reason` of each.
     blocked: list[dict[str, str]] | None = None
     #: What the page still waited for when it was captured.
     unfinished: list[str] | None = None
-    #: What else is told of the file (`RenderResult.facts`), beside these.
+    #: Further facts about the file (`RenderResult.facts`).
     facts: dict[str, Any] | None = None
     error: str | None = None
     code: str | None = None
-    #: Who is called when it ends (`Target.to_dict`); secrets, so not for clients.
+    #: Where its end is reported (`Target.to_dict`). Secrets, so not for clients.
     targets: list[dict[str, Any]] | None = None
-    #: What has become of that (`Delivery.to_dict`), once it has ended.
+    #: The reports (`Delivery.to_dict`), once the job has ended.
     deliveries: list[dict[str, Any]] | None = None
 
     @classmethod
     def from_json(cls, text: bytes | str) -> Self:
-        """What `to_json` wrote; fields of a newer version of the farm are passed over."""
+        """Read what `to_json` has written. Ignores fields of a newer version of the farm."""
         known = {field.name for field in fields(cls)}
         values = {to_snake(name): value for name, value in json.loads(text).items()}
         values = {name: value for name, value in values.items() if name in known}
@@ -75,7 +76,7 @@ class Record:
         return json.dumps(_as_json(self))
 
     def public(self) -> dict[str, Any]:
-        """The record as the API answers it; no fact takes the place of what it says itself."""
+        """The record as the API answers it. Its own fields override facts of the same name."""
         told = [delivery.public() for delivery in self.read_deliveries()]
         own = _as_json(
             replace(
@@ -97,7 +98,7 @@ class Record:
         return [Delivery.from_dict(each) for each in self.deliveries or ()]
 
     def with_deliveries(self, deliveries: Iterable[Delivery]) -> Self:
-        """The same, but for these."""
+        """The record with these deliveries."""
         return replace(self, deliveries=[delivery.to_dict() for delivery in deliveries] or None)
 
 
@@ -106,33 +107,33 @@ def _as_json(record: Record) -> dict[str, Any]:
     return {to_camel(name): value for name, value in values.items() if value is not None}
 
 
-#: What a record's own fields are called in answers, whether they are set or not.
+#: The names of the record's own fields in answers.
 _OWN_NAMES = frozenset(to_camel(field.name) for field in fields(Record))
-#: What facts are called in a job's answer, where `status` is the job's own.
+#: Facts that have another name in a job's answer, since `status` is the job's state there.
 _FACT_NAMES = {"status": "httpStatus"}
 
-#: What names in the storage begin with.
+#: Prefixes of names in the storage.
 INPUTS = "inputs/"
 FILES = "files/"
 
 
 def input_name(job_id: str) -> str:
-    """Where the storage has what is to be rendered."""
+    """The name in the storage of a job's request."""
     return INPUTS + job_id
 
 
 def file_name(job_id: str) -> str:
-    """Where the storage has what was rendered."""
+    """The name in the storage of a job's rendered file."""
     return FILES + job_id
 
 
 @dataclass(frozen=True)
 class QueueFigures:
-    """The job queue at one moment, the same for every instance.
+    """The state of the job queue at one moment. It is the same for every instance.
 
-    `oldest_s`: for how long the oldest job has waited; 0 if none waits. `storage_bytes`: of the
-    jobs' inputs and files as of the last sweep; None if there was none yet. `webhooks`: deliveries
-    that are not over.
+    `oldest_s`: the seconds for which the oldest job has waited; 0 if none waits. `storage_bytes`:
+    the size of the jobs' inputs and files at the last sweep; None before the first. `webhooks`: the
+    number of pending deliveries.
     """
 
     name: str
@@ -143,9 +144,9 @@ class QueueFigures:
 
 
 class JobQueue(Protocol):
-    """The job queue. All methods raise `QueueUnavailable` within a second if it is gone.
+    """The job queue. All methods raise `QueueUnavailable` within a second if Redis is unavailable.
 
-    To a `caller` only its own jobs are known, and its idempotency keys are its own; None knows all.
+    A `caller` can only see its own jobs, and has idempotency keys of its own. None sees all jobs.
     """
 
     def submit(
@@ -156,34 +157,35 @@ class JobQueue(Protocol):
         caller: str | None = None,
         targets: Sequence[Target] = (),
     ) -> str:
-        """Queue a render; its job's id. What it answers for is stored: a crash does not lose it.
+        """Queue a render; returns the job's id. The job is stored then, and survives a crash.
 
-        The same key with the same request gives the same job for as long as its record lives; with
-        another request it raises `IdempotencyConflict`. `targets` are called when the job has
-        ended, beside the request's own webhook. Raises `StorageUnavailable`, and `UrlRefused` where
-        the egress policy is known not to allow one of these.
+        The same idempotency key with an equal request returns the same job until its record
+        expires. With another request it raises `IdempotencyConflict`. The job's end is reported to
+        `targets` and to the request's own webhook. Raises `StorageUnavailable`, and `UrlRefused` if
+        the egress policy does not allow a target.
         """
 
     def read(self, job_id: str, caller: str | None = None) -> tuple[Record, int | None]:
-        """The record, and the place in the queue (1 is next) of a job that waits in it.
+        """The record, and the place in the queue if the job waits in it (1 is next).
 
         Raises `NotFound`.
         """
 
     def wait(self, job_id: str, seconds: float, caller: str | None = None) -> None:
-        """Return when the job has ended, or `seconds` are over, or at once if too many wait.
+        """Wait until the job has ended, for `seconds` at most. Returns at once if too many wait.
 
         Raises `NotFound`.
         """
 
     def cancel(self, job_id: str, caller: str | None = None) -> Record:
-        """End a job that waits or runs. Raises `NotFound` or `AlreadyFinished`."""
+        """End a waiting or running job. Raises `NotFound` or `AlreadyFinished`."""
 
     def send_again(self, job_id: str, caller: str | None = None) -> Record:
-        """Have the end of a job told once more to all who were to be told; its record.
+        """Report the job's end again to all its targets; returns the record.
 
-        Raises `NotFound`, also where nobody was to be told, and `NotReady` if it has not ended.
+        Raises `NotFound`, also if the job has no targets for its end, and `NotReady` if it has not
+        ended.
         """
 
     def figures(self) -> QueueFigures:
-        """What waits, and for how long."""
+        """The current state of the queue."""

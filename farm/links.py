@@ -1,4 +1,4 @@
-"""Signed links: a render request in an address, which only those who have a key can make.
+"""Makes and reads signed links: URLs that contain a render request, signed with a key.
 
 ::
 
@@ -8,10 +8,11 @@
                 seconds since 1970 at which the link expires
     signature   base64url(HMAC-SHA256(key, "/" + payload))
 
-base64url is that of RFC 4648, 5, without padding; deflate is RFC 1951, without a header. The way
-to sign is imgproxy's, without its salt (https://docs.imgproxy.net/usage/signing_url).
+base64url is that of RFC 4648, 5, without padding; deflate is RFC 1951, without a header. Links are
+signed as imgproxy signs URLs, without its salt (https://docs.imgproxy.net/usage/signing_url).
 
-This module needs nothing but Python, so that clients can have it too.
+The web layer, the settings, the client and `farm link` call it, in any thread. It imports only
+Python's standard library, so that clients can use it.
 """
 
 import base64
@@ -25,16 +26,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-#: Where links lead, as Falcon writes it.
+#: The route of links, in Falcon's syntax.
 ROUTE = "/r/{signature}/{payload}"
 _PLACE = "/r"
-#: The first character of a payload: how the rest is to be read.
+#: The first character of a payload: the version of its encoding.
 VERSION = "1"
-#: Bounded by gunicorn's 8,190 and nginx's 8,192 bytes for a request line.
+#: The longest payload. gunicorn accepts 8,190 bytes for a request line, and nginx 8,192.
 MAX_PAYLOAD = 8_000
-#: What is inflated at the most: a payload of 8,000 characters could hold 6 MB of zeros.
+#: The most bytes that are inflated: a payload of 8,000 characters could expand to 6 MB.
 MAX_REQUEST_BYTES = 1 << 20
-#: The name of a key that was given none.
+#: The name of a key without a name.
 DEFAULT_NAME = "default"
 MIN_KEY = 32
 _RAW_DEFLATE = -15
@@ -43,21 +44,21 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 
 
 class LinkError(ValueError):
-    """`str()` of it says what is wrong with a payload, in a sentence."""
+    """A payload is not valid. `str()` is a sentence that says why."""
 
 
 @dataclass(frozen=True)
 class LinkKeys:
-    """At least one key; links are made with the first, and read with any."""
+    """One or more keys. Links are signed with the first, and verified with any of them."""
 
-    #: The name and the key of each. Several keys may have one name: those of a rotation.
+    #: Names and keys. Several keys may have the same name, while a key is being replaced.
     _pairs: tuple[tuple[str, str], ...] = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From keys, or `name:key` pairs, with commas or white space between.
+        """Read keys or `name:key` pairs, separated by commas or white space.
 
-        Raises `ValueError` with every fault; no word of it is a key's.
+        Raises `ValueError`, which lists every fault by its position and contains no part of a key.
         """
         problems = []
         pairs: list[tuple[str, str]] = []
@@ -80,20 +81,23 @@ class LinkKeys:
 
     @property
     def newest(self) -> str:
-        """The key that links are made with."""
+        """The key that signs new links."""
         return self._pairs[0][1]
 
     @property
     def names(self) -> set[str]:
-        """Of all keys."""
+        """The names of all keys."""
         return {name for name, _ in self._pairs}
 
     def name_of(self, signature: str, payload: str) -> str | None:
-        """Whose key has signed it; None: nobody's. How long it takes tells nothing of the keys."""
+        """The name of the key that has signed the payload; None if none has.
+
+        The duration does not depend on the keys.
+        """
         found = None
         sent = signature.encode(errors="replace")
         for name, key in self._pairs:
-            # Compared as text: a signature has four spellings that decode to the same bytes.
+            # Compared as text, since four different texts decode to the same bytes.
             if hmac.compare_digest(sent, sign(payload, key).encode()):
                 found = found or name
         return found
@@ -102,10 +106,10 @@ class LinkKeys:
 def make_link(
     fields: Mapping[str, Any], key: str, *, base: str = "", expires_at: int | None = None
 ) -> str:
-    """The address of a render. `fields`: a request, as `POST /render` takes it as JSON.
+    """The signed URL of a render. `fields`: a request, as the JSON of `POST /render`.
 
-    `base`: of the farm, such as `https://img.example.com`; `expires_at`: in seconds since 1970.
-    Raises `LinkError` where the request is too long for an address.
+    `base`: the farm's URL, such as `https://img.example.com`. `expires_at`: seconds since 1970.
+    Raises `LinkError` if the request is too long for a URL.
     """
     expiry = {} if expires_at is None else {"exp": expires_at}
     payload = pack({**fields, **expiry})
@@ -113,15 +117,15 @@ def make_link(
 
 
 def sign(payload: str, key: str) -> str:
-    """43 characters."""
+    """The signature: 43 characters."""
     text = f"/{payload}".encode(errors="replace")
     return _base64url(hmac.digest(key.encode(), text, hashlib.sha256))
 
 
 def pack(fields: Mapping[str, Any]) -> str:
-    """A payload, the same for fields that are the same in whatever order. Raises `LinkError`."""
+    """The payload of a request. The order of the fields does not matter. Raises `LinkError`."""
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    # Half of a surrogate pair goes as it is: whoever reads it says what is wrong.
+    # Half of a surrogate pair is passed on: the farm refuses it with a sentence.
     data = text.encode(errors="surrogatepass")
     if len(data) > MAX_REQUEST_BYTES:  # 50 MB would take ten seconds to deflate
         raise _too_long(f"{len(data):,} bytes, and {MAX_REQUEST_BYTES:,}")
@@ -162,7 +166,7 @@ def unpack(payload: str) -> bytes:
 
 
 def without_payload(path: str) -> str:
-    """A path as logs may have it: of a link, or what may have been meant as one, the route."""
+    """The path for logs: the route instead of the path of a link, or of what resembles one."""
     is_link = f"/{path.lstrip('/')}".startswith(f"{_PLACE}/")
     return ROUTE if is_link else path
 

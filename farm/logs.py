@@ -1,7 +1,8 @@
-"""Logging: one line an event on stdout, JSON for machines, plain for a person at a terminal.
+"""Configures logging: a line for each event on stdout, as JSON or as text for a terminal.
 
-The farm logs through structlog; gunicorn, which uses the standard library's logging, comes out in
-the same shape. What a page is made of (HTML, images, a URL's query) never gets here.
+Every process calls `configure` at its start, in the main thread. The farm logs with structlog. The
+lines of gunicorn, which logs with the standard library, get the same format. The content of pages
+(HTML, images, the query of a URL) is never logged.
 """
 
 import logging.config
@@ -24,7 +25,7 @@ _SHARED: list[Processor] = [
 
 
 def configure(settings: Settings, stream: Literal["stdout", "stderr"] = "stdout") -> dict[str, Any]:
-    """Set structlog up; returns the standard library's `dictConfig` that fits it."""
+    """Configure structlog and the standard library's logging; returns the latter's `dictConfig`."""
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -42,7 +43,7 @@ def _dict_config(settings: Settings, stream: str) -> dict[str, Any]:
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not is_terminal)
     if as_json:
         last: list[Processor] = [
-            # Without the values of variables: passwords and pages are among them.
+            # Without the values of local variables, which may be passwords or pages.
             structlog.processors.ExceptionRenderer(
                 structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
             ),
@@ -78,23 +79,23 @@ def _dict_config(settings: Settings, stream: str) -> dict[str, Any]:
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {
             "gunicorn.error": handler,
-            # The engine tells of a driver's death itself; asyncio adds a line for every call that
-            # was under way.
+            # The engine logs the death of a driver itself. asyncio would add a line for every call
+            # that was running.
             "asyncio": {"level": "CRITICAL"},
-            # RQ sets its own to INFO, and tells each step of each job.
+            # RQ sets its own level to INFO, and logs each step of each job.
             "rq.worker": {"level": "WARNING"},
             "rq.job": {"level": "WARNING"},
-            # At DEBUG it tells the bytes of each picture.
+            # At DEBUG it logs the bytes of each picture.
             "pyvips": {"level": "WARNING"},
             "pikepdf": {"level": "WARNING"},
-            # It tells webhooks' URLs, which are secrets: at DEBUG of each, as a warning of some.
+            # It logs webhooks' URLs, which are secrets: all at DEBUG, and some as warnings.
             "urllib3": {"level": "ERROR"},
         },
     }
 
 
 def first_line(exc: BaseException) -> str:
-    """What an exception says, for the log: its first line, without any URL's query or password."""
+    """The first line of an exception's message for the log, without queries and passwords."""
     line = next(iter(str(exc).splitlines()), "") or type(exc).__name__
     words = (_CREDENTIALS.sub("//", word.partition("?")[0]) for word in line.split())
     return " ".join(words)[:300]

@@ -1,4 +1,7 @@
-"""Reading what strangers send, more strictly than the readers of JSON and URLs do by themselves."""
+"""Parses JSON and URLs of callers, more strictly than the libraries do.
+
+The web layer and `request` call it, in the threads that handle requests.
+"""
 
 import json
 import re
@@ -10,23 +13,23 @@ from pydantic_core import PydanticCustomError
 
 from farm.errors import InvalidRequest, Problem
 
-#: Longer URLs are refused; browsers and servers in use agree on far less.
+#: Longer URLs are refused. Common browsers and servers support shorter URLs only.
 MAX_URL_LENGTH = 8_192
 _WHITE_SPACE = " \t\r\n"
-#: Assets, cookies and blocked URLs together are some thousand values. Each takes a hundred times
-#: its bytes once it is parsed: 40 MB of unknown fields would take 5 GB and a minute.
+#: A request with the most assets, cookies and blocked URLs has some thousand values. A parsed value
+#: takes a hundred times its bytes: 40 MB of unknown fields would take 5 GB and a minute.
 MAX_JSON_VALUES = 10_000
-#: A JSON string, also one that never ends; possessive, so that it never looks back.
+#: A JSON string, which may lack its end. The quantifiers are possessive, so it never backtracks.
 _JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
-#: What comes before the host of a URL, up to the last @ there.
+#: The part of a URL before its host, up to the last @ there.
 _LOGIN = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\\]*@")
 
 
 def parse_json_object(body: bytes, what: str = "The body") -> dict[str, Any]:
-    """A JSON object, read strictly: UTF-8, no duplicate names, no NaN. Raises `InvalidRequest`.
+    """Parse a JSON object strictly: UTF-8, no duplicate names, no NaN. Raises `InvalidRequest`.
 
-    `what` it is begins the sentences.
+    `what` is the subject of the error's sentence.
     """
     if has_too_many_values(body):
         raise InvalidRequest(f"{what} has far more values than a request can have.")
@@ -56,17 +59,18 @@ def parse_json_object(body: bytes, what: str = "The body") -> dict[str, Any]:
 
 
 def has_too_many_values(text: bytes) -> bool:
-    """Whether a JSON text may have far more values than a request can have."""
+    """Whether a JSON text has more than `MAX_JSON_VALUES` values. It need not be valid JSON."""
     skeleton = _JSON_STRING.sub(b"", text)
     return sum(map(skeleton.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES
 
 
 def parse_url(url: str, *, credentials: bool = False) -> str:
-    """The URL as a browser would load it: absolute, http or https, its host normalised.
+    """The URL as a browser would load it: absolute, http or https, with a normalised host.
 
-    White space around it is cut off, and spaces in it are escaped. The WHATWG parser forgives more
-    than a service should (control characters, `http:host`, backslashes, credentials): those are
-    refused first. `credentials`: whether the URL may carry a user name and a password.
+    White space around the URL is removed, and spaces in it are escaped. The WHATWG parser tolerates
+    control characters, `http:host`, backslashes and credentials. They are refused here.
+    `credentials`: whether the URL may have a user name and a password. Raises `PydanticCustomError`
+    of the type `invalid_url`.
     """
     url = url.strip(_WHITE_SPACE)
     scheme, separator, rest = url.partition("://")
@@ -84,7 +88,7 @@ def parse_url(url: str, *, credentials: bool = False) -> str:
     except (ValueError, UnicodeEncodeError):
         raise _bad_url() from None
     href = str(parsed.href)
-    # What is not ASCII takes up to nine characters for one.
+    # Escaping turns a character that is not ASCII into up to nine.
     if not parsed.hostname or len(href) > MAX_URL_LENGTH:
         raise _bad_url()
     if (parsed.username or parsed.password) and not credentials:
@@ -93,14 +97,14 @@ def parse_url(url: str, *, credentials: bool = False) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """A URL that `parse_url` returned, without user name, password, query and fragment."""
+    """A URL from `parse_url`, without user name, password, query and fragment."""
     scheme, _, rest = url.partition("?")[0].partition("#")[0].partition("://")
     authority, slash, path = rest.partition("/")
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def without_login(url: str) -> str:
-    """Any URL, of whatever kind, without the user name and the password that it may carry."""
+    """Any URL, also an invalid one, without its user name and password."""
     return _LOGIN.sub(r"\1", url)
 
 

@@ -8,7 +8,8 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from farm.request.pdf import Metadata, PdfOptions
+from farm.request.pdf import PdfOptions
+from farm.request.pdf_metadata import Metadata
 
 if TYPE_CHECKING:
     import pikepdf

@@ -1,7 +1,8 @@
-"""How often a caller may ask for renders, counted for all processes of the farm together.
+"""Counts each caller's requests and limits their rate, for all processes of the farm together.
 
-A window begins with a caller's first request and has one counter in Redis, whatever the rate. While
-Redis is away each process counts in its own memory, since renders at once need no Redis.
+Threads that handle requests call it. A window begins with the caller's first request, and has one
+counter in Redis for each rate. While Redis is unavailable, each process counts in its own memory,
+since synchronous renders do not need Redis.
 """
 
 import math
@@ -17,21 +18,21 @@ from limits.strategies import FixedWindowRateLimiter
 
 log = structlog.get_logger()
 
-#: What a request waits for Redis at the most, to connect and to answer; and for how long a Redis
-#: that failed is not asked again, so that it holds hardly any.
+#: The longest time that a request waits for Redis to connect, and to answer. After a failure, Redis
+#: is not asked for `_AGAIN_S`, so that few requests wait in vain.
 _CALL_TIMEOUT_S = 0.4
 _AGAIN_S = 5.0
-#: What Redis can count and expire; more would be no limit.
+#: Within the range of Redis's counters and expiry times. A larger rate would limit nothing.
 _MAX_AMOUNT = 1_000_000_000
 _MAX_WINDOW_S = 366 * 86_400
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a caller stands with the rate that bounds it most."""
+class RateStatus:
+    """The state of a caller, for the rate that limits it most."""
 
     within: bool
-    #: Requests that a window has, and that are left of this one.
+    #: The requests of a window, and those that remain in the current one.
     limit: int
     remaining: int
     #: Seconds until the next window, at least 1.
@@ -60,7 +61,8 @@ class RateLimiter:
     def __init__(self, rates: str, redis_url: str) -> None:
         """`redis_url`: as in the settings, `redis://`, `rediss://` or `unix://`."""
         self._rates = parse_rates(rates)
-        # Without redis-py's retries, which would be waited for.
+        # The storage makes its client by `from_url`, and so without redis-py's retries, for which
+        # the request would have to wait.
         shared = RedisStorage(
             redis_url.replace("unix://", "redis+unix://", 1),
             key_prefix="rates",
@@ -74,36 +76,36 @@ class RateLimiter:
         self._is_shared = True
         self._ask_from = 0.0
 
-    def hit(self, caller: str) -> Standing:
-        """Count a request. One that is refused takes nothing from the longer windows."""
+    def hit(self, caller: str) -> RateStatus:
+        """Count a request. A request that is refused does not count in the longer windows."""
         if time.monotonic() < self._ask_from:
             return self._hit(self._own, caller)
         try:
-            standing = self._hit(self._shared, caller)
+            status = self._hit(self._shared, caller)
         except StorageError as exc:
             self._ask_from = time.monotonic() + _AGAIN_S
-            if self._becomes(shared=False):
+            if self._note_sharing(shared=False):
                 cause = type(exc.storage_error).__name__
                 log.warning("rates are counted by each process alone", cause=cause)
             return self._hit(self._own, caller)
-        if self._becomes(shared=True):
+        if self._note_sharing(shared=True):
             log.info("rates are counted together again")
-        return standing
+        return status
 
-    def _hit(self, limiter: FixedWindowRateLimiter, caller: str) -> Standing:
-        standings = []
+    def _hit(self, limiter: FixedWindowRateLimiter, caller: str) -> RateStatus:
+        statuses = []
         for rate in self._rates:
             within = limiter.hit(rate, caller)
             reset_at, remaining = limiter.get_window_stats(rate, caller)
-            # Redis tells it to the nearest second; nobody shall come back too early.
+            # Redis rounds to the nearest second. Rounded up, so that no caller retries too early.
             reset_s = min(math.ceil(reset_at - time.time() + 0.5), rate.get_expiry())
-            standings.append(Standing(within, rate.amount, remaining, max(reset_s, 1)))
+            statuses.append(RateStatus(within, rate.amount, remaining, max(reset_s, 1)))
             if not within:
-                return standings[-1]
-        return min(standings, key=lambda standing: standing.remaining)
+                return statuses[-1]
+        return min(statuses, key=lambda status: status.remaining)
 
-    def _becomes(self, shared: bool) -> bool:
-        """Whether this is news."""
+    def _note_sharing(self, shared: bool) -> bool:
+        """Note whether requests are counted in Redis; returns whether that has changed."""
         with self._lock:
             before, self._is_shared = self._is_shared, shared
         return before is not shared

@@ -1,6 +1,7 @@
-"""What renders, for those who ask: `RenderRequest` in, `RenderResult` or a `FarmError` out.
+"""The interface of renderers: they take a `RenderRequest` and return a `RenderResult`.
 
-`farm.render.Engine` is one, and `farm.cache.CachedRenderer` is one in front of another.
+The web layer and the job worker call it, in the threads that wait for renders. `farm.render.Engine`
+implements it, and so does `farm.cache.CachedRenderer`, which calls another renderer.
 """
 
 from collections.abc import Mapping
@@ -9,21 +10,22 @@ from typing import Protocol, TypeVar
 
 from farm.request import Limits, RenderRequest, RenderResult
 
-#: Why a browser context that belongs to a caller is given up: its render ended in an `error`; it,
-#: or its way to the network, has `died` or was closed; there are `remains` of a render in it; it
-#: has had its `renders`, or its `age`; another one needed the `room`.
+#: Why a caller's browser context is closed. `error`: its render failed. `died`: the context or its
+#: port of the egress proxy died or was closed. `remains`: something of a render is left in it.
+#: `renders`, `age`: it has reached its limit of renders, or its age. `room`: another context needed
+#: its place.
 CONTEXT_END_CAUSES = ("error", "died", "remains", "renders", "age", "room")
-#: What stands for a render that has begun; each renderer has its own kind.
+#: The handle of a render that has begun. Each renderer has its own type.
 R = TypeVar("R")
 
 
 class RenderCancelled(Exception):
-    """The render was ended by `Renderer.cancel`; its result is wanted no more."""
+    """`Renderer.cancel` has ended the render."""
 
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """What an engine has and uses, at one moment."""
+    """The state of an engine at one moment."""
 
     up: bool
     pages: int
@@ -31,24 +33,24 @@ class EngineStatus:
     max_waiting: int
     waiting: int
     spares: int
-    #: Browsers that were started because one had `died` or the farm had `killed` it, and because
-    #: one was used up.
+    #: Browsers started because one had `died` or the farm had `killed` it; and browsers replaced
+    #: after `FARM_RECYCLE_AFTER_RENDERS`.
     restart_causes: Mapping[str, int]
     browser_recycles: int
-    #: Renders that were tried again.
+    #: Renders that were retried.
     retries: int
-    #: How many late pages each step of `render.keeping.escalation` has ended, by its name.
+    #: Late pages that each step of `render.keeping.escalation` has ended, by the step's name.
     late_pages: Mapping[str, int]
     #: GPU processes that had `died`, or that the farm had `killed`.
     gpu_ends: Mapping[str, int]
-    #: Browser contexts that belong to a caller for more than a render, and how many were given up
-    #: for which of `CONTEXT_END_CAUSES`.
+    #: Browser contexts that a caller keeps for several renders, and the closed ones by cause
+    #: (`CONTEXT_END_CAUSES`).
     kept_contexts: int
     context_ends: Mapping[str, int]
-    #: Of the browser's processes (PSS), not long ago.
+    #: The memory of the browser's processes (PSS), a short time ago.
     memory_bytes: int
-    #: Whether results are kept: `off` (there is no server for them), `idle` (it is started by the
-    #: first request that asks for it), `up`, or `down`.
+    #: The cache: `off` (none is configured), `idle` (the embedded one starts when a request needs
+    #: it), `up` or `down`.
     cache: str = "off"
 
     @property
@@ -57,14 +59,15 @@ class EngineStatus:
 
 
 class Renderer(Protocol[R]):
-    """To be inherited from: `render` is the same for all."""
+    """The base class of renderers, which inherit `render`."""
 
-    #: What requests are checked against.
+    #: The limits against which requests are validated.
     limits: Limits
 
     def admit(self, caller: str | None = None) -> None:
-        """Raises `Busy` if any render of the caller's would be refused now: before its request is
-        read.
+        """Raises `Busy` if every render of the caller would be refused now.
+
+        Called before the body of a request is read.
         """
 
     def begin(
@@ -75,16 +78,18 @@ class Renderer(Protocol[R]):
         anew: bool = False,
         within_s: float | None = None,
     ) -> R:
-        """Start a render that can be cancelled. `request_id` is for the log; `caller` is the name
-        of an API key, if it is rendered for one; `anew`: the result must be no older than the
-        request; `within_s`: the seconds that are left for it, if they are less than the deadline.
+        """Start a render that can be cancelled.
 
-        Raises `Busy`, `PageCrashes` (known to), or `BrowserUnavailable`; a renderer may raise them
-        in `wait` only.
+        `request_id` is for the log. `caller` is the name of the caller's API key, if there is one.
+        `anew`: the result must not be older than the request. `within_s`: the remaining seconds, if
+        they are fewer than the deadline.
+
+        Raises `Busy`, `PageCrashes` (for a page that is known to crash) or `BrowserUnavailable`. A
+        renderer may raise them in `wait` instead.
         """
 
     def wait(self, rendering: R) -> RenderResult:
-        """Its result, within the deadline.
+        """Wait for the result, until the deadline.
 
         Raises `Busy`, `BrowserUnavailable`, `RenderTimeout`, `NavigationFailed`, `UrlRefused`,
         `OutputTooLarge`, `PageCrashes`, `InternalError`, or `RenderCancelled`.
@@ -101,10 +106,10 @@ class Renderer(Protocol[R]):
         return self.wait(self.begin(request, request_id, caller, anew))
 
     def cancel(self, rendering: R) -> None:
-        """End it now, from any thread; nothing of it runs on unless others wait for it too."""
+        """End the render now. May be called from any thread."""
 
     def check(self) -> None:
-        """Raises `BrowserUnavailable` if it has not been able to render for a moment."""
+        """Raises `BrowserUnavailable` if no render has been possible for a moment."""
 
     @property
     def status(self) -> EngineStatus: ...

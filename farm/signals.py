@@ -6,8 +6,9 @@ The supervisor and the job worker use it, in their main threads.
 import signal
 import socket
 
-#: `next` returns this when a process has written it to the `bell`. No signal has this number.
-RUNG = 255
+#: `next` returns this when a child has written it to `write_fd`, to ask for the embedded cache. No
+#: signal has this number.
+CACHE_REQUESTED = 255
 
 
 class Signals:
@@ -27,8 +28,8 @@ class Signals:
             signal.signal(number, lambda *_: None)
 
     @property
-    def bell(self) -> int:
-        """A file descriptor that children may inherit, to write `RUNG` to it."""
+    def write_fd(self) -> int:
+        """A file descriptor that children inherit, so that they can write `CACHE_REQUESTED`."""
         return self._writes.fileno()
 
     def next(self, timeout_s: float | None = None) -> int:

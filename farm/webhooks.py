@@ -1,9 +1,10 @@
-"""Who is called when a job has ended, and what became of each call; knows no HTTP and no Redis.
+"""The values of webhooks: whom a job's end is reported to, and the state of each report.
 
-A job has its `Target`s from its submission on. When it ends, each target that wants to know of that
-end gets a `Delivery`, which is tried until it is over. Both are kept in the job's record: targets
-for as long as it lives, since a delivery may be asked for again, and never shown, since their URLs
-and headers are secrets.
+The web layer, the job worker and the threads that send webhooks use them. This module knows neither
+HTTP nor Redis. A job gets its `Target`s when it is submitted. When it ends, each target that has
+asked for that event gets a `Delivery`, which is tried until it is over. The job's record contains
+both. The targets stay in it until it expires, since a delivery may be requested again. Clients
+never see them, since their URLs and headers are secrets.
 """
 
 import hashlib
@@ -13,10 +14,11 @@ from enum import StrEnum
 from typing import Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
-#: How a job may end; as its state is called then.
+#: The ways in which a job ends: the names of its final states.
 Event = Literal["completed", "failed", "cancelled"]
 EVENTS: tuple[Event, ...] = get_args(Event)
-#: `record`: as JSON. `file`: what was rendered; the record where nothing was. `text`: of `texts`.
+#: What is sent. `record`: the job's record as JSON. `file`: the rendered file, or the record if
+#: there is none. `text`: one of the target's `texts`.
 Body = Literal["record", "file", "text"]
 
 _PORTS = {"http": 80, "https": 443}
@@ -24,18 +26,18 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Target:
-    """Whom to call, and with what. Valid by whoever makes it: nothing here is checked again."""
+    """Where a job's end is reported, and how. The code that makes a target must validate it."""
 
-    #: As `farm.parsing.parse_url` returns it.
+    #: A URL as `farm.parsing.parse_url` returns it.
     url: str = field(repr=False)
     events: tuple[Event, ...] = EVENTS
     method: str = "POST"
-    #: Sent beside those that are the farm's own, which win, but for `Content-Type`.
+    #: Headers beside the farm's own. The farm's override these, except `Content-Type`.
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: Body = "record"
-    #: For `text`: the body by the code of the job's error, `*` for any other code and for none.
-    #: `$jobId`, `$event`, `$code`, `$error`, `$requestId`, `$timestamp` in it are replaced by
-    #: values in JSON (a text with its quotes, or null); `$$` is a dollar sign.
+    #: For `text`: the body for each code of the job's error; `*` is for any other code, and for a
+    #: job without an error. `$jobId`, `$event`, `$code`, `$error`, `$requestId` and `$timestamp`
+    #: are replaced by JSON values (a string with its quotes, or null); `$$` is a dollar sign.
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -49,22 +51,22 @@ class Target:
 
     @property
     def receiver(self) -> str:
-        """The same for all targets at one host and port: 12 hexadecimal digits."""
+        """12 hexadecimal digits that all targets at the same host and port share."""
         return hashlib.sha256(f"{self.host}:{self.port}".encode()).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:
-        """For `from_dict`, without what is as by default."""
+        """The fields for `from_dict`, without those that have their default values."""
         return _without_defaults(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Fields of a newer version of the farm are passed over. Raises `TypeError`."""
+        """Ignores fields of a newer version of the farm. Raises `TypeError`."""
         known = _known(cls, values)
         return cls(**known | {"events": tuple(known.get("events", EVENTS))})
 
 
 class DeliveryState(StrEnum):
-    """`pending`: it is tried, or will be. The others are over."""
+    """`pending`: the delivery is being tried, or will be. The other states are final."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -73,20 +75,21 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One end of a job that one target is told of."""
+    """The report of a job's end to one target."""
 
-    #: Of the message: the same for every try, and when it is sent again.
+    #: The id of the message. It is the same for every try, and if the message is sent again.
     id: str
     event: Event
-    #: Its target's place among the job's; not for clients.
+    #: The target's index among the job's targets; not for clients.
     target: int
     state: DeliveryState = DeliveryState.PENDING
     tries: int = 0
-    #: When the last try ended, as the contract writes times; its HTTP status, or why there is none.
+    #: The end of the last try, in the contract's format of times; its HTTP status, or the reason
+    #: why there is none.
     tried_at: str | None = None
     status: int | None = None
     reason: str | None = None
-    #: Since when it is tried, in milliseconds by Redis's clock; not for clients.
+    #: The time from which it is tried, in milliseconds of Redis's clock; not for clients.
     since_ms: int = 0
 
     @property
@@ -98,12 +101,12 @@ class Delivery:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Fields of a newer version of the farm are passed over. Raises `TypeError`."""
+        """Ignores fields of a newer version of the farm. Raises `TypeError`."""
         known = _known(cls, values)
         return cls(**known | {"state": DeliveryState(known.get("state", DeliveryState.PENDING))})
 
     def public(self) -> dict[str, Any]:
-        """As the record tells it."""
+        """The delivery as clients see it in the job's record."""
         told = {
             "id": self.id,
             "event": self.event,
@@ -119,10 +122,10 @@ class Delivery:
 def deliveries_of(
     targets: Iterable[Target], job_id: str, event: Event, since_ms: int
 ) -> list[Delivery]:
-    """Whom the end of a job is to be told to.
+    """A delivery for each target that has asked for the event.
 
-    An id says of which job and end it is. It has no full stop in it, since that is where it ends in
-    what is signed.
+    Its id consists of the job's id and the event. It contains no full stop, since a full stop ends
+    the id in the text that is signed.
     """
     wanted = [place for place, target in enumerate(targets) if event in target.events]
     found = []

@@ -1,4 +1,7 @@
-"""The composition root that gunicorn loads in each worker, after the fork: `farm.wsgi:create()`."""
+"""Builds the application of a gunicorn worker: `farm.wsgi:create()`.
+
+It is a composition root. gunicorn calls it in each worker's main thread, after the fork.
+"""
 
 import sys
 
@@ -20,14 +23,15 @@ from farm.web import Gate, create_app
 
 log = structlog.get_logger()
 
-#: gunicorn stops altogether when a worker ends with this code (`Arbiter.APP_LOAD_ERROR`).
+#: gunicorn stops all workers and itself if a worker exits with this code
+#: (`Arbiter.APP_LOAD_ERROR`).
 _STOP_ALL = 4
 
-#: What the workers inherit from gunicorn's main process, so that a file of keys that is broken now
-#: keeps none of them from starting.
+#: The settings of gunicorn's main process, which workers inherit by the fork. So a file of keys
+#: that has become invalid does not prevent the start of a worker.
 settings: Settings | None = None
 
-#: What the worker asks before it reads a body.
+#: The worker asks the gate whether to read a body.
 gate: Gate | None = None
 
 _engine: Engine | None = None
@@ -36,7 +40,7 @@ _queue: RedisJobQueue | None = None
 
 
 def create() -> falcon.App[falcon.Request, falcon.Response]:
-    """Build this worker's application; start its engine, and the removal of expired files."""
+    """Build the worker's application, and start its engine and its sweep of expired files."""
     global _engine, _renderer, _queue, gate
     own = settings or Settings.from_environment()
     logs.configure(own)
@@ -58,8 +62,8 @@ def create() -> falcon.App[falcon.Request, falcon.Response]:
 def wait_started(first: bool) -> None:
     """Wait for the engine's browser.
 
-    A farm whose first workers have no browser stops with a sentence; a worker that replaces
-    another goes on trying, and `/health` says so meanwhile.
+    `first`: the worker is one of those that gunicorn starts first. If it gets no browser, the farm
+    stops with a sentence. A later worker keeps trying, and `/health` reports it meanwhile.
     """
     assert _engine is not None
     try:
@@ -72,7 +76,7 @@ def wait_started(first: bool) -> None:
 
 
 def close() -> None:
-    """End the engine, and with it Chromium, and let go of Redis; called when the worker exits."""
+    """Close the cache, the engine with its Chromium, and the queue, when the worker exits."""
     if _renderer is not None:
         _renderer.close()
     if _engine is not None:

@@ -39,8 +39,8 @@ def note(what):
 def on_signal(number, _):
     note(signal.Signals(number).name)
     if number == signal.SIGUSR1:
-        from farm.cache import Bell
-        Bell.from_environment().ring()
+        from farm.cache import SupervisorSocket
+        SupervisorSocket.from_environment().request_cache()
     if number == signal.SIGTERM:
         while not os.path.exists(f"{folder}/release"):
             time.sleep(0.02)

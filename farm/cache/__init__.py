@@ -1,21 +1,23 @@
-"""Nothing is rendered twice: a renderer in front of another, which keeps files and joins requests.
+"""The cache: a renderer in front of another, which keeps files and joins equal requests.
 
 ::
 
-    CachedRenderer     found? kept? who renders?          renderer.py
-    ├─ Keys            what makes two requests the same    key.py
-    ├─ Flights         those of this process that wait     joining.py
-    ├─ Recent          what this process has just had      recent.py
-    ├─ Store           the Redis; gone or slow: nothing    store.py
-    │  └─ values       files as Redis has them             value.py
-    └─ Locks           who renders, of all processes       locks.py
+    CachedRenderer       what callers use: found, or passed on      renderer.py
+    ├─ Keys              a digest that equal requests share         key.py
+    ├─ RenderOnce        one render for all equal requests          render_once.py
+    │  ├─ SharedRenders  joins the requests of this process         joining.py
+    │  └─ Locks          renews the locks that this process holds   locks.py
+    ├─ Recent            files that this process has just had       recent.py
+    └─ Store             the Redis; an unavailable one is empty     store.py
+       └─ values         files as Redis keeps them                  value.py
 
-A request that does not ask for the cache passes through it untouched.
+A request that does not ask for the cache is passed on unchanged. Threads that handle requests or do
+jobs call `CachedRenderer`; only `Locks` has a thread of its own.
 """
 
-from farm.cache.bell import Bell
 from farm.cache.key import Keys
 from farm.cache.renderer import CachedRenderer
 from farm.cache.store import Store
+from farm.cache.supervisor_socket import SupervisorSocket
 
-__all__ = ["Bell", "CachedRenderer", "Keys", "Store"]
+__all__ = ["CachedRenderer", "Keys", "Store", "SupervisorSocket"]

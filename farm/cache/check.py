@@ -1,4 +1,4 @@
-"""A look at the Redis of `FARM_CACHE_URL`, for those who set the farm up."""
+"""Checks the Redis of `FARM_CACHE_URL`, for `farm doctor`."""
 
 import redis
 
@@ -9,11 +9,11 @@ _TIMEOUT_S = 2.0
 
 
 def check(url: str) -> None:
-    """Raises `StartError` if it does not answer, or would be full one day and stay so."""
+    """Raises `StartError` if it does not answer, or if it would fill up and never evict."""
     client = redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
     try:
         memory = client.info("memory")
-    except (redis.exceptions.RedisError, TypeError, ValueError) as exc:  # or its URL is wrong
+    except (redis.exceptions.RedisError, TypeError, ValueError) as exc:  # the last two: a wrong URL
         raise StartError(
             f"The Redis of FARM_CACHE_URL does not answer: {first_line(exc)}."
         ) from exc

@@ -1,4 +1,7 @@
-"""Requests of this process that want the same at the same time: one renders, the others wait."""
+"""Joins equal requests of this process that come at the same time: one renders, the others wait.
+
+The threads that wait for renders call it.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -11,67 +14,69 @@ _TOO_MANY = "Too many requests wait for renders of others; try again in a moment
 
 
 class Waiter:
-    """A request that waits, and can be told not to."""
+    """A request that waits for a shared render. Setting `woken` ends its wait."""
 
     def __init__(self) -> None:
         self.woken = threading.Event()
 
 
-class Flight:
-    """One render under way, and who waits for it."""
+class SharedRender:
+    """A render that is running, and the requests that wait for it."""
 
     def __init__(self, ttl_ms: int) -> None:
         self.waiters: set[Waiter] = set()
-        #: None after it has landed: there is none, and one of those who waited is to render.
+        #: None after its end: it has no result, and one of the waiting requests renders next.
         self.result: RenderResult | None = None
         self.has_failed = False
-        #: The longest that any of them wants the file to be kept.
+        #: The longest time for which any of the requests wants the file to be kept.
         self.ttl_ms = ttl_ms
 
 
-class Flights:
-    """All of a process, by key. `max_waiting`: how many requests may wait; each holds a thread."""
+class SharedRenders:
+    """The shared renders of a process, by key."""
 
     def __init__(self, max_waiting: int) -> None:
+        """`max_waiting`: requests that may wait at the same time; each occupies a thread."""
         self._max_waiting = max_waiting
         self._waiting = 0
-        self._flights: dict[str, Flight] = {}
+        self._renders: dict[str, SharedRender] = {}
         self._lock = threading.Lock()
 
     def has(self, key: str) -> bool:
-        """Whether one is under way."""
-        return key in self._flights
+        """Whether a shared render of the key is running."""
+        return key in self._renders
 
-    def board(self, key: str, waiter: Waiter, ttl_ms: int = 0) -> tuple[Flight, bool]:
-        """The flight, and whether the caller is to make it; if not, `waiter` is woken at its end.
+    def join(self, key: str, waiter: Waiter, ttl_ms: int = 0) -> tuple[SharedRender, bool]:
+        """The shared render, and whether the caller must run it and call `finish`.
 
-        Raises `Busy`.
+        If it is another request's, `waiter` is woken at its end, and its caller must call
+        `stop_waiting`. Raises `Busy` if too many requests wait.
         """
         with self._lock:
-            flight = self._flights.get(key)
-            if flight is None:
-                flight = self._flights[key] = Flight(ttl_ms)
-                return flight, True
+            shared = self._renders.get(key)
+            if shared is None:
+                shared = self._renders[key] = SharedRender(ttl_ms)
+                return shared, True
             self._take_place()
             waiter.woken.clear()
-            flight.waiters.add(waiter)
-            flight.ttl_ms = max(flight.ttl_ms, ttl_ms)
-            return flight, False
+            shared.waiters.add(waiter)
+            shared.ttl_ms = max(shared.ttl_ms, ttl_ms)
+            return shared, False
 
-    def close(self, key: str) -> None:
-        """There is a newer result: nobody boards the flight that is under way any more."""
+    def detach(self, key: str) -> None:
+        """Let no request join the running render any more, since there is a newer result."""
         with self._lock:
-            self._flights.pop(key, None)
+            self._renders.pop(key, None)
 
-    def leave(self, flight: Flight, waiter: Waiter) -> None:
-        """To be called by everyone who has waited."""
+    def stop_waiting(self, shared: SharedRender, waiter: Waiter) -> None:
+        """Must be called for every request that has waited."""
         with self._lock:
-            flight.waiters.discard(waiter)
+            shared.waiters.discard(waiter)
             self._waiting -= 1
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """To wait for something else than a flight of this process, likewise. Raises `Busy`."""
+    def waiting_place(self) -> Iterator[None]:
+        """Count a request that waits for a render of another process. Raises `Busy`."""
         with self._lock:
             self._take_place()
         try:
@@ -85,12 +90,12 @@ class Flights:
             raise Busy(_TOO_MANY)
         self._waiting += 1
 
-    def land(self, key: str, flight: Flight, result: RenderResult | None) -> None:
-        """By whoever has made it; None: there is no result."""
+    def finish(self, key: str, shared: SharedRender, result: RenderResult | None) -> None:
+        """End the shared render and wake the waiting requests. `result` None: it has none."""
         with self._lock:
-            if self._flights.get(key) is flight:
-                del self._flights[key]
-            flight.result = result
-            waiters = list(flight.waiters)
+            if self._renders.get(key) is shared:
+                del self._renders[key]
+            shared.result = result
+            waiters = list(shared.waiters)
         for waiter in waiters:
             waiter.woken.set()

@@ -1,4 +1,7 @@
-"""What makes two requests the same: a digest of all that decides about the file."""
+"""The key of a request in the cache: a digest of everything that decides what is rendered.
+
+`CachedRenderer` calls it, in any thread. Requests with the same key are equal.
+"""
 
 import hashlib
 import json
@@ -9,8 +12,8 @@ import farm
 from farm.request import RenderRequest
 from farm.settings import Settings
 
-#: Settings that change a file, or what a page may reach: instances that differ in one of them do
-#: not answer with each other's files.
+#: Settings that change a file, or what a page may reach. Instances that differ in one of them do
+#: not share files.
 _SETTINGS = (
     "egress",
     "egress_allow",
@@ -29,7 +32,7 @@ _SETTINGS = (
 
 class Keys:
     def __init__(self, settings: Settings, chromium_version: Callable[[], str | None]) -> None:
-        """`chromium_version`: None while nobody knows."""
+        """`chromium_version` returns None while the version is not known."""
         given = settings.model_dump(mode="json")
         self._settings = {name: given[name] for name in _SETTINGS}
         self._is_shared = settings.cache_shared == "on"
@@ -37,7 +40,7 @@ class Keys:
         self._head = lru_cache(maxsize=1024)(self._make_head)
 
     def of(self, request: RenderRequest, caller: str | None) -> str | None:
-        """64 hexadecimal digits; None: it cannot be told yet what would render the request."""
+        """64 hexadecimal digits; None while the version of Chromium is not known."""
         version = self._chromium_version()
         if version is None:
             return None
@@ -46,6 +49,6 @@ class Keys:
         return digest.hexdigest()
 
     def _make_head(self, version: str, caller: str | None) -> "hashlib._Hash":
-        # JSON in one line, so that no two heads and requests are written alike.
+        # JSON in one line: no head with a request has the same text as another head and request.
         head = [farm.__version__, version, self._settings, caller]
         return hashlib.sha256(json.dumps(head, sort_keys=True).encode() + b"\n")

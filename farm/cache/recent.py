@@ -1,6 +1,7 @@
-"""Files that this process has just had, so that what many ask for at once is read once a second.
+"""Keeps the files that this process has just answered with, in memory, for a second.
 
-It also bears with a server that is late for a moment: what everybody asks for is not rendered anew.
+So a popular file is read from Redis once a second, however many requests ask for it, and it is not
+rendered again if Redis is late for a moment. The threads that wait for renders call it.
 """
 
 import threading
@@ -10,17 +11,17 @@ from dataclasses import replace
 
 from farm.cache.value import Stored
 
-#: For how long a file is answered without a look at the server, where another process may have
-#: kept a newer one meanwhile.
+#: The time for which a file is used without asking Redis. Another process may have kept a newer
+#: file meanwhile.
 RECENT_S = 1.0
 _MAX_BYTES = 1 << 25
 
 
 class Recent:
-    """Of bounded bytes; what came first makes way."""
+    """Bounded in bytes; the oldest file is dropped first."""
 
     def __init__(self, seconds: float = RECENT_S, max_bytes: int = _MAX_BYTES) -> None:
-        """`seconds`: 0: nothing is remembered."""
+        """`seconds` 0: no file is kept."""
         self._seconds = seconds
         self._max_bytes = max_bytes
         self._bytes = 0
@@ -28,7 +29,7 @@ class Recent:
         self._lock = threading.Lock()
 
     def get(self, key: str) -> Stored | None:
-        """The file as old as it is by now."""
+        """The file, with its age as of now; None if there is none."""
         entry = self._files.get(key)
         if entry is None:
             return None
@@ -53,7 +54,7 @@ class Recent:
                 self._drop(oldest)
 
     def drop(self, key: str) -> None:
-        """The file is not the newest any more."""
+        """Drop the file, since there is a newer one."""
         with self._lock:
             self._drop(key)
 

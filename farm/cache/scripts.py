@@ -1,7 +1,10 @@
-"""What the cache's Redis does in one step, in its own language (Lua)."""
+"""Lua scripts that the cache's Redis runs, each in one step. `Store` sends them."""
 
-#: Returns a file, its expiry, and whose lock it is; who is not its owner will wait.
-ENTER = """
+#: Takes the lock if it is free and there is no file, or if ARGV[3] is 1. Returns the file, its time
+#: to live, and the token of the lock's owner. If the owner is another process, the script notes
+#: that this one waits.
+#: KEYS: file, lock, waited. ARGV: token, the lock's milliseconds, whether to lock despite a file.
+FIND_OR_LOCK = """
 local file, holder = redis.call('GET', KEYS[1]), false
 if not file or ARGV[3] == '1' then
   redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
@@ -10,9 +13,12 @@ if not file or ARGV[3] == '1' then
 end
 return {file, redis.call('PTTL', KEYS[1]), holder}
 """
-#: Keeps a file, unless the lock that it was rendered under is another one's by now: then there is a
-#: newer one, or there will be. One that was rendered under no lock replaces none. What was rendered
-#: anew goes before all that is kept or under way. Returns whether the file is kept.
+#: Keeps a file, releases the lock and wakes the processes that wait. Returns whether it is kept.
+#: A file is not kept if its lock now belongs to another process, which has a newer file or renders
+#: one. A file that was rendered without a lock replaces no other. A file that was rendered `anew`
+#: replaces the kept file and the lock of any render.
+#: KEYS: file, lock, waited, end. ARGV: token, the file's milliseconds (0: keep none), the file, the
+#: milliseconds of the stream `end`, whether it was rendered anew.
 FINISH = """
 local kept = 0
 if ARGV[5] == '1' then redis.call('DEL', KEYS[1], KEYS[2]) end
@@ -31,6 +37,7 @@ if ARGV[1] ~= '' then
 end
 return kept
 """
+#: Renews the lock if the token still owns it. KEYS: lock. ARGV: token, milliseconds.
 RENEW = (
     "if redis.call('GET', KEYS[1]) == ARGV[1] then "
     "return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"

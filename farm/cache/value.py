@@ -1,7 +1,7 @@
-"""A kept file as Redis has it: a line that says what it is, then its bytes.
+"""Encodes a file for Redis: a line of JSON that describes the file, then its bytes.
 
-What is read is believed only if all of it fits together: it may be another version's, another
-program's, or half of what was written.
+`Store` and `RenderOnce` call it. A value is accepted only if all its parts agree: it may come from
+another version of the farm or another program, or be incomplete.
 """
 
 import hashlib
@@ -16,16 +16,16 @@ from farm.formats import Format
 from farm.policy import Refusal
 from farm.request import CacheUse, RenderResult, Timings
 
-#: Raised with every change of what is written.
+#: The number is raised with every change of the encoding.
 _MAGIC = b"farm-cache 2 "
-#: A report may be among it.
+#: The head may contain a report.
 _MAX_HEAD_BYTES = 1 << 18
 _TAG = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A file that was kept, and how old it was when it was read."""
+    """A kept file, with its age when it was read."""
 
     content: bytes
     format: Format
@@ -35,7 +35,7 @@ class Stored:
     refusals: tuple[Refusal, ...]
     facts: Mapping[str, Any]
     age_ms: int
-    #: For how long it will still be kept.
+    #: The time until it expires.
     left_ms: int
 
     @classmethod
@@ -59,12 +59,12 @@ class Stored:
 
 
 def tag_of(data: bytes) -> str:
-    """A digest of a file; what an `ETag` says of it."""
+    """A digest of a file, for its `ETag`."""
     return hashlib.sha256(data).hexdigest()[:32]
 
 
 def encode(key: str, result: RenderResult, tag: str, ttl_ms: int) -> bytes:
-    """What is to be written under `key`, for `ttl_ms`."""
+    """The value to store under `key` for `ttl_ms`."""
     head = {
         "key": key,
         "format": result.format.name,
@@ -81,9 +81,10 @@ def encode(key: str, result: RenderResult, tag: str, ttl_ms: int) -> bytes:
 
 
 def decode(key: str, value: bytes, left_ms: int, formats: Mapping[str, Format]) -> Stored | None:
-    """What `encode` made under the same key; None: it did not make this.
+    """The file that `encode` wrote under the same key; None if the value is not such a file.
 
-    `left_ms`: what Redis says of its expiry. An age needs no clock but Redis's own then.
+    `left_ms`: the key's time to live in Redis. The file's age follows from it, so that only Redis's
+    clock counts.
     """
     end = value.find(b"\n", 0, _MAX_HEAD_BYTES)
     if not value.startswith(_MAGIC) or end < 0 or left_ms < 0:

@@ -33,7 +33,7 @@ class Block(TypedDict, total=False):
 
 class Caching(TypedDict, total=False):
     ttl: Required[int]
-    """For how long the file is kept, and how old one may be; 0: none is kept. In seconds."""
+    """How long the file is kept, and how old a kept file may be; 0: no file is kept. In seconds."""
 
 
 class Clip(TypedDict, total=False):
@@ -64,7 +64,7 @@ class Cookie(TypedDict, total=False):
     """The cookie is sent to paths that begin with this one."""
 
     url: str
-    """An address whose host it is for; not together with `domain`."""
+    """The cookie is for the host of this URL; not together with `domain`."""
 
     expires: float
     """When the cookie expires. Default: with the page. In seconds since 1970."""
@@ -98,7 +98,7 @@ class FailOn(TypedDict, total=False):
     """Hosts whose answers do not count for `resourceStatus`, nor those of hosts below them."""
 
     resource_error: bool
-    """Something that the document has asked for got no answer, or was refused."""
+    """A request of the document got no answer, or was refused."""
 
     page_error: bool
     """A script of the page threw an error that nothing caught."""
@@ -149,7 +149,7 @@ class Metadata(TypedDict, total=False):
     """The program that made the document."""
 
     producer: str
-    """The program that made the PDF of it; else Chromium's."""
+    """The program that made the PDF. Default: Chromium's."""
 
     rights: str
     """Who has the rights to the document (`dc:rights` in its XMP)."""
@@ -160,7 +160,7 @@ class Metadata(TypedDict, total=False):
     """
 
     trapped: Literal["True", "False", "Unknown"]
-    """Whether overlapping colours have been seen to for a press."""
+    """Whether the file has been trapped for a press: adjusted where colours meet."""
 
     created: str
     """When the document was made, as RFC 3339 has it: `2026-11-27T12:00:00+01:00`."""
@@ -287,8 +287,8 @@ class PdfOptions(TypedDict, total=False):
     """The password that opens the file (encrypted with AES-256)."""
 
     owner_password: str
-    """Opens the file without the bounds of `permissions`; else `password` does. Alone, anybody can
-    open it.
+    """The password that opens the file without the restrictions of `permissions`. Default:
+    `password`. Without `password`, anybody can open the file.
     """
 
     permissions: Permissions
@@ -344,14 +344,14 @@ class RenderOptions(TypedDict, total=False):
 
     scroll: Literal["through"] | ScrollTo
     """`{"to": …}`: to an element (a selector) or to so many pixels; `"through"`: down to the end
-    and back, so that what loads when it is seen does.
+    and back, so that content loads that waits to be seen.
     """
 
     hide: list[str]
-    """CSS selectors of what is made invisible; it keeps its place."""
+    """CSS selectors of elements that are made invisible; they keep their place."""
 
     remove: list[str]
-    """CSS selectors of what is taken out of the document."""
+    """CSS selectors of elements that are removed from the document."""
 
     mock: list[Mock]
     """Requests of the page that are answered here and not sent, by the first whose `url` meets
@@ -362,12 +362,14 @@ class RenderOptions(TypedDict, total=False):
     """Headers of every request to the page's own origin, and of no other."""
 
     scoped_headers: list[ScopedHeaders]
-    """Headers of requests to whatever origin, by their URLs. Where several have the same name, the
-    last one wins, and over `headers`.
+    """Headers of requests to any origin, selected by URL. If several set the same header, the last
+    one wins, also over `headers`.
     """
 
     cookies: list[Cookie]
-    """Cookies that are there before the page is loaded; the page's own unless they say else."""
+    """Cookies that are set before the page is loaded. One without `domain` and `url` is for the
+    page's own host.
+    """
 
     auth: Credentials
     """For HTTP authentication of the page's own origin."""
@@ -401,7 +403,7 @@ class RenderOptions(TypedDict, total=False):
     """A name of the IANA time zone database (`Europe/Zurich`)."""
 
     geolocation: Geolocation
-    """Where the page is told that it is; it has the permission to ask."""
+    """The position that the page gets; it has the permission to ask for it."""
 
     color_scheme: Literal["light", "dark"]
     """What `prefers-color-scheme` is."""
@@ -427,8 +429,8 @@ class RenderOptions(TypedDict, total=False):
     """
 
     deterministic: bool
-    """The same bytes each time: the clock begins at a fixed moment and goes by what the page waits
-    for, random numbers are always the same, animations are finished.
+    """The same bytes each time: the clock begins at a fixed moment and advances by what the page
+    waits for, random numbers are always the same, animations are finished.
     """
 
     width: int
@@ -475,27 +477,28 @@ class RenderOptions(TypedDict, total=False):
     """
 
     wait_for_function: str
-    """A JavaScript expression or function of the page to be waited for: until what it gives,
+    """A JavaScript expression or function that runs in the page. It is waited for until its value,
     promises awaited, is truthy.
     """
 
     wait_for: int
-    """Waited after all of that; counts towards the deadline, which is its longest. In milliseconds.
+    """Waited after all of that. It counts towards the deadline, and cannot be longer. In
+    milliseconds.
     """
 
     timeout: int
-    """For loading, waiting and what is done to the page together; the deadline, unless given. In
+    """The longest time for loading, waiting and actions together. Default: the deadline. In
     milliseconds.
     """
 
     wait_timeout: int
-    """For `waitForSelector` and for `waitForFunction`, for each; else there is `timeout` alone. In
-    milliseconds.
+    """The longest time for `waitForSelector`, and for `waitForFunction`. Default: only `timeout`
+    limits them. In milliseconds.
     """
 
     on_timeout: Literal["fail", "capture"]
-    """`capture`: what is there when the time has passed is captured, and `data.timedOut` names what
-    was waited for. After `waitTimeout` all else is done first.
+    """`capture`: when the time has passed, the page is captured as it is, and `data.timedOut` names
+    what was waited for. After `waitTimeout` all other steps are done first.
     """
 
 
@@ -547,15 +550,15 @@ class SelectorWait(TypedDict, total=False):
 
 class Webhook(TypedDict, total=False):
     url: Required[str]
-    """Where the end of the job is told: an absolute http or https URL, without user name and
+    """Where the end of the job is reported: an absolute http or https URL, without user name and
     password, that the egress policy allows.
     """
 
     headers: Mapping[str, str]
-    """Headers of the request that tells it."""
+    """Headers of the request that reports it."""
 
     events: list[Literal["completed", "failed", "cancelled"]]
-    """Which ends of a job are told."""
+    """The ends of a job that are reported."""
 
     send: Literal["record", "file"]
     """What is sent: the job's record, or the file itself (of a job without one, the record)."""
@@ -579,7 +582,7 @@ class LinkFields(RenderOptions, total=False):
 
     base_url: str
     """The address that a page of `html` or `markdown` has: relative links, cookies, `fetch` and
-    storage work as on that site. The page itself is not asked for there.
+    storage work as on that site. The page itself is not loaded from there.
     """
 
     assets: Mapping[str, str | bytes | Asset]
@@ -609,11 +612,11 @@ class JobFields(RenderFields, total=False):
     """A render that is queued as a job."""
 
     webhook: Webhook
-    """Who is called when the job has ended; of `/render-async` alone."""
+    """Where the end of the job is reported; only for `/render-async`."""
 
     priority: Literal["high", "normal", "low"]
-    """Which of its caller's jobs goes first; of `/render-async` alone. It passes no other caller's
-    job.
+    """The order among the caller's own jobs; only for `/render-async`. No job overtakes those of
+    other callers by it.
     """
 
 

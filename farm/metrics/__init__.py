@@ -1,7 +1,8 @@
-"""What an operator sees of the farm, in Prometheus's format.
+"""The farm's metrics, in Prometheus's format.
 
-`folder` is where the processes of an instance put their figures together, `figures` what they
-count, `exposition` what `/metrics` answers of it.
+- `folder`: the folder in which the processes of an instance share their figures
+- `figures`: the metrics, and the functions that count
+- `exposition`: the answer of `/metrics`
 
-Labels have few values, whatever callers send: no id, URL or key is ever one.
+The values of labels are bounded: a caller's id, URL or key is never a label.
 """

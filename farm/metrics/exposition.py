@@ -1,8 +1,9 @@
-"""What `/metrics` answers: the figures of all processes of an instance, and of its queue.
+"""Makes the answer of `/metrics`: the figures of all processes of an instance, and of its queue.
 
-In the shared folder the files of processes that have ended stay behind. What they showed of a state
-is removed, and what they counted is added up in the files of process 0, so that no counter ever
-goes back, and the folder grows with the processes that run and not with those that ever ran.
+Threads that handle requests call `text`; `farm worker` calls `serve`. Processes that have ended
+leave their files in the shared folder. Their gauges are removed, and their counters are added up in
+files for a process 0. So no counter ever decreases, and the folder does not grow with each process
+that ends.
 """
 
 import fcntl
@@ -31,14 +32,15 @@ MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 
 def text(queue: JobQueue) -> bytes:
-    """In Prometheus's text format."""
+    """All figures, in Prometheus's text format."""
     return generate_latest(_Engines()) + generate_latest(_Queue(queue))
 
 
 def serve(host: str, port: int) -> None:
-    """For `farm worker`, which has no HTTP otherwise: answer what its engine does, in a thread.
+    """Serve the engine's figures over HTTP, in a thread of its own.
 
-    Raises `OSError` if it cannot listen there.
+    `farm worker` calls it, since it has no other HTTP server. Raises `OSError` if it cannot listen
+    at the address.
     """
     start_http_server(port, host, registry=_Engines())
 
@@ -79,20 +81,21 @@ class _Engines(CollectorRegistry):
             return
         with _locked(Path(path)):
             _fold_dead(Path(path))
-            # A process that has just begun has an empty file for a moment.
+            # The file of a process that has just started is empty for a moment.
             files = [str(file) for file in Path(path).glob("*.db") if file.stat().st_size]
             yield from MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """One process at a time: a file must not go while another reads it."""
+    """Let one process at a time work in the folder, so that none removes a file another reads."""
     with (path / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _fold_dead(path: Path) -> None:
+    """Remove the files of processes that have ended, and add their counters to process 0's."""
     for file in path.glob("*.db"):
         kind, _, pid = file.stem.rpartition("_")
         if not pid.isdecimal() or pid == "0" or psutil.pid_exists(int(pid)):

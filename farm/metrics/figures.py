@@ -1,4 +1,8 @@
-"""What is counted, and by whom: requests and renders where they end, engines once in a while."""
+"""The metrics, and the functions that count. Any thread may call them.
+
+Requests, renders, jobs and webhooks are counted when they end. `EngineWatch` reads the state of an
+engine once a second.
+"""
 
 import threading
 import time
@@ -20,12 +24,12 @@ log = structlog.get_logger()
 
 P = ParamSpec("P")
 
-#: Only for what a process has to itself; `exposition` reads the shared folder where there is one.
+#: The figures of this process. With a shared folder, `exposition` reads the folder instead.
 REGISTRY = CollectorRegistry()
 
-#: Seconds: from a refusal's millisecond to the render deadline and beyond.
+#: Upper bounds in seconds: from a refusal, which takes milliseconds, to beyond the render deadline.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60)
-#: How often an engine is looked at.
+#: The interval between two looks at an engine.
 _LOOK_S = 1.0
 
 
@@ -74,7 +78,7 @@ SPARES = _gauge("spares", "Contexts made ahead.")
 KEPT_CONTEXTS = _gauge("kept_contexts", "Contexts that belong to a caller (FARM_ISOLATION=key).")
 BROWSER_MEMORY = _gauge("browser_memory_bytes", "Memory of the browsers' processes (PSS).")
 
-# So that a rate is there from the first event on, and an alert has something to look at before it.
+# Create each series with 0, so that rates include the first event, and alerts find the series.
 for _outcome in ("completed", "failed", "cancelled"):
     JOBS.labels(_outcome)
 for _outcome in ("delivered", "retried", "failed", "expired"):
@@ -92,8 +96,11 @@ for _rung in ("closed", "killed", "browserKilled", "driverKilled"):
     LATE_PAGES.labels(_rung)
 
 
-def _harmless(count: Callable[P, None]) -> Callable[P, None]:
-    """Whatever is wrong with the figures (a full disk, a folder that is gone), answers go out."""
+def _never_raises(count: Callable[P, None]) -> Callable[P, None]:
+    """Log errors of a counting function instead of raising them, such as those of a full disk.
+
+    So a fault of the metrics never prevents an answer.
+    """
 
     @wraps(count)
     def counted(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -106,14 +113,14 @@ def _harmless(count: Callable[P, None]) -> Callable[P, None]:
 
 
 class RenderFigures:
-    """What is told of one render while it is under way."""
+    """The facts about a running render that are needed to count it."""
 
     def __init__(self) -> None:
         self.format = ""
-        #: Whether it was rendered, and not found or joined.
+        #: Whether the file was rendered for this request, and not found in the cache or joined.
         self.is_own = True
 
-    @_harmless
+    @_never_raises
     def completed(self, result: RenderResult) -> None:
         if result.cache is not None:
             CACHE_REQUESTS.labels(result.cache.outcome).inc()
@@ -127,9 +134,9 @@ class RenderFigures:
 
 @contextmanager
 def render(route: str) -> Iterator[RenderFigures]:
-    """Count and time one render by how the `with` ends: `render`, `render-url` or `job`.
+    """Count and time the render in the `with`. `route` is `render`, `render-url` or `job`.
 
-    What turns out to be another one's result is no render of its own.
+    A result that came from the cache or from another request's render is not counted as a render.
     """
     figures = RenderFigures()
     started = time.perf_counter()
@@ -148,7 +155,7 @@ def render(route: str) -> Iterator[RenderFigures]:
             _ended(route, figures.format, outcome, code, time.perf_counter() - started)
 
 
-@_harmless
+@_never_raises
 def _ended(route: str, format_: str, outcome: str, code: str, seconds: float) -> None:
     RENDERS.labels(route, format_, outcome, code).inc()
     RENDER_SECONDS.labels(route).observe(seconds)
@@ -156,42 +163,43 @@ def _ended(route: str, format_: str, outcome: str, code: str, seconds: float) ->
         REFUSALS.inc()
 
 
-@_harmless
+@_never_raises
 def request(route: str, method: str, status: str, seconds: float) -> None:
-    """`route`: the path's template."""
+    """Count an HTTP request. `route`: the template of its path."""
     REQUESTS.labels(route, method, status).inc()
     REQUEST_SECONDS.labels(route).observe(seconds)
 
 
-@_harmless
+@_never_raises
 def link_keys(names: Iterable[str]) -> None:
-    """There are links: of a key that nobody uses, 0 is told."""
+    """Create the series of each link key, so that an unused key has the value 0."""
     for name in names:
         LINKS.labels(name)
 
 
-@_harmless
+@_never_raises
 def link(key: str) -> None:
-    """`key`: the name of the one that has signed it."""
+    """Count a request for a link. `key`: the name of the key that has signed it."""
     LINKS.labels(key).inc()
 
 
-@_harmless
+@_never_raises
 def job(outcome: str) -> None:
-    """`completed`, `failed` or `cancelled`."""
+    """Count the end of a job: `completed`, `failed` or `cancelled`."""
     JOBS.labels(outcome).inc()
 
 
-@_harmless
+@_never_raises
 def webhook(outcome: str) -> None:
-    """Of a try: `delivered`, `retried` (it will be tried again), or `failed`; `expired`: with its
-    job, before it was over.
+    """Count a try to deliver a webhook: `delivered`, `retried` (it will be retried) or `failed`.
+
+    `expired`: the job's record expired before the delivery was over.
     """
     WEBHOOKS.labels(outcome).inc()
 
 
 class EngineWatch:
-    """Looks at an engine every second, in a thread of its own, for as long as the process lives."""
+    """Reads an engine's state every second, in a thread of its own, until the process ends."""
 
     def __init__(self, look: Callable[[], EngineStatus]) -> None:
         self._look = look
@@ -222,7 +230,7 @@ class EngineWatch:
             self._advance(LATE_PAGES, times, step)
 
     def _advance(self, counter: Counter, total: int, *labels: str) -> None:
-        """By as much as an engine's own count has grown since the last look."""
+        """Increase a counter by the growth of the engine's own count since the last look."""
         seen = self._seen[counter, labels]
         (counter.labels(*labels) if labels else counter).inc(total - seen)
         self._seen[counter, labels] = total

@@ -1,8 +1,8 @@
-"""The folder in which an instance's processes share their figures, a file of each process's own.
+"""The folder in which the processes of an instance share their figures; each has its own files.
 
-`prometheus_client` decides by `PROMETHEUS_MULTIPROC_DIR` when it is first imported, so this module,
-which must come before it, does not import it. Without a folder a process has its figures to itself,
-which is right for `farm worker` alone.
+gunicorn's main process calls `share` when it loads its configuration. `prometheus_client` reads
+`PROMETHEUS_MULTIPROC_DIR` at its first import, so this module must run before that, and does not
+import it. Without the folder, a process has figures of its own only, as `farm worker` does.
 
 Source: https://prometheus.github.io/client_python/multiprocess/
 """
@@ -20,10 +20,11 @@ _PREFIX = "render-farm-metrics-"
 
 
 def share() -> None:
-    """Have this process and those it starts share a folder; one that is set already is kept.
+    """Make a folder for this process and its children, unless the environment names one already.
 
-    The process that made it removes it when it ends, or the program that took its place and calls
-    this again: the last of the instance's processes to end, which has the others end before.
+    The process that made the folder removes it at exit. If that process has become another program
+    by `exec`, the program calls this function again, and removes it. That process is the parent of
+    all processes of the instance, and ends last.
     """
     own = f"{_PREFIX}{os.getpid()}-"
     if VARIABLE not in os.environ:
@@ -35,7 +36,7 @@ def share() -> None:
 
 
 def _sweep() -> None:
-    """Remove what killed processes have left."""
+    """Remove the folders that killed processes have left."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
         pid = left.name.removeprefix(_PREFIX).partition("-")[0]
         if pid.isdecimal() and not psutil.pid_exists(int(pid)):
@@ -43,5 +44,5 @@ def _sweep() -> None:
 
 
 def _remove(path: str, owner: int) -> None:
-    if os.getpid() == owner:  # and not a fork of it
+    if os.getpid() == owner:  # not in a fork of the owner
         shutil.rmtree(path, ignore_errors=True)

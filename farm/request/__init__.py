@@ -1,15 +1,25 @@
-"""What a render is asked for, and what comes of it.
+"""Parses and validates a render request, and defines the result of a render.
 
-`RenderRequest` is made of groups, one file each: `source` (what the page is), `waiting` (when it is
-captured), `capture` (what of it), `emulation` (how the page sees itself), `network` (what it sends
-and loads), `mocking` (what is answered in place of sites), `actions` (what is done to it before),
-`failing` (what is an error), `pdf`, `caching`, `webhook` (who is told of a job's end). `link` reads
-those that come in an address. `group` says
-how an option is declared.
+The web layer, the job worker and the command line make a `RenderRequest` with it; the engine and
+the cache only read one. Values are immutable, so any thread may use them. A request consists of
+groups, a file each:
+
+- `source`: the page itself, or its URL
+- `waiting`: when the page is captured
+- `capture`: the viewport, the part of the page, the format
+- `emulation`: the device, browser and user that the page sees
+- `network`, `cookies`, `blocking`, `mocking`: what the page sends, loads, and gets as answers
+- `actions`: what is done to the page before the capture
+- `failing`: what makes the render an error
+- `pdf`, `paper`, `pdf_metadata`: how a PDF is printed
+- `outputs`, `caching`, `webhook`: several files, the cache, and who is told of a job's end
+
+`group` says how an option is declared, `problems` makes sentences of what is wrong, `schema` gives
+the JSON Schema, and `link` reads a request from a signed link.
 """
 
 from farm.request.caching import Caching
-from farm.request.failing import FailOn, names_status
+from farm.request.failing import FailOn, includes_status
 from farm.request.group import Limits
 from farm.request.link import Link
 from farm.request.outputs import File
@@ -33,5 +43,5 @@ __all__ = [
     "RenderRequest",
     "RenderResult",
     "Timings",
-    "names_status",
+    "includes_status",
 ]

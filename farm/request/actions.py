@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag
 from farm.request.group import Group, option
 from farm.request.texts import Selector, Text
 
-#: Higher than any page.
+#: More than the height of any page.
 _MAX_OFFSET_PX = 10_000_000
 _Offset = Annotated[int, Field(ge=0, le=_MAX_OFFSET_PX, json_schema_extra={"unit": "pixels"})]
 
@@ -36,7 +36,7 @@ def _kind_of_scroll(value: Any) -> str | None:
 
 
 class Actions(Group):
-    """In the order of the fields. All of it is done to the main document, not to its frames."""
+    """Done in the order of the fields, to the main document and not to its frames."""
 
     on_load: tuple[Text, ...] = option(
         (),
@@ -72,11 +72,13 @@ class Actions(Group):
     ) = option(
         None,
         '`{"to": …}`: to an element (a selector) or to so many pixels; `"through"`: down to the '
-        "end and back, so that what loads when it is seen does.",
+        "end and back, so that content loads that waits to be seen.",
     )
     hide: tuple[Selector, ...] = option(
-        (), "CSS selectors of what is made invisible; it keeps its place.", max_length=100
+        (),
+        "CSS selectors of elements that are made invisible; they keep their place.",
+        max_length=100,
     )
     remove: tuple[Selector, ...] = option(
-        (), "CSS selectors of what is taken out of the document.", max_length=100
+        (), "CSS selectors of elements that are removed from the document.", max_length=100
     )

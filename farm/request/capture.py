@@ -11,7 +11,7 @@ from farm.errors import OutputTooLarge
 from farm.formats import FORMATS, MAX_SIDE_PX, NAMES, Format, canonical
 from farm.request.group import Group, Limits, option, unknown_value
 
-#: How far to the right and down a part of a page may begin, in CSS pixels.
+#: The largest offset and size of a part of a page, in CSS pixels.
 _FARTHEST_PX = 10_000_000
 _MAX_SELECTOR = 2_000
 _PICTURES = [name for name, format_ in FORMATS.items() if format_.is_picture]
@@ -19,12 +19,12 @@ _WITH_ALPHA = [name for name in _PICTURES if FORMATS[name].has_alpha]
 _WITH_QUALITY = [name for name in _PICTURES if FORMATS[name].quality is not None]
 
 
-#: What a picture may be of, each without the others.
+#: Options that select a part of the page. They exclude each other.
 PARTS = ("clip", "selector", "full_page")
 
 
 class Clip(Group):
-    """A rectangle of the page, from its top left corner, wherever it is scrolled to."""
+    """A rectangle of the page. It is measured from the page's top left corner, scrolled or not."""
 
     x: float = option(..., "The left side of the rectangle.", unit="pixels", ge=0, le=_FARTHEST_PX)
     y: float = option(..., "The upper side of the rectangle.", unit="pixels", ge=0, le=_FARTHEST_PX)
@@ -35,7 +35,7 @@ class Clip(Group):
 
 
 class Resize(Group):
-    """The box that a picture is made smaller for. One that is smaller already stays as it is."""
+    """A box that a larger picture is scaled down to. A smaller picture keeps its size."""
 
     width: int | None = option(
         None, "The greatest width of the picture.", unit="device pixels", ge=1, le=MAX_SIDE_PX
@@ -57,7 +57,7 @@ class Resize(Group):
 
 
 class Capture(Group):
-    #: What not every format has.
+    #: Options that not every format supports.
     OF_SOME_FORMATS: ClassVar[tuple[str, ...]] = (
         *("quality", "optimize_for_speed", "omit_background", *PARTS, "resize"),
     )
@@ -106,31 +106,31 @@ class Capture(Group):
     @field_validator("device_scale_factor")
     @classmethod
     def _exact(cls, scale: float) -> float:
-        # So that pictures that are joined can meet at whole device pixels.
+        # Rounded, so that tiles of a picture meet at whole device pixels.
         return round(scale, 3)
 
     @property
-    def misplaced(self) -> list[str]:
-        """The options that are asked for, and that the format has not."""
-        return [n for n in self.OF_SOME_FORMATS if self._asks(n) and not self._has(n)]
+    def unsupported(self) -> list[str]:
+        """The options that the request sets although the format does not support them."""
+        return [n for n in self.OF_SOME_FORMATS if self._sets(n) and not self._supports(n)]
 
     def capture_conflicts(self) -> Iterator[str]:
-        """As `conflicts`, of what is only asked of a file."""
+        """As `conflicts`, for what depends on the format of a single file."""
         longest = min(self.file_format.max_side_px, MAX_SIDE_PX)
         if max(self.device_px(self.width), self.device_px(self.height)) > longest:
             yield f"{self.format} has sides of at most {longest} pixels"
-        if wrong := [name for name in self.misplaced if name in Capture.OF_SOME_FORMATS]:
+        if wrong := [name for name in self.unsupported if name in Capture.OF_SOME_FORMATS]:
             yield f"{self.format} has no {', '.join(map(to_camel, wrong))}"
-        parts = [name for name in PARTS if self._asks(name) and self._has(name)]
+        parts = [name for name in PARTS if self._sets(name) and self._supports(name)]
         if len(parts) > 1:
             first, *others = map(to_camel, parts)
             yield f"{first} is not together with {', '.join(others)}"
 
-    def _asks(self, name: str) -> bool:
+    def _sets(self, name: str) -> bool:
         return bool(getattr(self, name) != type(self).model_fields[name].default)
 
-    def _has(self, name: str) -> bool:
-        """Whether a file of the format may have the option."""
+    def _supports(self, name: str) -> bool:
+        """Whether the format supports the option."""
         format_ = self.file_format
         match name:
             case "quality":
@@ -148,8 +148,8 @@ class Capture(Group):
         return FORMATS[self.format]
 
     def device_px(self, css_px: float) -> int:
-        """How many device pixels so many CSS pixels are, as Chromium rounds them."""
-        # `round` first, for what only the arithmetic of floats lacks of a half.
+        """The length in device pixels, rounded as Chromium does."""
+        # `round` corrects floating-point errors, which could push a half below 0.5.
         return max(1, math.floor(round(css_px * self.device_scale_factor, 6) + 0.5))
 
     def check_pixels(self, limits: Limits) -> None:
@@ -159,14 +159,17 @@ class Capture(Group):
             self.check_sides(self.clip.width, self.clip.height, limits.max_pixels)
 
     def check_sides(self, width: float, height: float, max_pixels: int) -> None:
-        """Raises `OutputTooLarge` if an image of so many CSS pixels may not be drawn or kept."""
+        """Raises `OutputTooLarge` if an image of so many CSS pixels is too large.
+
+        The limits are `max_pixels` and, unless the image is resized, those of the format.
+        """
         sides = self.device_px(width), self.device_px(height)
         _check_pixels(*sides, max_pixels)
         if self.resize is None:
             self.check_file(*sides)
 
     def check_file(self, width: int, height: int) -> None:
-        """Raises `OutputTooLarge` if a file of the format has no such sides."""
+        """Raises `OutputTooLarge` if the format does not allow these sides, in device pixels."""
         format_ = self.file_format
         if max(width, height) > format_.max_side_px:
             raise OutputTooLarge(

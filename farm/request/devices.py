@@ -1,6 +1,7 @@
-"""Playwright's list of devices, read from the installed package: the farm has no list of its own.
+"""Reads Playwright's list of devices from the installed package.
 
-Source: deviceDescriptorsSource.json, which the driver's bundle holds as a JavaScript object.
+`emulation` and the completion of flags use it. The list is deviceDescriptorsSource.json, which the
+driver's bundle contains as a JavaScript object.
 """
 
 import json
@@ -12,22 +13,22 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGE = "playwright"
-#: In the folder of the package; the object there, and its keys that stand without quotes.
+#: The bundle's path in the package, the object in it, and the keys of the object without quotes.
 _BUNDLE = "driver/package/lib/coreBundle.js"
 _LIST = re.compile(r"^ *deviceDescriptorsSource_default = (\{.*?^ *\});$", re.MULTILINE | re.DOTALL)
 _BARE_KEY = re.compile(r"^( *)(\w+):", re.MULTILINE)
-#: The largest `deviceScaleFactor` that may be asked for; one phone of the list has 4.5.
+#: The largest `deviceScaleFactor` of a request; one phone of the list has 4.5.
 _MAX_SCALE = 4
-#: How many names are offered for one that is not known.
+#: The number of similar names that are offered for an unknown name.
 _OFFERED = 3
 
 
 @cache
 def devices() -> dict[str, dict[str, Any]]:
-    """The options that each device stands for, by the device's name.
+    """The options that each device sets, by the device's name.
 
-    Raises `ModuleNotFoundError` without Playwright, and `RuntimeError` if this version of it has
-    its list elsewhere.
+    Raises `ModuleNotFoundError` if Playwright is not installed, and `RuntimeError` if its version
+    has the list in another place.
     """
     spec = find_spec(_PACKAGE)
     if spec is None:
@@ -54,7 +55,7 @@ def _options(device: dict[str, Any]) -> dict[str, Any]:
 
 
 def similar_devices(name: str) -> list[str]:
-    """Names of devices that are like one that is not known."""
+    """Names of devices that resemble an unknown name."""
     by_lower = {known.lower(): known for known in devices()}
     matches = get_close_matches(name.lower(), by_lower, _OFFERED, cutoff=0.5)
     return [by_lower[match] for match in matches]

@@ -1,4 +1,4 @@
-"""How the page sees itself: the device, the browser, and the person before them."""
+"""The device, the browser and the user that the page sees."""
 
 import re
 import zoneinfo
@@ -17,7 +17,7 @@ _LOCALE = re.compile(
     r"(-[a-wyz0-9](-[a-z0-9]{2,8})+)*",
     re.IGNORECASE,
 )
-#: What a `User-Agent` header may hold.
+#: The characters of a `User-Agent` header.
 _PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
@@ -83,7 +83,7 @@ class Emulation(Group):
         },
     )
     geolocation: Geolocation | None = option(
-        None, "Where the page is told that it is; it has the permission to ask."
+        None, "The position that the page gets; it has the permission to ask for it."
     )
     color_scheme: Literal["light", "dark"] = option("light", "What `prefers-color-scheme` is.")
     reduced_motion: Literal["no-preference", "reduce"] = option(
@@ -107,8 +107,8 @@ class Emulation(Group):
 
     deterministic: bool = option(
         False,
-        "The same bytes each time: the clock begins at a fixed moment and goes by what the page "
-        "waits for, random numbers are always the same, animations are finished.",
+        "The same bytes each time: the clock begins at a fixed moment and advances by what the "
+        "page waits for, random numbers are always the same, animations are finished.",
     )
 
     @property
@@ -118,9 +118,10 @@ class Emulation(Group):
     @model_validator(mode="before")
     @classmethod
     def _options_of_device(cls, fields: Any) -> Any:
-        """What the device stands for takes its place, so that nothing behind this has two truths.
+        """Replace `device` by the options that it sets, so that later code needs no device.
 
-        Here alone it counts whether an option was given: also one given as its default wins.
+        An option in the request overrides the device's, even if it has its default value. Only here
+        does it matter whether an option was given.
         """
         name = fields.get("device") if isinstance(fields, dict) else None
         if not isinstance(name, str) or name not in devices():
@@ -131,7 +132,7 @@ class Emulation(Group):
     @field_validator("device")
     @classmethod
     def _known_device(cls, name: str) -> str:
-        """One that is known is gone by now."""
+        """Raises a problem: `_options_of_device` has already replaced a known device."""
         similar = similar_devices(name)
         offer = f"; like it are {', '.join(similar)}" if similar else ""
         raise problem(f"must be a name of Playwright's list of devices{offer}")

@@ -1,4 +1,4 @@
-"""What is a failure of the page, so that the answer is an error and no file."""
+"""Which failures of the page make the answer an error instead of a file."""
 
 import re
 from typing import Any
@@ -35,9 +35,7 @@ class FailOn(Group):
         max_length=_MOST,
         schema={"items": {"type": "string", "pattern": f"^{_HOST.pattern}$"}},
     )
-    resource_error: bool = option(
-        False, "Something that the document has asked for got no answer, or was refused."
-    )
+    resource_error: bool = option(False, "A request of the document got no answer, or was refused.")
     page_error: bool = option(False, "A script of the page threw an error that nothing caught.")
     missing_selector: bool = option(False, "A selector of `click` matched nothing to be clicked.")
 
@@ -57,7 +55,7 @@ class FailOn(Group):
         return tuple(host.lower() for host in hosts)
 
     def ignores(self, host: str) -> bool:
-        """Whether the host, in lower case, is one of `ignore_hosts` or below one."""
+        """Whether the host, in lower case, is in `ignore_hosts` or is a subdomain of one."""
         return any(host == each or host.endswith(f".{each}") for each in self.ignore_hosts)
 
 
@@ -67,8 +65,8 @@ def _is_status(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and _LOWEST <= value <= _HIGHEST
 
 
-def names_status(statuses: tuple[int | str, ...], status: int) -> bool:
-    """Whether the status is one of them, or of one of their classes."""
+def includes_status(statuses: tuple[int | str, ...], status: int) -> bool:
+    """Whether `statuses` contains the status or its class."""
     return status in statuses or f"{status // 100}xx" in statuses
 
 

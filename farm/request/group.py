@@ -1,13 +1,13 @@
-"""How a group of options is declared: one field each, which says all that others must know of it.
+"""The base class of a group of options, and `option`, which declares one.
 
 ::
 
     class Waiting(Group):
         wait_for: int = option(0, "Waited after the page has settled.", unit="milliseconds", ge=0)
 
-From a field come the check of a request and its sentence (`problems`), its row in docs/options.md
-and its part of docs/openapi.json (`farm contract` writes both), and its flag of `farm render`.
-Names are snake_case in Python and camelCase in JSON.
+An option is declared once, as a field. The field defines the validation and its error sentence
+(`problems`), the row in docs/options.md and the part of docs/openapi.json (`farm contract` writes
+both), and the flag of `farm render`. Names are snake_case in Python and camelCase in JSON.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,18 +23,19 @@ from farm.settings import Settings
 
 @dataclass(frozen=True)
 class Limits:
-    """What an engine can do; requests are checked against it."""
+    """The limits of an engine, against which requests are validated."""
 
     deadline_ms: int
     max_pixels: int
     #: Whether a URL may carry a user name and a password.
     url_credentials: bool = False
-    #: Not a limit: the options are no file's own, but what each of several files starts from.
+    #: Not a limit: the options are the common base of several files, and not those of one file. So
+    #: they are not checked as a capture.
     are_shared: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Of an engine that has these settings."""
+        """The limits of an engine with these settings."""
         return cls(
             int(settings.render_deadline_s * 1000),
             settings.max_pixels,
@@ -42,12 +43,12 @@ class Limits:
         )
 
 
-#: The type of an error that has several sentences.
+#: The pydantic type of an error that carries several sentences.
 CONFLICTS = "conflicts"
 
 
 class Group(BaseModel):
-    """Fields of a request that belong together. Validate with `context=Limits(…)`."""
+    """Fields of a request that belong together. Validated with `context=Limits(…)`."""
 
     model_config = ConfigDict(
         strict=True, frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=False
@@ -56,18 +57,21 @@ class Group(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _not_null(cls, value: object) -> object:
-        """A field that is not asked for is left out; `null` is nothing of its own."""
+        """Raises a problem for `null`: a field that is not set must be left out."""
         if value is None:
             raise PydanticCustomError("null", "must not be null")
-        # A field that has several values is a tuple, and JSON has lists.
+        # Fields are tuples, and JSON has lists.
         return tuple(value) if isinstance(value, list) else value
 
     def conflicts(self) -> Iterator[str]:
-        """What makes no sense together, a sentence each; a group adds to its bases'."""
+        """A sentence for each pair of options that exclude each other.
+
+        A group that overrides it also yields its bases' sentences.
+        """
         yield from ()
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
+    def _has_no_conflicts(self) -> Self:
         if texts := [("", text) for text in self.conflicts()]:
             raise conflict(texts)
         return self
@@ -83,9 +87,9 @@ def option(
 ) -> Any:
     """A field of a group.
 
-    `text`: one sentence about it, Markdown. `unit`: of a number. `constraints`: pydantic's (`ge`,
-    `le`, `max_length`, …). `schema`: JSON Schema of what only a validator checks. `default` None:
-    not asked for.
+    `text`: one sentence in Markdown, for callers. `unit`: the unit of a number. `constraints`:
+    pydantic's (`ge`, `le`, `max_length`, …). `schema`: JSON Schema for what only a validator
+    checks. `default` None: the option is not set.
     """
     extra = {**(schema or {}), **({"unit": unit} if unit else {})}
     return Field(default, description=text, json_schema_extra=extra or None, **constraints)
@@ -97,18 +101,18 @@ def limits_of(info: ValidationInfo) -> Limits:
 
 
 def conflict(texts: list[tuple[str, str]]) -> PydanticCustomError:
-    """To be raised by a validator: sentences of what makes no sense together.
+    """An error for a validator to raise: options that exclude each other.
 
-    Each with where it is in the field that is validated: `0`, or nothing for the field itself.
+    Each text comes with its path in the validated field: `0`, or `""` for the field itself.
     """
     return PydanticCustomError(CONFLICTS, "does not go together", {"texts": texts})
 
 
 def problem(text: str) -> PydanticCustomError:
-    """To be raised by a validator: what is wrong, as the caller is told it."""
+    """An error for a validator to raise. Callers receive the text."""
     return PydanticCustomError("problem", "{text}", {"text": text})
 
 
 def unknown_value(text: str) -> PydanticCustomError:
-    """The same, of a value that another version of the farm may know."""
+    """As `problem`, for a value that another version of the farm may know."""
     return PydanticCustomError("unknown_value", "{text}", {"text": text})

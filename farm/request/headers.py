@@ -1,4 +1,4 @@
-"""HTTP headers that a request names: of a page's own origin, and of a webhook."""
+"""Validates HTTP headers in a request: those of pages, mocked answers and webhooks."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,7 +11,8 @@ _MAX_VALUE = 8_192
 #: RFC 9110, 5.6.2.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?|")
-#: Whoever makes the connection sets them (RFC 9110, 7.6.1 among others).
+#: Headers that belong to a connection, so that no request may set them (RFC 9110, 7.6.1 among
+#: others).
 OF_THE_CONNECTION = frozenset(
     {
         *("connection", "content-length", "expect", "host", "http2-settings", "keep-alive"),
@@ -21,7 +22,7 @@ OF_THE_CONNECTION = frozenset(
 
 
 def headers_option(text: str, at_most: int) -> Any:
-    """A field of a group: headers by their names. Check it with `check_headers`."""
+    """A field of a group: headers by name. The group must call `check_headers`."""
     return option(
         {},
         text,
@@ -35,9 +36,10 @@ def headers_option(text: str, at_most: int) -> Any:
 def check_headers(
     headers: Mapping[str, str], max_bytes: int, check_name: Callable[[str, str, str], None]
 ) -> None:
-    """Raises a problem. `check_name` gets each name, the same in lower case, and its value.
+    """Raises a problem if a name or a value is not valid.
 
-    `max_bytes`: of all names and values together.
+    `check_name` is called with each name, the name in lower case, and the value. `max_bytes` bounds
+    all names and values together.
     """
     names = {name.lower() for name in headers}
     if len(names) < len(headers):

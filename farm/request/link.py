@@ -1,4 +1,7 @@
-"""A signed link's payload becomes a `RenderRequest` here, by the same checks as a body does."""
+"""Makes a `RenderRequest` from a signed link's payload, with the same checks as for a body.
+
+The web layer calls it after it has checked the signature.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ from farm.request.source import HTML_OR_URL
 
 EXPIRY = "exp"
 MAX_EXPIRY = 1 << 53
-#: Fields of a request that a link cannot have, and why.
+#: Fields of a request that a link must not have, each with the reason.
 NOT_IN_LINKS = {
     **dict.fromkeys(OF_JOBS, "is for jobs; a link answers with the file itself"),
     "report": "is told in JSON; a link answers with the file itself",
@@ -23,15 +26,15 @@ NOT_IN_LINKS = {
 
 @dataclass(frozen=True)
 class Link:
-    """What a link asks for, and until when."""
+    """The request in a link, and when the link expires."""
 
     request: RenderRequest
-    #: Seconds since 1970; None: for ever.
+    #: Seconds since 1970; None: never.
     expires_at: int | None
 
     @classmethod
     def read(cls, payload: str, limits: Limits) -> Self:
-        """Of a payload whose signature is right. Raises what `RenderRequest.parse` does."""
+        """Read a payload whose signature is valid. Raises as `RenderRequest.parse` does."""
         try:
             text = unpack(payload)
         except LinkError as exc:
@@ -40,7 +43,7 @@ class Link:
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any], limits: Limits) -> Self:
-        """Of a payload's JSON. Raises what `RenderRequest.parse` does."""
+        """Read the JSON of a payload. Raises as `RenderRequest.parse` does."""
         fields = dict(fields)
         for name, why in NOT_IN_LINKS.items():
             if name in fields:
@@ -50,7 +53,7 @@ class Link:
 
 
 def _expiry(fields: dict[str, Any]) -> int | None:
-    """Takes it out of the fields."""
+    """The expiry, which is removed from `fields`."""
     if EXPIRY not in fields:
         return None
     value = fields.pop(EXPIRY)

@@ -1,4 +1,4 @@
-"""What the request answers in the place of the sites that its page asks."""
+"""Which of the page's requests are answered by the render request, instead of by a site."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Several files of one load: what each is captured as, over the request's own options."""
+"""Several files of one load: the options of each file, which override those of the request."""
 
 import re
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class File:
-    """One of the files of a load: its name, and all that it is captured with."""
+    """A file of a load: its name, and the options with which it is captured."""
 
     name: str
     options: "RenderOptions"
 
     @property
     def file_name(self) -> str:
-        """The name with the format's suffix."""
+        """The name with the suffix of its format."""
         suffix = f".{self.options.format}"
         return self.name if self.name.lower().endswith(suffix) else self.name + suffix
 
@@ -37,7 +37,7 @@ def _without_defaults(schema: dict[str, Any]) -> None:
 
 
 class Output(Capture, Pdf):
-    """One of the files. What it does not ask for is as the request's `options` have it."""
+    """One file of the load. Options that it does not set are those of the request's `options`."""
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
@@ -58,43 +58,43 @@ class Output(Capture, Pdf):
 
     @model_serializer
     def _as_asked(self) -> dict[str, Any]:
-        # Also what has a default's value: it may differ from the request's options.
+        # An option with its default value is kept too: the request's options may differ from it.
         fields = type(self).model_fields
         names = sorted(self.model_fields_set)
         return {fields[name].alias or name: _as_json(getattr(self, name)) for name in names}
 
     def over(self, options: "RenderOptions") -> "RenderOptions":
-        """The options that this file is captured with.
+        """The options of this file: its own, and those of the request that it does not set.
 
-        Of the request's options those do not count that the file's format has not, nor the part of
-        the page where the file has one of its own.
+        Options of the request that the file's format does not support are dropped. So is the part
+        of the page, if the file sets its own.
         """
         asked = {name: getattr(self, name) for name in self.model_fields_set - {"name"}}
         defaults = {name: field.default for name, field in type(options).model_fields.items()}
         if not asked.keys().isdisjoint(PARTS):
             asked = {name: defaults[name] for name in PARTS} | asked
         merged = options.model_copy(update=asked)
-        misplaced = set(merged.misplaced) - asked.keys()
-        return merged.model_copy(update={name: defaults[name] for name in misplaced})
+        unsupported = set(merged.unsupported) - asked.keys()
+        return merged.model_copy(update={name: defaults[name] for name in unsupported})
 
 
 def _as_json(value: object) -> object:
     if isinstance(value, Group):
         return value.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    # A `pdf` that asks for nothing is None.
+    # A `pdf` with default values only is None.
     return {} if value is None else value
 
 
 def conflicts(files: list[File]) -> list[tuple[str, str]]:
-    """The place of each file that makes no sense, and why."""
+    """The position of each file that has conflicting options, and a sentence about them."""
     found: list[tuple[str, str]] = []
     if len(files) > 1 and files[0].options.deterministic:
-        # With its clock standing, Chromium now and then draws no second picture of a page.
+        # If a page's clock is stopped, Chromium sometimes draws no second picture of the page.
         found.append(("", "several files are not together with deterministic"))
     seen: set[str] = set()
     for place, file in enumerate(files):
         found += [(str(place), text) for text in file.options.capture_conflicts()]
-        # Not all systems tell capitals apart.
+        # Names are compared in lower case, since some file systems ignore case.
         name = file.file_name.lower()
         if name in seen:
             found.append((f"{place}.name", f"there is another {file.file_name}"))

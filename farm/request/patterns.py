@@ -1,8 +1,9 @@
-"""Regular expressions that a request brings, to be matched with URLs.
+"""Validates the regular expressions of a request, and matches them with URLs.
 
-Rust's engine (https://docs.rs/regex/latest/regex/#syntax), which pydantic has in it: the time that
-a match takes grows with the URL's length and the pattern's alone, whatever stranger wrote it. What
-makes a pattern larger than its text is bounded here. It can neither look around nor refer back.
+They run in Rust's engine (https://docs.rs/regex/latest/regex/#syntax), which is part of pydantic.
+The time of a match grows at most with the product of the lengths of the URL and the pattern, so a
+caller's pattern cannot hang the farm. This module bounds the constructs that make a compiled
+pattern larger than its text. The engine supports neither look-around nor back-references.
 """
 
 import re
@@ -17,16 +18,16 @@ from farm.request.group import problem
 MAX_LENGTH = 1_024
 #: Longer URLs match no pattern.
 _MAX_URL = 8_192
-#: Of all counted repetitions together: each is so many copies of what it repeats.
+#: The sum of all counted repetitions. The engine copies the repeated part so many times.
 _MAX_COUNT = 256
-#: `\pL` stands for thousands of ranges; URLs are ASCII.
+#: `\pL` compiles to thousands of ranges, and URLs are ASCII.
 _CLASS_BY_NAME = re.compile(r"\\[pP]")
 _COUNTED = re.compile(r"\{(\d*),?(\d*)\}")
-#: After a group, or what is counted already: these multiply.
+#: A counted repetition of a group, or of a counted repetition: the counts multiply.
 _MULTIPLIED = re.compile(r"[)}][?*+]*\{[\d,]")
-#: Each group costs memory for each place in the pattern, as long as the pattern is kept.
+#: Each group costs memory for each position in the pattern, for as long as the pattern is cached.
 _MAX_GROUPS = 16
-#: Classes in ASCII, which URLs are: of Unicode each is hundreds of ranges.
+#: Classes limited to ASCII, since URLs are ASCII. In Unicode, each class is hundreds of ranges.
 _ASCII = {
     "w": "[0-9A-Za-z_]",
     "W": "[^0-9A-Za-z_]",
@@ -36,17 +37,17 @@ _ASCII = {
     "S": r"[^\t-\r\x20]",
 }
 _ESCAPE = re.compile(r"\\(.)")
-#: Of the engine's message, the line that says what is wrong.
+#: The line of the engine's message that says what is wrong.
 _REASON = re.compile(r"^error: (.+)$", re.MULTILINE)
 
 
 def check_pattern(text: str) -> str:
-    """The same. Raises a problem."""
+    """The pattern. Raises a problem if it is not valid or could become too large."""
     if not 1 <= len(text) <= MAX_LENGTH or not text.isprintable():
         raise problem(f"must be of 1 to {MAX_LENGTH:,} printable characters")
     if _CLASS_BY_NAME.search(text):
         raise problem(r"must not have \p, since URLs are ASCII")
-    # `(?x)` passes over spaces, in numbers too.
+    # With `(?x)` the engine ignores spaces, also inside numbers.
     dense = text.replace(" ", "")
     counts = sum(max(int(each[-9:] or 0) for each in bounds) for bounds in _COUNTED.findall(dense))
     if _MULTIPLIED.search(dense) or counts > _MAX_COUNT:
@@ -68,7 +69,7 @@ def check_pattern(text: str) -> str:
 
 
 def matches(text: str, url: str) -> bool:
-    """Whether a pattern that was checked is found anywhere in the URL."""
+    """Whether the pattern, which `check_pattern` has accepted, is found anywhere in the URL."""
     return len(url) <= _MAX_URL and _compiled(text).isinstance_python(url)
 
 
@@ -78,5 +79,5 @@ def _compiled(text: str) -> SchemaValidator:
     return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
 
 
-#: A field that is one.
+#: The type of a field for a pattern.
 Pattern = Annotated[str, AfterValidator(check_pattern)]

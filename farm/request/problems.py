@@ -1,4 +1,7 @@
-"""What is wrong with a request, in sentences made from the fields' own constraints."""
+"""Makes sentences of what is wrong with a request, from pydantic's errors and the fields' limits.
+
+`request` calls it for an invalid request. The contract's tables use the same words.
+"""
 
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,8 +16,8 @@ from pydantic_core import ErrorDetails
 from farm.errors import Problem
 from farm.request.group import CONFLICTS
 
-#: No page is named, where the request may name it in one way, in two, or in three. Markdown is only
-#: spoken of to those who have sent it.
+#: The request names no page. Which of these applies depends on the fields that may name one.
+#: Markdown is mentioned only if the request has the field.
 NO_HTML = Problem("html", "missing")
 NO_PAGE = Problem("html", "missing, and so is url")
 NO_URL = Problem("url", "missing")
@@ -30,14 +33,14 @@ _MISSING = {
 }
 _WORDS = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
 _UNIONS = (UnionType, typing.Union)
-#: As pydantic names them where a value may be of several types.
+#: Types by the names that pydantic gives the members of a union.
 _BASES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _OUT_OF_BOUNDS = ("greater_than_equal", "less_than_equal", "literal_error")
 _TOO_LONG = ("string_too_long", "too_long", "string_too_short", "too_short")
 
 
 def as_problems(model: type[BaseModel], errors: Iterable[ErrorDetails]) -> list[Problem]:
-    """Pydantic's errors about a `model`, as answers tell them."""
+    """Pydantic's errors about a `model`, as problems for the answer."""
     problems = []
     for error in errors:
         field = ".".join(str(part) for part in error["loc"] if not _is_choice(part))
@@ -50,7 +53,7 @@ def as_problems(model: type[BaseModel], errors: Iterable[ErrorDetails]) -> list[
 
 
 def _is_choice(part: int | str) -> bool:
-    """Whether pydantic names in it which of several types it tried."""
+    """Whether the part of an error's location names a member of a union, and not a field."""
     return isinstance(part, str) and ("[" in part or part in _BASES)
 
 
@@ -87,7 +90,7 @@ def _text(model: type[BaseModel], error: ErrorDetails) -> str:
 
 
 def field_at(model: type[BaseModel], location: Iterable[int | str]) -> FieldInfo | None:
-    """The field that an error's location leads to; None: it is no field of a group."""
+    """The field at an error's location; None if the location is not a field of a group."""
     field: FieldInfo | None = None
     inside: type[BaseModel] | None = model
     for part in location:
@@ -103,7 +106,7 @@ def field_at(model: type[BaseModel], location: Iterable[int | str]) -> FieldInfo
 
 
 def _narrowed(field: FieldInfo, part: int | str) -> FieldInfo | None:
-    """What a field is at one of its items, or where it is a text or a number of several types."""
+    """The item of a list if `part` is an index, or the member of a union that `part` names."""
     for annotation in _choices(field.annotation):
         inner, *_ = get_args(annotation) or (annotation,)
         if isinstance(part, int) and get_origin(annotation) in (tuple, list):
@@ -114,7 +117,7 @@ def _narrowed(field: FieldInfo, part: int | str) -> FieldInfo | None:
 
 
 def _choices(annotation: Any) -> Iterator[Any]:
-    """Each of the types that one of several may be."""
+    """The members of a union, nested ones included; or the type itself."""
     if get_origin(annotation) is Annotated and get_origin(_base(annotation)) in _UNIONS:
         annotation = _base(annotation)
     if get_origin(annotation) in _UNIONS:
@@ -125,7 +128,7 @@ def _choices(annotation: Any) -> Iterator[Any]:
 
 
 def _base(annotation: Any) -> Any:
-    """Without its bounds; of a literal, the type of its values."""
+    """The type without its constraints; for a literal, the type of its values."""
     if get_origin(annotation) is Annotated:
         return _base(get_args(annotation)[0])
     if get_origin(annotation) is Literal:
@@ -143,7 +146,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def kind_of(field: FieldInfo) -> str:
-    """What a field may be, in words: `an integer from 1 to 16384 (pixels)`."""
+    """The values that a field accepts, in words: `an integer from 1 to 16384 (pixels)`."""
     annotation = plain_type(field)
     if get_origin(annotation) is Literal:
         return _one_of(annotation)
@@ -159,6 +162,7 @@ def _one_of(literal: Any) -> str:
 
 
 def word_of(field: FieldInfo) -> str:
+    """The types that a field accepts, in words: `a string or an object`."""
     annotations = [each for each in _choices(field.annotation) if each is not NoneType]
     return " or ".join(dict.fromkeys(map(_word, annotations)))
 
@@ -173,7 +177,7 @@ def _word(annotation: Any) -> str:
 
 
 def plain_type(field: FieldInfo) -> Any:
-    """The field's type, without the None of one that may be left out."""
+    """The field's type, without the None of an optional field."""
     annotation = field.annotation
     if get_origin(annotation) in _UNIONS:
         others = [part for part in get_args(annotation) if part is not NoneType]
@@ -199,7 +203,7 @@ def _bounds(metadata: list[Any]) -> str:
 
 
 def summary(problems: Iterable[Problem]) -> str:
-    """One sentence for the answer: the first problem, and how many more there are."""
+    """One sentence for the answer: the first problem, and the number of others."""
     first, *others = problems
     sentence = _MISSING.get(first, f"{first.field}: {first.problem}.")
     return f"{sentence} {len(others)} more in details." if others else sentence

@@ -1,4 +1,8 @@
-"""A body becomes a `RenderRequest` here, once; from then on only the value is used."""
+"""The render request: parsed and validated once, and from then on an immutable value.
+
+The web layer and the command line make a request of a body or of fields. The job queue stores it as
+JSON, and the job worker reads it again. The cache uses its `identity` as a key.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -27,12 +31,12 @@ from farm.request.webhook import Webhook
 
 
 class RenderOptions(Waiting, Capture, Emulation, Network, Mocking, Actions, Failing, Pdf):
-    """How to render: every group's options, in one object."""
+    """How to render: the options of every group, in one object."""
 
     OF_SOME_FORMATS: ClassVar[tuple[str, ...]] = (*Capture.OF_SOME_FORMATS, "pdf")
 
     @model_validator(mode="after")
-    def _makes_sense(self, info: ValidationInfo) -> Self:
+    def _has_no_conflicts(self, info: ValidationInfo) -> Self:
         texts = list(self.conflicts())
         if not limits_of(info).are_shared:
             texts += self.capture_conflicts()
@@ -42,27 +46,27 @@ class RenderOptions(Waiting, Capture, Emulation, Network, Mocking, Actions, Fail
 
     def capture_conflicts(self) -> Iterator[str]:
         yield from super().capture_conflicts()
-        if "pdf" in self.misplaced:
+        if "pdf" in self.unsupported:
             yield f"pdf is for the format pdf, not for {self.format}"
         if self.deterministic and self.format == "mhtml":
             yield "mhtml has the date in it: not together with deterministic"
 
-    def _has(self, name: str) -> bool:
-        return super()._has(name) if name != "pdf" else self.format == "pdf"
+    def _supports(self, name: str) -> bool:
+        return super()._supports(name) if name != "pdf" else self.format == "pdf"
 
 
 _DEFAULTS = RenderOptions.model_construct()
 #: Fields of a request that only a job may have.
 OF_JOBS = ("webhook", "priority")
-#: Fields of a request that change nothing about what is rendered.
+#: Fields of a request that do not change the rendered file.
 _NOT_OF_THE_FILE = {"cache", *OF_JOBS}
-#: Fields that are for the queue, which has them itself: an older version of the farm that does the
-#: job need not know them.
+#: Fields that the queue stores itself. So a worker of an older version, which does not know them,
+#: can do the job.
 _NOT_STORED = {"priority"}
 
 
 class RenderRequest(Source):
-    """One render: what the page is, and the options. Valid by construction."""
+    """One render: the page and the options. A request that exists is valid."""
 
     options: RenderOptions = option(_DEFAULTS, "How the page is rendered.")
     outputs: tuple[Output, ...] = option(
@@ -78,23 +82,23 @@ class RenderRequest(Source):
         "`FARM_CACHE_TTL_S` says.",
     )
     webhook: Webhook | None = option(
-        None, "Who is called when the job has ended; of `/render-async` alone."
+        None, "Where the end of the job is reported; only for `/render-async`."
     )
     priority: Literal["high", "normal", "low"] = option(
         "normal",
-        "Which of its caller's jobs goes first; of `/render-async` alone. It passes no other "
-        "caller's job.",
+        "The order among the caller's own jobs; only for `/render-async`. No job overtakes those "
+        "of other callers by it.",
     )
 
     @property
     def page_url(self) -> str | None:
-        """The address that the page has; None if it has none."""
+        """The page's address: `url` or `baseUrl`; None if it has none."""
         return self.url or self.base_url
 
     @field_validator("options")
     @classmethod
     def _have_an_origin(cls, options: RenderOptions, info: ValidationInfo) -> RenderOptions:
-        # One that is not valid is missing in `data`, and is told of already.
+        # An invalid address is missing in `data`, and is a problem already: it counts as given.
         check_own_origin(options, [info.data.get(name, "") for name in ("url", "base_url")])
         return options
 
@@ -109,12 +113,12 @@ class RenderRequest(Source):
 
     @cached_property
     def files(self) -> list[File]:
-        """What the page is captured as: the one file of `options`, or each of `outputs`."""
+        """The files to capture: the one of `options`, or each of `outputs`."""
         return _files(self.outputs, self.options) or [File("", self.options)]
 
     @property
     def format(self) -> Format:
-        """Of the one file that the render makes."""
+        """The format of the result: that of the file, or ZIP for `outputs`."""
         return ZIP if self.outputs else self.options.file_format
 
     def check_pixels(self, limits: Limits) -> None:
@@ -124,16 +128,17 @@ class RenderRequest(Source):
 
     @classmethod
     def parse(cls, body: bytes, sources: tuple[str, ...], limits: Limits) -> Self:
-        """The request in a JSON body whose page is named by one of `sources`, as `HTML_OR_URL`.
+        """The request in a JSON body.
 
-        Raises `InvalidRequest` with every problem found, `InvalidUrl` where the URL is the only
-        one, and `OutputTooLarge` where the image would have more pixels than allowed.
+        `sources`: the fields that may name its page, such as `HTML_OR_URL`. Raises `InvalidRequest`
+        with every problem found, `InvalidUrl` if the URL is the only problem, and `OutputTooLarge`
+        if the image would have more pixels than allowed.
         """
         return cls.from_fields(parse_json_object(body), sources, limits)
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any], sources: tuple[str, ...], limits: Limits) -> Self:
-        """As `parse`, of what has been read already."""
+        """As `parse`, for a body that has been decoded already."""
         problems = check_source(fields, sources)
         try:
             shared = replace(limits, are_shared=bool(fields.get("outputs")))
@@ -153,13 +158,13 @@ class RenderRequest(Source):
 
     @classmethod
     def from_json(cls, data: bytes, limits: Limits) -> Self:
-        """What `to_json` made of a request.
+        """The request that `to_json` has stored.
 
-        Raises `InvalidRequest` or `OutputTooLarge` if these limits forbid it, and `OtherVersion`
-        where another version of the farm must have made it, for which it was right.
+        Raises `InvalidRequest` or `OutputTooLarge` if these limits do not allow it, and
+        `OtherVersion` if it is only valid for another version of the farm, which stored it.
         """
         try:
-            # What it has captured makes sense: that was seen to when it was taken.
+            # The checks of the capture were made before the request was stored.
             shared = replace(limits, are_shared=True)
             request = cls.model_validate_json(data, context=shared)
         except ValidationError as exc:
@@ -172,28 +177,28 @@ class RenderRequest(Source):
         return request
 
     def to_json(self) -> bytes:
-        """The request as one JSON object, the same for requests that are the same.
+        """The request as a JSON object. Equal requests give equal JSON.
 
-        Without its priority, so requests that differ in that alone are the same.
-        What has its default is left out, so that a version of the farm that does not know an option
-        yet reads a request that does not ask for it. So defaults are part of the contract: one that
-        changes, changes what stored requests mean.
+        `priority` is left out, so requests that differ only in it are equal. Defaults are left out
+        too. So a version of the farm that does not know an option yet can read a request that does
+        not set it. It follows that defaults are part of the contract: changing a default changes
+        the meaning of stored requests.
         """
         text = self.model_dump_json(by_alias=True, exclude_defaults=True, exclude=_NOT_STORED)
         return text.encode()
 
     def with_cache(self, ttl_s: int) -> Self:
-        """The same, with the cache for so long where it says nothing of it."""
+        """The request, with `cache.ttl` set unless it sets `cache` itself."""
         if self.cache is not None:
             return self
         return self.model_copy(update={"cache": Caching.model_validate({"ttl": ttl_s})})
 
     def without_cache(self) -> Self:
-        """The same, rendered anew and not kept, whatever the farm's default is."""
+        """The request with a `cache.ttl` of 0: always rendered, and not kept."""
         return self.model_copy(update={"cache": Caching.model_validate({"ttl": 0})})
 
     def identity(self) -> bytes:
-        """All that decides what is rendered, the same for requests that are the same."""
+        """Everything that decides what is rendered, as bytes that are equal for equal requests."""
         text = self.model_dump_json(by_alias=True, exclude_defaults=True, exclude=_NOT_OF_THE_FILE)
         return text.encode()
 
@@ -205,10 +210,10 @@ def _files(outputs: Iterable[Output], options: RenderOptions) -> list[File]:
     ]
 
 
-#: The errors that other limits, or a broken file, can cause. What else is wrong with a stored
-#: request (a field, a type, a value or a bound) was right for the version that took it.
+#: Errors that different limits or a broken file can cause. Any other error in a stored request (a
+#: field, a type, a value or a bound) means that another version of the farm has stored it.
 _OF_THE_LIMITS = ("problem", CONFLICTS, "invalid_url", "json_invalid")
 
 
 class OtherVersion(InvalidRequest):
-    """A stored request has what this version of the farm does not know."""
+    """A stored request is only valid for another version of the farm."""

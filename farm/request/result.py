@@ -1,4 +1,7 @@
-"""What comes of a render."""
+"""The result of a render: the file, and the facts that answers report.
+
+The engine and the cache make it; the web layer and the job worker read it, in any thread.
+"""
 
 import base64
 from collections.abc import Mapping
@@ -10,13 +13,13 @@ from farm.bundle import Member, members
 from farm.formats import Format
 from farm.policy import DENIED, NO_NETWORK, NOT_PUBLIC, PORT, Refusal
 
-#: How many refusals, and how many unfinished requests, an answer tells of, and how much of a URL.
+#: The refusals, and the unfinished requests, that an answer lists; and the characters of each URL.
 _MAX_BLOCKED = 20
 _MAX_TEXT = 300
-#: The fact that tells of each of several files.
+#: The fact that lists the files of a render with several.
 OUTPUTS = "outputs"
-#: What the egress policy says for good. What it refuses for other reasons (the connections or the
-#: bytes of a render, say) it may allow the next time.
+#: Permanent refusals of the egress policy. A refusal for another reason (the connections or the
+#: bytes of a render, say) may not occur in the next render.
 _LASTING = {PORT, DENIED, NO_NETWORK, NOT_PUBLIC}
 
 
@@ -32,10 +35,10 @@ class Timings:
 
 @dataclass(frozen=True)
 class CacheUse:
-    """What the cache had to do with a result.
+    """How the cache was involved in a result.
 
-    `hit`: it was rendered before. `joined`: with another request that was under way. `miss`: for
-    this request, while there was a cache. `off`: while there was none.
+    `hit`: the file was kept. `joined`: another request's render gave the file. `miss`: it was
+    rendered for this request. `off`: it was rendered for this request, and no cache answered.
     """
 
     outcome: Literal["hit", "miss", "joined", "off"]
@@ -47,44 +50,44 @@ class CacheUse:
 
 @dataclass(frozen=True)
 class RenderResult:
-    """The rendered file and what is known of it; sides in pixels (of a PDF, its viewport's)."""
+    """The rendered file and its facts. Sides are in pixels; those of a PDF are its viewport's."""
 
-    #: The file as the browser sends it, in base64, or as the cache keeps it. JSON answers carry the
-    #: former on without decoding it.
+    #: The file: in base64 as the browser sends it, or as bytes as the cache keeps it. JSON answers
+    #: pass the base64 on without decoding it.
     content: str | bytes
     format: Format
     width: int
     height: int
     timings: Timings
-    #: What the page asked for and the egress policy refused, in the order of the attempts.
+    #: The page's requests that the egress policy has refused, in the order of the attempts.
     refusals: tuple[Refusal, ...] = ()
     #: What the page still waited for when it was captured: URLs, or words.
     unfinished: tuple[str, ...] = ()
-    #: HTTP's, of the document that was captured.
+    #: The HTTP status of the captured document.
     status: int = 200
-    #: What answers tell besides, by its name there: JSON values.
+    #: Further facts for answers: JSON values by their names in answers.
     facts: Mapping[str, Any] = field(default_factory=dict)
-    #: Of a picture that is not finished, and has no content yet: PNGs in base64, in rows.
+    #: The tiles of an unfinished picture, which has no content yet: rows of PNGs in base64.
     tiles: tuple[tuple[str, ...], ...] = ()
-    #: Several files that are yet to be finished, and to be put into one (`farm.bundle`).
+    #: Several files that still have to be finished and packed into one (`farm.bundle`).
     parts: "tuple[RenderResult, ...]" = ()
-    #: None: the request was not one for the cache.
+    #: None: the request did not ask for the cache.
     cache: CacheUse | None = None
 
     @property
     def blocked(self) -> list[dict[str, str]]:
-        """The refusals as answers tell them: each once, and not all of very many."""
+        """The refusals for answers: without duplicates, and a limited number."""
         return [asdict(refusal) for refusal in dict.fromkeys(self.refusals)][:_MAX_BLOCKED]
 
     @property
     def left_out(self) -> list[str]:
-        """What was unfinished, as answers tell it: each once, cut, and not all of very many."""
+        """`unfinished` for answers: without duplicates, shortened, and a limited number."""
         cut = (text[:_MAX_TEXT] for text in self.unfinished)
         return list(dict.fromkeys(cut))[:_MAX_BLOCKED]
 
     @property
-    def is_right(self) -> bool:
-        """Whether the next render would make the same file, for all that is known."""
+    def is_reproducible(self) -> bool:
+        """Whether the next render would make the same file, as far as that is known."""
         return (
             not self.unfinished
             and "timedOut" not in self.facts
@@ -106,18 +109,18 @@ class RenderResult:
 
     @property
     def size(self) -> int:
-        """Length of `data` in bytes."""
+        """The size of `data` in bytes."""
         return size_of(self.content)
 
     @property
     def members(self) -> list[Member]:
-        """Where each of several files is in `data`, in the order of the fact `outputs`."""
+        """The place of each of several files in `data`, in the order of the fact `outputs`."""
         outputs = self.facts.get(OUTPUTS, ())
         return list(members((told["fileName"], told["size"]) for told in outputs))
 
 
 def size_of(content: str | bytes) -> int:
-    """How many bytes a file has that may be in base64."""
+    """The size in bytes of a file, which may be given in base64."""
     if isinstance(content, bytes):
         return len(content)
     return len(content) // 4 * 3 - content[-2:].count("=")

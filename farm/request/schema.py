@@ -1,7 +1,7 @@
-"""The models of a request as JSON Schema, for the docs and the flags of `farm render`.
+"""The models of a request as JSON Schema, for `farm contract` and the flags of `farm render`.
 
-It is pydantic's, without its titles, and without the `null` of what may be left out, which a
-request may not have. `unit` is the farm's own keyword.
+The schema is pydantic's, without titles. It is also without the `null` of optional fields, since a
+request must leave such a field out. `unit` is a keyword of the farm.
 """
 
 import inspect
@@ -18,9 +18,9 @@ from farm.request.request import RenderOptions, RenderRequest
 
 Schema = dict[str, Any]
 
-#: Where one schema refers to another; openapi.json has them there.
+#: The prefix of references between schemas: their place in openapi.json.
 PLACE = "#/components/schemas/"
-#: What pydantic writes into a schema, and nobody needs.
+#: Keywords that pydantic writes and no reader of the schema needs.
 _NOISE = ("title", "discriminator")
 
 
@@ -39,9 +39,10 @@ def properties(model: str) -> dict[str, Schema]:
 
 
 def models_in(schema: Schema) -> Iterator[tuple[str, str]]:
-    """The models that a field's value may be or hold, and how a path to their fields goes on.
+    """The models in a field's value: for each, the step from the value to it, and its name.
 
-    `""`: the value itself. `"[]"`: each in a list. `".*"`: each in an object of any names.
+    The steps are `""` (the value itself), `"[]"` (each item of a list) and `".*"` (each value of an
+    object with any names).
     """
     if "$ref" in schema:
         yield "", schema["$ref"].removeprefix(PLACE)
@@ -53,7 +54,7 @@ def models_in(schema: Schema) -> Iterator[tuple[str, str]]:
 
 
 def kinds(schema: Schema) -> set[str]:
-    """JSON's types that a field's value may have."""
+    """The JSON types of a field's value."""
     if "$ref" in schema:
         return kinds(definitions()[schema["$ref"].removeprefix(PLACE)])
     if choices := schema.get("anyOf"):
@@ -69,7 +70,7 @@ _KINDS = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 @dataclass(frozen=True)
 class OptionGroup:
-    """A group's options: its `name`, what it is about in a sentence, and their JSON names."""
+    """A group: its `name`, a sentence about it, and the JSON names of its options."""
 
     name: str
     sentence: str
@@ -77,7 +78,7 @@ class OptionGroup:
 
 
 def option_groups() -> list[OptionGroup]:
-    """The groups that `RenderOptions` is made of, in the order in which it names them."""
+    """The groups of `RenderOptions`, in the order of its base classes."""
     found = []
     known: set[str] = set()
     for model in RenderOptions.__mro__:
@@ -100,14 +101,14 @@ def _group_name(model: type[Group]) -> str:
 
 
 def _sentence(model: type[Group]) -> str:
-    """The first sentence of the docstring of the model's module, or else of its own."""
+    """The first sentence of the docstring of the model's module, or else of the model."""
     text = getattr(inspect.getmodule(model), "__doc__", None) or vars(model).get("__doc__") or ""
     paragraph = inspect.cleandoc(text).split("\n\n")[0].replace("\n", " ")
     return paragraph.partition(". ")[0].removesuffix(".") + "."
 
 
 def _tidy(schema: Schema) -> Schema:
-    """One model's schema, its fields tidied."""
+    """The schema of a model, without `_NOISE`."""
     tidied = {name: value for name, value in schema.items() if name not in _NOISE}
     if "properties" in schema:
         fields = schema["properties"].items()
@@ -122,7 +123,7 @@ def _tidy_field(field: Schema) -> Schema:
     for inside in ("items", "additionalProperties"):
         if isinstance(tidied.get(inside), dict):
             tidied[inside] = _tidy_field(tidied[inside])
-    # Of a union that a function decides, pydantic says `oneOf`.
+    # For a union with a discriminator, pydantic writes `oneOf`.
     choices = [*tidied.pop("anyOf", []), *tidied.pop("oneOf", [])]
     choices = [_tidy_field(choice) for choice in choices if choice != {"type": "null"}]
     if len(choices) == 1:

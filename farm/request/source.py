@@ -1,4 +1,4 @@
-"""What the page is: its HTML or Markdown, or where it is; its address, and the files it has."""
+"""The page of a request: its HTML, Markdown or URL, its address, and its files."""
 
 import re
 from typing import Annotated, Any
@@ -14,29 +14,31 @@ from farm.request.problems import NO_CONTENT, NO_HTML, NO_PAGE, NO_SOURCE, NO_UR
 HTML = ("html", "markdown")
 URL = ("url",)
 HTML_OR_URL = ("html", "url", "markdown")
-#: What JSON Schema can say of what `parse_url` takes.
+#: The rules of `parse_url`, as far as JSON Schema can express them.
 URL_SCHEMA = {
     "format": "uri",
     "maxLength": MAX_URL_LENGTH,
     "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/\\?#\x00-\x20\x7f][^\\\x00-\x20\x7f]*$",
 }
-#: What goes with a page that is sent, and with no other.
+#: Fields that are only for a page whose content is in the request.
 OF_CONTENT = ("baseUrl", "assets")
 _MAX_ASSETS = 256
 _MAX_NAME = 500
 MAX_CONTENT_TYPE = 200
-#: Not in a relative path: what begins a query or a fragment, and control characters.
+#: Characters that a relative path must not contain: control characters, and those that begin a
+#: query or a fragment, and the backslash.
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f?#\\]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-#: https://mimesniff.spec.whatwg.org/#valid-mime-type, its parameters not as strictly.
+#: https://mimesniff.spec.whatwg.org/#valid-mime-type, but less strict about parameters.
 _CONTENT_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:[ \t]*;[\x20-\x7e]*)?", re.ASCII)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*", re.ASCII)
-#: So much is looked at in one go, since nothing else runs meanwhile. A multiple of four.
+#: Characters of base64 that are matched in one call, during which no other thread runs. A multiple
+#: of four.
 _PIECE = 1 << 20
 
 
 def _relative(name: str) -> str:
-    # `%2e` is a dot to those who read URLs.
+    # URL parsers read `%2e` as a dot.
     plain = re.sub("%2e", ".", name, flags=re.IGNORECASE)
     is_relative = (
         0 < len(name) <= _MAX_NAME
@@ -53,7 +55,7 @@ def _relative(name: str) -> str:
 
 
 def _whole(text: str) -> str:
-    # JSON can spell half of a surrogate pair; nothing behind this point could encode it.
+    # JSON can express half of a surrogate pair, which later code could not encode.
     try:
         text.isascii() or text.encode()
     except UnicodeEncodeError:
@@ -62,7 +64,7 @@ def _whole(text: str) -> str:
 
 
 def _base64(text: str) -> str:
-    """As it is, since the browser takes it like that; only line breaks are taken out."""
+    """The text without line breaks. It is not decoded, since the browser accepts base64."""
     if "\n" in text or "\r" in text:
         text = text.replace("\r", "").replace("\n", "")
     end = len(text) - text[-2:].count("=")
@@ -77,14 +79,14 @@ Base64 = Annotated[str, AfterValidator(_base64)]
 
 
 def check_media_type(content_type: str) -> str:
-    """The same. Raises a problem."""
+    """The media type. Raises a problem if it is not valid."""
     if not _CONTENT_TYPE.fullmatch(content_type):
         raise problem("must be a media type such as image/png")
     return content_type
 
 
 class Asset(Group):
-    """A file that is no text, or whose type its name does not tell."""
+    """A file that is not text, or whose type does not follow from its name."""
 
     base64: Base64 = option(..., "The file's bytes, in base64.")
     content_type: str | None = option(
@@ -103,7 +105,7 @@ def _kind(value: object) -> str:
     return "[text]" if isinstance(value, str) else "[file]"
 
 
-#: Tags in brackets are in no error's path.
+#: Tags in brackets, so that `problems` leaves them out of an error's path.
 _Asset = Annotated[
     Annotated[str, AfterValidator(_whole), Tag("[text]")] | Annotated[Asset, Tag("[file]")],
     Discriminator(_kind),
@@ -112,7 +114,7 @@ _Name = Annotated[str, AfterValidator(_relative)]
 
 
 class Source(Group):
-    """Fields of the request itself, beside `options`."""
+    """The fields beside `options` that describe the page."""
 
     html: str | None = option(None, "The page's HTML; not together with `url`.")
     url: str | None = option(
@@ -129,7 +131,7 @@ class Source(Group):
     base_url: str | None = option(
         None,
         "The address that a page of `html` or `markdown` has: relative links, cookies, `fetch` and "
-        "storage work as on that site. The page itself is not asked for there.",
+        "storage work as on that site. The page itself is not loaded from there.",
         schema=URL_SCHEMA,
     )
     assets: dict[_Name, _Asset] = option(
@@ -154,7 +156,7 @@ class Source(Group):
     def _address(cls, url: str, info: ValidationInfo) -> str:
         if info.data.get("url") is not None:
             raise problem("not together with url")
-        # A page with a password in its address may not fetch what is relative to it.
+        # No credentials: a page with a password in its address cannot fetch relative URLs.
         return parse_url(url)
 
     @field_validator("assets")
@@ -162,12 +164,15 @@ class Source(Group):
     def _of_content(cls, assets: dict[str, str | Asset], info: ValidationInfo) -> Any:
         if assets and info.data.get("url") is not None:
             raise problem("not together with url")
-        # The same request is the same text, in whatever order its files were written.
+        # Sorted, so that the order of the files does not make requests unequal.
         return dict(sorted(assets.items()))
 
 
 def check_source(fields: dict[str, Any], sources: tuple[str, ...]) -> list[Problem]:
-    """Whether exactly one page is named, where it may be; what is wrong leaves `fields`."""
+    """Check that `fields` name exactly one page, with one of `sources`.
+
+    Returns the problems, and removes the wrong fields from `fields`.
+    """
     problems = []
     unknown = set(HTML_OR_URL) - set(sources)
     if sources == URL:
@@ -189,7 +194,7 @@ def check_source(fields: dict[str, Any], sources: tuple[str, ...]) -> list[Probl
 
 
 def _missing(sources: tuple[str, ...], is_markdown: bool) -> Problem:
-    """`is_markdown`: there is some, but it is empty."""
+    """`is_markdown`: the request has the field `markdown`, but it is empty."""
     if "html" not in sources:
         return NO_URL
     if "url" not in sources:

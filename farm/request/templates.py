@@ -1,8 +1,8 @@
-"""What the header and the footer of a PDF may be.
+"""Checks the header and the footer of a PDF: refuses HTML that loads anything.
 
-Chromium draws them in documents of their own, which can load nothing, and run no scripts. A picture
-by its URL is not seen there, and a style sheet by its URL takes the page's process down: so both
-are refused here, where the caller can be told of it.
+Chromium draws headers and footers in documents of their own, which load nothing and run no scripts.
+A picture with a URL would be missing there, and a style sheet with a URL would crash the page's
+process. So both are refused when the request is validated.
 """
 
 import re
@@ -10,10 +10,10 @@ from html.parser import HTMLParser
 
 from farm.request.group import problem
 
-#: Attributes whose URLs are loaded. Links (`a href`) are not.
+#: Attributes whose URLs are loaded. The targets of links (`a href`) are not loaded.
 _LOADED = {"src", "srcset", "poster", "background", "data", "href", "xlink:href"}
 _LINKS = {"a", "area"}
-#: Attributes that are words, whatever these are.
+#: Attributes that contain text, in which a URL means nothing.
 _WORDS = {"alt", "title", "class", "id", "lang", "aria-label", "value", "placeholder"}
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))", re.DOTALL)
@@ -24,9 +24,9 @@ _MAX_CODE_POINT = 0x10FFFF
 
 
 def check_template(html: str) -> str:
-    """The same. Raises a problem for what would have to be loaded."""
+    """The HTML. Raises a problem if it would load anything."""
     reader = _Reader()
-    # The reader passes over a style that does not end.
+    # `HTMLParser` ignores a style element without an end tag.
     reader.feed(f"{html}</style>")
     reader.close()
     if reader.loads:
@@ -37,7 +37,7 @@ def check_template(html: str) -> str:
 
 
 class _Reader(HTMLParser):
-    """Reads HTML about as a browser does; `loads` is the first thing that would be loaded."""
+    """Reads HTML roughly as a browser does. `loads` is the first thing that would be loaded."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,7 @@
-"""When the page is captured."""
+"""When the page is captured.
+
+The engine waits for the page to load and settle, and then for what these options name.
+"""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -48,31 +51,32 @@ class Waiting(Group):
     )
     wait_for_function: Text | None = option(
         None,
-        "A JavaScript expression or function of the page to be waited for: until what it gives, "
-        "promises awaited, is truthy.",
+        "A JavaScript expression or function that runs in the page. It is waited for until its "
+        "value, promises awaited, is truthy.",
     )
     wait_for: int = option(
         0,
-        "Waited after all of that; counts towards the deadline, which is its longest.",
+        "Waited after all of that. It counts towards the deadline, and cannot be longer.",
         unit="milliseconds",
         schema={"minimum": 0},
     )
     timeout: int | None = option(
         None,
-        "For loading, waiting and what is done to the page together; the deadline, unless given.",
+        "The longest time for loading, waiting and actions together. Default: the deadline.",
         unit="milliseconds",
         schema={"minimum": 1},
     )
     wait_timeout: int | None = option(
         None,
-        "For `waitForSelector` and for `waitForFunction`, for each; else there is `timeout` alone.",
+        "The longest time for `waitForSelector`, and for `waitForFunction`. Default: only "
+        "`timeout` limits them.",
         unit="milliseconds",
         schema={"minimum": 1},
     )
     on_timeout: Literal["fail", "capture"] = option(
         "fail",
-        "`capture`: what is there when the time has passed is captured, and `data.timedOut` names "
-        "what was waited for. After `waitTimeout` all else is done first.",
+        "`capture`: when the time has passed, the page is captured as it is, and `data.timedOut` "
+        "names what was waited for. After `waitTimeout` all other steps are done first.",
     )
 
     @field_validator("wait_for")

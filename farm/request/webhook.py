@@ -1,6 +1,6 @@
-"""Who is called when the job has ended; `webhook` stands beside `options`.
+"""The request's field `webhook`, beside `options`: where the end of the job is reported.
 
-Its URL and headers are secrets: no message tells them, and they are in no `repr`.
+Its URL and headers are secrets, so no message and no `repr` contains them.
 """
 
 from typing import Literal
@@ -14,9 +14,9 @@ from farm.request.source import URL_SCHEMA
 from farm.webhooks import EVENTS, Event, Target
 
 MAX_HEADERS = 20
-#: The queue's Redis has them until the job's record expires.
+#: The queue's Redis keeps the headers until the job's record expires.
 _MAX_HEADERS_BYTES = 8_192
-#: What the farm says itself of each delivery.
+#: Headers that the farm sets itself in each delivery.
 _OWN_HEADERS = ("content-type", "content-encoding", "user-agent", "accept-encoding")
 _OWN_PREFIXES = ("webhook-", "x-farm-", "proxy-")
 
@@ -24,14 +24,17 @@ _OWN_PREFIXES = ("webhook-", "x-farm-", "proxy-")
 class Webhook(Group):
     url: str = option(
         ...,
-        "Where the end of the job is told: an absolute http or https URL, without user name and "
-        "password, that the egress policy allows.",
+        "Where the end of the job is reported: an absolute http or https URL, without user name "
+        "and password, that the egress policy allows.",
         schema=URL_SCHEMA,
         repr=False,
     )
-    headers: dict[str, str] = headers_option("Headers of the request that tells it.", MAX_HEADERS)
+    headers: dict[str, str] = headers_option("Headers of the request that reports it.", MAX_HEADERS)
     events: tuple[Event, ...] = option(
-        EVENTS, "Which ends of a job are told.", max_length=len(EVENTS), schema={"minItems": 1}
+        EVENTS,
+        "The ends of a job that are reported.",
+        max_length=len(EVENTS),
+        schema={"minItems": 1},
     )
     send: Literal["record", "file"] = option(
         "record",
@@ -54,7 +57,7 @@ class Webhook(Group):
     def _sorted(cls, events: tuple[Event, ...]) -> tuple[Event, ...]:
         if not events:
             raise problem("must name at least one")
-        # The same request is the same text.
+        # In a fixed order, so that the order in the request does not make requests unequal.
         return tuple(event for event in EVENTS if event in events)
 
     @property

@@ -1,8 +1,9 @@
-"""Every setting of the farm: an environment variable `FARM_…`, its unit, default, check and help.
+"""The farm's settings: environment variables `FARM_…`, each with unit, default, check and help.
 
-`Settings.from_environment()` reads them all and reports everything that is wrong at once, unknown
-`FARM_` names included, as one `SettingsError`. They are in groups, a file each; `docs/settings.md`
-is generated from them, with a section for each group.
+The composition roots call `Settings.from_environment()` at start, in the main thread. It reports
+all wrong values and unknown `FARM_` names at once, as one `SettingsError`. `Settings` consists of
+groups, a file each. `farm settings` generates `docs/settings.md` from them, a section for each
+group.
 """
 
 from farm.settings.group import MAX_BODY_BYTES, MAX_CACHE_TTL_S, MAX_JOINED, MAX_SENDING

@@ -1,4 +1,4 @@
-"""Chromium: which one, how its pages are kept apart, and when it is replaced."""
+"""Settings of the browser: which Chromium, the isolation of pages, and when it is replaced."""
 
 from pathlib import Path
 from typing import Literal
@@ -55,5 +55,5 @@ class Browser(Group):
     )
     user: str = Field(
         "nobody",
-        description="Whom Chromium runs as when the farm is started as root.",
+        description="The user that Chromium runs as when root starts the farm.",
     )

@@ -1,4 +1,4 @@
-"""The cache of rendered files."""
+"""Settings of the cache of rendered files."""
 
 from typing import Literal
 
@@ -14,31 +14,32 @@ class Cache(Group):
         0,
         ge=0,
         le=MAX_CACHE_TTL_S,
-        description="Seconds for which files are kept, to answer the same request again, where the "
-        "request itself says nothing (`cache.ttl`); 0: they are not.",
+        description="Seconds for which a file is kept and answers equal requests, unless the "
+        "request says otherwise (`cache.ttl`); 0: files are not kept.",
     )
     cache_url: str | None = Field(
         None,
-        description="The Redis or Valkey that keeps them, one of its own, since it has to evict "
-        "(`maxmemory-policy allkeys-lru`) and the queue's must not. Unset: where the queue is "
-        "embedded, a second embedded Valkey, started when it is first wanted; else none.",
+        description="The Redis or Valkey that keeps the files. It must be another server than the "
+        "queue's, since it has to evict (`maxmemory-policy allkeys-lru`) and the queue's must not. "
+        "Unset: if the queue is embedded, a second embedded Valkey, started at the first request "
+        "for it; otherwise there is no cache.",
     )
     cache_memory_bytes: int = Field(
-        536_870_912, ge=16_777_216, description="`maxmemory` of that embedded Valkey."
+        536_870_912, ge=16_777_216, description="`maxmemory` of the cache's embedded Valkey."
     )
     cache_max_file_bytes: int = Field(
-        4_194_304, ge=1, description="Files that are larger are not kept."
+        4_194_304, ge=1, description="Bytes that a kept file may have; larger files are not kept."
     )
     cache_timeout_ms: int = Field(
         50,
         ge=1,
         le=10_000,
-        description="Milliseconds that a call of that Redis may take, beside 0.1 s for each MB of "
-        "its file; when it takes longer, a request is rendered as if there were none.",
+        description="Milliseconds that a call of the cache's Redis may take, plus 0.1 s for each "
+        "MB of its file. If a call takes longer, the page is rendered as if there were no cache.",
     )
     cache_shared: Literal["off", "on"] = Field(
         "off",
-        description="`on`: a caller may be answered with what was rendered for another one. `off`: "
+        description="`on`: a caller may get a file that was rendered for another caller. `off`: "
         "each API key has files of its own.",
     )
 

@@ -1,4 +1,4 @@
-"""Who may call the farm, and how often."""
+"""Settings of callers: API keys, link keys, rate limits and origins."""
 
 from functools import cached_property
 from pathlib import Path
@@ -23,14 +23,14 @@ class Callers(Group):
     )
     api_keys_path: Path | None = Field(
         None,
-        description="A file to have them in instead, one pair a line, with blank lines and `#` "
-        "comments; read when the farm starts or is reloaded.",
+        description="A file with these pairs, to be used instead: one pair a line, with blank "
+        "lines and `#` comments. It is read when the farm starts or is reloaded.",
     )
     link_key: SecretStr | None = Field(
         None,
         description="The key that [links](links.md) are signed with: 32 or more visible ASCII "
-        "characters without comma and colon, or `name:key`. Several, separated by commas or "
-        "spaces, are all read, and links are made with the first. Unset: no links.",
+        "characters without comma and colon, or `name:key`. Of several keys, separated by commas "
+        "or spaces, all are accepted, and links are made with the first. Unset: no links.",
     )
     rate_limit: str | None = Field(
         None,
@@ -82,7 +82,7 @@ class Callers(Group):
     @classmethod
     def _check_rate_limit(cls, rates: str | None) -> str | None:
         if rates is not None:
-            # Its packages are the server's: who sets no rate does without them.
+            # Imported here, since it needs packages of the server, which the client may lack.
             from farm.rates import parse_rates
 
             parse_rates(rates)
@@ -90,16 +90,16 @@ class Callers(Group):
 
     @cached_property
     def callers(self) -> ApiKeys | None:
-        """Who may call the farm; None: everybody. A file of keys is read once."""
+        """The API keys; None: everybody may call. The file of keys is read once."""
         if self.api_keys_path:
             return ApiKeys.read(self.api_keys_path)
         return ApiKeys.parse(self.api_keys.get_secret_value()) if self.api_keys else None
 
     def weight_of(self, caller: str | None) -> int:
-        """How many turns a caller has in a line for each one of another caller."""
+        """The turns that a caller gets in a queue for each turn of a caller of weight 1."""
         return self.callers.weight_of(caller) if self.callers else 1
 
     @cached_property
     def link_keys(self) -> LinkKeys | None:
-        """Who may make links; None: there are none."""
+        """The keys of signed links; None: the farm has no links."""
         return LinkKeys.parse(self.link_key.get_secret_value()) if self.link_key else None

@@ -1,4 +1,4 @@
-"""The job queue, and where jobs' inputs and files are."""
+"""Settings of the job queue, its workers, and the storage of jobs' inputs and files."""
 
 from pathlib import Path
 from typing import Literal
@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from farm.settings.group import Group, check_redis_url
 
-#: Where job inputs and files can live: obstore's schemes, and the queue's own Redis.
+#: The URL schemes of the storage: those of obstore, and `redis` for the queue's own Redis.
 _STORAGE_SCHEMES = ("file", "s3", "gs", "az", "redis")
 
 
@@ -28,8 +28,8 @@ class Jobs(Group):
     )
     redis_eviction: Literal["refuse", "allow"] = Field(
         "refuse",
-        description="What to do with a Redis whose `maxmemory-policy` evicts keys: it may lose "
-        "accepted jobs without a word.",
+        description="What to do with a Redis whose `maxmemory-policy` evicts keys. Such a Redis "
+        "may lose accepted jobs without an error.",
     )
     embedded_memory_bytes: int = Field(
         536_870_912,
@@ -90,10 +90,10 @@ class Jobs(Group):
 
     @property
     def queue_url(self) -> str:
-        """The Redis of the job queue, wherever it is."""
+        """The URL of the job queue's Redis: the embedded one or that of `FARM_REDIS_URL`."""
         return self.redis_url or f"unix://{quote(str(self.embedded_socket))}"
 
     @property
     def files_url(self) -> str:
-        """Where jobs' inputs and files are, wherever that is."""
+        """The URL of the storage for jobs' inputs and files."""
         return self.storage_url or (self.data_dir.absolute() / "storage").as_uri()

@@ -1,4 +1,4 @@
-"""What pages may reach."""
+"""Settings of the egress policy: the hosts, addresses and amounts that pages may use."""
 
 from typing import Annotated, Literal
 
@@ -51,7 +51,7 @@ class Network(Group):
 
     @property
     def egress_policy(self) -> Policy:
-        """What pages may reach."""
+        """The egress policy of these settings."""
         return Policy(
             public=self.egress == "public",
             allow=Names.parse(self.egress_allow),

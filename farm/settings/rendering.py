@@ -1,4 +1,4 @@
-"""What a render may take, and how many there are at the same time."""
+"""Settings of rendering: the number of concurrent renders, and the limits of each."""
 
 from pydantic import Field
 
@@ -28,8 +28,8 @@ class Rendering(Group):
         5,
         gt=0,
         le=600,
-        description="Seconds after its `load` event in which a page may end what it has begun to "
-        "load; then it is captured as it is, and the answer says what it lacks.",
+        description="Seconds after its `load` event in which a page may finish loading; then it is "
+        "captured as it is, and the answer says what it lacks.",
     )
     deterministic_epoch: float = Field(
         1_735_689_600,
@@ -50,5 +50,5 @@ class Rendering(Group):
         2_000_000,
         ge=1,
         description="CSS pixels that a document may be high if it is to be a PDF or a "
-        "`fullPage` picture; told before it is made.",
+        "`fullPage` picture; checked before the file is made.",
     )

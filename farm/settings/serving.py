@@ -1,4 +1,4 @@
-"""The HTTP server: where it listens, and what its requests may take."""
+"""Settings of the HTTP server: its address, its processes, and the limits of requests."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from pydantic_settings import NoDecode
 
 from farm.settings.group import MAX_BODY_BYTES, Group, split
 
-#: The services whose clients the farm can answer.
+#: The other services whose routes the farm can have.
 COMPATIBLE = ("gotenberg", "browserless")
 
 
@@ -43,8 +43,9 @@ class Serving(Group):
         ge=1,
         le=100_000,
         description="Connections of a worker from one client address (of IPv6: one /64); beyond "
-        "it the one that has been silent longest makes way. Behind a balancer all clients have the "
-        "balancer's address: leave it above the connections that the balancer opens to a worker.",
+        "it, the connection that has been silent longest is closed. Behind a balancer all clients "
+        "have the balancer's address: use more than the connections that the balancer opens to a "
+        "worker.",
     )
     body_budget_bytes: int = Field(
         134_217_728,
@@ -87,7 +88,7 @@ class Serving(Group):
         COMPATIBLE,
         description="Other services whose routes the farm has too, separated by commas: "
         "`gotenberg`, `browserless` (and Cloudflare's Browser Rendering); `off`: none. "
-        "docs/migrating.md tells of them.",
+        "See docs/migrating.md.",
     )
     playground: Literal["on", "off"] = Field(
         "on",

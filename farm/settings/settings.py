@@ -1,4 +1,4 @@
-"""All settings together: what they must not be at the same time, and how they are read."""
+"""All settings in one model: reads them, and checks combinations of several settings."""
 
 import difflib
 import math
@@ -24,29 +24,32 @@ from farm.settings.watching import Watching
 from farm.settings.webhooks import Webhooks
 
 PREFIX = "FARM_"
-#: Fewer, and waiting for the network costs time; more, and they hold each other up.
+#: With fewer pages, cores are idle while pages wait for the network. With more, pages slow each
+#: other down.
 _PAGES_PER_CORE = 8
-#: Where containers have their secrets, a file each: `farm_redis_url` is FARM_REDIS_URL. Variables
-#: come first. Docker mounts each file into the first directory. Kubernetes mounts a directory that
-#: cannot be written; clouds mount their tokens below the first one, so the farm has the second.
+#: Directories with secrets of a container, a file each: `farm_redis_url` is FARM_REDIS_URL.
+#: Environment variables override them. Docker mounts each file into the first directory. Kubernetes
+#: mounts a whole read-only directory, and some clouds mount tokens below the first one. So the
+#: second directory belongs to the farm.
 _SECRETS = (Path("/run/secrets"), Path("/run/secrets/render-farm"))
 
 
 class SettingsError(StartError):
-    """One line for every setting that is wrong."""
+    """Settings are wrong. The message has a line for each of them."""
 
 
-# pydantic has the fields of the last first: so they are checked, and told of, from `Serving` on.
+# pydantic takes the fields of the last base class first. So settings are checked and reported in
+# the order from `Serving` to `Watching`.
 class Settings(
     Watching, Cache, Webhooks, Jobs, Network, Browser, Rendering, Callers, Serving, BaseSettings
 ):
-    """Every setting, and what follows from several of them."""
+    """Every setting, and values that follow from several settings."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         frozen=True,
         env_ignore_empty=True,
-        hide_input_in_errors=True,  # since keys and passwords are among it
+        hide_input_in_errors=True,  # the input contains keys and passwords
         secrets_dir=[folder for folder in _SECRETS if folder.is_dir()],
     )
 
@@ -89,34 +92,35 @@ class Settings(
 
     @property
     def cache_address(self) -> str | None:
-        """The URL of the Redis that keeps rendered files; None: there is none."""
+        """The URL of the Redis that keeps rendered files; None: no cache is configured."""
         if self.has_embedded_cache:
             return f"unix://{quote(str(self.cache_socket))}"
         return self.cache_url
 
     @property
     def worker_count(self) -> int:
+        """The number of gunicorn workers."""
         return self.workers or max(1, int(usable_cores() // 2))
 
     @property
     def pages_at_once(self) -> int:
-        """How many pages of a worker may be in their first seconds; see docs/performance.md."""
+        """The pages of a worker that may be in their first seconds; see docs/performance.md."""
         return max(2, round(_PAGES_PER_CORE * usable_cores() / self.worker_count))
 
     @property
     def stop_grace_s(self) -> int:
-        """Seconds that gunicorn gives the requests under way when it stops.
+        """Seconds that gunicorn gives running requests when it stops.
 
-        Each ends by deadlines of its own; closing takes a moment more.
+        The longest deadline of a request, and ten seconds for closing.
         """
         request_s = self.body_deadline_s + self.render_deadline_s
         return math.ceil(max(request_s, self.download_deadline_s)) + 10
 
     @property
     def threads(self) -> int:
-        """Threads of a worker: for all that may hold one for long, and eight more.
+        """Threads of a worker: one for each request that may occupy one for long, and eight more.
 
-        The eight are never held for long, so health and refusals are always answered.
+        Only short requests use the eight, so `/health` and refusals are always answered.
         """
         renders = self.pages_per_browser + self.max_waiting
         jobs = self.max_submissions + self.max_long_polls + self.max_downloads
@@ -124,9 +128,9 @@ class Settings(
 
     @classmethod
     def from_environment(cls, **given: object) -> "Settings":
-        """The environment's settings, but for those given here that are not None.
+        """The settings of the environment; a `given` value that is not None overrides its setting.
 
-        Raises `SettingsError`, which names every variable that is wrong.
+        Raises `SettingsError`, which names every wrong variable.
         """
         problems = unknown_names(os.environ)
         try:
@@ -147,7 +151,7 @@ def variable_name(field: str) -> str:
 
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:
-    """A sentence for every `FARM_` variable that no setting reads."""
+    """A sentence for every `FARM_` variable that is not a setting."""
     known = [variable_name(field) for field in Settings.model_fields]
     sentences = []
     for name in sorted(environ):
@@ -169,7 +173,7 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
 
 
 def _server(url: str) -> tuple[str, str]:
-    """Which server a Redis URL means, whatever its database, user and password."""
+    """The host and port, or the socket, of a Redis URL, without database, user and password."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
         return "", parts.path

@@ -1,4 +1,4 @@
-"""`docs/settings.md`, written from the settings themselves."""
+"""Generates `docs/settings.md` from the settings, for `farm settings`."""
 
 from collections.abc import Iterator
 from typing import Literal, get_args, get_origin
@@ -27,7 +27,7 @@ def as_markdown() -> str:
 
 
 def groups() -> Iterator[type[Group]]:
-    """The groups that `Settings` is made of, in the order of their fields."""
+    """The groups of `Settings`, in the order of their fields."""
     for model in reversed(Settings.__mro__):
         if issubclass(model, Group) and model not in (Group, Settings):
             yield model
@@ -44,7 +44,7 @@ def _section(group: type[Group]) -> str:
 def _default(field: FieldInfo) -> str:
     if field.default in (None, ()):
         return "unset"
-    # As it is written in the environment.
+    # The default as one would write it in the environment.
     is_list = isinstance(field.default, tuple)
     return f"`{','.join(field.default) if is_list else field.default}`"
 

@@ -1,4 +1,4 @@
-"""What operators look at: the dashboard, metrics and the log."""
+"""Settings of the dashboard, metrics and the log."""
 
 from typing import Literal
 
@@ -18,8 +18,8 @@ class Watching(Group):
     )
     dashboard_password: str | None = Field(
         None,
-        description="Password that `farm dashboard` asks for, the user being `farm`. Unset: "
-        "none, and then it listens on loopback only.",
+        description="Password of `farm dashboard`, whose user is `farm`. Unset: no password, and "
+        "the dashboard may listen on loopback only.",
     )
     metrics_port: int = Field(
         0,
@@ -32,5 +32,5 @@ class Watching(Group):
         "auto", description="`json`: one object a line; `text`: for people; `auto`: by terminal."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least grave message that is logged."
+        "info", description="The lowest level of messages that are logged."
     )

@@ -1,4 +1,4 @@
-"""Webhooks: how deliveries are signed, and how long a try may take."""
+"""Settings of webhooks: the keys that sign deliveries, and the time of a try."""
 
 import base64
 import binascii
@@ -13,13 +13,13 @@ _KEY_BYTES = range(24, 65)
 
 
 class Webhooks(Group):
-    """Webhooks, which tell of the ends of jobs: [jobs.md](jobs.md#webhooks)."""
+    """Webhooks, which report the ends of jobs: [jobs.md](jobs.md#webhooks)."""
 
     webhook_secret: SecretStr | None = Field(
         None,
-        description="What deliveries are signed with, by the Standard Webhooks scheme: `whsec_` "
-        "and 24 to 64 bytes in base64; while it is changed, several with spaces between them. "
-        "Unset: they are not signed.",
+        description="The secret that signs deliveries, by the Standard Webhooks scheme: `whsec_` "
+        "and 24 to 64 bytes in base64. While it is changed: several secrets, separated by spaces. "
+        "Unset: deliveries are not signed.",
     )
     webhook_timeout_s: float = Field(
         20,
@@ -37,12 +37,12 @@ class Webhooks(Group):
 
     @property
     def webhook_keys(self) -> tuple[bytes, ...]:
-        """The keys of all secrets, the first one's first; empty: deliveries are not signed."""
+        """The keys of all secrets, in their order; empty: deliveries are not signed."""
         return _keys(self.webhook_secret.get_secret_value()) if self.webhook_secret else ()
 
 
 def _keys(secrets: str) -> tuple[bytes, ...]:
-    """Raises `ValueError`, which tells nothing of a secret."""
+    """Raises `ValueError`, whose message contains no part of a secret."""
     return tuple(_key(secret.removeprefix(_PREFIX)) for secret in secrets.split())
 
 

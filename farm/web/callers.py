@@ -8,7 +8,7 @@ import structlog
 
 from farm.callers import ApiKeys
 from farm.errors import RateLimited, Unauthorized
-from farm.rates import RateLimiter, Standing
+from farm.rates import RateLimiter, RateStatus
 from farm.web.request_log import logged
 from farm.web.routes import Resource, Routes
 
@@ -88,9 +88,9 @@ def _is_preflight(req: falcon.Request) -> bool:
     return req.method == "OPTIONS" and "ACCESS-CONTROL-REQUEST-METHOD" in req.headers
 
 
-def _answer_rate(resp: falcon.Response, standing: Standing) -> None:
-    values = (standing.limit, standing.remaining, standing.reset_s)
+def _answer_rate(resp: falcon.Response, status: RateStatus) -> None:
+    values = (status.limit, status.remaining, status.reset_s)
     for name, value in zip(RATE_HEADERS, values, strict=True):
         resp.set_header(name, str(value))
-    if not standing.within:
-        raise RateLimited(retry_after_s=standing.reset_s)
+    if not status.within:
+        raise RateLimited(retry_after_s=status.reset_s)

@@ -129,7 +129,7 @@ def _answer(
 
 def _max_age_s(request: RenderRequest, left_s: int | None, result: RenderResult) -> int:
     """Counted from the render, as `Age` is (RFC 9111, 4.2); nobody has it beyond the expiry."""
-    if not result.is_right or request.cache is None:
+    if not result.is_reproducible or request.cache is None:
         return 0
     age_s = result.cache.age_s if result.cache is not None else 0
     return request.cache.ttl if left_s is None else min(request.cache.ttl, left_s + age_s)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from farm.cache import CachedRenderer
-from farm.cache.joining import Flights, Waiter
+from farm.cache.joining import SharedRenders, Waiter
 from farm.errors import Busy, RenderTimeout
 from farm.renderer import RenderCancelled
 from farm.request import CacheUse, RenderResult
@@ -54,7 +54,7 @@ def renders(site: Site) -> int:
 
 
 def waiting(renderer: CachedRenderer) -> int:
-    return renderer._flights._waiting
+    return renderer._shared._waiting
 
 
 @pytest.mark.parametrize("store", [True, False])
@@ -86,13 +86,13 @@ def test_one_that_waits_gets_no_older_file_than_it_asks_for(
     asked = request(renderer, ttl=10, url=site.url)
     key = renderer._keys.of(asked, None)
     assert key is not None
-    flight, is_mine = renderer._flights.board(key, Waiter())  # of one that may be older
+    shared, is_mine = renderer._shared.join(key, Waiter())  # of one that may be older
     assert is_mine
     old = replace(renderer.render(request(renderer)), cache=CacheUse("hit", "tag", age_s=100))
     with ThreadPoolExecutor(1) as pool:
         found = pool.submit(renderer.render, asked)
         wait_until(lambda: waiting(renderer) == 1)
-        renderer._flights.land(key, flight, old)
+        renderer._shared.finish(key, shared, old)
         assert use(found.result(LONG_S)).outcome == "miss"
     assert renders(site) == 1
 
@@ -102,11 +102,11 @@ def test_what_does_not_ask_for_the_cache_joins_nobody(
 ) -> None:
     renderer = make_renderer()
     asked = request(renderer, ttl=None, url=site.url + "/slow")
-    tickets = [renderer.begin(asked) for _ in range(2)]
+    pending_renders = [renderer.begin(asked) for _ in range(2)]
     wait_until(lambda: renders(site) == 2)
     site.hold.set()
-    for ticket in tickets:
-        assert renderer.wait(ticket).cache is None
+    for pending in pending_renders:
+        assert renderer.wait(pending).cache is None
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -132,18 +132,18 @@ def test_who_has_waited_for_two_that_failed_waits_for_no_third(
     make_renderer: MakeRenderer, site: Site, crowd: Crowd
 ) -> None:
     renderer = make_renderer()
-    flights = renderer._flights
+    shared_renders = renderer._shared
     asked = request(renderer, url=site.url)
     key = renderer._keys.of(asked, None)
     assert key is not None
-    made = [flights.board(key, Waiter())[0]]
+    made = [shared_renders.join(key, Waiter())[0]]
     crowd.ask(renderer, site.url)
     for _ in range(2):
         wait_until(lambda: bool(made[-1].waiters))
-        flights.close(key)  # so that the next one is another one's too
-        made.append(flights.board(key, Waiter())[0])
+        shared_renders.detach(key)  # so that the next one is another one's too
+        made.append(shared_renders.join(key, Waiter())[0])
         made[-2].has_failed = True
-        flights.land(key, made[-2], None)
+        shared_renders.finish(key, made[-2], None)
     assert crowd.outcomes() == ["miss"]
     assert not made[-1].waiters
 
@@ -155,19 +155,19 @@ def test_when_the_line_has_no_place_the_others_still_take_one_together(
     engine = renderer._inner
     begin, refusals = engine.begin, iter(range(4))
 
-    def boarded() -> int:
-        return sum(len(flight.waiters) for flight in list(renderer._flights._flights.values()))
+    def joined() -> int:
+        return sum(len(shared.waiters) for shared in list(renderer._shared._renders.values()))
 
     def begin_unless_full(*args: Any, **kwargs: Any) -> Any:
         if (number := next(refusals, None)) is not None:
-            wait_until(lambda: boarded() == 9 - number)
+            wait_until(lambda: joined() == 9 - number)
             raise Busy()
         return begin(*args, **kwargs)
 
     monkeypatch.setattr(engine, "begin", begin_unless_full)
     crowd.ask(renderer, site.url + "/slow", 10)
     wait_until(lambda: renders(site) == 1)
-    wait_until(lambda: boarded() == 5)
+    wait_until(lambda: joined() == 5)
     site.hold.set()
     answers = [each.exception(LONG_S) or use(each.result()).outcome for each in crowd.renders]
     assert sorted(map(str, answers)) == sorted([str(Busy())] * 4 + ["joined"] * 5 + ["off"])
@@ -193,7 +193,11 @@ def test_a_file_is_kept_for_as_long_as_any_of_those_who_joined_wants(
 def test_each_lock_has_a_token_of_its_own(make_renderer: MakeRenderer) -> None:
     store = make_renderer()._store
     assert store is not None
-    entries = [store.enter("a" * 64), store.enter("b" * 64), store.enter("a" * 64)]
+    entries = [
+        store.find_or_lock("a" * 64),
+        store.find_or_lock("b" * 64),
+        store.find_or_lock("a" * 64),
+    ]
     assert [entry is not None and entry.is_mine for entry in entries] == [True, True, False]
     assert len({entry.token for entry in entries if entry is not None}) == 3
 
@@ -242,9 +246,9 @@ def test_one_that_waits_keeps_to_its_own_deadline(
     crowd.ask(first, site.url + "/slow")
     wait_until(lambda: renders(site) == 1)
     impatient = first if processes == 1 else other
-    ticket = impatient.begin(request(impatient, url=site.url + "/slow"), within_s=0.3)
+    pending = impatient.begin(request(impatient, url=site.url + "/slow"), within_s=0.3)
     with pytest.raises(RenderTimeout):
-        impatient.wait(ticket)
+        impatient.wait(pending)
     site.hold.set()
     assert crowd.outcomes() == ["miss"]
     assert renders(site) == 1
@@ -258,7 +262,7 @@ def test_the_lock_of_a_process_that_died_goes_by_itself(
     key = living._keys.of(asked, None)
     assert key is not None
     assert dead._store is not None
-    entry = dead._store.enter(key)
+    entry = dead._store.find_or_lock(key)
     assert entry is not None
     assert entry.is_mine
     assert use(living.render(asked)).outcome == "miss"
@@ -298,7 +302,7 @@ def test_a_renderer_that_closes_waits_for_no_other_process(
     crowd.ask(make_renderer(), site.url + "/slow")
     wait_until(lambda: renders(site) == 1)
     crowd.ask(closing, site.url + "/slow")
-    wait_until(lambda: closing._flights._flights)
+    wait_until(lambda: closing._shared._renders)
     closing.close()
     wait_until(lambda: renders(site) == 2)
     site.hold.set()
@@ -306,39 +310,39 @@ def test_a_renderer_that_closes_waits_for_no_other_process(
 
 
 def test_no_more_may_wait_than_there_are_threads_for() -> None:
-    flights = Flights(1)
-    flight, is_mine = flights.board("a", Waiter())
+    shared_renders = SharedRenders(1)
+    shared, is_mine = shared_renders.join("a", Waiter())
     assert is_mine
     waiter = Waiter()
-    assert flights.board("a", waiter) == (flight, False)
+    assert shared_renders.join("a", waiter) == (shared, False)
     with pytest.raises(Busy):
-        flights.board("a", Waiter())
-    with pytest.raises(Busy), flights.place():
+        shared_renders.join("a", Waiter())
+    with pytest.raises(Busy), shared_renders.waiting_place():
         pass
-    flights.land("a", flight, None)
+    shared_renders.finish("a", shared, None)
     assert waiter.woken.is_set()
-    flights.leave(flight, waiter)
-    again, is_mine = flights.board("a", waiter)
+    shared_renders.stop_waiting(shared, waiter)
+    again, is_mine = shared_renders.join("a", waiter)
     assert is_mine
-    assert again is not flight
-    with flights.place(), pytest.raises(Busy):
-        flights.board("a", Waiter())
+    assert again is not shared
+    with shared_renders.waiting_place(), pytest.raises(Busy):
+        shared_renders.join("a", Waiter())
 
 
 def test_of_many_that_board_at_once_one_makes_each_flight() -> None:
-    flights, made = Flights(MANY), []
+    shared_renders, made = SharedRenders(MANY), []
     start = threading.Barrier(8)
 
-    def board(number: int) -> None:
+    def join(number: int) -> None:
         start.wait()
         waiter = Waiter()
         for turn in range(50):
-            flight, is_mine = flights.board(str(turn), waiter)
+            shared, is_mine = shared_renders.join(str(turn), waiter)
             if is_mine:
                 made.append(turn)
             else:
-                flights.leave(flight, waiter)
+                shared_renders.stop_waiting(shared, waiter)
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(board, range(8)))
+        list(pool.map(join, range(8)))
     assert sorted(made) == list(range(50))

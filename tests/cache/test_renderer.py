@@ -323,7 +323,7 @@ def test_the_deadline_counts_from_when_a_request_begins(
 ) -> None:
     renderer = make_renderer()
     began = time.monotonic()
-    ticket = renderer.begin(request(renderer, url=site.url + "/slow"), within_s=0.3)
+    pending = renderer.begin(request(renderer, url=site.url + "/slow"), within_s=0.3)
     with pytest.raises(Exception, match="did not finish"):
-        renderer.wait(ticket)
+        renderer.wait(pending)
     assert time.monotonic() - began < 20

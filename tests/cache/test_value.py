@@ -124,4 +124,4 @@ def test_of_very_many_refusals_as_many_are_kept_as_answers_tell() -> None:
 def test_what_the_next_render_may_lack_or_have_is_not_right(
     changed: dict[str, Any], right: bool
 ) -> None:
-    assert replace(RESULT, **changed).is_right is right
+    assert replace(RESULT, **changed).is_reproducible is right

@@ -2,13 +2,13 @@
 
 import pytest
 
-from farm.request import names_status
+from farm.request import includes_status
 from tests.request.test_request import parse, problems, with_options
 
 
 def test_statuses_are_numbers_or_classes() -> None:
     statuses = with_options(failOn={"status": [404, "5xx"]}).options.fail_on.status
-    assert [status for status in (200, 404, 500, 599) if names_status(statuses, status)] == [
+    assert [status for status in (200, 404, 500, 599) if includes_status(statuses, status)] == [
         404,
         500,
         599,

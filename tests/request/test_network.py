@@ -7,7 +7,8 @@ import pytest
 
 from farm.errors import InvalidRequest
 from farm.request import Limits, RenderRequest
-from farm.request.network import MAX_COOKIES, MAX_HEADERS, MAX_PATTERNS
+from farm.request.blocking import MAX_PATTERNS
+from farm.request.network import MAX_COOKIES, MAX_HEADERS
 
 LIMITS = Limits(deadline_ms=30_000, max_pixels=67_108_864)
 URL = {"url": "https://example.com/"}

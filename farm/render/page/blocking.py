@@ -9,7 +9,7 @@ from farm.render.page.filters import Listed
 from farm.render.page.interception import Paused
 from farm.render.page.matching import Matching
 from farm.render.page.traffic import reportable_url
-from farm.request.network import Block
+from farm.request.blocking import Block
 
 #: Chromium's types of the requests that it pauses, by the names that the API uses. Chromium gives
 #: one type to `fetch()` and XMLHttpRequest, and pauses no WebSocket.

@@ -16,7 +16,7 @@ from farm.render.browser.devtools import DevToolsError, Params, Session
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity
 from farm.render.page.messages import message_of
-from farm.request import FailOn, names_status
+from farm.request import FailOn, includes_status
 
 #: How many failures are reported, and how many characters of a URL.
 _MOST = 20
@@ -58,7 +58,7 @@ class Failures:
 
     @property
     def _has_status(self) -> bool:
-        return names_status(self._fail_on.status, self._activity.document.status)
+        return includes_status(self._fail_on.status, self._activity.document.status)
 
     def check_status(self) -> None:
         """Raises `PageFailed` if the document's status is a failure; then waiting is useless."""
@@ -104,7 +104,7 @@ class Failures:
 
     def _on_response(self, params: Params) -> None:
         status, url = params["response"]["status"], params["response"]["url"]
-        if self._is_document(params) or not names_status(self._fail_on.resource_status, status):
+        if self._is_document(params) or not includes_status(self._fail_on.resource_status, status):
             return
         if not self._fail_on.ignores(_host(url)):
             text = f"{_cut(url)} was answered with {status}"

@@ -16,7 +16,8 @@ from farm.render.page.filters import FiltersMissing
 from farm.render.page.interception import Paused
 from farm.render.page.matching import Matching
 from farm.render.page.work import Work
-from farm.request.network import Cookie, Credentials, ScopedHeaders
+from farm.request.cookies import Cookie
+from farm.request.network import Credentials, ScopedHeaders
 from farm.request.problems import summary
 
 _REFUSED_COOKIE = "Chromium refuses it for its host, or since it is secure and its url is not"

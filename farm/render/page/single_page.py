@@ -13,7 +13,8 @@ from farm.render.browser.devtools import Params
 from farm.render.page.caps import Send
 from farm.render.page.scripts import function_in
 from farm.render.page.work import Work
-from farm.request.pdf import MAX_SIDE_PX, PdfOptions
+from farm.request.paper import MAX_SIDE_PX
+from farm.request.pdf import PdfOptions
 
 _FUNCTION = function_in("printing.js")
 #: Chromium shrinks content that is wider than the paper, by this factor at most (measured).

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from farm.cache.link import _PacedSocket, connect
+from farm.cache.connection import _PacedSocket, connect
 from tests.cache.conftest import Server
 
 #: Long beside what a byte takes, short beside what all of them would take.

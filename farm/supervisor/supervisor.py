@@ -1,22 +1,7 @@
-"""Runs a farm without an external Redis: `farm serve` starts its Valkey, a worker and gunicorn.
-
-It is a composition root, called by `farm serve` in the main thread of a process of its own::
-
-    farm serve
-    ├─ Valkey        for the queue: starts first, stops last; restarted when it ends
-    ├─ Valkey        for cached files: starts when a child asks for it (`farm.cache.bell`), or at
-    │                once if FARM_CACHE_TTL_S is set; restarted when it ends
-    ├─ farm worker   restarted when it ends
-    └─ gunicorn      the farm ends when it ends
-
-gunicorn is stopped before the worker, and the worker before Valkey. So each can finish its work
-while the processes that it needs still run.
-"""
+"""The supervisor: starts the children in order, waits for signals, and stops them in order."""
 
 import os
-import shutil
 import signal
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -24,11 +9,11 @@ from contextlib import suppress
 import structlog
 
 from farm import logs
-from farm.cache import bell
-from farm.errors import StartError
 from farm.jobs.embedded import EmbeddedCache, EmbeddedValkey
 from farm.settings import Settings
-from farm.signals import RUNG, Signals
+from farm.signals import CACHE_REQUESTED, Signals
+from farm.supervisor.child import Child
+from farm.supervisor.restarter import Restarter
 
 log = structlog.get_logger()
 
@@ -42,11 +27,6 @@ _FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
 _QUICK_S = 8.0
 #: The children have grace periods of their own; this is added to each.
 _MARGIN_S = 5.0
-#: The pause before a child is restarted. It doubles each time, up to the maximum, and is reset
-#: after the child has run for `_LONG_LIFE_S`.
-_FIRST_PAUSE_S = 0.5
-_MAX_PAUSE_S = 10.0
-_LONG_LIFE_S = 10.0
 
 
 def run(
@@ -59,101 +39,9 @@ def run(
     """
     logs.configure(settings)
     signals = Signals(*_STOP, *_FORWARDED, signal.SIGUSR2, signal.SIGCHLD)
-    gunicorn = Child("gunicorn", gunicorn_command, signals.bell)
-    worker = Child("worker", worker_command or _WORKER, signals.bell)
+    gunicorn = Child("gunicorn", gunicorn_command, signals.write_fd)
+    worker = Child("worker", worker_command or _WORKER, signals.write_fd)
     return _Supervisor(settings, gunicorn, worker, signals).run()
-
-
-class Child:
-    """A child process in a session of its own, so that a terminal's Ctrl-C does not reach it."""
-
-    def __init__(self, name: str, command: list[str], bell_fd: int) -> None:
-        """`bell_fd`: a file descriptor that the child inherits for `farm.cache.bell`."""
-        self.name = name
-        self._bell_fd = bell_fd
-        # The kernel ends the child with this process, even if this process is killed.
-        tie = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
-        self._command = [*tie, *command]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            env=os.environ | bell.environment(self._bell_fd),
-            pass_fds=[self._bell_fd],
-        )
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
-
-    @property
-    def exit_status(self) -> int | None:
-        """The child's exit code, or minus the signal that ended it. 0 before it was started.
-
-        None while it runs.
-        """
-        return self._process.poll() if self._process else 0
-
-    def send(self, number: int) -> None:
-        if self._process:
-            self._process.send_signal(number)
-
-    def send_group(self, number: int) -> None:
-        """Signal the child and all processes of its process group."""
-        if self._process:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
-
-
-class Restarter:
-    """Restarts a child when it ends, after a pause that grows while the child ends soon."""
-
-    def __init__(self, name: str, child: Child | EmbeddedValkey) -> None:
-        self._name = name
-        self._child = child
-        self._pause_s = _FIRST_PAUSE_S
-        self._started = time.monotonic()
-        self._due: float | None = None
-
-    def start(self) -> None:
-        self._started = time.monotonic()
-        self._due = None
-        self._child.start()
-
-    def try_start(self) -> None:
-        """Start it now. If that fails, `restart_if_due` keeps trying."""
-        try:
-            self.start()
-        except StartError as exc:
-            self._ended("child does not start", cause=str(exc))
-
-    def restart_if_due(self) -> float | None:
-        """Restart the child if the pause is over; returns what is left of it, None if it runs."""
-        if self._due is None:
-            status = self._child.exit_status
-            if status is None:
-                return None
-            self._ended("child ended", exit_status=status)
-        elif time.monotonic() >= self._due:
-            try:
-                self.start()
-                log.info("child started again", child=self._name)
-                return None
-            except StartError as exc:
-                self._ended("child does not start", cause=str(exc))
-        assert self._due is not None
-        return max(0.0, self._due - time.monotonic())
-
-    def _ended(self, event: str, **facts: object) -> None:
-        now = time.monotonic()
-        if now - self._started >= _LONG_LIFE_S:
-            self._pause_s = _FIRST_PAUSE_S
-        log.error(event, child=self._name, **facts, again_in_s=self._pause_s)
-        self._due = now + self._pause_s
-        self._pause_s = min(self._pause_s * 2, _MAX_PAUSE_S)
 
 
 class _Supervisor:
@@ -205,7 +93,7 @@ class _Supervisor:
                 status = self._end(self._gunicorn, self._settings.stop_grace_s + _MARGIN_S)
                 # The signal may have reached it before its handlers were set.
                 return 0 if status in (-signal.SIGTERM, -signal.SIGINT) else _exit_code(status)
-            if number == RUNG:
+            if number == CACHE_REQUESTED:
                 self._start_cache()
             elif number in _FORWARDED:
                 self._gunicorn.send(number)

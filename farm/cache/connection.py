@@ -1,7 +1,7 @@
-"""The way to the cache's Redis, on which a slow answer ends in time.
+"""Connects to the cache's Redis, and bounds the time of each whole call.
 
-A socket's own timeout counts for each read: an answer that comes in drops would hold a request up
-for as long as it likes.
+`Store` uses it, in the threads that wait for renders. A socket's own timeout bounds each read only:
+an answer that arrives byte by byte could delay a request without end.
 """
 
 import socket
@@ -12,12 +12,16 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-#: How fast what is sent or answered has to pass, beside the timeout. Slower is as good as dead.
+#: The rate at which data must be sent and received. A call may take its timeout and, in addition,
+#: the time that its bytes need at this rate.
 _BYTES_PER_S = 10_000_000
 
 
 class _PacedSocket:
-    """A socket on which a question and its answer each take its timeout and their bytes' time."""
+    """A socket whose timeout bounds a whole request, and its whole answer.
+
+    Each of the two also gets the time that its bytes need at `_BYTES_PER_S`.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -42,7 +46,7 @@ class _PacedSocket:
         seconds = self._socket.gettimeout()
         if seconds:
             left = self._asked + seconds + self._received / _BYTES_PER_S - time.monotonic()
-            if left < -seconds:  # one that is a little late may be a busy machine's
+            if left < -seconds:  # an answer that is a little late may come from a busy machine
                 raise TimeoutError
             self._socket.settimeout(max(0.001, left))
         try:
@@ -54,27 +58,27 @@ class _PacedSocket:
 
 
 class _Paced:
-    """Before one of redis-py's kinds of connection, whose `_connect` makes the socket."""
+    """A mixin for redis-py's connection classes: their `_connect` makes the socket."""
 
     def _connect(self) -> _PacedSocket:
         return _PacedSocket(super()._connect())  # type: ignore[misc]
 
 
 def connect(url: str, connect_s: float, timeout_s: float) -> redis.Redis:
-    """A client each of whose calls takes at most twice `timeout_s` and the time of its bytes.
+    """A client whose calls each take at most twice `timeout_s` and the time of their bytes.
 
-    If its connection was stale, it takes that once more, and each step of making a new one; the
-    lookup of a host's name is the system's, and takes what that takes.
+    If the connection was stale, a call also takes the time of a new connection and of a second try.
+    The operating system looks up the host's name, and no timeout bounds that.
     """
     pool = redis.ConnectionPool.from_url(
         url,
-        # Each thread has one at the most, so a bound would only fail calls.
+        # Each thread uses one connection at most, so a lower bound would only make calls fail.
         max_connections=1 << 16,
-        # A stale connection is tried again with a new one; a server that is slow stays so.
+        # Retry if the connection was stale. Do not retry if the server is slow: it stays slow.
         retry=Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,)),
         driver_info=None,
     )
-    # Else the URL's own parameters would come first.
+    # Set here, since parameters of the URL would override those given to `from_url`.
     pool.connection_kwargs |= {
         "socket_timeout": timeout_s,
         "socket_connect_timeout": connect_s,

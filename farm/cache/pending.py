@@ -1,4 +1,4 @@
-"""A request that asks for the cache, on its way: what it accepts, and until when."""
+"""A request that is being answered by `CachedRenderer`: the files it accepts, and its deadline."""
 
 import time
 from dataclasses import dataclass, field, replace
@@ -12,27 +12,27 @@ from farm.request import CacheUse, RenderRequest, RenderResult, Timings
 
 
 @dataclass(eq=False)
-class Ticket(Waiter):
-    """A render that was begun here."""
+class PendingRender(Waiter):
+    """What `CachedRenderer.begin` returns. Only its own thread changes it, except in `cancel`."""
 
     request: RenderRequest
     request_id: str
     caller: str | None
     deadline: float
-    #: What it may take in all.
+    #: The time from `begin` to `deadline`.
     seconds: float
     ttl_ms: int
     anew: bool = False
-    #: None: the request does not ask for the cache, and `rendering` has begun.
+    #: The key in the cache. None: the request does not ask for the cache, and `rendering` is set.
     key: str | None = None
-    #: What the inner renderer calls it, once it renders.
+    #: What the inner renderer's `begin` has returned; None before.
     rendering: Any = None
     cancelled: bool = False
-    #: The store did not answer: it is not asked again for this one.
-    is_alone: bool = False
-    #: How many renders of others it has waited for that failed.
-    in_vain: int = 0
-    #: For how long an older file would still be kept that is too old for this request.
+    #: The store did not answer. It is not asked again for this request.
+    without_store: bool = False
+    #: The failed renders of other requests that it has waited for.
+    failed_waits: int = 0
+    #: For how long the store would keep the file that was too old for this request.
     old_left_ms: int = 0
     began: float = field(default_factory=time.monotonic)
 
@@ -44,21 +44,21 @@ class Ticket(Waiter):
         return max(0.0, self.deadline - time.monotonic())
 
     def check(self) -> None:
-        """Raises `RenderCancelled` or `RenderTimeout` where it is over."""
+        """Raises `RenderCancelled` if it was cancelled, and `RenderTimeout` after its deadline."""
         if self.cancelled:
             raise RenderCancelled
         if not self.left_s:
             raise RenderTimeout(f"The page did not finish within {self.seconds:g} s.")
 
     def accept(self, stored: Stored | None) -> Stored | None:
-        """A file, unless it is too old for this request."""
+        """The file, or None if it is too old for this request."""
         if stored is None or stored.age_ms <= self.ttl_ms:
             return stored
         self.old_left_ms = stored.left_ms
         return None
 
     def joined(self, result: RenderResult) -> RenderResult:
-        """What another request has had rendered, which this one has waited for."""
+        """The result of another request's render, for which this one has waited."""
         assert result.cache is not None
         waited_ms = (time.monotonic() - self.began) * 1000
         use = CacheUse("joined", result.cache.tag)
