@@ -1,11 +1,11 @@
 """Which tests run, in what order, and which of pytest-xdist's processes runs which.
 
-A test is `dedicated` if it has a farm or a browser of its own, to break it or to set it up in its own
-way. `make test` leaves these out, but for those that are marked as the `short_form` of the others;
-`make test-dedicated` runs them. `--fast` runs only what starts nothing at all.
+A test is `dedicated` if it has a farm or a browser of its own, to break it or to set it up in a way
+of its own. `make test` leaves these out, except those that are marked as the `short_form` of the
+others. `make test-dedicated` runs them. `--fast` runs only the tests that start nothing at all.
 
-`tests/conftest.py` imports the hooks. A test that takes one of the fixtures below is dedicated without
-a mark; only a test that starts a farm in another way has to be marked.
+`tests/conftest.py` imports the hooks. A test with one of the fixtures in `_DEDICATED` needs no mark.
+A test that starts a farm in another way has to be marked.
 """
 
 import asyncio

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 import requests
 
 from tests.support.farm_process import Farm, wait_until
