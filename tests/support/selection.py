@@ -4,7 +4,7 @@ A test is `dedicated` if it has a farm or a browser of its own, to break it or t
 of its own. `make test` leaves these out, except those that are marked as the `short_form` of the
 others. `make test-dedicated` runs them. `--fast` runs only the tests that start nothing at all.
 
-`tests/conftest.py` imports the hooks. A test with one of the fixtures in `_DEDICATED` needs no mark.
+`tests/conftest.py` imports the hooks. A test that uses a fixture of `_DEDICATED` needs no mark.
 A test that starts a farm in another way has to be marked.
 """
 
