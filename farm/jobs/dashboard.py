@@ -19,7 +19,7 @@ from rq.serializers import JSONSerializer
 from farm.errors import AlreadyFinished, NotFound, QueueUnavailable, StartError
 from farm.jobs import broker
 from farm.jobs.record import Records
-from farm.jobs.rq_adapter import QUEUE_NAME, RqQueue, read_nothing_but_json
+from farm.jobs.rq_queue import QUEUE_NAME, RqQueue, read_nothing_but_json
 from farm.settings import Settings
 
 if TYPE_CHECKING:

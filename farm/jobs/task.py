@@ -26,7 +26,7 @@ from farm.errors import (
 from farm.job import State, file_name, input_name
 from farm.jobs.expiry import discard
 from farm.jobs.record import Records
-from farm.jobs.rq_adapter import Abandoned, Verdict
+from farm.jobs.rq_worker import Abandoned, Verdict
 from farm.logs import first_line
 from farm.metrics import figures
 from farm.renderer import RenderCancelled, Renderer

@@ -18,7 +18,7 @@ from farm.cache import CachedRenderer
 from farm.errors import StartError
 from farm.jobs import task
 from farm.jobs.record import Records
-from farm.jobs.rq_adapter import HEARTBEAT_S, MAINTENANCE_S, ThreadWorker
+from farm.jobs.rq_worker import HEARTBEAT_S, MAINTENANCE_S, RqWorker
 from farm.jobs.webhooks.outbox import Outbox
 from farm.jobs.webhooks.sender import Sender
 from farm.jobs.webhooks.sending import Sending
@@ -60,7 +60,7 @@ class Worker:
         sending = Sending(self._engine.open_port, storage, settings.webhook_keys, timeout_s)
         self._webhooks = Sender(Outbox(client), sending, timeout_s)
         self._names = _names()
-        self._workers: list[ThreadWorker | None] = [None] * threads
+        self._workers: list[RqWorker | None] = [None] * threads
         self._stopped = threading.Event()
 
     def run(self) -> None:
@@ -92,7 +92,7 @@ class Worker:
         while not self._stopped.is_set():
             worker = None
             try:
-                worker = self._workers[place] = ThreadWorker(
+                worker = self._workers[place] = RqWorker(
                     self._client,
                     next(self._names),
                     self._runner.on_failure,
