@@ -1,5 +1,8 @@
-"""`farm worker`: one process, one engine, N job threads, each a worker of its own to RQ; and the
-webhooks of whatever jobs have ended.
+"""`farm worker`: a process with one engine and N job threads, which also sends webhooks.
+
+`commands.serving` and `supervisor` start the process; `Worker.run` is its main thread. Each job
+thread runs an `RqWorker`. The thread `_keep_jobs` sends the heartbeats of running jobs and requeues
+abandoned ones. The threads of `webhooks.sender` send the webhooks of all jobs that have ended.
 """
 
 import secrets
@@ -32,25 +35,26 @@ from farm.storage import Storage
 
 log = structlog.get_logger()
 
-#: Beyond the render's deadline: for the input and the file. A job that runs for longer hangs, and
-#: is left to another worker.
+#: The time for reading the input and storing the file, in addition to the render's deadline. A job
+#: that runs for longer hangs. Its heartbeats stop, so that another worker takes it.
 _STORING_S = 120.0
-#: How long threads may take to hand back their jobs and take their leave of Redis.
-_LEAVE_S = 5.0
-#: How long webhooks may take that are being delivered; what is left is another worker's.
+#: How long job threads may take to hand back their jobs and remove themselves from Redis.
+_JOIN_S = 5.0
+#: How long the webhooks that are being sent may take. Another worker sends the others.
 _TRIES_END_S = 3.0
 _POLL_S = 0.05
 
 
 class Worker:
-    """The process: its engine, its threads, and the one that keeps them alive in Redis."""
+    """The worker process: its engine and its threads."""
 
     def __init__(self, settings: Settings, storage: Storage, client: redis.Redis) -> None:
         """Raises `StartError` if there is no browser."""
         self._settings = settings
         self._client = client
         threads = settings.job_concurrency
-        # A place in line for each, for when a page that timed out has not gone yet.
+        # The queue of the engine has a place for each job thread: a page that timed out may still
+        # hold its slot.
         changes = {"pages_per_browser": threads, "max_waiting": threads}
         self._engine = Engine(settings.model_copy(update=changes))
         records = Records(client, settings.job_ttl_s)
@@ -64,8 +68,8 @@ class Worker:
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; then end what runs within the grace time, or until the next
-        of them, and hand back the rest. Raises `StartError`.
+        """Work until SIGTERM or SIGINT. Then wait for the running jobs until the grace time is over
+        or another signal arrives, and hand back the others. Raises `StartError`.
         """
         task.use(self._runner)
         signals = Signals(signal.SIGTERM, signal.SIGINT)
@@ -76,7 +80,7 @@ class Worker:
         try:
             self._engine.wait_started()
             threads = [_started(self._take_jobs, place) for place in range(len(self._workers))]
-            _started(self._keep)
+            _started(self._keep_jobs)
             self._webhooks.start()
             log.info("worker up", concurrency=len(threads))
             signals.next()
@@ -88,7 +92,7 @@ class Worker:
         log.info("worker stopped")
 
     def _take_jobs(self, place: int) -> None:
-        """One of the job threads. RQ's worker ends on errors it does not know: then a new one."""
+        """Run a job thread. RQ's worker ends on errors that it does not know; a new one follows."""
         while not self._stopped.is_set():
             worker = None
             try:
@@ -105,18 +109,18 @@ class Worker:
             self._workers[place] = None
             self._stopped.wait(1)
 
-    def _keep(self) -> None:
-        """Show Redis that the running jobs are alive, and look for those that are not."""
+    def _keep_jobs(self) -> None:
+        """Send the heartbeats of the running jobs, and requeue abandoned jobs, for ever."""
         longest_s = self._settings.render_deadline_s + _STORING_S
         maintained = time.monotonic()
         while True:
-            beaten = time.monotonic()
+            began = time.monotonic()
             try:
                 workers = [worker for worker in self._workers if worker is not None]
                 for worker in workers:
-                    worker.beat(longest_s)
-                if time.monotonic() - beaten > 2 * HEARTBEAT_S:
-                    # Redis was away. Others have yet to show that their jobs are alive.
+                    worker.send_heartbeats(longest_s)
+                if time.monotonic() - began > 2 * HEARTBEAT_S:
+                    # Redis was gone. Other workers need time to send their heartbeats first.
                     maintained = time.monotonic()
                 elif workers and time.monotonic() - maintained >= MAINTENANCE_S:
                     maintained = time.monotonic()
@@ -136,12 +140,12 @@ class Worker:
         if running := self._running():
             log.warning("worker hands back its jobs", jobs=running)
         self._runner.stopping.set()
-        # Those of the jobs that have just ended among them; they go out by the engine's proxy.
+        # Before the engine is closed: webhooks are sent through its egress proxy.
         self._webhooks.stop(_TRIES_END_S)
         self._renderer.close()
         self._engine.close()
-        # Not for ever: with its Redis gone, a thread would go on trying to take its leave.
-        end = time.monotonic() + _LEAVE_S
+        # With a time-out: while Redis is gone, a thread goes on trying to remove its worker there.
+        end = time.monotonic() + _JOIN_S
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
 
@@ -166,6 +170,6 @@ def _started(target: Callable[..., None], *args: object) -> threading.Thread:
 
 
 def _names() -> Iterator[str]:
-    """Names for RQ's list of workers: host, process, number. No two are the same, ever."""
+    """Names for RQ's list of workers: host, process, random suffix, number. Each is unique."""
     process = f"{socket.gethostname()}.{getpid()}-{secrets.token_hex(2)}"
     return (f"{process}.{number}" for number in count(1))
