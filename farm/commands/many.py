@@ -1,4 +1,7 @@
-"""Many pages of one command: rendered to a folder, shown as they end, and gone on with later."""
+"""`farm render --out`: renders many pages to a folder, shows the progress, and can be continued.
+
+`render` calls `render_many` in the main thread. `farm.batch` has the threads and the record.
+"""
 
 import signal
 from collections.abc import Iterator
@@ -38,14 +41,14 @@ from farm.errors import FarmError, StartError
 from farm.flags import OPTIONS
 from farm.formats import NAMES, ZIP
 
-#: What a shell tells of a command that SIGINT has ended.
+#: The exit code that shells report for a command that SIGINT has ended.
 _INTERRUPTED = 130
-_MAX_STRANGERS = 5
+_MAX_FOREIGN = 5
 
 
 @dataclass(frozen=True)
 class Many:
-    """What is asked for; `fields` is the request without a page."""
+    """The arguments of the command. `fields`: the request without a page."""
 
     pages: list[str]
     folder: Path
@@ -58,7 +61,7 @@ class Many:
 
 
 def render_many(many: Many, farm: str | None, key: str | None) -> int:
-    """Render them; returns the exit code. Raises `click.UsageError` before anything is rendered."""
+    """Render the pages; returns the exit code. Raises `click.UsageError` before the first render."""
     screen = Screen()
     tasks = _tasks(many)
     if not tasks:
@@ -69,7 +72,7 @@ def render_many(many: Many, farm: str | None, key: str | None) -> int:
         screen.say(f"{again} named more than once; each is rendered once.")
     with ExitStack() as stack:
         record = _opened(many.folder, stack)
-        _refuse_strangers(many, tasks, record)
+        _refuse_foreign(many, tasks, record)
         wanted = tasks if many.again else pending(tasks, record)
         run = _Run(screen, many, tasks, wanted, record)
         if wanted:
@@ -87,7 +90,7 @@ def _opened(folder: Path, stack: ExitStack) -> Record:
 
 
 class _Run:
-    """A batch under way, and what has become of it."""
+    """A run of a batch, and its outcome."""
 
     def __init__(
         self, screen: Screen, many: Many, tasks: list[Task], wanted: list[Task], record: Record
@@ -98,14 +101,14 @@ class _Run:
         self.wanted = wanted
         self.record = record
         self.failed: list[Outcome] = []
-        #: The files that pages refer to and that were not sent, by pages.
+        #: For each page, the local files that it refers to and that were not sent.
         self.unsent: dict[str, list[str]] = {}
-        #: Why it ended before its time: a sentence.
+        #: Why the run was stopped: a sentence.
         self.stopped: str | None = None
         self.exit_code = 0
 
     def end(self) -> int:
-        """Say what has come of it, once nothing is written any more."""
+        """Print the outcome, and return the exit code. Called when no file is written any more."""
         if self.failed:
             self.screen.table(self.failed)
         warn_of_unsent(self.unsent)
@@ -156,7 +159,7 @@ def _render(run: _Run, farm: str | None, key: str | None) -> None:
 
 
 def _check(renderer: Renderer, fields: dict[str, Any]) -> None:
-    """Raises `click.UsageError` for options that no page can be rendered with."""
+    """Raises `click.UsageError` for options that are not valid for any page."""
     try:
         renderer.check({**fields, "url": "http://example.com/"})
     except FarmError as exc:
@@ -193,23 +196,23 @@ def _tasks(many: Many) -> list[Task]:
 
 
 def _files(source: str) -> list[str]:
-    """The files that are sent with a page: it is rendered again when one of them has changed."""
+    """The files that are sent with a page. If one has changed, the page is rendered again."""
     if is_url(source):
         return []
     try:
         return [str(path) for path in local_files(source, page_at(source)).values()]
-    except click.ClickException:  # which its render will tell
+    except click.ClickException:  # the page's render reports the error
         return []
 
 
-def _refuse_strangers(many: Many, tasks: list[Task], record: Record) -> None:
-    """Files that something else has put into the folder are not written over unasked."""
+def _refuse_foreign(many: Many, tasks: list[Task], record: Record) -> None:
+    """Raises `click.UsageError` if files of other programs would be overwritten."""
     if many.again:
         return
-    found = record.strangers(task.name for task in tasks)
+    found = record.foreign(task.name for task in tasks)
     if found:
-        listed = ", ".join(shown(name) for name in found[:_MAX_STRANGERS])
-        more = f" and {len(found) - _MAX_STRANGERS:,} more" if len(found) > _MAX_STRANGERS else ""
+        listed = ", ".join(shown(name) for name in found[:_MAX_FOREIGN])
+        more = f" and {len(found) - _MAX_FOREIGN:,} more" if len(found) > _MAX_FOREIGN else ""
         _refuse(
             f"{listed}{more} in {shown(str(many.folder))} would be written over, and no "
             "`farm render` has made them. Take another folder, another --name, or --again."
@@ -218,7 +221,7 @@ def _refuse_strangers(many: Many, tasks: list[Task], record: Record) -> None:
 
 @contextmanager
 def _sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM stops a batch as Ctrl-C does."""
+    """Makes SIGTERM stop the batch as Ctrl-C does."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

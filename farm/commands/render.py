@@ -1,4 +1,4 @@
-"""`farm render`: one page to a file, or many pages to a folder."""
+"""`farm render`: renders one page to a file, or many pages to a folder (`many`)."""
 
 import os
 import sys
@@ -129,7 +129,7 @@ def render(
         with click.open_file(path, "wb") as file:
             file.write(data)
     except BrokenPipeError:
-        raise  # click ends quietly then
+        raise  # click then exits without a message
     except OSError as exc:
         raise click.ClickException(f"{shown(path)} cannot be written: {exc.strerror}.") from exc
     if opens:
@@ -152,10 +152,10 @@ def _rendered(path: str, fields: dict[str, Any], farm: str | None, key: str | No
 
 
 def _temporary(fields: dict[str, Any]) -> str:
-    """A new file for a picture that is only to be seen; it stays, as the program reads it later."""
+    """A temporary file for `--open`. It is kept, since the desktop's program reads it later."""
     suffix = ZIP.name if "outputs" in fields else fields[OPTIONS].get("format", "png")
     if suffix not in NAMES and suffix != ZIP.name:
-        suffix = "png"  # which the request's own check refuses
+        suffix = "png"  # the request's own validation refuses the format
     handle, path = tempfile.mkstemp(prefix="farm-", suffix=f".{suffix}")
     os.close(handle)
     return path
