@@ -61,7 +61,10 @@ class Many:
 
 
 def render_many(many: Many, farm: str | None, key: str | None) -> int:
-    """Render the pages; returns the exit code. Raises `click.UsageError` before the first render."""
+    """Render the pages, and return the exit code.
+
+    Raises `click.UsageError`, but not after the first render has begun.
+    """
     screen = Screen()
     tasks = _tasks(many)
     if not tasks:

@@ -48,7 +48,7 @@ class Line(Generic[T]):
     def join(self, item: T) -> None:
         self._waiting.append(item)
 
-    def leave(self, item: T) -> bool:
+    def remove_waiting(self, item: T) -> bool:
         """Remove a waiting item. False if the item has or had a page."""
         try:
             self._waiting.remove(item)

@@ -82,7 +82,7 @@ class Worker:
             self._clock.at(render.deadline, self._check_deadlines)
         self._taken.append(render)
         self.line.join(render)
-        self._pump()
+        self._dispatch()
         return None
 
     def compute(self, seconds: float) -> None:
@@ -100,14 +100,14 @@ class Worker:
 
     def _give_up(self, render: Render) -> None:
         """Answer the render as failed, and end its page."""
-        if not self.line.leave(render):
+        if not self.line.remove_waiting(render):
             if render.task is not None:
                 self._cores.cancel(render.task)
             self.line.release(self._clock.now, render)
         self._end(render, ok=False)
-        self._pump()
+        self._dispatch()
 
-    def _pump(self) -> None:
+    def _dispatch(self) -> None:
         now = self._clock.now
         while (render := self.line.take(now)) is not None:
             work_s = render.kind.cpu_ms / 1000
@@ -120,7 +120,7 @@ class Worker:
 
     def _wake(self, _: None) -> None:
         self._wakes_at = 0.0
-        self._pump()
+        self._dispatch()
 
     def _computed(self, render: Render) -> None:
         render.task = None
@@ -134,7 +134,7 @@ class Worker:
 
     def _closed(self, render: Render) -> None:
         self.line.release(self._clock.now, render)
-        self._pump()
+        self._dispatch()
 
     def _end(self, render: Render, ok: bool) -> None:
         render.is_over = True
