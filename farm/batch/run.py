@@ -141,8 +141,8 @@ class Batch:
             data = self._rendered(task.source)
         except FarmError as exc:
             if _is_for_all(exc):
-                raise Stopped(_told(exc)) from exc
-            return Failure(exc.code, _told(exc))
+                raise Stopped(_sentence_of(exc)) from exc
+            return Failure(exc.code, _sentence_of(exc))
         except Unreadable as exc:
             return Failure("unreadable", str(exc))
         try:
@@ -175,7 +175,7 @@ def _is_for_all(exc: FarmError) -> bool:
     return exc.code in _FOR_ALL and exc.status not in _FOR_ONE
 
 
-def _told(exc: FarmError) -> str:
+def _sentence_of(exc: FarmError) -> str:
     """The sentence of an error; all problems if it has several."""
     problems = exc.problems if isinstance(exc, WithProblems) else ()
     if len(problems) < 2:

@@ -13,8 +13,8 @@ from farm.commands.pages import (
     files_argument,
     names_a_page,
     options_argument,
+    printable,
     refusal,
-    shown,
     unsent_files,
     warn_of_unsent,
     with_page,
@@ -126,14 +126,14 @@ def diff(
     except click.ClickException as exc:
         raise _Trouble(exc.message) from exc
     try:
-        for line in _told(difference):
+        for line in _summary(difference):
             click.echo(line, err=output == "-")
         if output is not None:
             _write(output, difference, before, after)
     except BrokenPipeError:
         raise  # click then exits without a message
     except OSError as exc:
-        where = "standard output" if output is None else shown(output)
+        where = "standard output" if output is None else printable(output)
         raise _Trouble(f"{where} cannot be written: {exc.strerror}.") from exc
     if max_diff is not None and not max_diff.covers(difference):
         context.exit(_DIFFERS)
@@ -149,7 +149,7 @@ def _check(fields: dict[str, Any], before: str, after: str, output: str | None) 
     if canonical(str(format_)) not in _PICTURES:
         raise click.UsageError(f"--format must be a picture's: {', '.join(_PICTURES)}.")
     if output not in (None, "-") and _suffix(str(output)) not in (".png", ".webp", ".jpeg", ".jpg"):
-        raise click.UsageError(f"{shown(str(output))} must be a .png, .webp or .jpeg.")
+        raise click.UsageError(f"{printable(str(output))} must be a .png, .webp or .jpeg.")
 
 
 def _pictures(
@@ -198,7 +198,7 @@ def _picture_in(source: str) -> bytes | None:
         return None  # reading it as a page reports the error
 
 
-def _told(difference: Difference) -> list[str]:
+def _summary(difference: Difference) -> list[str]:
     smoothed = difference.smoothed_pixels
     ignored = f"; {smoothed:,} more by anti-aliasing alone" if smoothed else ""
     total = f"{difference.pixels:,} of {difference.all_pixels:,} pixels"
@@ -217,8 +217,8 @@ def _write(output: str, difference: Difference, before: str, after: str) -> None
     if difference.smoothed_pixels:
         marks += f" (anti-aliasing: {difference.smoothed_pixels:,}, amber)"
     sides = [
-        Side(f"Before: {shown(before)}", _size(difference.before)),
-        Side(f"After: {shown(after)}", _size(difference.after)),
+        Side(f"Before: {printable(before)}", _size(difference.before)),
+        Side(f"After: {printable(after)}", _size(difference.after)),
         Side(f"{_percent(difference)} differs", marks),
     ]
     sheet = draw_sheet(difference, sides, ".png" if output == "-" else _suffix(output))

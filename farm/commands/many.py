@@ -29,8 +29,8 @@ from farm.batch import (
 from farm.commands.pages import (
     local_files,
     page_at,
+    printable,
     refusal,
-    shown,
     unsent_files,
     warn_of_unsent,
     with_page,
@@ -87,9 +87,9 @@ def _opened(folder: Path, stack: ExitStack) -> Record:
     try:
         return stack.enter_context(Record(folder))
     except FolderInUse:
-        _refuse(f"{shown(str(folder))} is written by another `farm render` now.")
+        _refuse(f"{printable(str(folder))} is written by another `farm render` now.")
     except OSError as exc:
-        _refuse(f"{shown(str(folder))} cannot be written: {exc.strerror}.")
+        _refuse(f"{printable(str(folder))} cannot be written: {exc.strerror}.")
 
 
 class _Run:
@@ -128,7 +128,7 @@ class _Run:
         if self.stopped is not None:
             self.screen.say(self.stopped)
         total = _pages(len(self.tasks))
-        self.screen.say(f"{total} to {shown(str(self.many.folder))}: {', '.join(parts)}.")
+        self.screen.say(f"{total} to {printable(str(self.many.folder))}: {', '.join(parts)}.")
         if left:
             self.screen.say("The same command goes on from there.")
         return self.exit_code or (1 if self.failed or left else 0)
@@ -191,7 +191,7 @@ def _tasks(many: Many) -> list[Task]:
             ext = str(options.get("format", "png"))
         pages = name_all(template, many.pages, ext)
     except BadName as exc:
-        raise click.UsageError(shown(str(exc))) from exc
+        raise click.UsageError(printable(str(exc))) from exc
     return [
         Task.of(source, name, many.fields, _files(source) if many.sends_files else ())
         for name, source in pages.items()
@@ -214,10 +214,10 @@ def _refuse_foreign(many: Many, tasks: list[Task], record: Record) -> None:
         return
     found = record.foreign(task.name for task in tasks)
     if found:
-        listed = ", ".join(shown(name) for name in found[:_MAX_FOREIGN])
+        listed = ", ".join(printable(name) for name in found[:_MAX_FOREIGN])
         more = f" and {len(found) - _MAX_FOREIGN:,} more" if len(found) > _MAX_FOREIGN else ""
         _refuse(
-            f"{listed}{more} in {shown(str(many.folder))} would be written over, and no "
+            f"{listed}{more} in {printable(str(many.folder))} would be written over, and no "
             "`farm render` has made them. Take another folder, another --name, or --again."
         )
 

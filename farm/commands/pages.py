@@ -29,7 +29,7 @@ def page_at(source: str) -> dict[str, Any]:
             is_markdown = Path(source).suffix.lower() in _MARKDOWN
             return {"markdown" if is_markdown else "html": file.read()}
     except (OSError, ValueError) as exc:
-        raise click.ClickException(f"{shown(source)} cannot be read: {_why(exc)}.") from exc
+        raise click.ClickException(f"{printable(source)} cannot be read: {_why(exc)}.") from exc
 
 
 def with_page(source: str, fields: dict[str, Any], sends_files: bool = False) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def with_page(source: str, fields: dict[str, Any], sends_files: bool = False) ->
         try:
             request["assets"] = as_assets(files) | request.get("assets", {})
         except OSError as exc:
-            message = f"A file that {shown(source)} refers to cannot be read: {_why(exc)}."
+            message = f"A file that {printable(source)} refers to cannot be read: {_why(exc)}."
             raise click.ClickException(message) from exc
     return request
 
@@ -72,7 +72,7 @@ def warn_of_unsent(pages: Mapping[str, Sequence[str]]) -> None:
     source, names = next(iter(pages.items()))
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     others = f", and {len(pages) - 1:,} other pages to theirs" if len(pages) > 1 else ""
-    refers = shown(f"{source} refers to {names[0]}{more} in its folder{others}")
+    refers = printable(f"{source} refers to {names[0]}{more} in its folder{others}")
     click.echo(f"Warning: {refers}. They are not sent without --local-files.", err=True)
 
 
@@ -113,12 +113,14 @@ def _request_in(path: str) -> dict[str, Any]:
         with click.open_file(path, encoding="utf-8") as file:
             found = json.load(file)
     except (OSError, ValueError, RecursionError) as exc:
-        raise click.UsageError(f"--options: {shown(path)} cannot be read: {_why(exc)}.") from exc
+        raise click.UsageError(
+            f"--options: {printable(path)} cannot be read: {_why(exc)}."
+        ) from exc
     if not isinstance(found, dict):
-        raise click.UsageError(f"--options: {shown(path)} has no JSON object.")
+        raise click.UsageError(f"--options: {printable(path)} has no JSON object.")
     is_whole = any(name in properties("RenderRequest") for name in found)
     if is_whole and not isinstance(found.get(OPTIONS, {}), dict):
-        raise click.UsageError(f"--options: `options` in {shown(path)} is no JSON object.")
+        raise click.UsageError(f"--options: `options` in {printable(path)} is no JSON object.")
     return found if is_whole else {OPTIONS: found}
 
 
@@ -137,15 +139,15 @@ def _why(exc: Exception) -> str:
 
 def refusal(exc: FarmError | StartError) -> click.ClickException:
     """The error with which a command ends: the sentence, and all problems."""
-    lines = [shown(str(exc))]
+    lines = [printable(str(exc))]
     problems = exc.problems if isinstance(exc, WithProblems) else ()
     # The sentence contains one problem already.
     if len(problems) > 1 or any(problem.problem not in str(exc) for problem in problems):
-        lines += [shown(f"  {problem.field}: {problem.problem}") for problem in problems]
+        lines += [printable(f"  {problem.field}: {problem.problem}") for problem in problems]
     return click.ClickException("\n".join(lines))
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """A name or a page's message for the terminal, with its control characters escaped."""
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 

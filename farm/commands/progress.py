@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.batch import Outcome
-from farm.commands.pages import shown
+from farm.commands.pages import printable
 
 #: The most rows of the table. The plain lines contain all failures.
 _MAX_ROWS = 100
@@ -53,9 +53,9 @@ class Screen:
     def say(self, text: str) -> None:
         """Print a line, wrapped to the terminal's width."""
         if self.console.is_terminal:
-            self.console.print(Text(shown(text)))
+            self.console.print(Text(printable(text)))
         else:
-            print(shown(text), file=self.console.file, flush=True)
+            print(printable(text), file=self.console.file, flush=True)
 
     def table(self, failed: Sequence[Outcome]) -> None:
         """Print the pages that failed, each with its code and sentence."""
@@ -68,7 +68,7 @@ class Screen:
             table = Table("Page", "Code", "Why", box=SIMPLE_HEAD, pad_edge=False)
             for page, code, sentence in listed:
                 # `Text` keeps rich from reading brackets as markup.
-                cells = ((shown(page), ""), (code, "red"), (shown(sentence), ""))
+                cells = ((printable(page), ""), (code, "red"), (printable(sentence), ""))
                 table.add_row(*(Text(text, style, overflow="fold") for text, style in cells))
             self.console.print(table)
         else:

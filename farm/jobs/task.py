@@ -79,7 +79,7 @@ def render(job_id: str) -> None:
     _runner.run(job_id)
 
 
-def use(runner: "JobRunner") -> None:
+def set_runner(runner: "JobRunner") -> None:
     """Set the runner of this process's jobs."""
     global _runner
     _runner = runner

@@ -71,7 +71,7 @@ class Worker:
         """Work until SIGTERM or SIGINT. Then wait for the running jobs until the grace time is over
         or another signal arrives, and hand back the others. Raises `StartError`.
         """
-        task.use(self._runner)
+        task.set_runner(self._runner)
         signals = Signals(signal.SIGTERM, signal.SIGINT)
         if port := self._settings.metrics_port:
             _serve_metrics(self._settings.host, port)

@@ -12,7 +12,7 @@ from mcp import types
 
 from farm.formats import FORMATS
 from farm.mcp.rendering import Rendered
-from farm.mcp.report import told
+from farm.mcp.report import summary_lines
 from farm.mcp.saving import refused
 
 #: The longest side of a picture. Models reduce larger pictures to it
@@ -100,7 +100,9 @@ def _facts(rendered: Rendered) -> str:
         if FORMATS[rendered.format].is_picture
         else ""
     )
-    return "\n".join([f"{name}{sides}, {len(rendered.data):,} bytes.", *told(rendered.facts)])
+    return "\n".join(
+        [f"{name}{sides}, {len(rendered.data):,} bytes.", *summary_lines(rendered.facts)]
+    )
 
 
 def _text(text: str) -> types.TextContent:

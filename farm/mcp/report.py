@@ -9,7 +9,7 @@ _MAX_TEXT = 8_000
 _MAX_LINES = 20
 
 
-def told(facts: Mapping[str, Any]) -> list[str]:
+def summary_lines(facts: Mapping[str, Any]) -> list[str]:
     """The facts of a JSON answer as lines (docs/options.md, "What the answer tells").
 
     Long lists are cut.

@@ -37,7 +37,7 @@ class Callers:
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         with logged("admit", req, only_errors=True):
             # Set the route's template, so that `metrics` counts a refused request for its route.
-            resource, req.uri_template, params = self._routes.at(req.path)
+            resource, req.uri_template, params = self._routes.find(req.path)
             req.context.resource = resource
             if resource.is_open:
                 req.context.caller = resource.caller_of(params)

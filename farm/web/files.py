@@ -7,7 +7,7 @@ from farm.request import RenderResult
 from farm.web.negotiation import has_tag
 
 
-def is_known(req: falcon.Request, resp: falcon.Response, result: RenderResult) -> bool:
+def answer_not_modified(req: falcon.Request, resp: falcon.Response, result: RenderResult) -> bool:
     """Set the `ETag`. True if the client has the file already; then the answer is 304."""
     if result.cache is None:
         return False

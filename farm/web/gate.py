@@ -36,7 +36,7 @@ class Gate:
 
         `headers`: by their names in capitals. `length`: None if the client does not announce it.
         """
-        resource, _, _ = self._routes.at(unquote(path))
+        resource, _, _ = self._routes.find(unquote(path))
         if method not in resource.with_body:
             return False
         if (length or 0) > MAX_BODY_BYTES:

@@ -23,7 +23,7 @@ from farm.renderer import Renderer
 from farm.request import Limits, Link, RenderRequest, RenderResult
 from farm.request.link import EXPIRY
 from farm.web.body import Bodies
-from farm.web.files import is_known, put_file
+from farm.web.files import answer_not_modified, put_file
 from farm.web.rendering import Answer, RenderRoute
 from farm.web.request_log import logged
 from farm.web.routes import Resource
@@ -91,7 +91,7 @@ class LinkResource(RenderRoute):
         return f"link:{name}"
 
     @contextmanager
-    def asked(self, req: falcon.Request) -> Iterator[tuple[RenderRequest, Answer]]:
+    def open_request(self, req: falcon.Request) -> Iterator[tuple[RenderRequest, Answer]]:
         link = Link.read(req.path.rpartition("/")[2], self._renderer.limits)
         now = clock.seconds()
         if link.expires_at is not None and link.expires_at <= now:
@@ -128,7 +128,7 @@ def _answer(
     resp.set_header("Cross-Origin-Resource-Policy", "cross-origin")
     if result.format in _PAGES:
         resp.set_header("Content-Security-Policy", "sandbox; default-src 'none'")
-    if not is_known(req, resp, result):
+    if not answer_not_modified(req, resp, result):
         put_file(resp, result)
 
 

@@ -15,7 +15,7 @@ from farm.request import URL, RenderRequest, RenderResult
 from farm.request.request import OF_JOBS
 from farm.request.result import OUTPUTS
 from farm.web.body import Bodies
-from farm.web.files import is_known, put_file
+from farm.web.files import answer_not_modified, put_file
 from farm.web.negotiation import MULTIPART, wants_file, wants_files
 from farm.web.rendering import Answer, RenderingResource
 from farm.web.request_forms import read_request
@@ -50,7 +50,7 @@ def _answer_file(
     req: falcon.Request, request: RenderRequest, resp: falcon.Response, result: RenderResult
 ) -> None:
     resp.set_header("Vary", "Accept")
-    if not is_known(req, resp, result):
+    if not answer_not_modified(req, resp, result):
         put_file(resp, result)
 
 

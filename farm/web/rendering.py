@@ -34,7 +34,9 @@ class RenderRoute(Resource):
     def admit(self, caller: str | None) -> None:
         self._renderer.admit(caller)
 
-    def asked(self, req: falcon.Request) -> AbstractContextManager[tuple[RenderRequest, Answer]]:
+    def open_request(
+        self, req: falcon.Request
+    ) -> AbstractContextManager[tuple[RenderRequest, Answer]]:
         """The request to render, and the function that writes the answer. Raises `FarmError`.
 
         It must find all errors of the request, before the render begins. The request's body counts
@@ -47,7 +49,7 @@ class RenderRoute(Resource):
         route = (req.uri_template or "").strip("/")
         with logged("render", req) as line, figures.render(route) as counted:
             self.admit(req.context.caller)
-            with self.asked(req) as (request, answer):
+            with self.open_request(req) as (request, answer):
                 line["format"] = counted.format = request.format.name
                 anew = self.obeys_no_cache and wants_anew(req.get_header("Cache-Control"))
                 result = self._renderer.render(
@@ -84,7 +86,7 @@ class RenderingResource(RenderRoute):
         raise NotImplementedError
 
     @contextmanager
-    def asked(self, req: falcon.Request) -> Iterator[tuple[RenderRequest, Answer]]:
+    def open_request(self, req: falcon.Request) -> Iterator[tuple[RenderRequest, Answer]]:
         with self._bodies.read(req, self) as body:
             parsed = self.parse(req, body)
             del body

@@ -84,7 +84,7 @@ class Routes:
     def __init__(self) -> None:
         self.router = CompiledRouter()
 
-    def at(self, path: str) -> tuple[Resource, str | None, Mapping[str, str]]:
+    def find(self, path: str) -> tuple[Resource, str | None, Mapping[str, str]]:
         """The resource of a path, its template, and the values of the template's variables.
 
         If there is no route: `NOWHERE`, None and no values.
