@@ -24,7 +24,7 @@ from farm.jobs.record import Records
 from farm.jobs.rq_worker import HEARTBEAT_S, MAINTENANCE_S, RqWorker
 from farm.jobs.webhooks.outbox import Outbox
 from farm.jobs.webhooks.sender import Sender
-from farm.jobs.webhooks.sending import Sending
+from farm.jobs.webhooks.transport import Transport
 from farm.logs import first_line
 from farm.metrics import exposition
 from farm.metrics.figures import EngineWatch
@@ -61,8 +61,8 @@ class Worker:
         self._renderer = CachedRenderer.over(self._engine, settings)
         self._runner = task.JobRunner(self._renderer, storage, records)
         timeout_s = settings.webhook_timeout_s
-        sending = Sending(self._engine.open_port, storage, settings.webhook_keys, timeout_s)
-        self._webhooks = Sender(Outbox(client), sending, timeout_s)
+        transport = Transport(self._engine.open_port, storage, settings.webhook_keys, timeout_s)
+        self._webhooks = Sender(Outbox(client), transport, timeout_s)
         self._names = _names()
         self._workers: list[RqWorker | None] = [None] * threads
         self._stopped = threading.Event()

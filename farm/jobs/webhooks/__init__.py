@@ -3,7 +3,7 @@
 - `due`: the queue of deliveries in Redis
 - `outbox`: takes a delivery from the queue, and records the outcome of a try
 - `message`: the body and headers of a request
-- `sending`: one try by HTTP
+- `transport`: one try by HTTP
 - `signing`: the signature of a message
 - `sender`: the threads of a worker process that do all that
 

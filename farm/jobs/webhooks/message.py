@@ -1,7 +1,7 @@
 """Composes the body and headers of a webhook's request.
 
-`sending` calls `compose` for each try. All tries have the same message but for the signature, which
-contains the time of the try.
+`transport` calls `compose` for each try. All tries have the same message but for the signature,
+which contains the time of the try.
 """
 
 import json

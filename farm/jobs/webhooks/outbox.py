@@ -50,17 +50,17 @@ class Outbox:
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
-        self._line = due.Line(client)
+        self._queue = due.Queue(client)
 
     def take(self, lease_s: float, busy: Collection[str]) -> Parcel | None:
         """Take the next due delivery that is not `busy`, for `lease_s`. None if there is none.
 
-        `busy`: see `due.Line.take`. Raises `Expired`. Raises `InternalError` if this version cannot
-        read the delivery or its record, which another version has written. Such a delivery stays in
-        the queue.
+        `busy`: see `due.Queue.take`. Raises `Expired`. Raises `InternalError` if this version
+        cannot read the delivery or its record, which another version has written. Such a delivery
+        stays in the queue.
         """
         with broker.translated():
-            taken = self._line.take(lease_s, busy)
+            taken = self._queue.take(lease_s, busy)
             if taken is None:
                 return None
             name = taken.name
@@ -92,7 +92,7 @@ class Outbox:
             held = change(before)
             late = replace(before, tries=held.tries)
             with broker.translated():
-                outcome = self._line.settle(
+                outcome = self._queue.settle(
                     parcel.taken,
                     key,
                     text or "",

@@ -16,7 +16,7 @@ import structlog
 from farm.clock import timestamp
 from farm.errors import InternalError
 from farm.jobs.webhooks.outbox import Expired, Outbox, Parcel
-from farm.jobs.webhooks.sending import Outcome, Sending
+from farm.jobs.webhooks.transport import Outcome, Transport
 from farm.logs import first_line
 from farm.metrics import figures
 from farm.webhooks import Delivery, DeliveryState
@@ -47,10 +47,10 @@ class Sender:
     #: delivery.
     tried_for_s = 3600.0
 
-    def __init__(self, outbox: Outbox, sending: Sending, timeout_s: float) -> None:
+    def __init__(self, outbox: Outbox, transport: Transport, timeout_s: float) -> None:
         """`timeout_s`: the longest that one try may take."""
         self._outbox = outbox
-        self._sending = sending
+        self._transport = transport
         self._lease_s = timeout_s + _LEASE_MARGIN_S
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._lock = threading.Lock()
@@ -132,7 +132,7 @@ class Sender:
     def _try(self, parcel: Parcel) -> None:
         try:
             began = time.monotonic()
-            outcome = self._sending.send(parcel)
+            outcome = self._transport.send(parcel)
             if outcome.delivered or not self._stopping.is_set():
                 self._settle(parcel, outcome, time.monotonic() - began)
         except Exception as exc:

@@ -1,6 +1,6 @@
 """Makes one try to send a webhook: an HTTP request through the farm's egress proxy.
 
-`sender` calls `Sending.send` in a thread for each try. As for a page, the proxy resolves the
+`sender` calls `Transport.send` in a thread for each try. As for a page, the proxy resolves the
 receiver's name, checks its addresses against the policy, and dials one that it has checked.
 Redirects are not followed. The reason of a failure is one of a few fixed phrases: the library's
 messages contain the URL, which is a secret.
@@ -47,7 +47,7 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
-class Sending:
+class Transport:
     def __init__(
         self,
         open_port: Callable[[], Port],
