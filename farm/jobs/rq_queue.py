@@ -1,4 +1,4 @@
-"""The job queue: RQ's list of waiting jobs, as those who submit and look at jobs use it.
+"""The job queue in RQ: enqueues, looks up, removes and stops jobs.
 
 `queue`, `submissions` and `dashboard` call `RqQueue`, from any thread. `rq_worker` takes jobs from
 the same queue. These two modules alone touch RQ's private parts, of exactly the version that
