@@ -157,7 +157,10 @@ def test_each_library_is_used_in_one_place(library: str) -> None:
 
 #: Where the wall clock is read: for people, for the age of files, for RQ, for callers' rates.
 #: Nothing else depends on it, so that a clock that jumps ends no render and loses no job.
-WALL_CLOCK = {"clock.py", "render/browser/chromium.py", "jobs/rq_adapter.py", "rates.py"}
+WALL_CLOCK = {
+    *("clock.py", "render/browser/chromium.py", "jobs/rq_queue.py", "jobs/rq_worker.py"),
+    "rates.py",
+}
 _READS = {("time", "time"), ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today")}
 
 

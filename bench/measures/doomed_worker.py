@@ -14,15 +14,15 @@ from typing import Any
 import rq.worker.base
 
 from farm.cli import main
-from farm.jobs.rq_adapter import ThreadWorker
+from farm.jobs.rq_worker import RqWorker
 from farm.storage import ObjectStorage
 
 #: Where each point is: what is replaced by death, and what has happened just before it.
 POINTS: dict[str, tuple[Any, str]] = {
-    "dequeue": (ThreadWorker, "prepare_execution"),  # the job was moved out of the queue
-    "between": (ThreadWorker, "prepare_job_execution"),  # and was registered as running
+    "dequeue": (RqWorker, "prepare_execution"),  # the job was moved out of the queue
+    "between": (RqWorker, "prepare_job_execution"),  # and was registered as running
     "job": (ObjectStorage, "put"),  # and was rendered
-    "end": (ThreadWorker, "handle_job_success"),  # and its file and record were written
+    "end": (RqWorker, "handle_job_success"),  # and its file and record were written
     "maintenance": (rq.worker.base, "clean_registries"),  # the maintenance lock was taken
 }
 

@@ -1,6 +1,13 @@
-"""Many pages into one folder: their names, the record of what is done, and the run itself.
+"""Renders many pages to one folder: file names, the record of finished files, and the run.
 
-It renders nothing itself: it is given a function that makes a file of a page.
+`farm render` (the command line) uses it. The package itself renders nothing: its caller passes a
+function that renders a page.
+
+- `sources`: the pages
+- `names`: the names of their files
+- `beside`: local files that a page refers to
+- `record`: the finished files of a folder
+- `run`: the threads that render
 """
 
 from farm.batch.beside import as_assets, files_beside

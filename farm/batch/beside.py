@@ -1,8 +1,8 @@
-"""The files beside a page that the page refers to: pictures, styles, scripts, fonts.
+"""Finds the local files that a page refers to: pictures, style sheets, scripts, fonts.
 
-They are found in the text of the page and of its style sheets. A file that only a script names is
-not found. A file is taken only from the page's own folder and the folders below it, so that a
-page cannot have other files of the machine sent.
+References are found in the text of the page and of its style sheets. A file that only a script
+names is not found. Only files in the page's own folder and the folders below it are used, so that a
+page cannot make the farm send other files of the machine.
 """
 
 import posixpath
@@ -29,7 +29,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 def files_beside(page: str, text: str) -> dict[str, Path]:
-    """The files that the text of the page's file refers to, by their names as assets."""
+    """The files that a page refers to, by their names as assets. `text`: of the page's file."""
     folder = Path(page).parent
     found: dict[str, Path] = {}
     names = [(".", reference) for reference in _references(text)]
@@ -57,7 +57,7 @@ def as_assets(files: dict[str, Path]) -> dict[str, dict[str, str]]:
 
 
 def _references(text: str) -> Iterator[str]:
-    """What the text of a page, HTML or Markdown, refers to."""
+    """The references in the text of a page, HTML or Markdown."""
     for tag in _TAG.findall(text):
         for kind, *quoted in _ATTRIBUTE.findall(tag):
             value = "".join(quoted)
@@ -74,7 +74,7 @@ def _in_styles(text: str) -> Iterator[str]:
 
 
 def _name(base: str, reference: str) -> str | None:
-    """The name of an asset, from the page's folder; None for an address of another kind."""
+    """The asset's name, relative to the page's folder. None for any other kind of reference."""
     path = re.split(r"[?#]", reference.strip(), maxsplit=1)[0]
     if not path or path.startswith("/") or _SCHEME.match(path):
         return None
@@ -83,7 +83,7 @@ def _name(base: str, reference: str) -> str | None:
 
 
 def _below(folder: Path, name: str) -> Path | None:
-    """The file of that name; None where there is none, or where a link leads out of the folder."""
+    """The file with that name. None if there is none, or if a link leads out of the folder."""
     try:
         path = (folder / name).resolve()
         is_below = path.is_relative_to(folder.resolve())

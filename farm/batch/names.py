@@ -1,4 +1,4 @@
-"""The names of the files that a batch writes, made of a template: `{host}/{path}.{ext}`."""
+"""Makes the names of a batch's files from a template such as `{host}/{path}.{ext}`."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from farm.batch.sources import is_url
 
-#: What a template may have in it.
+#: The fields of a template.
 FIELDS = {
     "stem": "the file's name without its suffix; of a URL, the last part of its path, or its host",
     "n": "the page's number, from 1; {n:04} is 0001",
@@ -17,23 +17,23 @@ FIELDS = {
     "query": "what follows ? in the URL",
     "ext": "the format: png, pdf …",
 }
-#: The folder of the record; no file of a batch is put there.
+#: The folder of the record. No file of a batch may be in it.
 RESERVED = ".farm"
 _NO_NAMES = ("", ".", "..", RESERVED)
-#: Bytes that a value may bring into a name; file systems allow 255 for all of it.
+#: The longest value of a field, in bytes. File systems allow 255 for the whole name.
 _MAX_BYTES = 180
-#: A suffix begins with a letter: `release-1.2` has none.
+#: A suffix begins with a letter, so `release-1.2` has none.
 _SUFFIX = re.compile(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{0,7}$")
 _UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]+")
 _WIDTH = re.compile(r"0?[1-9]?")
 
 
 class BadName(Exception):
-    """No names can be made; `str()` of it is a sentence."""
+    """The template or the names are not valid. `str()` of it is a sentence for the user."""
 
 
 class Template:
-    """How files are named. Raises `BadName` if the text is not a template."""
+    """A template for file names. Raises `BadName` if the text is not one."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -50,7 +50,7 @@ class Template:
                 raise BadName(f"--name: {{{wrong}}} is not known; there are {known}.")
             if width and (field != "n" or not _WIDTH.fullmatch(width)):
                 raise BadName(f"--name: only n has a width, such as {{n:04}}, not {{{field}}}.")
-        # With something in the place of each field.
+        # The path, with a character in place of each field.
         literal = "".join(text if field is None else f"{text}x" for text, field, _, _ in parts)
         if any(segment in _NO_NAMES for segment in literal.split("/")):
             raise BadName(f"--name: {text!r} must be a path inside of the folder of --out.")
@@ -59,21 +59,21 @@ class Template:
 
     @property
     def suffix(self) -> str:
-        """The suffix that all names have, without its dot; `""` if the template leaves it open."""
+        """The suffix of all names, without its dot; `""` if the template does not fix one."""
         found = re.search(r"\.([A-Za-z0-9]+)$", self._text)
         return found[1].lower() if found else ""
 
     def name(self, source: str, number: int, ext: str) -> str:
-        """The name for a page: a path with `/` that stays below its folder."""
+        """The name of a page's file: a path with `/` that does not leave the folder."""
         values: Mapping[str, object] = {**_values(source), "n": number, "ext": ext}
         segments = self._text.format(**values).split("/")
         return "/".join("-" if segment in _NO_NAMES else segment for segment in segments)
 
 
 def name_all(template: Template, sources: Iterable[str], ext: str) -> dict[str, str]:
-    """The pages by their files' names; a page that is named twice is there once.
+    """The pages by the names of their files. A page that occurs twice is included once.
 
-    Raises `BadName` where two pages have one name.
+    Raises `BadName` if two pages have the same name.
     """
     pages: dict[str, str] = {}
     clashes = []
@@ -116,13 +116,13 @@ def _values(source: str) -> dict[str, str]:
 
 
 def _parts(source: str) -> tuple[str, str, str]:
-    """Host, path and query of a page; a file has its whole name as the path."""
+    """The host, path and query of a page. The path of a file is its whole name."""
     if not is_url(source):
         return "file", source, ""
     try:
         url = urlsplit(source)
         host = f"{url.hostname or ''}{f'-{url.port}' if url.port else ''}"
-    except ValueError:  # not a URL, which its render will tell
+    except ValueError:  # the URL is not valid; its render reports that
         return "url", source.partition("//")[2], ""
     return _clean(host), unquote(url.path, errors="replace"), unquote(url.query, errors="replace")
 
@@ -132,13 +132,13 @@ def _without_suffix(segment: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """A part of a name: without what separates or hides files, and not too long."""
+    """A part of a name, shortened, without separators and without a leading dot."""
     text = _UNWANTED.sub("-", text)
     try:
         data = os.fsencode(text)
     except UnicodeEncodeError:  # half of a surrogate pair
         data = text.encode(errors="replace")
-    # A character may be cut in its middle.
+    # `ignore` drops a character that is cut in its middle.
     text = (
         os.fsdecode(data) if len(data) <= _MAX_BYTES else data[:_MAX_BYTES].decode(errors="ignore")
     )

@@ -1,9 +1,9 @@
-"""What a folder has of earlier runs, so that a batch goes on where it was stopped.
+"""Records which files of a folder are finished, so that a later run continues a batch.
 
-`.farm/record` in the folder has a line of JSON for each file: its name, a digest of the page and of
-the options that it was made of, and the size and the time that the file had. A file is done if all
-of that still holds. It is written as `.farm/part-…` and renamed when it is whole. Its line is
-written before, so that a run that is killed between the two leaves a line that no file fits.
+`.farm/record` in the folder has a line of JSON for each file: its name, a digest of its page and
+options, its size and its modification time. A file is finished if its line still matches. A file is
+written as `.farm/part-…` and then renamed. Its line is written before the renaming, so a run that
+is killed between the two leaves a line that matches no file.
 """
 
 import fcntl
@@ -36,9 +36,9 @@ class Line:
 
 
 class Record:
-    """The folder of a batch, while it is this run's alone. To be used in `with`.
+    """The record of a folder, locked for this run. Use it in a `with`.
 
-    `with` raises `FolderInUse`, or `OSError` if the folder cannot be written.
+    Entering raises `FolderInUse`, or `OSError` if the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,14 +48,14 @@ class Record:
         self._numbers = count(1)
         self._lock = threading.Lock()
         self._is_open = False
-        #: Files that this run has written.
+        #: The number of files that this run has written.
         self.written = 0
 
     def __enter__(self) -> Self:
         self._room.mkdir(parents=True, exist_ok=True)
         self._owner = (self._room / "lock").open("ab")
         try:
-            self._take()
+            self._lock_and_read()
         except BaseException:
             self._owner.close()
             raise
@@ -71,16 +71,16 @@ class Record:
         with self._lock:
             self._is_open = False
             self._file.close()
-            self._sweep()
+            self._remove_parts()
             self._owner.close()
 
     def is_done(self, name: str, digest: str) -> bool:
-        """Whether the file is there, whole, and made of just that."""
+        """Whether the file exists, is unchanged, and was made from this page and these options."""
         line = self._lines.get(name)
-        return line is not None and line.digest == digest and self._fits(line)
+        return line is not None and line.digest == digest and self._matches(line)
 
-    def strangers(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that are in the folder, and that no run has put there."""
+    def foreign(self, names: Iterable[str]) -> list[str]:
+        """The names of existing files that no run of a batch has written."""
         return [
             name
             for name in names
@@ -88,9 +88,9 @@ class Record:
         ]
 
     def put(self, name: str, digest: str, data: bytes) -> bool:
-        """Write a file, whole or not at all. From any thread. Raises `OSError`.
+        """Write a file atomically. Any thread may call this. Raises `OSError`.
 
-        False: the run has ended meanwhile, and the file was not written.
+        Returns False, and writes nothing, if the run has ended meanwhile.
         """
         part = self._room / f"{_PART}{next(self._numbers)}"
         target = self._folder / name
@@ -113,31 +113,31 @@ class Record:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
 
-    def _take(self) -> None:
+    def _lock_and_read(self) -> None:
         try:
             fcntl.flock(self._owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise FolderInUse from None
-        self._sweep()
+        self._remove_parts()
         path = self._room / "record"
         with suppress(FileNotFoundError):
             for text in path.read_bytes().splitlines():
                 line = _read(text)
                 if line is not None:
                     self._lines[line.name] = line
-        # Without what later lines have replaced, and without one that was cut off.
+        # Write the record anew, without replaced lines and without a line that was cut off.
         part = self._room / f"{_PART}0"
         part.write_bytes(b"".join(map(_as_bytes, self._lines.values())))
         part.replace(path)
         self._file = path.open("ab", buffering=0)
 
-    def _sweep(self) -> None:
-        """Remove what killed runs have left."""
+    def _remove_parts(self) -> None:
+        """Remove the unfinished files of runs that were killed."""
         for part in self._room.glob(f"{_PART}*"):
             with suppress(OSError):
                 part.unlink()
 
-    def _fits(self, line: Line) -> bool:
+    def _matches(self, line: Line) -> bool:
         try:
             found = (self._folder / line.name).stat()
         except OSError:
@@ -146,12 +146,12 @@ class Record:
 
 
 def _as_bytes(line: Line) -> bytes:
-    # As ASCII: a name may have bytes that are not UTF-8.
+    # The JSON is ASCII, since a name may have bytes that are not UTF-8.
     return json.dumps(asdict(line)).encode("ascii") + b"\n"
 
 
 def _read(text: bytes) -> Line | None:
-    """None: a line that was cut off, or is another version's."""
+    """A line of the record. None if it was cut off, or if another version has written it."""
     try:
         return Line(**json.loads(text))
     except (ValueError, TypeError):

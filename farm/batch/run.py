@@ -1,4 +1,7 @@
-"""A batch: many pages, some of them at the same time, each either a file or a failure."""
+"""Runs a batch: renders many pages in several threads, each to a file or to a failure.
+
+The main thread calls `Batch.run`, which starts the threads and yields the outcomes.
+"""
 
 import errno
 import hashlib
@@ -15,24 +18,24 @@ from farm.batch.record import Record
 from farm.batch.sources import identity, stamp
 from farm.errors import FarmError, InvalidRequest, RateLimited, Unavailable, WithProblems
 
-#: Errors of writing that the next file would meet too.
+#: Write errors that the next file would have too.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
-#: Codes of errors that the next page would have too: a wrong key, a farm that is not there.
-_HOPELESS = {"unauthorized", "unreachable", "not_a_farm"}
-#: Statuses of a proxy before the farm that are about one page: it takes too long, or is too large.
-_OF_ONE_PAGE = {408, 413, 504}
-#: Where a problem is with an option, which all pages have. Of the options as a whole (`options`),
-#: a problem may depend on the page: some options are for URLs only.
+#: Codes of errors that all pages have: the key is wrong, or there is no farm at the URL.
+_FOR_ALL = {"unauthorized", "unreachable", "not_a_farm"}
+#: Statuses with which a proxy before the farm refuses one page: it takes too long, or is too large.
+_FOR_ONE = {408, 413, 504}
+#: The prefix of a problem with one option, which all pages share. A problem with the options as a
+#: whole (`options`) may depend on the page, since some options are for URLs only.
 _OPTION = "options."
-#: The longest pause before a page that was refused is asked for again.
+#: The longest pause before a refused page is retried.
 _MAX_PAUSE_S = 15.0
-#: How often the main thread looks up from waiting, so that a signal is never missed for long.
+#: How often the waiting main thread runs, so that it handles a signal soon.
 _LOOK_UP_S = 0.5
 
 
 @dataclass(frozen=True)
 class Task:
-    """A page, the name of its file, and a digest of all that decides what is in the file."""
+    """A page, the name of its file, and a digest of everything that the file depends on."""
 
     source: str
     name: str
@@ -42,7 +45,7 @@ class Task:
     def of(
         cls, source: str, name: str, request: Mapping[str, Any], files: Iterable[str] = ()
     ) -> "Task":
-        """`request` is what is asked for of each page; `files` are sent with this one."""
+        """`request`: the request without a page. `files`: those that are sent with this page."""
         made_of: list[Any] = [identity(source), stamp(source), request]
         if stamps := [[file, stamp(file)] for file in files]:
             made_of.append(stamps)
@@ -52,7 +55,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a page has no file: a code of the farm's or `unreadable` or `unwritable`, a sentence."""
+    """Why a page has no file. `code`: one of the farm's, `unreadable` or `unwritable`."""
 
     code: str
     sentence: str
@@ -61,20 +64,20 @@ class Failure:
 @dataclass(frozen=True)
 class Outcome:
     task: Task
-    #: None: its file is there.
+    #: None: the file was written.
     failure: Failure | None = None
 
 
 class Unreadable(Exception):
-    """A page's file cannot be read; `str()` of it is a sentence."""
+    """A page's file cannot be read. `str()` of it is a sentence for the user."""
 
 
 class Stopped(Exception):
-    """No other page can be rendered or written either; `str()` of it is a sentence."""
+    """No page can be rendered or written any more. `str()` of it is a sentence for the user."""
 
 
 class Batch:
-    """Tasks, and the threads that do them."""
+    """Tasks, and the threads that run them."""
 
     def __init__(
         self,
@@ -84,9 +87,10 @@ class Batch:
         jobs: int,
         retry_for_s: float,
     ) -> None:
-        """`render` makes a file of a page: from any thread; raises `FarmError` or `Unreadable`.
+        """`render` renders a page, in any thread. It raises `FarmError` or `Unreadable`.
 
-        `retry_for_s`: for how long a page is asked for again while the farm has no place for it.
+        `jobs`: the number of threads. `retry_for_s`: for how long a page is retried while the farm
+        refuses it because of its load.
         """
         self._tasks = tasks
         self._render = render
@@ -99,9 +103,9 @@ class Batch:
         self._ended: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
 
     def run(self) -> Iterator[Outcome]:
-        """Do all tasks; yields each as it ends. Raises `Stopped`."""
+        """Run all tasks. Yields each outcome as its task ends. Raises `Stopped`."""
         for _ in range(min(self._jobs, len(self._tasks))):
-            # A daemon: a farm's answer that is on its way does not keep the command from ending.
+            # A daemon thread, so that the command can end while the thread waits for a farm.
             threading.Thread(target=self._work, daemon=True).start()
         try:
             for _ in self._tasks:
@@ -132,13 +136,13 @@ class Batch:
                 return
 
     def _failure_of(self, task: Task) -> Failure | None:
-        """Render a page and write its file; None: it is written. Raises `Stopped`."""
+        """Render a page and write its file. None if that succeeds. Raises `Stopped`."""
         try:
             data = self._rendered(task.source)
         except FarmError as exc:
-            if _is_hopeless(exc):
-                raise Stopped(_told(exc)) from exc
-            return Failure(exc.code, _told(exc))
+            if _is_for_all(exc):
+                raise Stopped(_sentence_of(exc)) from exc
+            return Failure(exc.code, _sentence_of(exc))
         except Unreadable as exc:
             return Failure("unreadable", str(exc))
         try:
@@ -157,22 +161,22 @@ class Batch:
             try:
                 return self._render(source)
             except (Unavailable, RateLimited) as exc:
-                # Not all at the same moment.
+                # The random factor keeps the threads from retrying at the same moment.
                 wait_s = max(pause_s, exc.retry_after_s) * random.uniform(0.8, 1.2)
                 if time.monotonic() + wait_s > end or self._stopping.wait(wait_s):
                     raise
                 pause_s = min(pause_s * 2, _MAX_PAUSE_S)
 
 
-def _is_hopeless(exc: FarmError) -> bool:
-    """Whether every other page would have the same error."""
+def _is_for_all(exc: FarmError) -> bool:
+    """Whether all other pages would have the same error."""
     if isinstance(exc, InvalidRequest):
         return any(problem.field.startswith(_OPTION) for problem in exc.problems)
-    return exc.code in _HOPELESS and exc.status not in _OF_ONE_PAGE
+    return exc.code in _FOR_ALL and exc.status not in _FOR_ONE
 
 
-def _told(exc: FarmError) -> str:
-    """The sentence of an error, and each problem where there are several."""
+def _sentence_of(exc: FarmError) -> str:
+    """The sentence of an error; all problems if it has several."""
     problems = exc.problems if isinstance(exc, WithProblems) else ()
     if len(problems) < 2:
         return str(exc)
@@ -180,5 +184,5 @@ def _told(exc: FarmError) -> str:
 
 
 def pending(tasks: Iterable[Task], record: Record) -> list[Task]:
-    """The tasks whose files are not there yet."""
+    """The tasks whose files are not finished yet."""
     return [task for task in tasks if not record.is_done(task.name, task.digest)]

@@ -1,4 +1,4 @@
-"""Which pages a batch is of: files, URLs and patterns of files' names."""
+"""The pages of a batch: files, URLs, and patterns of file names."""
 
 import glob
 import os
@@ -9,7 +9,7 @@ _URLS = ("http://", "https://")
 
 
 class SourceError(Exception):
-    """What was named is no page; `str()` of it is a sentence."""
+    """An argument names no page. `str()` of it is a sentence for the user."""
 
 
 def is_url(source: str) -> bool:
@@ -17,7 +17,7 @@ def is_url(source: str) -> bool:
 
 
 def expand(named: Iterable[str]) -> list[str]:
-    """The pages that arguments name; a pattern (`*`, `**`, `?`, `[…]`) is the files it matches.
+    """The pages that arguments name. A pattern (`*`, `**`, `?`, `[…]`) names the files it matches.
 
     Raises `SourceError` for a pattern without a match, and for a folder.
     """
@@ -26,7 +26,7 @@ def expand(named: Iterable[str]) -> list[str]:
         if is_url(source) or Path(source).exists() or not glob.has_magic(source):
             pages.append(source)
             continue
-        # A pattern may begin anywhere, which `Path.glob` does not take.
+        # `Path.glob` accepts relative patterns only.
         matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207
         found = [path for path in matches if not Path(path).is_dir()]
         if not found:
@@ -41,16 +41,17 @@ def expand(named: Iterable[str]) -> list[str]:
 
 
 def read_list(data: bytes) -> list[str]:
-    """The pages that a list names, one a line; blank lines and lines with `#` first are skipped.
+    """The pages that a list names, one a line.
 
-    A name of a file may have bytes that are not UTF-8.
+    Blank lines and lines that begin with `#` are skipped. A file name may have bytes that are not
+    UTF-8.
     """
     lines = (os.fsdecode(line).strip() for line in data.removeprefix(b"\xef\xbb\xbf").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def stamp(source: str) -> list[int] | None:
-    """What changes when a file is changed; None for a URL, and for a file that is not there."""
+    """A file's modification time and size. None for a URL, and for a file that does not exist."""
     if is_url(source):
         return None
     try:
@@ -61,5 +62,5 @@ def stamp(source: str) -> list[int] | None:
 
 
 def identity(source: str) -> str:
-    """The same text for the same page, wherever the command was started."""
+    """A text that identifies a page, whatever the working directory is."""
     return source if is_url(source) else str(Path(source).absolute())

@@ -1,4 +1,4 @@
-"""A client of a running farm: `pip install render-farm` is this and the command line.
+"""A Python client of a running farm. `pip install render-farm` installs it and the command line.
 
 ::
 
@@ -10,7 +10,7 @@
         job = farm.submit(html="<h1>Invoice</h1>", format="pdf", pdf={"paper": "A5"})
         farm.download(farm.wait(job)).save("invoice.pdf")
 
-It needs `requests`, and no package of the server's. docs/clients.md describes it.
+It needs `requests`, and none of the server's packages. docs/clients.md describes it.
 """
 
 from farm.client.errors import DeadlinePassed, NotAFarm, UnknownError, Unreachable

@@ -1,4 +1,4 @@
-"""Answers, read as they arrive, so that a large file is in memory once.
+"""Parses answers while they arrive, so that a large file is in memory only once.
 
 A file in a JSON answer is base64. It is decoded piece by piece, and the rest of the answer is
 parsed without it.
@@ -14,28 +14,28 @@ from typing import Any
 
 from farm.client.errors import NotAFarm
 
-#: What stands before a file. No text in JSON can hold it, since the quotes in texts are escaped.
+#: The mark before a file. No string in JSON can contain it, since quotes in strings are escaped.
 _FILE = re.compile(rb'(?<!\\)"imageBase64"[ ]{0,4}:[ ]{0,4}"')
-#: At least as many bytes as the beginning of a file has.
+#: At least the length of the mark.
 _MARK_BYTES = 64
 
 
 @dataclass
 class JsonAnswer:
-    """A JSON object, and the bytes of the files in it, in the order in which they stand there."""
+    """A JSON object, and the bytes of the files in it, in their order."""
 
     data: dict[str, Any]
     files: list[bytes]
 
 
 def read_json(headers: Mapping[str, str], pieces: Iterable[bytes]) -> JsonAnswer:
-    """Raises `NotAFarm` for what is no JSON object with files in base64."""
+    """The JSON object and the files. Raises `NotAFarm` if the answer is not such an object."""
     reader = _Reader()
     try:
         for piece in pieces:
             reader.feed(piece)
         data = json.loads(reader.text)
-    # binascii's error is a ValueError; JSON that is nested too deeply is a RecursionError.
+    # binascii's error is a ValueError. JSON that is nested too deeply raises RecursionError.
     except (ValueError, RecursionError) as exc:
         raise _not_json(headers) from exc
     if not isinstance(data, dict):
@@ -61,11 +61,11 @@ def _not_json(headers: Mapping[str, str]) -> NotAFarm:
 
 @dataclass
 class _Reader:
-    """Takes the files out of a text."""
+    """Separates the files from the rest of a JSON text."""
 
     text: bytearray = field(default_factory=bytearray)
     files: list[bytes] = field(default_factory=list)
-    #: Where in the text the next file is looked for.
+    #: The position from which the text is searched for the next file.
     _searched: int = 0
     _file: io.BytesIO | None = None
     #: Base64 that is not yet a multiple of four characters.
@@ -76,7 +76,7 @@ class _Reader:
             piece = self._feed_text(piece) if self._file is None else self._feed_file(piece)
 
     def _feed_text(self, piece: bytes) -> bytes:
-        """Returns what stands after the beginning of a file."""
+        """Returns the bytes after the mark of a file; empty if there is no mark."""
         self.text += piece
         mark = _FILE.search(self.text, self._searched)
         if mark is None:
@@ -89,7 +89,7 @@ class _Reader:
         return after
 
     def _feed_file(self, piece: bytes) -> bytes:
-        """Returns what stands after the file, from its last quote on."""
+        """Returns the bytes from the quote at the file's end; empty before the end."""
         assert self._file is not None
         base64, quote, after = piece.partition(b'"')
         whole = self._rest + base64
@@ -98,7 +98,7 @@ class _Reader:
         self._rest = whole[end:]
         if not quote:
             return b""
-        # BytesIO gives its own buffer away; nothing is copied.
+        # `getvalue` shares the buffer, and copies nothing.
         self.files.append(self._file.getvalue())
         self._file = None
         return quote + after

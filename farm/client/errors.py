@@ -1,4 +1,4 @@
-"""What a client raises: the farm's own errors by their codes, and what only a client can meet.
+"""The errors of the client: those of the farm, by their codes, and those that only a client has.
 
 ::
 
@@ -6,10 +6,10 @@
     ├─ UnknownError       a code that this version of the client does not know
     ├─ Unreachable        503 unreachable      no connection, or one that broke
     ├─ DeadlinePassed     504 deadline_passed  the client's own time was over first
-    └─ NotAFarm           not_a_farm           something else has answered, such as a proxy
+    └─ NotAFarm           not_a_farm           another server has answered, such as a proxy
 
-Each has `status`, `code` and a sentence, which is `str()` of it; `request_id` is the one to look
-for in the farm's log.
+Each error has `status`, `code`, and a sentence, which is `str()` of it. `request_id` is the id of
+the request in the farm's log.
 """
 
 import json
@@ -33,7 +33,7 @@ from farm.errors import (
 
 #: Python refuses to read numbers of thousands of digits.
 _SECONDS = re.compile(r"[0-9]{1,1000}")
-#: A year. No client waits longer than its deadline; the number only has to stay a number.
+#: A year. No client waits longer than its deadline, so the limit only keeps the number small.
 _MAX_RETRY_AFTER_S = 31_536_000
 
 
@@ -59,7 +59,7 @@ class DeadlinePassed(FarmError):
 
 
 class NotAFarm(FarmError):
-    """`status` is that of the answer."""
+    """The answer does not come from a farm. `status`: the answer's."""
 
     code = "not_a_farm"
     sentence = "The answer does not come from a farm."
@@ -73,7 +73,7 @@ class NotAFarm(FarmError):
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes) -> FarmError:
-    """The error that an answer is. `headers`: by their names, whatever their case."""
+    """The error in an answer. `headers`: a mapping that ignores the case of names."""
     try:
         told = json.loads(body)
         sentence, code = str(told["error"]), str(told["code"])
@@ -91,7 +91,7 @@ def error_by_code(
     details: object = None,
     headers: Mapping[str, str] | None = None,
 ) -> FarmError:
-    """The error of the class that has this code."""
+    """An error of the class with this code."""
     kind = _classes().get(code)
     problems = list(_problems(details))
     headers = headers or {}
@@ -110,7 +110,7 @@ def error_by_code(
 
 
 def retry_after_s(headers: Mapping[str, str]) -> int | None:
-    """Seconds, of a `Retry-After` that has seconds or a date; None where it has neither."""
+    """The seconds of `Retry-After`, which has seconds or a date. None if it has neither."""
     text = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(text):
         return min(int(text), _MAX_RETRY_AFTER_S)
@@ -123,7 +123,7 @@ def retry_after_s(headers: Mapping[str, str]) -> int | None:
 
 
 def _foreign(status: int, headers: Mapping[str, str]) -> str:
-    """A sentence about an answer that no farm gives."""
+    """A sentence about an answer that does not come from a farm."""
     if location := headers.get("Location"):
         return f"The farm's address redirects ({status}) to {location[:200]}; use that address."
     kind = headers.get("Content-Type", "no content type").partition(";")[0]
@@ -135,7 +135,7 @@ def _foreign(status: int, headers: Mapping[str, str]) -> str:
 
 @cache
 def _classes() -> dict[str, type[FarmError]]:
-    """The class that has each code; a subclass with the same code is one of its special cases."""
+    """The class of each code. Subclasses without a code of their own are left out."""
     return {kind.code: kind for kind in _below(FarmError) if "code" in vars(kind)}
 
 

@@ -1,4 +1,4 @@
-"""`Farm`: a client of a running farm."""
+"""`Farm`: a client of a running farm. Applications and `farm render --farm` use it."""
 
 import json
 import re
@@ -20,13 +20,13 @@ from farm.client.transport import Transport
 from farm.errors import AlreadyFinished, InvalidRequest, InvalidUrl, Problem
 from farm.links import LinkError, make_link
 
-#: What the farm lets a request wait for a job's end.
+#: How long the farm lets a request wait for a job's end.
 _MAX_LONG_POLL_S = 30
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
 class Farm:
-    """A client of a running farm; threads may share one.
+    """A client of a running farm. Threads may share one.
 
     ::
 
@@ -35,10 +35,10 @@ class Farm:
         with Farm("http://127.0.0.1:3000") as farm:
             farm.render(html="<h1>Hello</h1>", full_page=True).save("hello.png")
 
-    Every method raises a `FarmError`: one of `farm.errors`, which the farm has answered with, or
-    one of `farm.client`. A farm that has no place for a request (503, 429) is asked again after the
-    time that it names; a farm that cannot be reached is asked again too. So a page may be rendered
-    twice.
+    Methods raise a `FarmError`: one of `farm.errors`, with which the farm has answered, or one of
+    `farm.client`. A request that the farm refuses because of its load (503, 429) is sent again
+    after the time that the farm names. A request is also sent again if the farm cannot be reached.
+    So a page may be rendered twice.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Farm:
         connect_s: float = 10,
         link_key: str | None = None,
     ) -> None:
-        """`key`: an API key, where the farm has some. `link_key`: what links are signed with.
+        """`key`: an API key, if the farm has keys. `link_key`: the key that signs links.
 
-        `deadline_s`: seconds that a call takes at the most, tries included. A farm gives a render
-        30 s unless it is set otherwise. `connect_s`: for how long a farm that cannot be reached is
-        tried again. Raises `InvalidUrl` or `InvalidRequest`.
+        `deadline_s`: the longest that a call takes with all its tries. By default a farm gives a
+        render 30 s. `connect_s`: for how long a farm that cannot be reached is tried again. Raises
+        `InvalidUrl` or `InvalidRequest`.
         """
         _check(url, key)
         self.url = url.rstrip("/")
@@ -73,24 +73,24 @@ class Farm:
         self._transport.close()
 
     def render(self, **fields: Unpack[RenderFields]) -> Render:
-        """Render `html`, `markdown` or a `url`; docs/options.md describes all options.
+        """Render `html`, `markdown` or a `url`. docs/options.md describes all options.
 
-        Names are those of the API in snake_case, options beside the others: `full_page=True`,
-        `pdf={"prefer_css_page_size": False}`.
+        Names are those of the API in snake_case. Options are arguments like all other fields:
+        `full_page=True`, `pdf={"prefer_css_page_size": False}`.
         """
         return self.post(as_request(fields))
 
     def post(self, fields: Mapping[str, Any]) -> Render:
-        """Render a request that is written as in JSON: names in camelCase, options in `options`."""
+        """Render a request in its JSON form: names in camelCase, options in `options`."""
         path = "/render" if fields.get("url") is None else "/render-url"
         return self._transport.send(
             "POST", path, _read_render, body=_as_json(fields), headers=_JSON
         )
 
     def submit(self, *, idempotency_key: str | None = None, **fields: Unpack[JobFields]) -> Job:
-        """Queue a render as a job. It is accepted once, however often it has to be sent.
+        """Queue a render as a job. The farm accepts it once, even if it is sent several times.
 
-        `idempotency_key`: the same key with the same request is the same job, for another call too.
+        `idempotency_key`: another call with the same key and the same request returns the same job.
         """
         key = idempotency_key or str(uuid.uuid4())
         if not _VISIBLE.fullmatch(key):
@@ -104,13 +104,13 @@ class Farm:
         )
 
     def job(self, job: Job | str) -> Job:
-        """The job as it is now. Raises `NotFound`, also when its time is over."""
+        """The job's present state. Raises `NotFound`, also if the job has expired."""
         return self._ask(_id(job), 0)
 
     def wait(self, job: Job | str, timeout_s: float = 300) -> Job:
-        """The job when it has ended: completed, failed or cancelled.
+        """Wait until the job has completed, failed or been cancelled, and return it.
 
-        Raises `DeadlinePassed` after `timeout_s` seconds; the job goes on then.
+        Raises `DeadlinePassed` after `timeout_s`; the job then continues.
         """
         until = time.monotonic() + timeout_s
         while True:
@@ -121,7 +121,7 @@ class Farm:
                 return found
             if time.monotonic() >= until:
                 raise DeadlinePassed(f"The job {found.id} has not ended within {timeout_s:g} s.")
-            # A farm with too many who wait answers at once.
+            # A farm with too many waiting requests answers at once.
             time.sleep(max(0.0, min(asked + 1, until) - time.monotonic()))
 
     def download(self, job: Job | str) -> Render:
@@ -138,12 +138,12 @@ class Farm:
         return Render.of_job(job, content_type, file)
 
     def cancel(self, job: Job | str) -> Job:
-        """End a job that waits or runs. Raises `AlreadyFinished` if it has completed or failed."""
+        """Cancel a job. Raises `AlreadyFinished` if it has completed or failed."""
         job_id = _id(job)
         try:
             return self._transport.send("DELETE", _path(job_id), partial(_read_job, job_id))
         except AlreadyFinished:
-            # A request whose answer was lost has cancelled it.
+            # An earlier try may have cancelled the job, and its answer was lost.
             found = self.job(job_id)
             if found.status != "cancelled":
                 raise
@@ -156,10 +156,10 @@ class Farm:
         base: str | None = None,
         **fields: Unpack[LinkFields],
     ) -> str:
-        """A signed link to a render, made without asking the farm.
+        """A signed link to a render. It is made without a request to the farm.
 
-        `expires`: when, or in how long. `base`: the farm's address for those who open the link, if
-        it is another one than the client's. Raises `InvalidRequest`.
+        `expires`: when the link expires, or after how long. `base`: the farm's URL in the link, if
+        it differs from the client's. Raises `InvalidRequest`.
         """
         if self._link_key is None:
             raise InvalidRequest("Links need the farm's link key: Farm(url, link_key=…).")
@@ -207,14 +207,14 @@ def _as_json(fields: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
-        # Half of a surrogate pair: the farm says where it is.
+        # A text has half of a surrogate pair. The farm's answer names the field.
         return json.dumps(fields).encode()
     except (TypeError, ValueError) as exc:
         raise InvalidRequest("A field has a value that cannot be written as JSON.") from exc
 
 
 def _expiry(expires: datetime | timedelta | None) -> int | None:
-    """Seconds since 1970."""
+    """The expiry in seconds since 1970."""
     if isinstance(expires, datetime):
         return int(expires.timestamp())
     return None if expires is None else clock.seconds() + int(expires.total_seconds())

@@ -1,4 +1,4 @@
-"""What a client's calls return: a render, or a job."""
+"""The results of a client's calls: a render, or a job."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,42 +19,42 @@ State = Literal["pending", "processing", "completed", "failed", "cancelled"]
 
 @dataclass(frozen=True)
 class Render:
-    """The rendered file, and what the farm tells of it.
+    """A rendered file, and the facts about it.
 
-    Of several files (`outputs`), `data` is a ZIP of them all, and the sides are those of the first.
-    A fact that does not apply is None or empty.
+    If there are several files (`outputs`), `data` is a ZIP of them all, and width and height are
+    those of the first. A fact that does not apply is None or empty.
     """
 
     format: str
     content_type: str
-    #: In pixels; of a PDF, HTML or MHTML, the viewport's.
+    #: Width and height in pixels. For a PDF, HTML or MHTML they are the viewport's.
     width: int
     height: int
     request_id: str
-    #: Of the document that was captured.
+    #: `url` to `title`: facts about the captured document.
     url: str | None = None
     final_url: str | None = None
     status: int | None = None
     title: str | None = None
-    #: Of a PDF.
+    #: The number of a PDF's pages.
     pages: int | None = None
-    #: What was still waited for, with `on_timeout="capture"`.
+    #: The option that was still waited for when the time was over, with `on_timeout="capture"`.
     timed_out: str | None = None
-    #: `host` and `reason` of what the egress policy refused.
+    #: `host` and `reason` of each request that the egress policy refused.
     blocked: tuple[Mapping[str, str], ...] = ()
-    #: What the page still waited for when it was captured.
+    #: The URLs that the page still waited for when it was captured.
     unfinished: tuple[str, ...] = ()
-    #: `count` and `urls` of what the option `block` kept from being sent.
+    #: `count` and `urls` of the requests that the option `block` kept from being sent.
     blocked_requests: Mapping[str, Any] | None = None
-    #: With `report=True`.
+    #: The report, with `report=True`.
     report: Report | None = None
-    #: Milliseconds of the steps `wait`, `load`, `settle` and `capture`; of a job, nothing.
+    #: Milliseconds of the steps `wait`, `load`, `settle` and `capture`. Empty for a job.
     timings: Mapping[str, float] = field(default_factory=dict)
-    #: `hit`, `miss`, `joined` or `off`; None: the request did not ask for the cache.
+    #: `hit`, `miss`, `joined` or `off`; None if the request did not use the cache.
     cache: str | None = None
     #: Seconds since a file from the cache was rendered.
     age_s: int = 0
-    #: Of one of several files: its name, and with the format's suffix.
+    #: The name of one of several files, without and with the format's suffix.
     name: str | None = None
     file_name: str | None = None
     outputs: "tuple[Render, ...]" = ()
@@ -69,18 +69,18 @@ class Render:
 
     @property
     def size(self) -> int:
-        """Of `data`, in bytes."""
+        """The size of `data` in bytes."""
         return len(self.data)
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Write the file; the path. Raises `OSError`."""
+        """Write the file, and return its path. Raises `OSError`."""
         target = Path(path)
         target.write_bytes(self.data)
         return target
 
     @classmethod
     def of_answer(cls, answer: JsonAnswer, headers: Mapping[str, str]) -> Self:
-        """Raises `KeyError` for an answer that lacks what each render has."""
+        """The render in a farm's answer. Raises `KeyError` if the answer lacks a required field."""
         data = answer.data["data"]
         outputs = data.get("outputs", ())
         age = headers.get("Age", "")
@@ -102,7 +102,7 @@ class Render:
 
     @classmethod
     def of_job(cls, job: "Job", content_type: str, file: bytes) -> Self:
-        """Of a completed job and its file."""
+        """The render of a completed job. `file`: its downloaded file."""
         record = job.record
         facts = _facts(record) | {"status": record.get("httpStatus")}
         outputs = record.get("outputs", ())
@@ -134,11 +134,11 @@ class Render:
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it was when the farm was asked."""
+    """The state of a job at the time of the request."""
 
     id: str
     status: State
-    #: The whole answer, by its names in JSON; empty for one that was just submitted.
+    #: The whole answer, by its names in JSON. Empty for a job that was just submitted.
     record: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -147,12 +147,12 @@ class Job:
 
     @property
     def position(self) -> int | None:
-        """The place in the queue of a job that waits, 1 for the next one."""
+        """The place of a waiting job in the queue: 1 for the next job."""
         return self.record.get("position")
 
     @property
     def error(self) -> FarmError | None:
-        """Why a job has failed."""
+        """Why the job has failed; None if it has not."""
         if self.status != "failed":
             return None
         told = self.record
@@ -162,12 +162,12 @@ class Job:
 
     @classmethod
     def of_record(cls, job_id: str, record: Mapping[str, Any]) -> Self:
-        """Raises `KeyError` for what is no job's record."""
+        """The job in an answer. Raises `KeyError` if the answer is not a job's record."""
         return cls(job_id, cast(State, record["status"]), record)
 
 
 def _described(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What each file has. Raises `KeyError`."""
+    """The fields that each file has. Raises `KeyError`."""
     format_ = FORMATS.get(told["format"])
     return {
         "format": told["format"],
@@ -182,7 +182,7 @@ def _described(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _facts(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What is told of the document."""
+    """The facts about the document."""
     return {
         "url": told.get("url"),
         "final_url": told.get("finalUrl"),
@@ -196,7 +196,7 @@ def _facts(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _timings(text: str) -> dict[str, float]:
-    """Of a `Server-Timing` as the farm writes it; others' entries are passed over."""
+    """The timings in a `Server-Timing` header. Entries that other servers add are ignored."""
     timings = {}
     for entry in text.split(","):
         name, _, duration = entry.strip().partition(";dur=")

@@ -1,4 +1,7 @@
-"""Requests to a farm: within a deadline, sent again where that may help."""
+"""Sends requests to a farm within a deadline, and retries those that may succeed later.
+
+`Farm` calls `Transport`, from any thread.
+"""
 
 import io
 import random
@@ -15,16 +18,17 @@ from farm.client.errors import DeadlinePassed, Unreachable, error_of
 from farm.errors import FarmError, InvalidUrl
 
 Answer = TypeVar("Answer")
-#: Makes an answer of its headers and the pieces of its body.
+#: Parses an answer from its headers and the pieces of its body.
 Reader = Callable[[Mapping[str, str], Iterator[bytes]], Answer]
 
-#: The same request may succeed later: too many requests, a proxy that lost its farm, no place.
+#: Statuses of requests that may succeed later: too many requests, a proxy that cannot reach the
+#: farm, a farm that is busy or starting.
 _RETRIED = (429, 502, 503)
-#: Without `Retry-After`: the first pause, twice as long each time, and the longest.
+#: The first pause without `Retry-After`, and the longest. The pause doubles with each try.
 _PAUSE_S, _MAX_PAUSE_S = 0.2, 5.0
 _PIECE_BYTES = 1 << 16
 _MAX_ERROR_BYTES = 1 << 20
-#: Connections that are kept, so that so many threads need no new ones.
+#: The number of connections that are kept open, so that as many threads need no new ones.
 _KEPT_CONNECTIONS = 32
 
 
@@ -36,7 +40,7 @@ class Transport:
         self._deadline_s = deadline_s
         self._connect_s = connect_s
         self._session = requests.Session()
-        # Also without a key: requests would else look for one in ~/.netrc.
+        # Needed without a key too: otherwise requests would look for a password in ~/.netrc.
         self._session.auth = _Key(key)
         self._session.headers["User-Agent"] = f"render-farm-client/{farm.__version__}"
         adapter = HTTPAdapter(pool_maxsize=_KEPT_CONNECTIONS)
@@ -56,9 +60,9 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         deadline_s: float | None = None,
     ) -> Answer:
-        """Send until there is an answer, or no time for another try. Raises `FarmError`.
+        """Send a request, and retry it until the deadline. Raises `FarmError`.
 
-        `deadline_s`: of this call, in place of the client's own.
+        `deadline_s`: this call's deadline, in place of the client's.
         """
         until = time.monotonic() + (self._deadline_s if deadline_s is None else deadline_s)
         gone_since: float | None = None
@@ -93,12 +97,12 @@ class Transport:
             with self._session.request(
                 method,
                 self._url + path,
-                # Bytes would have to be sent within the time that connecting may take.
+                # requests would limit the time for sending plain bytes to the connect time-out.
                 data=None if body is None else _Body(body, until),
                 headers={"Accept": "application/json", **headers},
                 timeout=(min(left_s, self._connect_s), left_s),
                 stream=True,
-                # A farm redirects nowhere, and a POST that is redirected becomes a GET.
+                # A farm never redirects, and a redirected POST would become a GET.
                 allow_redirects=False,
             ) as response:
                 pieces = self._pieces(response, until)
@@ -130,15 +134,15 @@ class Transport:
             raise Unreachable(
                 f"{self._url} cannot be reached, or the connection broke; is a farm running there?"
             ) from exc
-        except OSError as exc:  # of a file: requests reads the certificates that it names
+        except OSError as exc:  # of a file of certificates, which requests reads
             raise Unreachable(
                 "The certificates that REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names cannot be read."
             ) from exc
 
     def _pieces(self, response: requests.Response, until: float) -> Iterator[bytes]:
-        """The body as it arrives.
+        """The pieces of the body as they arrive. Raises `DeadlinePassed`.
 
-        `iter_content` would wait until a piece is full, and each byte would begin its time anew.
+        `iter_content` would wait for full pieces, and each byte would restart its time-out.
         """
         while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
             if time.monotonic() >= until:
@@ -147,7 +151,9 @@ class Transport:
 
 
 class _Body(io.BytesIO):
-    """A body that is sent no longer than until the deadline: each piece has a time of its own."""
+    """A body that raises `DeadlinePassed` after the deadline. The time-out of requests is for each
+    piece only.
+    """
 
     def __init__(self, body: bytes, until: float) -> None:
         super().__init__(body)
@@ -170,7 +176,7 @@ class _Key(requests.auth.AuthBase):
 
 
 def _first(pieces: Iterator[bytes]) -> bytes:
-    """Of the body of an error as much as a farm's may have."""
+    """The beginning of an error's body, up to the greatest length that a farm's error has."""
     body = bytearray()
     for piece in pieces:
         body += piece
@@ -183,13 +189,13 @@ def _may_help(error: FarmError) -> bool:
     """Whether the same request may succeed when it is sent again."""
     cause = error.__cause__
     has_bad_certificate = isinstance(cause, requests.exceptions.SSLError)
-    # Every `RequestException` is an `OSError`; any other one is of a file on this machine.
+    # Every `RequestException` is an `OSError`. Any other `OSError` is about a file on this machine.
     has_bad_file = isinstance(cause, OSError) and not isinstance(cause, requests.RequestException)
     return error.status in _RETRIED and not has_bad_certificate and not has_bad_file
 
 
 def _pause_s(error: FarmError, tries: int) -> float:
-    """Never shorter than what the farm asks for. No two clients come back at the same moment."""
+    """The pause before the next try: random, and never shorter than the farm's `Retry-After`."""
     if after_s := getattr(error, "retry_after_s", None):
         return float(after_s) * random.uniform(1, 1.25)
     return min(_PAUSE_S * 2.0**tries, _MAX_PAUSE_S) * random.uniform(0.5, 1)

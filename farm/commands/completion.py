@@ -1,10 +1,10 @@
-"""`farm completion`: a script for a shell, and how it is installed."""
+"""`farm completion`: prints a completion script for a shell, and how to install it."""
 
 import click
 from click.shell_completion import get_completion_class
 
 PROGRAM = "farm"
-#: Click's name for it: what a shell sets to ask `farm` for completions.
+#: The variable that a shell sets to ask `farm` for completions, as Click names it.
 VARIABLE = "_FARM_COMPLETE"
 _HOW_TO = {
     "bash": """\
@@ -37,6 +37,6 @@ def completion(shell: str) -> None:
     assert kind is not None
     script = kind(click.Group(), {}, PROGRAM, VARIABLE).source()
     if shell == "bash":
-        # Bash puts a value into the command line as it is: `iPhone 15` needs a backslash.
+        # Bash inserts a value unquoted, so `iPhone 15` needs a backslash.
         script = script.replace("COMPREPLY+=($value)", 'COMPREPLY+=("$(printf %q "$value")")')
     click.echo(f"{script.strip()}\n\n{_HOW_TO[shell]}", nl=False)

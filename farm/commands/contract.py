@@ -1,4 +1,4 @@
-"""`farm contract`: what docs/ and the client say of requests, made from the models."""
+"""`farm contract`: generates the parts of docs/ and of the client that come from the models."""
 
 from pathlib import Path
 

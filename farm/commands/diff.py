@@ -1,4 +1,4 @@
-"""`farm diff`: two pages, or pictures of pages, compared pixel by pixel."""
+"""`farm diff`: compares two pages, or pictures of pages, pixel by pixel."""
 
 import re
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from farm.commands.pages import (
     files_argument,
     names_a_page,
     options_argument,
+    printable,
     refusal,
-    shown,
     unsent_files,
     warn_of_unsent,
     with_page,
@@ -26,14 +26,14 @@ from farm.flags import OPTIONS, GroupedCommand, fields_given, with_flags
 from farm.formats import FORMATS, canonical
 
 _PICTURES = [name for name, format_ in FORMATS.items() if format_.is_picture]
-#: As diff(1) has it: 1, they differ (by more than allowed); 2, they could not be compared.
+#: Exit codes as of diff(1). 1: the pages differ by more than allowed; 2: they were not compared.
 _DIFFERS = 1
 _TROUBLE = 2
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """How much may differ: a share, 0 … 1, or a number of pixels."""
+    """How much may differ: a share from 0 to 1, or a number of pixels."""
 
     share: float | None = None
     pixels: int | None = None
@@ -126,14 +126,14 @@ def diff(
     except click.ClickException as exc:
         raise _Trouble(exc.message) from exc
     try:
-        for line in _told(difference):
+        for line in _summary(difference):
             click.echo(line, err=output == "-")
         if output is not None:
             _write(output, difference, before, after)
     except BrokenPipeError:
-        raise  # click ends quietly then
+        raise  # click then exits without a message
     except OSError as exc:
-        where = "standard output" if output is None else shown(output)
+        where = "standard output" if output is None else printable(output)
         raise _Trouble(f"{where} cannot be written: {exc.strerror}.") from exc
     if max_diff is not None and not max_diff.covers(difference):
         context.exit(_DIFFERS)
@@ -149,7 +149,7 @@ def _check(fields: dict[str, Any], before: str, after: str, output: str | None) 
     if canonical(str(format_)) not in _PICTURES:
         raise click.UsageError(f"--format must be a picture's: {', '.join(_PICTURES)}.")
     if output not in (None, "-") and _suffix(str(output)) not in (".png", ".webp", ".jpeg", ".jpg"):
-        raise click.UsageError(f"{shown(str(output))} must be a .png, .webp or .jpeg.")
+        raise click.UsageError(f"{printable(str(output))} must be a .png, .webp or .jpeg.")
 
 
 def _pictures(
@@ -159,7 +159,7 @@ def _pictures(
     farm: str | None,
     key: str | None,
 ) -> list[bytes]:
-    """The picture at each; what is a page is rendered."""
+    """The picture of each source. A source that is a page is rendered."""
     found = [_picture_in(source) for source in sources]
     if all(found):
         return [data for data in found if data]
@@ -187,7 +187,7 @@ def _rendered(renderer: Renderer, request: dict[str, Any] | None) -> bytes:
 
 
 def _picture_in(source: str) -> bytes | None:
-    """The file, if it is a picture; None for a page."""
+    """The file if it is a picture; None for a page."""
     if is_url(source) or source == "-":
         return None
     try:
@@ -195,10 +195,10 @@ def _picture_in(source: str) -> bytes | None:
             start = file.read(16)
             return start + file.read() if is_picture(start) else None
     except (OSError, ValueError):
-        return None  # which reading it as a page will tell
+        return None  # reading it as a page reports the error
 
 
-def _told(difference: Difference) -> list[str]:
+def _summary(difference: Difference) -> list[str]:
     smoothed = difference.smoothed_pixels
     ignored = f"; {smoothed:,} more by anti-aliasing alone" if smoothed else ""
     total = f"{difference.pixels:,} of {difference.all_pixels:,} pixels"
@@ -217,8 +217,8 @@ def _write(output: str, difference: Difference, before: str, after: str) -> None
     if difference.smoothed_pixels:
         marks += f" (anti-aliasing: {difference.smoothed_pixels:,}, amber)"
     sides = [
-        Side(f"Before: {shown(before)}", _size(difference.before)),
-        Side(f"After: {shown(after)}", _size(difference.after)),
+        Side(f"Before: {printable(before)}", _size(difference.before)),
+        Side(f"After: {printable(after)}", _size(difference.after)),
         Side(f"{_percent(difference)} differs", marks),
     ]
     sheet = draw_sheet(difference, sides, ".png" if output == "-" else _suffix(output))
@@ -227,7 +227,7 @@ def _write(output: str, difference: Difference, before: str, after: str) -> None
 
 
 def _percent(difference: Difference) -> str:
-    """Two digits that say something; never 0 % for a difference, nor 100 % for less than all."""
+    """The percentage, with two decimals. Never 0 % if there is a difference, nor 100 % for less."""
     percent = difference.share * 100
     if difference.pixels == 0:
         return "0%"

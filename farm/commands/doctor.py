@@ -1,4 +1,4 @@
-"""`farm doctor`: what the farm needs of the machine."""
+"""`farm doctor`: checks whether this machine has what the farm needs."""
 
 import logging
 import sys
@@ -12,7 +12,7 @@ from farm import doctor as checks
 @click.command()
 def doctor() -> None:
     """Look at everything the farm needs, and say how to mend what is wrong."""
-    # What the checks find is said here, once.
+    # The checks' own log is off, since this command prints their findings.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     healthy = True
     for check in checks.examine():

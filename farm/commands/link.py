@@ -1,4 +1,4 @@
-"""`farm link`: a page, or a URL, and options become the address of a signed link."""
+"""`farm link`: makes a signed link from a page or a URL, and options."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    """Seconds, or a number with a unit."""
+    """The seconds of a text such as `90` or `12h`."""
     if value is None:
         return None
     match = re.fullmatch(r"([1-9][0-9]{0,9})([smhdw]?)", value)
@@ -71,7 +71,7 @@ def link(
                 "FARM_LINK_KEY is not set: make one with `openssl rand -hex 32`, for the farm and "
                 "for those who make links."
             )
-        # What the farm would refuse is told now.
+        # Validate the request now, as the farm will when the link is opened.
         Link.read(pack(fields), Limits.of(settings))
         expires_at = None if expires is None else clock.seconds() + expires
         where = base or f"http://{host_and_port(settings.host, settings.port)}"

@@ -1,4 +1,7 @@
-"""Many pages of one command: rendered to a folder, shown as they end, and gone on with later."""
+"""`farm render --out`: renders many pages to a folder, shows the progress, and can be continued.
+
+`render` calls `render_many` in the main thread. `farm.batch` has the threads and the record.
+"""
 
 import signal
 from collections.abc import Iterator
@@ -26,8 +29,8 @@ from farm.batch import (
 from farm.commands.pages import (
     local_files,
     page_at,
+    printable,
     refusal,
-    shown,
     unsent_files,
     warn_of_unsent,
     with_page,
@@ -38,14 +41,14 @@ from farm.errors import FarmError, StartError
 from farm.flags import OPTIONS
 from farm.formats import NAMES, ZIP
 
-#: What a shell tells of a command that SIGINT has ended.
+#: The exit code that shells report for a command that SIGINT has ended.
 _INTERRUPTED = 130
-_MAX_STRANGERS = 5
+_MAX_FOREIGN = 5
 
 
 @dataclass(frozen=True)
 class Many:
-    """What is asked for; `fields` is the request without a page."""
+    """The arguments of the command. `fields`: the request without a page."""
 
     pages: list[str]
     folder: Path
@@ -58,7 +61,10 @@ class Many:
 
 
 def render_many(many: Many, farm: str | None, key: str | None) -> int:
-    """Render them; returns the exit code. Raises `click.UsageError` before anything is rendered."""
+    """Render the pages, and return the exit code.
+
+    Raises `click.UsageError`, but not after the first render has begun.
+    """
     screen = Screen()
     tasks = _tasks(many)
     if not tasks:
@@ -69,7 +75,7 @@ def render_many(many: Many, farm: str | None, key: str | None) -> int:
         screen.say(f"{again} named more than once; each is rendered once.")
     with ExitStack() as stack:
         record = _opened(many.folder, stack)
-        _refuse_strangers(many, tasks, record)
+        _refuse_foreign(many, tasks, record)
         wanted = tasks if many.again else pending(tasks, record)
         run = _Run(screen, many, tasks, wanted, record)
         if wanted:
@@ -81,13 +87,13 @@ def _opened(folder: Path, stack: ExitStack) -> Record:
     try:
         return stack.enter_context(Record(folder))
     except FolderInUse:
-        _refuse(f"{shown(str(folder))} is written by another `farm render` now.")
+        _refuse(f"{printable(str(folder))} is written by another `farm render` now.")
     except OSError as exc:
-        _refuse(f"{shown(str(folder))} cannot be written: {exc.strerror}.")
+        _refuse(f"{printable(str(folder))} cannot be written: {exc.strerror}.")
 
 
 class _Run:
-    """A batch under way, and what has become of it."""
+    """A run of a batch, and its outcome."""
 
     def __init__(
         self, screen: Screen, many: Many, tasks: list[Task], wanted: list[Task], record: Record
@@ -98,14 +104,14 @@ class _Run:
         self.wanted = wanted
         self.record = record
         self.failed: list[Outcome] = []
-        #: The files that pages refer to and that were not sent, by pages.
+        #: For each page, the local files that it refers to and that were not sent.
         self.unsent: dict[str, list[str]] = {}
-        #: Why it ended before its time: a sentence.
+        #: Why the run was stopped: a sentence.
         self.stopped: str | None = None
         self.exit_code = 0
 
     def end(self) -> int:
-        """Say what has come of it, once nothing is written any more."""
+        """Print the outcome, and return the exit code. Called when no file is written any more."""
         if self.failed:
             self.screen.table(self.failed)
         warn_of_unsent(self.unsent)
@@ -122,7 +128,7 @@ class _Run:
         if self.stopped is not None:
             self.screen.say(self.stopped)
         total = _pages(len(self.tasks))
-        self.screen.say(f"{total} to {shown(str(self.many.folder))}: {', '.join(parts)}.")
+        self.screen.say(f"{total} to {printable(str(self.many.folder))}: {', '.join(parts)}.")
         if left:
             self.screen.say("The same command goes on from there.")
         return self.exit_code or (1 if self.failed or left else 0)
@@ -156,7 +162,7 @@ def _render(run: _Run, farm: str | None, key: str | None) -> None:
 
 
 def _check(renderer: Renderer, fields: dict[str, Any]) -> None:
-    """Raises `click.UsageError` for options that no page can be rendered with."""
+    """Raises `click.UsageError` for options that are not valid for any page."""
     try:
         renderer.check({**fields, "url": "http://example.com/"})
     except FarmError as exc:
@@ -185,7 +191,7 @@ def _tasks(many: Many) -> list[Task]:
             ext = str(options.get("format", "png"))
         pages = name_all(template, many.pages, ext)
     except BadName as exc:
-        raise click.UsageError(shown(str(exc))) from exc
+        raise click.UsageError(printable(str(exc))) from exc
     return [
         Task.of(source, name, many.fields, _files(source) if many.sends_files else ())
         for name, source in pages.items()
@@ -193,32 +199,32 @@ def _tasks(many: Many) -> list[Task]:
 
 
 def _files(source: str) -> list[str]:
-    """The files that are sent with a page: it is rendered again when one of them has changed."""
+    """The files that are sent with a page. If one has changed, the page is rendered again."""
     if is_url(source):
         return []
     try:
         return [str(path) for path in local_files(source, page_at(source)).values()]
-    except click.ClickException:  # which its render will tell
+    except click.ClickException:  # the page's render reports the error
         return []
 
 
-def _refuse_strangers(many: Many, tasks: list[Task], record: Record) -> None:
-    """Files that something else has put into the folder are not written over unasked."""
+def _refuse_foreign(many: Many, tasks: list[Task], record: Record) -> None:
+    """Raises `click.UsageError` if files of other programs would be overwritten."""
     if many.again:
         return
-    found = record.strangers(task.name for task in tasks)
+    found = record.foreign(task.name for task in tasks)
     if found:
-        listed = ", ".join(shown(name) for name in found[:_MAX_STRANGERS])
-        more = f" and {len(found) - _MAX_STRANGERS:,} more" if len(found) > _MAX_STRANGERS else ""
+        listed = ", ".join(printable(name) for name in found[:_MAX_FOREIGN])
+        more = f" and {len(found) - _MAX_FOREIGN:,} more" if len(found) > _MAX_FOREIGN else ""
         _refuse(
-            f"{listed}{more} in {shown(str(many.folder))} would be written over, and no "
+            f"{listed}{more} in {printable(str(many.folder))} would be written over, and no "
             "`farm render` has made them. Take another folder, another --name, or --again."
         )
 
 
 @contextmanager
 def _sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM stops a batch as Ctrl-C does."""
+    """Makes SIGTERM stop the batch as Ctrl-C does."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

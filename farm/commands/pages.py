@@ -1,4 +1,4 @@
-"""What commands that render are given: pages, and files of options."""
+"""The arguments that commands which render have in common: pages, their files, and `--options`."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ _MARKDOWN = (".md", ".markdown")
 
 
 def page_at(source: str) -> dict[str, Any]:
-    """The fields that name a page: a file's or standard input's text, or a URL.
+    """The fields that name a page: the text of a file or of standard input, or a URL.
 
     Raises `click.ClickException` if it cannot be read.
     """
@@ -29,35 +29,36 @@ def page_at(source: str) -> dict[str, Any]:
             is_markdown = Path(source).suffix.lower() in _MARKDOWN
             return {"markdown" if is_markdown else "html": file.read()}
     except (OSError, ValueError) as exc:
-        raise click.ClickException(f"{shown(source)} cannot be read: {_why(exc)}.") from exc
+        raise click.ClickException(f"{printable(source)} cannot be read: {_why(exc)}.") from exc
 
 
 def with_page(source: str, fields: dict[str, Any], sends_files: bool = False) -> dict[str, Any]:
-    """A request for the page at `source`, whatever page `fields` name.
+    """A request for the page at `source`. A page that `fields` name is replaced.
 
-    `sends_files`: with the files beside the page that it refers to; `assets` of `fields` win.
+    `sends_files`: add the local files that the page refers to. `assets` in `fields` have priority.
     """
     request = {name: fields[name] for name in fields if name not in HTML_OR_URL} | page_at(source)
     if sends_files and (files := local_files(source, request)):
         try:
             request["assets"] = as_assets(files) | request.get("assets", {})
         except OSError as exc:
-            message = f"A file that {shown(source)} refers to cannot be read: {_why(exc)}."
+            message = f"A file that {printable(source)} refers to cannot be read: {_why(exc)}."
             raise click.ClickException(message) from exc
     return request
 
 
 def local_files(source: str, request: dict[str, Any]) -> dict[str, Path]:
-    """The files that a page refers to, if the page is a file itself. `request` has its text."""
+    """The local files that a page refers to, if the page is a file. `request` has its text."""
     if source == "-" or is_url(source):
         return {}
     return files_beside(source, request.get("html") or request.get("markdown") or "")
 
 
 def unsent_files(source: str, request: dict[str, Any]) -> list[str]:
-    """The names of files that a page refers to and a render of the request does not have.
+    """The names of local files that a page refers to and that the request does not contain.
 
-    With `baseUrl` the names are addresses at that site; with `assets` the caller has chosen.
+    It is empty with `baseUrl`, since the names are then URLs at that site, and with `assets`, since
+    the user has then chosen the files.
     """
     if "assets" in request or "baseUrl" in request:
         return []
@@ -65,18 +66,18 @@ def unsent_files(source: str, request: dict[str, Any]) -> list[str]:
 
 
 def warn_of_unsent(pages: Mapping[str, Sequence[str]]) -> None:
-    """Say that files were not sent. `pages`: their names, by pages."""
+    """Warn that files were not sent. `pages`: the names of these files for each page."""
     if not pages:
         return
     source, names = next(iter(pages.items()))
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     others = f", and {len(pages) - 1:,} other pages to theirs" if len(pages) > 1 else ""
-    refers = shown(f"{source} refers to {names[0]}{more} in its folder{others}")
+    refers = printable(f"{source} refers to {names[0]}{more} in its folder{others}")
     click.echo(f"Warning: {refers}. They are not sent without --local-files.", err=True)
 
 
 def files_argument(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command `--local-files`."""
+    """Decorator that adds `--local-files` to a command."""
     return click.option(
         "--local-files",
         is_flag=True,
@@ -89,7 +90,7 @@ def names_a_page(fields: dict[str, Any]) -> bool:
 
 
 def options_argument(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command `--options FILE`; its function is given the request that is in the file."""
+    """Decorator that adds `--options FILE` to a command, and passes the request in the file."""
     return click.option(
         "--options",
         "base_request",
@@ -103,7 +104,7 @@ def options_argument(function: Callable[..., None]) -> Callable[..., None]:
 def complete_files(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Have the shell complete names of files."""
+    """Makes the shell complete file names."""
     return [CompletionItem(incomplete, type="file")]
 
 
@@ -112,12 +113,14 @@ def _request_in(path: str) -> dict[str, Any]:
         with click.open_file(path, encoding="utf-8") as file:
             found = json.load(file)
     except (OSError, ValueError, RecursionError) as exc:
-        raise click.UsageError(f"--options: {shown(path)} cannot be read: {_why(exc)}.") from exc
+        raise click.UsageError(
+            f"--options: {printable(path)} cannot be read: {_why(exc)}."
+        ) from exc
     if not isinstance(found, dict):
-        raise click.UsageError(f"--options: {shown(path)} has no JSON object.")
+        raise click.UsageError(f"--options: {printable(path)} has no JSON object.")
     is_whole = any(name in properties("RenderRequest") for name in found)
     if is_whole and not isinstance(found.get(OPTIONS, {}), dict):
-        raise click.UsageError(f"--options: `options` in {shown(path)} is no JSON object.")
+        raise click.UsageError(f"--options: `options` in {printable(path)} is no JSON object.")
     return found if is_whole else {OPTIONS: found}
 
 
@@ -131,21 +134,21 @@ def _why(exc: Exception) -> str:
             return f"line {exc.lineno} is not valid JSON"
         case RecursionError():
             return "it is nested too deeply"
-    return "it has no valid name"  # a NUL in it
+    return "it has no valid name"  # the name contains a NUL
 
 
 def refusal(exc: FarmError | StartError) -> click.ClickException:
-    """What a command ends with: the sentence, and each problem."""
-    lines = [shown(str(exc))]
+    """The error with which a command ends: the sentence, and all problems."""
+    lines = [printable(str(exc))]
     problems = exc.problems if isinstance(exc, WithProblems) else ()
-    # The sentence has one problem already.
+    # The sentence contains one problem already.
     if len(problems) > 1 or any(problem.problem not in str(exc) for problem in problems):
-        lines += [shown(f"  {problem.field}: {problem.problem}") for problem in problems]
+        lines += [printable(f"  {problem.field}: {problem.problem}") for problem in problems]
     return click.ClickException("\n".join(lines))
 
 
-def shown(text: str) -> str:
-    """A name or a page's own message as a terminal may be sent it: no control characters in it."""
+def printable(text: str) -> str:
+    """A name or a page's message for the terminal, with its control characters escaped."""
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 

@@ -1,4 +1,4 @@
-"""`farm plan`: how many machines a farm needs."""
+"""`farm plan`: calculates how many machines a farm needs."""
 
 import math
 import sys
@@ -18,7 +18,7 @@ from farm.plan.sizing import SizingError, Target
 
 
 class _Number(click.FloatRange):
-    """A range without `nan`, which is in every range, and `inf`."""
+    """A range without `inf`, and without `nan`, which Click accepts in every range."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
         number: float = super().convert(value, param, ctx)

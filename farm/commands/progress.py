@@ -1,6 +1,6 @@
-"""What a batch shows while it runs, and the table of failures at its end; on standard error.
+"""Shows a batch's progress, and a table of its failures at the end, on standard error.
 
-A terminal has a bar (rich); a file, a pipe or a CI's log has a plain line for each page.
+A terminal gets a progress bar (rich). A file, a pipe or a CI log gets a plain line for each page.
 """
 
 import sys
@@ -20,23 +20,23 @@ from rich.table import Table
 from rich.text import Text
 
 from farm.batch import Outcome
-from farm.commands.pages import shown
+from farm.commands.pages import printable
 
-#: Failures that the table has; the plain lines have all.
+#: The most rows of the table. The plain lines contain all failures.
 _MAX_ROWS = 100
-#: A terminal narrower than this has no room for the remaining time, nor for a table.
+#: The narrowest terminal that shows the remaining time, and failures as a table.
 _WIDE = 60
 
 
 class Screen:
-    """Standard error as a person or a log reads it."""
+    """Standard error, as a terminal or as a log."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(file=sys.stderr, highlight=False)
 
     @contextmanager
     def showing(self, total: int) -> Iterator["Shown"]:
-        """Show the progress of so many pages."""
+        """Show the progress of `total` pages."""
         if not self.console.is_terminal:
             yield PlainLines(self, total)
             return
@@ -51,14 +51,14 @@ class Screen:
             yield Bar(progress, total)
 
     def say(self, text: str) -> None:
-        """A line, wrapped where the terminal ends."""
+        """Print a line, wrapped to the terminal's width."""
         if self.console.is_terminal:
-            self.console.print(Text(shown(text)))
+            self.console.print(Text(printable(text)))
         else:
-            print(shown(text), file=self.console.file, flush=True)
+            print(printable(text), file=self.console.file, flush=True)
 
     def table(self, failed: Sequence[Outcome]) -> None:
-        """The pages that failed, each with its code and the sentence."""
+        """Print the pages that failed, each with its code and sentence."""
         listed = [
             (outcome.task.source, outcome.failure.code, outcome.failure.sentence)
             for outcome in failed[:_MAX_ROWS]
@@ -67,8 +67,8 @@ class Screen:
         if self.console.is_terminal and self.console.width >= _WIDE:
             table = Table("Page", "Code", "Why", box=SIMPLE_HEAD, pad_edge=False)
             for page, code, sentence in listed:
-                # As text: what is in brackets is no markup.
-                cells = ((shown(page), ""), (code, "red"), (shown(sentence), ""))
+                # `Text` keeps rich from reading brackets as markup.
+                cells = ((printable(page), ""), (code, "red"), (printable(sentence), ""))
                 table.add_row(*(Text(text, style, overflow="fold") for text, style in cells))
             self.console.print(table)
         else:
@@ -80,10 +80,10 @@ class Screen:
 
 
 class Shown:
-    """The progress as it is shown."""
+    """Shows the progress of a batch."""
 
     def ended(self, outcome: Outcome) -> None:
-        """A page has ended."""
+        """Show that a page has ended."""
 
 
 class PlainLines(Shown):

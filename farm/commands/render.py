@@ -1,4 +1,4 @@
-"""`farm render`: one page to a file, or many pages to a folder."""
+"""`farm render`: renders one page to a file, or many pages to a folder (`many`)."""
 
 import os
 import sys
@@ -15,8 +15,8 @@ from farm.commands.pages import (
     files_argument,
     names_a_page,
     options_argument,
+    printable,
     refusal,
-    shown,
     unsent_files,
     warn_of_unsent,
     with_page,
@@ -106,7 +106,7 @@ def render(
         try:
             pages = expand(sources) + (read_list(listed.read()) if listed else [])
         except SourceError as exc:
-            raise click.UsageError(shown(str(exc))) from exc
+            raise click.UsageError(printable(str(exc))) from exc
         if not pages and listed is None:
             raise click.UsageError("Name pages, or a file that lists them with --list.")
         many = Many(pages, out, name, again, jobs, retry_for, local_files, fields)
@@ -129,9 +129,9 @@ def render(
         with click.open_file(path, "wb") as file:
             file.write(data)
     except BrokenPipeError:
-        raise  # click ends quietly then
+        raise  # click then exits without a message
     except OSError as exc:
-        raise click.ClickException(f"{shown(path)} cannot be written: {exc.strerror}.") from exc
+        raise click.ClickException(f"{printable(path)} cannot be written: {exc.strerror}.") from exc
     if opens:
         _open(path)
 
@@ -139,7 +139,7 @@ def render(
 def _rendered(path: str, fields: dict[str, Any], farm: str | None, key: str | None) -> bytes:
     suffix = Path(path).suffix.removeprefix(".").lower()
     if "outputs" in fields and suffix not in ("", ZIP.name):
-        raise click.ClickException(f"{shown(path)}: several files are one ZIP; call it .zip.")
+        raise click.ClickException(f"{printable(path)}: several files are one ZIP; call it .zip.")
     if suffix and "outputs" not in fields:
         fields[OPTIONS].setdefault("format", suffix)
     try:
@@ -152,10 +152,10 @@ def _rendered(path: str, fields: dict[str, Any], farm: str | None, key: str | No
 
 
 def _temporary(fields: dict[str, Any]) -> str:
-    """A new file for a picture that is only to be seen; it stays, as the program reads it later."""
+    """A temporary file for `--open`. It is kept, since the desktop's program reads it later."""
     suffix = ZIP.name if "outputs" in fields else fields[OPTIONS].get("format", "png")
     if suffix not in NAMES and suffix != ZIP.name:
-        suffix = "png"  # which the request's own check refuses
+        suffix = "png"  # the request's own validation refuses the format
     handle, path = tempfile.mkstemp(prefix="farm-", suffix=f".{suffix}")
     os.close(handle)
     return path
@@ -166,7 +166,7 @@ def _open(path: str) -> None:
     has_desktop = not is_linux or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
     if not has_desktop or click.launch(path) != 0:
         click.echo(
-            f"{shown(path)} is written, but cannot be opened: there is no desktop here, or no "
+            f"{printable(path)} is written, but cannot be opened: there is no desktop here, or no "
             "program that opens files (xdg-open).",
             err=True,
         )

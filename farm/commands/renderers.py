@@ -1,6 +1,8 @@
-"""What renders for a command: an engine of its own, or a farm elsewhere.
+"""The renderers of commands: an engine in this process, or a farm at a URL.
 
-A request is a mapping, as its JSON is. What comes of it is the file's bytes, or a `FarmError`.
+A request is a mapping in the form of its JSON. A render returns the file's bytes, or raises a
+`FarmError`. `farm.mcp.rendering` has similar classes for agents' tools. Those also return facts
+about the page, can be cancelled, and start their engine at the first render.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -9,42 +11,42 @@ from typing import Any, Protocol
 
 import click
 
-#: Pages that a farm elsewhere is asked for at the same time. It may have others to render for.
+#: The number of concurrent requests to a farm, which may have other clients.
 _REMOTE_JOBS = 8
 
 
 class Renderer(Protocol):
-    #: How many pages are best rendered at the same time.
+    #: The best number of concurrent renders.
     jobs: int
 
     def check(self, fields: Mapping[str, Any]) -> None:
-        """Raises `FarmError` for a request that would be refused whatever its page is.
+        """Raises `FarmError` if the request would be refused whatever its page is.
 
-        It can be called before `start`.
+        May be called before `start`.
         """
 
     def start(self) -> None:
-        """Raises `StartError`."""
+        """Get ready to render. Raises `StartError`."""
 
     def render(self, fields: Mapping[str, Any]) -> bytes:
-        """The file. From any thread; raises `FarmError`."""
+        """Render a request, and return the file. Any thread may call this. Raises `FarmError`."""
 
     def close(self) -> None:
-        """End at once what is being rendered. From any thread."""
+        """End all renders at once. Any thread may call this."""
 
 
 class LocalEngine:
     """An engine with a browser in this process."""
 
     def __init__(self, many: bool) -> None:
-        """`many`: more than a few pages are to be rendered. Raises `StartError`."""
+        """`many`: whether more than a few pages will be rendered. Raises `StartError`."""
         from farm import logs
         from farm.render import Engine
         from farm.settings import Settings
 
-        # All of the machine is this process's.
+        # This process may use the whole machine.
         settings = Settings.from_environment(workers=1)
-        # Standard output may be the file.
+        # The file may be written to standard output, so the log goes to standard error.
         logs.configure(settings.model_copy(update={"log_level": "error"}), "stderr")
         self.jobs = min(settings.pages_per_browser, settings.pages_at_once)
         if not many:
@@ -71,7 +73,7 @@ class LocalEngine:
 
 
 class RemoteFarm:
-    """A farm that is asked over HTTP."""
+    """A farm at a URL, called over HTTP."""
 
     jobs = _REMOTE_JOBS
 
@@ -81,24 +83,24 @@ class RemoteFarm:
         self._farm = Farm(url, key)
 
     def check(self, fields: Mapping[str, Any]) -> None:
-        """Nothing: a farm of another version may know other options."""
+        """Checks nothing: a farm of another version may have other options."""
 
     def start(self) -> None:
-        """Nothing: it runs."""
+        """Does nothing: the farm runs already."""
 
     def render(self, fields: Mapping[str, Any]) -> bytes:
         data: bytes = self._farm.post(fields).data
         return data
 
     def close(self) -> None:
-        """Answers that are on their way are not waited for."""
+        """Does nothing: threads that wait for answers end with the process."""
 
 
 def farm_arguments(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command `--farm URL` and `--key KEY`.
+    """Decorator that adds `--farm URL` and `--key KEY` to a command.
 
-    Their variables do not begin with FARM_: such names are settings of a farm, and a name that is
-    no setting keeps a farm from starting.
+    Their environment variables do not begin with FARM_. Such names are settings, and a farm does
+    not start if one of them is unknown.
     """
     for option in (
         click.option(
@@ -122,9 +124,9 @@ def farm_arguments(function: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def opened(farm: str | None, key: str | None, many: bool = False) -> Iterator[Renderer]:
-    """What renders, not started yet: the farm at a URL, or an engine of this process's own.
+    """A renderer that is not started yet: the farm at a URL, or an engine in this process.
 
-    Raises `StartError`, and `FarmError` for a URL or a key that cannot be right.
+    Raises `StartError`, and `FarmError` for a URL or a key that is not valid.
     """
     renderer: Renderer = RemoteFarm(farm, key) if farm else LocalEngine(many)
     try:

@@ -18,7 +18,7 @@ from farm.metrics import folder
 from farm.render.browser.chromium import find_chromium
 from farm.settings import Settings
 
-#: How gunicorn runs the farm.
+#: gunicorn's configuration file.
 _GUNICORN_CONF = Path(farm.__file__).with_name("gunicorn_conf.py")
 
 
@@ -37,10 +37,10 @@ def serve() -> None:
             sys.exit(supervisor.run(farm_settings, command))
     except StartError as exc:
         raise click.ClickException(f"The farm cannot start.\n{exc}") from exc
-    # Upgraded in place (SIGUSR2), gunicorn starts its own file as a script: without this the folder
-    # of that file, and the `http` in it, come before Python's.
+    # When gunicorn is upgraded in place (SIGUSR2), it starts its own file as a script. Without this
+    # variable, the modules of that file's folder (`http`) would hide Python's.
     os.environ["PYTHONSAFEPATH"] = "1"
-    # gunicorn takes this process's place, so that a signal to it is a signal to gunicorn.
+    # gunicorn replaces this process, so that a signal to this process reaches gunicorn.
     os.execv(sys.executable, command)
 
 

@@ -1,4 +1,4 @@
-"""`farm settings`: docs/settings.md."""
+"""`farm settings`: prints or checks docs/settings.md."""
 
 from pathlib import Path
 

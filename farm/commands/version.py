@@ -1,4 +1,4 @@
-"""`farm --version`."""
+"""`farm --version`: the versions of the farm and of its Chromium."""
 
 import subprocess
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ _TIMEOUT_S = 10
 
 
 def version_lines() -> Iterator[str]:
-    """The farm's version; then that of its Chromium and where it is, if this machine has one."""
+    """A line with the farm's version, and one with Chromium's version and path if there is one."""
     yield f"farm {farm.__version__}"
     try:
         yield _chromium()
-    except ImportError:  # installed without the server's packages
+    except ImportError:  # the server's packages are not installed
         return
 
 

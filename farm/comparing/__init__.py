@@ -1,4 +1,7 @@
-"""Two pictures compared pixel by pixel, and a sheet that shows what has changed."""
+"""Compares two pictures pixel by pixel, and draws a sheet that shows the difference.
+
+`farm diff` (the command line) uses it.
+"""
 
 from farm.comparing.difference import Difference, NoPicture, compare, is_picture
 from farm.comparing.sheet import Side, draw_sheet

@@ -1,9 +1,10 @@
-"""Which pixels of two pictures differ, as pixelmatch (https://github.com/mapbox/pixelmatch) has it.
+"""Finds the pixels in which two pictures differ, by the rules of pixelmatch
+(https://github.com/mapbox/pixelmatch).
 
-The distance of two colours is the one of YIQ that its versions up to 7 use: Kotsarenko and Ramos,
+The distance of two colours is that of pixelmatch's versions up to 7, in YIQ: Kotsarenko and Ramos,
 "Measuring perceived color difference using YIQ NTSC transmission color space" (2010). Pixels that
-differ only since an edge is smoothed otherwise are found as in Vyšniauskas, "Anti-aliased pixel and
-intensity slope detector" (2009). libvips does both for all pixels at once.
+differ only because an edge is smoothed differently are found as in Vyšniauskas, "Anti-aliased pixel
+and intensity slope detector" (2009). libvips calculates both for all pixels at once.
 """
 
 import math
@@ -22,24 +23,24 @@ _TO_YIQ = [
 _WEIGHTS = [0.5053, 0.299, 0.1957]
 #: The distance of black and white, squared.
 _FARTHEST = 35215
-#: The neighbours of a pixel, in the order in which pixelmatch looks at them.
+#: The neighbours of a pixel, in pixelmatch's order.
 _AROUND = [(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)]
 _STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 
 class NoPicture(Exception):
-    """The bytes are no picture that can be read."""
+    """The bytes are not a picture that libvips can read."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Two pictures, the upper left corners of which lie on each other, and where they differ."""
+    """Two pictures with the same upper left corner, and the pixels in which they differ."""
 
     before: Image
     after: Image
-    #: As large as both together: 255 where they differ, and where only one of them is.
+    #: A mask that covers both: 255 where they differ, and where only one of them exists.
     differing: Image
-    #: 255 where they differ by anti-aliasing alone; such pixels do not count.
+    #: A mask: 255 where they differ by anti-aliasing alone. Such pixels do not count.
     smoothed: Image
     pixels: int
     smoothed_pixels: int
@@ -50,12 +51,12 @@ class Difference:
 
     @property
     def share(self) -> float:
-        """Of the differing pixels among all, 0 … 1."""
+        """The share of differing pixels, 0 … 1."""
         return self.pixels / self.all_pixels
 
 
 def is_picture(data: bytes) -> bool:
-    """Whether a file begins as a PNG, JPEG, WebP or AVIF does."""
+    """Whether a file begins like a PNG, JPEG, WebP or AVIF."""
     is_webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
     return data.startswith(_STARTS) or is_webp or data[4:12] in (b"ftypavif", b"ftypavis")
 
@@ -65,8 +66,8 @@ def compare(
 ) -> Difference:
     """Compare two pictures. Raises `NoPicture`.
 
-    `threshold`: the distance of two colours that does not count; 0: none, 1: that of black and
-    white.
+    `threshold`: the largest distance of two colours that counts as equal. 0: none; 1: the distance
+    of black and white.
     """
     one, other = _opened(before), _opened(after)
     width, height = max(one.width, other.width), max(one.height, other.height)
@@ -87,7 +88,7 @@ def compare(
 
 
 def _opened(data: bytes) -> Image:
-    """RGBA in bytes."""
+    """The picture as RGBA, a byte for each band. Raises `NoPicture`."""
     try:
         image = vips().Image.new_from_buffer(data, "").autorot().colourspace("srgb")
         if not image.hasalpha():
@@ -102,7 +103,7 @@ def on_white(image: Image) -> Image:
 
 
 def _distance(one: Image, other: Image) -> Image:
-    """Squared, of each two pixels."""
+    """The squared distance of each two pixels."""
     yiq = [on_white(each).recomb(_TO_YIQ) for each in (one, other)]
     squares = (yiq[0] - yiq[1]) ** 2
     return squares.recomb([_WEIGHTS])
@@ -116,14 +117,14 @@ def _antialiased(one: Image, other: Image) -> Image:
 
 
 def _smooths(image: Image, plain: Image) -> Image:
-    """255 for each pixel between a darker and a brighter one, one of which is of a plain area."""
-    # A node of libvips that is used twice is calculated twice: each is kept once it is made.
+    """255 for each pixel between a darker and a brighter one, one of which is in a plain area."""
+    # libvips calculates a node once for each use, so the results are copied to memory.
     light = on_white(image).recomb(_TO_YIQ[:1]).copy_memory()
     equal = (_edge(image) / 255).cast("uchar")
     lowest = highest = light * 0
     by_lowest = by_highest = _blank(image.width, image.height)
     for at in _AROUND:
-        # Where there is no neighbour it is not a number, which no comparison is true of.
+        # Without a neighbour the change is NaN, and every comparison with it is false.
         change = (light - _shifted(light, at, math.nan)).copy_memory()
         is_plain = _shifted(plain, at, 0)
         equal = (equal + ((change == 0) / 255)).copy_memory()
@@ -136,7 +137,7 @@ def _smooths(image: Image, plain: Image) -> Image:
 
 
 def _has_many_siblings(image: Image) -> Image:
-    """255 for each pixel with three neighbours or more of its colour; an edge is one."""
+    """255 for each pixel with at least three neighbours of its colour. The edge counts as one."""
     wide = image.cast("short").copy_memory()
     equal = _edge(image) / 255
     for at in _AROUND:
@@ -170,14 +171,14 @@ def _blank(width: int, height: int) -> Image:
 
 
 def _count(mask: Image) -> int:
-    """Pixels that are 255."""
+    """The number of pixels that are 255."""
     share: float = mask.avg() / 255
     return round(share * int(mask.width) * int(mask.height))
 
 
 @cache
 def vips() -> Any:
-    """libvips; not at the top, since only `farm diff` needs it here."""
+    """libvips. Imported on the first call, since only `farm diff` needs it here."""
     import pyvips
 
     pyvips.cache_set_max(0)

@@ -1,4 +1,4 @@
-"""A picture of a difference: before, after, and what differs, beside each other."""
+"""Draws a difference as one picture: before, after, and the differing pixels, side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from farm.comparing.difference import Difference, Image, on_white, vips
 
 _PAPER = [236, 238, 241]
 _INK = [28, 32, 38]
-#: Where one of the pictures is not: between paper and white.
+#: The colour of an area that only the other picture has.
 _NOTHING = [214, 218, 224]
 _DIFFERING = [230, 0, 110]
 _SMOOTHED = [245, 176, 0]
-#: How much of a pixel that is the same is seen beneath those that differ.
+#: The opacity of equal pixels in the third column.
 _FADED = 0.22
 _GAP_PX = 24
 _LINE_PX = 2
-#: A changed pixel marks a square of this side, and its neighbours.
+#: A changed pixel marks the square block that contains it, and the blocks around that.
 _BLOCK_PX = 8
-#: The narrowest column, so that there is room for its title.
+#: The narrowest column, so that its title has room.
 _MIN_COLUMN_PX = 260
 
 
 @dataclass(frozen=True)
 class Side:
-    """What a column says of its picture."""
+    """The text above a column's picture."""
 
     title: str
     detail: str
@@ -68,14 +68,14 @@ def draw_sheet(difference: Difference, sides: Sequence[Side], suffix: str = ".pn
 
 
 def _laid(image: Image, width: int, height: int) -> Image:
-    """The picture, and a plain colour where the other one is larger."""
+    """The picture, filled up with a plain colour to the size of both."""
     return on_white(image).embed(0, 0, width, height, extend="background", background=_NOTHING)
 
 
 def _marked(difference: Difference) -> Image:
-    """What is the same, faded, and the pixels that differ in colours of their own."""
+    """The second picture in faded grey, with the differing pixels in colour."""
     width, height = difference.differing.width, difference.differing.height
-    # Where only one of them is, the other one's place is white.
+    # An area that the second picture does not have is white.
     grey = on_white(difference.after).colourspace("b-w")
     grey = grey.embed(0, 0, width, height, extend="white")
     faded = (grey * _FADED + 255 * (1 - _FADED)).cast("uchar")
@@ -85,13 +85,13 @@ def _marked(difference: Difference) -> Image:
 
 
 def _outline(differing: Image) -> Image:
-    """255 around each place that has changed, so that a single pixel is seen too."""
+    """255 around each changed area, so that even a single pixel is visible."""
     width, height = differing.width, differing.height
     blocks = differing.cast("float").shrink(_BLOCK_PX, _BLOCK_PX, ceil=True) > 0
-    # Changes in blocks that touch are one place.
+    # Blocks that touch are one area.
     blocks = blocks.embed(1, 1, blocks.width + 2, blocks.height + 2).dilate(_ones(3))
     places = blocks.zoom(_BLOCK_PX, _BLOCK_PX).crop(_BLOCK_PX, _BLOCK_PX, width, height)
-    # Beyond the picture is nothing, so that its own edge is an outline too.
+    # The area outside the picture is 0, so that an area at the edge has an outline there too.
     padded = places.embed(_LINE_PX, _LINE_PX, width + 2 * _LINE_PX, height + 2 * _LINE_PX)
     inside = padded.erode(_ones(2 * _LINE_PX + 1)).crop(_LINE_PX, _LINE_PX, width, height)
     return (places & inside.invert()).copy_memory()
@@ -108,7 +108,7 @@ def _widened(picture: Image, width: int) -> Image:
 
 
 def _title(side: Side, width: int) -> Image:
-    """Two lines, wrapped where the column ends."""
+    """The title and the detail, wrapped to the column's width."""
     markup = f"<b>{_plain(side.title)}</b>\n{_plain(side.detail)}"
     mask = vips().Image.text(markup, font="sans 12", width=width, dpi=96, wrap="word-char")
     title = mask.ifthenelse(_INK, _PAPER, blend=True).cast("uchar")

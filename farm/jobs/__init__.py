@@ -1,7 +1,18 @@
-"""Jobs: the only room that knows RQ and Redis.
+"""Jobs: renders that a client submits now and fetches later. Only this package uses RQ.
 
-Doors: `queue` for those who submit and ask, `worker` for those who do. Behind them: `record` (moves
-jobs from state to state), `rq_adapter` (all that touches RQ's inside), `task` (one job), `endings`
-(waiting for a job), `expiry` (files whose job is gone), `broker` (the connection), `redis_storage`
-(files in the same Redis), `embedded` (a Valkey of the farm's own), `dashboard`.
+Two modules are its interface: `queue` for the request threads of `farm serve`, and `worker` for the
+process `farm worker`. The others:
+
+- `submissions`: checks and enqueues a job
+- `record`: each job's record in Redis, and its changes of state
+- `rq_queue`, `rq_worker`: RQ's queue and RQ's worker; only they touch RQ's private parts
+- `turns`: the order of callers' jobs
+- `task`: runs one job
+- `endings`: waits for the end of a job
+- `expiry`: removes files whose job has expired
+- `files`, `redis_storage`: the storage of inputs and files
+- `webhooks`: calls a client's URL when a job ends
+- `broker`: the connection to Redis
+- `embedded`: the Valkey servers that the farm itself starts
+- `dashboard`: `farm dashboard`
 """

@@ -1,7 +1,8 @@
-"""The connection to the queue's Redis, the check of it at start, and the translation of its errors.
+"""The connection to the queue's Redis: clients, transactions, errors, and the check at start.
 
-Any Redis or Valkey from 6.2 (`BLMOVE`, RQ's reliable dequeue). It must not evict: of 1,500 accepted
-jobs on a full Redis with `allkeys-lru`, 701 vanished without a word; with `noeviction` none did.
+The queue needs Redis or Valkey 6.2 or newer, for `BLMOVE` (RQ's reliable dequeue). The server must
+not evict keys: of 1,500 accepted jobs on a full Redis with `allkeys-lru`, 701 were lost without an
+error; with `noeviction` none was.
 """
 
 import time
@@ -26,18 +27,19 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _MIN_VERSION = (6, 2)
-#: A request's own Redis calls: half a second each at the most, and once more on a new connection
-#: if the old one was stale, so that a dead Redis is told within a second.
+#: The time-out of a Redis call in a request thread. A call is retried once on a new connection, in
+#: case the old one was stale. So a request learns within a second that Redis is gone.
 _CALL_TIMEOUT_S = 0.4
-#: Threads of a process that may be inside Redis calls at once; a hung Redis holds no more.
+#: The number of threads of a process that may be in Redis calls, and so may hang with Redis.
 _CALLS_AT_ONCE = 16
+#: How long a thread waits for a connection while that many are in use.
 _TURN_S = 0.2
-#: How long a start waits for a Redis that is starting too.
+#: How long the farm's start waits for a Redis that is still starting.
 _START_WAIT_S = 5.0
 
 
 def connect(url: str, call_timeout_s: float = _CALL_TIMEOUT_S) -> redis.Redis:
-    """A client for requests: quick to give up, and with a bounded share of the threads."""
+    """A client for request threads: short time-outs, and a bounded number of connections."""
     pool = redis.BlockingConnectionPool.from_url(
         url,
         max_connections=_CALLS_AT_ONCE,
@@ -50,9 +52,9 @@ def connect(url: str, call_timeout_s: float = _CALL_TIMEOUT_S) -> redis.Redis:
 
 
 def connect_patiently(url: str) -> redis.Redis:
-    """A client for workers: every call goes on trying while Redis is gone, for ten minutes.
+    """A client for workers: every call is retried for ten minutes while Redis is gone.
 
-    So nothing that RQ or the farm was about to write has to be undone when Redis is restarted.
+    So a restart of Redis loses nothing that RQ or the farm was about to write.
     """
     retry = Retry(ConstantBackoff(0.5), retries=1_200)
     return redis.Redis.from_url(
@@ -62,7 +64,7 @@ def connect_patiently(url: str) -> redis.Redis:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Redis's errors as `QueueUnavailable`: gone, hung, starting, or full."""
+    """Turns Redis's errors into `QueueUnavailable`: it is gone, hangs, starts, or is full."""
     try:
         yield
     except redis.exceptions.OutOfMemoryError as exc:
@@ -76,9 +78,10 @@ def full() -> QueueUnavailable:
 
 
 def transaction(client: redis.Redis, change: "Callable[[Pipeline], T]", *watched: str) -> T:
-    """Call `change` on a pipeline that watches keys, and again if one was changed meanwhile.
+    """Run `change` as an optimistic transaction on the watched keys; returns what it returns.
 
-    What it adds to the pipeline after `multi()` happens all together, or not at all.
+    `change` is called again if another client changed a watched key. Redis executes the commands
+    that `change` adds after `multi()` all together or not at all.
     """
     with translated():
         done = client.transaction(change, *watched, value_from_callable=True)  # type: ignore[arg-type]
@@ -86,9 +89,9 @@ def transaction(client: redis.Redis, change: "Callable[[Pipeline], T]", *watched
 
 
 def check(settings: Settings, wait_s: float = _START_WAIT_S) -> None:
-    """Look at the queue's Redis before the farm starts. Raises `StartError`.
+    """Check the queue's Redis before the farm starts. Raises `StartError`.
 
-    An external Redis is waited for; the embedded one runs before all others do.
+    Waits for an external Redis. The embedded Valkey is started before any process that calls this.
     """
     client = connect(settings.queue_url)
     try:
@@ -113,7 +116,7 @@ def _info(client: redis.Redis, settings: Settings, wait_s: float) -> dict[str, A
     end = time.monotonic() + wait_s
     while True:
         try:
-            # Not CONFIG, which managed services block.
+            # INFO and not CONFIG, which managed services block.
             return {**client.info("server"), **client.info("memory")}
         except redis.exceptions.AuthenticationError as exc:
             raise StartError(f"{where} refuses the user or password.") from exc

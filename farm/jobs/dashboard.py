@@ -1,6 +1,8 @@
-"""`farm dashboard`: rq-dashboard on the farm's queue, made fit for JSON jobs and for a browser.
+"""`farm dashboard`: rq-dashboard on the farm's queue, in a process of its own.
 
-Flask and rq-dashboard are an extra, so they are imported where they are used.
+The farm's jobs are JSON, and operators open the dashboard in a browser beside other sites. This
+module adapts rq-dashboard to both. Flask and rq-dashboard are an optional extra, so the functions
+that use them import them.
 """
 
 import contextlib
@@ -19,7 +21,7 @@ from rq.serializers import JSONSerializer
 from farm.errors import AlreadyFinished, NotFound, QueueUnavailable, StartError
 from farm.jobs import broker
 from farm.jobs.record import Records
-from farm.jobs.rq_adapter import QUEUE_NAME, RqQueue, read_nothing_but_json
+from farm.jobs.rq_queue import QUEUE_NAME, RqQueue, read_nothing_but_json
 from farm.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,19 +30,18 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 USER = "farm"
-#: A page asks for some hundred values at once, which a request to the farm never does.
+#: Longer than for a request to the farm: one page of the dashboard reads some hundred values.
 _CALL_TIMEOUT_S = 5.0
-#: How long a client may keep its thread waiting for what it has to send.
+#: How long a client's thread waits for the client to send its request.
 _CLIENT_TIMEOUT_S = 30
-#: Templates that put what they show (descriptions, messages of pages that failed) into the page
-#: as HTML; `jobs.html` escapes it by itself.
+#: Templates that insert descriptions and error messages as HTML. `jobs.html` escapes them.
 _UNESCAPED = ("job.html", "queues.html", "workers.html")
 
 
 def run(settings: Settings) -> None:
-    """Serve the dashboard until SIGINT or SIGTERM; for a process of its own, in its main thread.
+    """Serve the dashboard until SIGINT or SIGTERM. Must run in the process's main thread.
 
-    Raises `StartError`: it is not installed, its port is taken, or the queue cannot be reached.
+    Raises `StartError` if it is not installed, its port is taken, or the queue cannot be reached.
     """
     try:
         import rq_dashboard.web  # noqa: F401
@@ -54,17 +55,17 @@ def run(settings: Settings) -> None:
         timeout = _CLIENT_TIMEOUT_S
 
         def log(self, *_: object) -> None:
-            """Nothing: an open page asks again every 2.5 seconds."""
+            """Log nothing: an open page sends a request every 2.5 seconds."""
 
     broker.check(settings)
     client = broker.connect(settings.queue_url, _CALL_TIMEOUT_S)
     with contextlib.suppress(KeyboardInterrupt), _listen(settings) as sock:
-        # A shell that starts it in the background has SIGINT ignored.
+        # A shell that starts a process in the background makes it ignore SIGINT.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
-        # Flask's own server, without the debugger and reloader that make it a development server:
-        # an operator's few pages need no more. gunicorn would fork workers for them. The socket
-        # is ours because werkzeug's answer to a taken port is to exit.
+        # werkzeug's server, without its debugger and reloader, is enough for an operator's few
+        # pages; gunicorn would fork workers for them. The farm opens the socket itself, since
+        # werkzeug exits the process if the port is taken.
         server = make_server(
             settings.dashboard_host,
             settings.dashboard_port,
@@ -78,19 +79,19 @@ def run(settings: Settings) -> None:
 
 
 def create_app(settings: Settings, client: redis.Redis) -> "Flask":
-    """The WSGI application. It changes RQ for the whole process: see `read_nothing_but_json`."""
+    """The WSGI application. It changes RQ in the whole process: see `read_nothing_but_json`."""
     from flask import Flask
     from rq_dashboard import web
 
     web.config.serializer = JSONSerializer
-    # rq-dashboard forgets that setting in half of its places.
+    # rq-dashboard ignores that setting in half of its code.
     read_nothing_but_json()
-    # By its package's name, Flask finds the stylesheets and templates.
+    # Flask finds the style sheets and templates by the package's name.
     app = Flask(web.__package__)
-    # What the page's corner says; rq-dashboard's way is the URL, of which it may show a password
-    # that has an @ in it, or one in the query.
+    # The text in the page's corner. rq-dashboard would show the URL, and with it a password that
+    # contains an @ or is in the query.
     app.config["RQ_DASHBOARD_REDIS_URL"] = (_place(settings),)
-    # Else it makes a new client, without time limits, for every request.
+    # rq-dashboard would make a new client, without time-outs, for every request.
     web.from_url = lambda *_, **__: (None, client)
     app.redis_conn = client  # type: ignore[attr-defined]
     _escape(app)
@@ -101,7 +102,8 @@ def create_app(settings: Settings, client: redis.Redis) -> "Flask":
 
     @app.url_value_preprocessor
     def open_our_queue(_: str | None, values: dict[str, Any] | None) -> None:
-        # The page "Jobs" opens RQ's "default" queue, which the farm does not have.
+        # The page "Jobs" opens RQ's queue "default" unless a queue is named. The farm has no such
+        # queue.
         if values and values.get("queue_name", "") is None:
             values["queue_name"] = QUEUE_NAME
 
@@ -109,10 +111,10 @@ def create_app(settings: Settings, client: redis.Redis) -> "Flask":
 
 
 def _escape(app: "Flask") -> None:
-    """Close the ways by which a job's description or a link could put a script into the page."""
+    """Make the templates escape job descriptions and URLs, which may contain scripts."""
     from jinja2 import FunctionLoader
 
-    # The address names the queue, and jobs.js has it in a string; Flask escapes in .html only.
+    # jobs.js contains the queue's name from the URL as a string. Flask escapes in .html files only.
     app.jinja_env.autoescape = True
     shipped = app.jinja_env.loader
     assert shipped is not None
@@ -126,7 +128,7 @@ def _escape(app: "Flask") -> None:
 
 
 def _guard(app: "Flask", settings: Settings) -> None:
-    """Ask for the password, and keep other sites' pages from acting in the operator's browser."""
+    """Require the password, and refuse requests that the browser sends for other sites."""
     from flask import Response, request
 
     password = settings.dashboard_password
@@ -141,11 +143,11 @@ def _guard(app: "Flask", settings: Settings) -> None:
                 realm = {"WWW-Authenticate": 'Basic realm="Render Farm", charset="UTF-8"'}
                 return Response("A user and a password are needed.\n", 401, realm)
         elif urlsplit(f"//{request.host}").hostname not in own_hosts:
-            # Without a password it is on loopback, and another name for loopback is a site's that
-            # wants to read the pages (DNS rebinding).
+            # Without a password the dashboard listens on loopback only. A site that has its own
+            # name resolve to loopback could read the pages (DNS rebinding).
             return Response("The dashboard is not known by this name.\n", 421)
         if request.endpoint == "rq_dashboard.requeue_all" and request.method != "POST":
-            # rq-dashboard would requeue on GET, which an <img> of any site can send.
+            # rq-dashboard would requeue on GET, and an <img> of any site can send that.
             return Response("Requeueing is a POST.\n", 405, {"Allow": "POST"})
         if request.method == "POST" and _is_cross_site(
             request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin"), request.host
@@ -160,14 +162,16 @@ def _guard(app: "Flask", settings: Settings) -> None:
 
 
 def _is_cross_site(fetch_site: str | None, origin: str | None, host: str) -> bool:
-    """As Go's `http.CrossOriginProtection` decides it; what sends neither header is no browser."""
+    """Decides as Go's `http.CrossOriginProtection`. A client that sends neither header is no
+    browser.
+    """
     if fetch_site is not None:
         return fetch_site not in ("same-origin", "none")
     return origin is not None and origin.partition("://")[2] != host
 
 
 def _cancel_what_is_deleted(app: "Flask", settings: Settings, client: redis.Redis) -> None:
-    """Tell the farm of deleted jobs: else they are `pending` to their clients for ever."""
+    """Cancel each job that is deleted here. Its record would stay `pending` for ever otherwise."""
     from flask import request
 
     records = Records(client, settings.job_ttl_s)
@@ -187,7 +191,7 @@ def _cancel_what_is_deleted(app: "Flask", settings: Settings, client: redis.Redi
 
 
 def _answer_errors(app: "Flask") -> None:
-    """A sentence for what happens every day: a page stays open when its job is gone."""
+    """Answer common errors with a sentence. A page often stays open after its job has expired."""
 
     def gone(_: Exception) -> "tuple[str, int]":
         return "There is no such job; it may have been deleted or its time may be over.\n", 404
@@ -202,7 +206,7 @@ def _answer_errors(app: "Flask") -> None:
 
 
 def _place(settings: Settings) -> str:
-    """The queue's Redis by its address alone."""
+    """The address of the queue's Redis, without user and password."""
     if settings.embedded:
         return "the embedded Valkey"
     url = urlsplit(settings.queue_url)

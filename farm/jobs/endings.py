@@ -1,4 +1,8 @@
-"""Waiting for jobs to end: one subscription to Redis for all who wait in a process."""
+"""Wakes request threads that wait for the end of a job.
+
+Each process has one subscription to Redis's channel of ended jobs, whatever the number of waiting
+threads. The thread `endings` reads it.
+"""
 
 import threading
 import time
@@ -13,18 +17,19 @@ from farm.jobs.record import ENDED_CHANNEL
 
 log = structlog.get_logger()
 
-#: Messages are lost while Redis is away, so who waits also looks for himself this often.
+#: How often a waiting thread also reads the job's record, since messages are lost while Redis is
+#: gone.
 _LOOK_S = 2.0
 _RECONNECT_S = 1.0
-#: How long one wait for a message lasts; between two of them it is seen whether to go on.
+#: How long the thread `endings` waits for a message before it checks whether it must stop.
 _MESSAGE_S = 1.0
 
 
 class Endings:
-    """Wakes those who wait for a job. The subscription starts with the first of them."""
+    """The waiting threads of one process. The first of them starts the subscription."""
 
     def __init__(self, client: redis.Redis, at_once: int) -> None:
-        """`at_once`: how many may wait; each holds a thread."""
+        """`at_once`: how many threads may wait at the same time."""
         self._client = client
         self._places = threading.BoundedSemaphore(at_once) if at_once else None
         self._lock = threading.Lock()
@@ -33,9 +38,9 @@ class Endings:
         self._closing = threading.Event()
 
     def wait(self, job_id: str, seconds: float, has_ended: Callable[[], bool]) -> None:
-        """Return when the job has ended, or `seconds` are over, or at once if too many wait.
+        """Return when the job has ended or after `seconds`; at once if too many threads wait.
 
-        `has_ended` looks; what it raises is passed on.
+        `has_ended` reads the job's state. Its exceptions are passed on.
         """
         if has_ended() or self._places is None or not self._places.acquire(blocking=False):
             return
@@ -49,7 +54,7 @@ class Endings:
             self._places.release()
 
     def close(self) -> None:
-        """Listen no more; who waits looks for himself."""
+        """End the subscription. Threads that wait still read the job's record from time to time."""
         self._closing.set()
 
     @contextmanager

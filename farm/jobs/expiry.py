@@ -1,8 +1,9 @@
-"""Removing inputs and files whose job is gone.
+"""Removes inputs and files whose job has expired.
 
-A record expires by itself; its file cannot. So the storage is swept: what was last changed more
-than `FARM_JOB_TTL_S` ago and has no record goes, and what a dead writer left goes with it. Every
-process of the farm has a `Sweeper`, and a lock in Redis lets one of them sweep at a time.
+Redis expires a job's record, and a sweep removes its files from the storage: those that were last
+changed more than `FARM_JOB_TTL_S` ago and have no record, and what a killed writer left. Every
+process of the farm has a `Sweeper`, which runs in the thread `sweeper`. A lock in Redis lets one
+process sweep at a time.
 """
 
 import re
@@ -21,31 +22,31 @@ from farm.storage import Storage
 
 log = structlog.get_logger()
 
-#: What the farm puts into a storage. Whatever else is in a bucket is not the farm's to remove.
+#: Names of the farm's files. A sweep leaves all other files of a bucket.
 _NAME = re.compile(rf"(?:{INPUTS}|{FILES})([0-9a-f-]{{36}})(#\d+)?")
-#: A file goes within a minute of its record, and within a tenth of a short life.
+#: The longest interval between sweeps. It is a tenth of `FARM_JOB_TTL_S` if that is shorter.
 _MAX_INTERVAL_S = 60.0
 _MIN_INTERVAL_S = 1.0
-#: A process looks this often in an interval, and the lock lasts for all looks but one. So two
-#: sweeps are never further apart than an interval, whichever process made the last one and ended.
+#: How often each process tries the lock in an interval. The lock lasts for all tries but one. So
+#: the next sweep is due within an interval even if the process that made the last one has ended.
 _LOOKS = 4
 _NAMES_AT_ONCE = 500
 _STOP_TIMEOUT_S = 1.0
-#: What the storage held before it was last swept, in bytes: for all instances' metrics.
+#: Redis key: the bytes in the storage before the last sweep, for the metrics of all instances.
 STORED_KEY = "farm:stored-bytes"
 
 
 def discard(storage: Storage, name: str) -> None:
-    """Remove what nobody needs any more; what cannot be removed now, a sweep removes."""
+    """Remove a file that is no longer needed. If that fails, a later sweep removes it."""
     with suppress(StorageUnavailable):
         storage.delete([name])
 
 
 class Sweeper:
-    """Sweeps a storage now and then, in a thread of its own.
+    """Sweeps a storage at intervals, in a thread of its own.
 
-    `job_ttl_s`: how long a record is kept after its job ended. `lock_name`: the same for all who
-    sweep the same storage.
+    `job_ttl_s`: how long a record is kept after its job has ended. `lock_name`: the same in all
+    processes that sweep the same storage.
     """
 
     def __init__(
@@ -64,15 +65,15 @@ class Sweeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; a sweep that hangs is left to end with the process."""
+        """End the thread. A sweep that hangs ends with the process."""
         self._stopping.set()
         self._thread.join(_STOP_TIMEOUT_S)
 
     def sweep(self) -> int:
-        """Remove what is old and has no record; how many that were.
+        """Remove old files that have no record. Returns the number of removed files.
 
-        Raises `StorageUnavailable` or `redis.RedisError`, and then has removed nothing of which
-        Redis could not be asked.
+        Raises `StorageUnavailable` or `redis.RedisError`. No file is removed unless Redis has said
+        that it has no record.
         """
         oldest = self._now() - self._ttl
         held, old = 0, []
@@ -85,7 +86,7 @@ class Sweeper:
             expired = self._expired(old[first : first + _NAMES_AT_ONCE])
             self._storage.delete(expired)
             removed += len(expired)
-        with suppress(redis.RedisError):  # full, perhaps: then all the more is to be removed
+        with suppress(redis.RedisError):  # Redis may be full, and the sweep frees memory
             self._client.set(STORED_KEY, held)
         return removed
 
@@ -95,11 +96,12 @@ class Sweeper:
             for match in matches:
                 pipeline.exists(record_key(match[1]))
             recorded = pipeline.execute()
-        # A leftover has nobody who writes it, even if its job lives.
+        # A name with a suffix (`m[2]`) is what a killed writer left. No process completes it, even
+        # if its job has a record.
         return [m[0] for m, kept in zip(matches, recorded, strict=True) if m[2] or not kept]
 
     def _now(self) -> datetime:
-        """By Redis's clock, which is the same for all machines."""
+        """The time by Redis's clock, which is the same for all machines."""
         seconds, microseconds = self._client.time()
         return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
 
@@ -112,7 +114,7 @@ class Sweeper:
                     if removed:
                         log.info("expired files removed", count=removed)
             except Exception as exc:
-                # Whatever it was, files must go on being removed.
+                # The thread must survive any error, so that files are removed later.
                 if not self._failing:
                     log.warning("expired files not removed", cause=first_line(exc.__cause__ or exc))
                 self._failing = True

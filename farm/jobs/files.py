@@ -1,4 +1,4 @@
-"""The storage of the jobs' inputs and files, as the settings name it."""
+"""Opens the storage of the jobs' inputs and files that the settings name."""
 
 import hashlib
 import socket
@@ -13,19 +13,19 @@ from farm.logs import first_line
 from farm.settings import Settings
 from farm.storage import ObjectStorage, Storage
 
-#: The longest that one call may take; 52 MB need 0.3 s on the same machine, 5 s at 100 Mbit/s.
+#: The time-out of one call to Redis. 52 MB take 0.3 s on the same machine, 5 s at 100 Mbit/s.
 _CALL_TIMEOUT_S = 10.0
 
 
 def open_swept_storage(settings: Settings, client: redis.Redis) -> Storage:
-    """The storage, from now on swept of what has expired. Raises `StartError`."""
+    """Open the storage, and start a `Sweeper` that removes expired files. Raises `StartError`."""
     storage = open_storage(settings)
     Sweeper(storage, client, settings.job_ttl_s, _name(settings.files_url)).start()
     return storage
 
 
 def open_storage(settings: Settings) -> Storage:
-    """The storage, for the process that calls: not to be shared with a fork of it.
+    """Open the storage for this process. A fork of the process must open it anew.
 
     Raises `StartError`.
     """
@@ -43,6 +43,6 @@ def open_storage(settings: Settings) -> Storage:
 
 
 def _name(url: str) -> str:
-    """A name for a storage, the same for all who share it."""
+    """A name for the storage, which is the same in all processes that share it."""
     machine = socket.gethostname() if url.startswith("file:") else ""
     return hashlib.sha256(f"{url} {machine}".encode()).hexdigest()[:16]

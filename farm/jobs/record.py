@@ -1,10 +1,12 @@
-"""Jobs' records in Redis, and the one place that moves them from one state to the next.
+"""The records of jobs in Redis. Only this module changes a job's state.
 
-A record is one JSON string under `job:{jobId}`, which `GET /render-async/{jobId}` answers. It only
-moves forward, also when a job is run twice. It has no expiry before its final state, so
-that a backlog erases nothing, and from then on `FARM_JOB_TTL_S`, so that every file can be fetched
-for that long. Each end is published on the channel `farm:ended`, and in the same step told to those
-whom the job names (`webhooks`), whoever has ended it.
+Request threads (`queue`) and job threads (`task`) call `Records`. A record is one JSON string under
+`job:{jobId}`; `GET /render-async/{jobId}` answers with it. Its state only moves forward, even if a
+job is run twice. It does not expire before its final state, so no job of a backlog is lost. From
+then on it expires after `FARM_JOB_TTL_S`, and its file can be fetched for that long.
+
+The transaction that ends a job also publishes its id on the channel `farm:ended` and adds the
+deliveries of its webhooks (`webhooks.due`), whichever process ends it.
 """
 
 import json
@@ -35,9 +37,9 @@ def record_key(job_id: str) -> str:
 
 
 class Records:
-    """Every job's record. All methods raise `QueueUnavailable` when Redis does not answer.
+    """All jobs' records. All methods raise `QueueUnavailable` when Redis does not answer.
 
-    And all but `fail` raise `InternalError` for a record that another version has written.
+    All methods but `fail` raise `InternalError` for a record that this version cannot read.
     """
 
     def __init__(self, client: redis.Redis, job_ttl_s: int) -> None:
@@ -45,7 +47,7 @@ class Records:
         self._ttl_s = job_ttl_s
 
     def read(self, job_id: str, caller: str | None = None) -> Record:
-        """Raises `NotFound`, also for what is no job id at all, or another caller's job."""
+        """The record. Raises `NotFound` if there is none, or if the job is another caller's."""
         with broker.translated():
             text = self._client.get(record_key(job_id)) if _is_job_id(job_id) else None
         record = parsed(text) if text is not None else None
@@ -54,17 +56,17 @@ class Records:
         return record
 
     def is_open(self, job_id: str) -> bool:
-        """Whether the job is known, and has not ended."""
+        """Whether the job has a record and has not ended."""
         try:
             return not self.read(job_id).status.final
         except NotFound:
             return False
 
     def start(self, job_id: str) -> Record | None:
-        """To `processing`. None if there is nothing to do (any more)."""
+        """Set the state `processing`. None if the job has ended or has no record."""
 
         def start(record: Record) -> Record:
-            if record.status is State.PROCESSING:  # by a worker that died
+            if record.status is State.PROCESSING:  # a worker that died has set it
                 return record
             return replace(record, status=State.PROCESSING, started_at=timestamp())
 
@@ -72,7 +74,7 @@ class Records:
         return record if record and not record.status.final else None
 
     def complete(self, job_id: str, result: RenderResult) -> Record | None:
-        """To `completed`, unless it has ended already; the record as it then is."""
+        """Set the state `completed`, unless the job has ended. Returns the record after that."""
 
         download_url = f"/download/{job_id}"
 
@@ -95,9 +97,10 @@ class Records:
         return record
 
     def fail(self, job_id: str, error: FarmError) -> bool:
-        """To `failed`, with the error's sentence and code. False if it has ended already.
+        """Set the state `failed`, with the error's sentence and code. False if the job has ended.
 
-        A record that is not understood has not ended: it could not be asked for, and never expire.
+        A record that this version cannot read counts as not ended. Otherwise no client could ever
+        read it, and it would never expire.
         """
 
         def fail(record: Record) -> Record:
@@ -114,7 +117,7 @@ class Records:
         return changed
 
     def cancel(self, job_id: str) -> Record:
-        """To `cancelled`; answers the record. Raises `NotFound` or `AlreadyFinished`."""
+        """Set the state `cancelled`. Returns the record. Raises `NotFound` or `AlreadyFinished`."""
 
         def cancel(record: Record) -> Record:
             return replace(record, status=State.CANCELLED, cancelled_at=timestamp())
@@ -132,9 +135,9 @@ class Records:
         change: Callable[[Record], Record],
         parse: Callable[[bytes | str], Record] | None = None,
     ) -> tuple[Record | None, bool]:
-        """Change a record that has not ended.
+        """Change the record of a job that has not ended.
 
-        Returns the record as it then is (None: gone), and whether it was changed.
+        Returns the record after that (None: there is no record), and whether it was changed.
         """
         if not _is_job_id(job_id):
             return None, False
@@ -146,7 +149,7 @@ class Records:
             text = pipe.get(key)
             before = parse(text) if text is not None else None
             if text in written:
-                return before, True  # it was done, and only the answer was lost
+                return before, True  # an earlier try has written it; only Redis's answer was lost
             if before is None or before.status.final:
                 return before, False
             after = change(before)
@@ -170,7 +173,10 @@ class Records:
 
 
 def _facts(result: RenderResult, download_url: str) -> dict[str, Any]:
-    """Each of several files has an address of its own, by what no two are called."""
+    """The result's facts, with a download URL for each of several files.
+
+    The URL ends with the file's name, which is unique in the job.
+    """
     facts = dict(result.facts)
     if OUTPUTS in facts:
         facts[OUTPUTS] = [
@@ -185,10 +191,10 @@ def _with_deliveries(record: Record, targets: list[Target], job_id: str, now_ms:
 
 
 def parsed(text: bytes | str) -> Record:
-    """Raises `InternalError` for what this version of the farm does not understand."""
+    """The record in a JSON text. Raises `InternalError` if this version cannot read it."""
     try:
         record = Record.from_json(text)
-        # So that they are understood wherever they are read.
+        # Checked here, so that later calls of these methods do not raise.
         record.read_targets(), record.read_deliveries()
         return record
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
@@ -196,8 +202,8 @@ def parsed(text: bytes | str) -> Record:
 
 
 def _salvaged(text: bytes | str) -> Record:
-    """The record, or what must not be lost of one that is not understood: times, owner, key, and
-    whom to tell.
+    """The record. From one that this version cannot read, as many fields as possible: its times,
+    owner, idempotency key and webhooks.
     """
     spoilt: list[dict[str, object]] = [{}, {"status": State.PENDING}]
     spoilt.append(spoilt[-1] | {"targets": None, "deliveries": None})
@@ -210,7 +216,7 @@ def _salvaged(text: bytes | str) -> Record:
 
 
 def _is_job_id(text: str) -> bool:
-    """Whether it is a UUID4 as the farm writes them.
+    """Whether the text is a UUID4 as the farm writes it.
 
     Other programs may have keys that begin with `job:` in the same Redis.
     """

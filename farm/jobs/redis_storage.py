@@ -1,9 +1,10 @@
-"""The queue's own Redis as a storage, for farms whose machines share neither disk nor bucket.
+"""Stores the jobs' inputs and files in the queue's Redis.
 
-A file is a string under `farm:blob:{name}`. The hash `farm:blobs` has what is known of each, as
-`size modified sha256` (bytes; microseconds since 1970 by Redis's own clock, so that all machines
-agree), and the bytes of all under `total`. A script changes a file, its entry and the total in one
-step, so no crash can part them.
+It is for farms whose machines share neither a disk nor a bucket. Any thread calls `RedisStorage`.
+A file is a string under `farm:blob:{name}`. The hash `farm:blobs` has an entry for each file,
+`size modified sha256`, and the size of all files under `total`. The size is in bytes, and the time
+in microseconds since 1970 by Redis's clock, so that all machines agree. A script changes a file,
+its entry and the total atomically.
 """
 
 import hashlib
@@ -21,11 +22,11 @@ from farm.storage import NotStored, Stored
 _INDEX = "farm:blobs"
 _TOTAL = "total"
 _PIECE_BYTES = 1 << 20
-#: Names in one deletion, which holds up all other users of Redis (500: 2 ms).
+#: The number of names in one deletion. Redis serves no other client meanwhile (500: 2 ms).
 _NAMES_AT_ONCE = 500
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
-#: KEYS: the file, the index. ARGV: name, data, sha256, the most bytes that all may have after it.
+#: KEYS: the file, the index. ARGV: name, data, sha256, the most bytes that all files may have.
 _PUT = """
 local entry = redis.call('HGET', KEYS[2], ARGV[1])
 local grown = #ARGV[2] - (entry and tonumber(string.match(entry, '^%d+')) or 0)
@@ -41,8 +42,8 @@ redis.call('HINCRBY', KEYS[2], 'total', grown)
 return 1
 """
 
-#: KEYS: the index, the files. ARGV: the files' names. A full Redis lets a script begin only with
-#: what needs no memory, so the entry goes before the total changes.
+#: KEYS: the index, the files. ARGV: the files' names. A full Redis refuses a script whose first
+#: write needs memory, so the script removes the entry before it changes the total.
 _DELETE = """
 for i, name in ipairs(ARGV) do
   local entry = redis.call('HGET', KEYS[1], name)
@@ -56,12 +57,12 @@ end
 
 
 class RedisStorage:
-    """A `Storage` in Redis, which may hold `budget_bytes`.
+    """A `Storage` in Redis that holds at most `budget_bytes`.
 
-    The last quarter is for results: inputs are refused before, so that what was accepted can still
-    be answered. A refusal is a `StorageUnavailable` that says so.
+    Inputs may use three quarters of them. The rest is for results, so that accepted jobs can still
+    complete. A file that does not fit is refused with `StorageUnavailable`.
 
-    The client's socket timeout must be long enough to send 52 MB.
+    The client's socket time-out must be long enough to send 52 MB.
     """
 
     def __init__(self, client: redis.Redis, budget_bytes: int) -> None:
@@ -91,7 +92,7 @@ class RedisStorage:
             pipeline.strlen(_key(name))
             entry, length = pipeline.execute()
         stored = _stored(name, entry) if entry else None
-        # A Redis that evicts may have lost one of the two.
+        # A Redis that evicts keys may have lost the entry or the file.
         if stored is None or stored.size != length:
             raise NotStored(name)
         return stored
@@ -108,7 +109,7 @@ class RedisStorage:
                 pipeline.getrange(_key(stored.name), offset, last)
                 entry, piece = pipeline.execute()
             if not entry or _stored(stored.name, entry) != stored or len(piece) <= last - offset:
-                # Replaced or removed: what was sent already has no other half any more.
+                # The file was replaced or removed while it was sent.
                 raise StorageUnavailable()
             yield piece
 
@@ -126,7 +127,7 @@ class RedisStorage:
                     yield _stored(name.decode(), entry)
 
     def total_bytes(self) -> int:
-        """What all files have together. Raises `StorageUnavailable`."""
+        """The size of all files in bytes. Raises `StorageUnavailable`."""
         with _translated():
             return int(cast("bytes | None", self._client.hget(_INDEX, _TOTAL)) or 0)
 

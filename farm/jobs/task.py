@@ -1,7 +1,9 @@
-"""One job, from its stored input to its stored file, and what becomes of one that fails.
+"""Runs one job, from its stored input to its stored file, and decides whether a failed job is
+retried.
 
-A job goes the way of a request: the stored input becomes a `RenderRequest`, the renderer makes a
-`RenderResult` of it, and the file is stored before the record says so. Each step may be done twice.
+RQ calls `render` in a job thread of `farm worker`. The stored input becomes a `RenderRequest`, the
+renderer makes a `RenderResult` of it, and the file is stored before the record says `completed`.
+Each step may be repeated without harm, since a job may be run twice.
 """
 
 import random
@@ -26,7 +28,7 @@ from farm.errors import (
 from farm.job import State, file_name, input_name
 from farm.jobs.expiry import discard
 from farm.jobs.record import Records
-from farm.jobs.rq_adapter import Abandoned, Verdict
+from farm.jobs.rq_worker import Abandoned, Verdict
 from farm.logs import first_line
 from farm.metrics import figures
 from farm.renderer import RenderCancelled, Renderer
@@ -39,67 +41,71 @@ _LONGEST_PAUSE_S = 15.0
 
 
 class HandedBack(Exception):
-    """The worker stops before the job has ended; another one shall do it."""
+    """The worker stops before the job has ended. The job is requeued for another worker."""
 
 
 @dataclass(frozen=True)
 class _Limit:
-    """How often a job may end in one way. `cause`: its name in RQ's meta and in the log."""
+    """How often a job may fail with one kind of error.
+
+    `cause`: the error's name in RQ's meta and in the log.
+    """
 
     error: type[Exception]
     cause: str
     times: int
-    #: What the client is told; None: what the error says.
+    #: The sentence for the client. None: the error's own.
     sentence: str | None = None
 
 
-#: The first that fits counts (`BrowserDied` is an `Unavailable`); what fits none would come again.
-#: Others share the browser, so it is not always the job that took it down.
+#: The first limit that fits the error applies (`BrowserDied` is an `Unavailable`). If none fits,
+#: the job fails at once, since a retry would fail in the same way. Other jobs share the browser, so
+#: a job whose browser died may not be the cause.
 _LIMITS = (
     _Limit(Abandoned, "worker deaths", 3, "The job's worker died {} times while it ran."),
     _Limit(BrowserDied, "browser deaths", 5, "The browser died again and again under the page."),
     _Limit(Unavailable, "outages", 10),
-    # Another worker may understand it: where the farm is upgraded, one instance after the other.
+    # While the farm is upgraded instance by instance, a newer worker may understand the request.
     _Limit(OtherVersion, "versions", 100),
 )
 
-#: What does the jobs of this process; RQ finds functions by their name alone.
+#: The runner of this process's jobs. RQ finds a function by its name, so it cannot be given one.
 _runner: "JobRunner | None" = None
 
 
 def render(job_id: str) -> None:
-    """What RQ calls for a job."""
+    """Run a job. RQ calls this function by its name."""
     assert _runner is not None, "no worker was started in this process"
     _runner.run(job_id)
 
 
-def use(runner: "JobRunner") -> None:
-    """Have the jobs of this process done by `runner`."""
+def set_runner(runner: "JobRunner") -> None:
+    """Set the runner of this process's jobs."""
     global _runner
     _runner = runner
 
 
 class JobRunner:
-    """Does one job after another, in as many threads as there are."""
+    """Runs jobs. All job threads of a process share one."""
 
     def __init__(self, renderer: Renderer[Any], storage: Storage, records: Records) -> None:
         self._renderer = renderer
         self._storage = storage
         self._records = records
         self._renderings: dict[str, Any] = {}
-        #: Jobs that were cancelled while they ran here, maybe before they had a rendering.
+        #: Ids of jobs that were cancelled while they ran here, perhaps before their render began.
         self._cancelled_ids: set[str] = set()
-        #: Set when running jobs are to be handed back.
+        #: Set when running jobs must be handed back to the queue.
         self.stopping = threading.Event()
 
     def run(self, job_id: str) -> None:
-        """From `pending` to `completed`. Raises `FarmError`, `RenderCancelled` or `HandedBack`."""
+        """Run the job to its end. Raises `FarmError`, `RenderCancelled` or `HandedBack`."""
         record = self._records.start(job_id)
         if record is None:
             log.info("job", job_id=job_id, outcome="ended already")
             return
         started = time.perf_counter()
-        with _named(job_id, record.request_id, record.owner):
+        with _bound_to_log(job_id, record.request_id, record.owner):
             result = self._result(job_id, record.request_id, record.owner)
             outcome = self._store(job_id, result)
             total_ms = round((time.perf_counter() - started) * 1000, 1)
@@ -109,23 +115,23 @@ class JobRunner:
                 figures.job("completed")
 
     def cancel(self, job_id: str) -> None:
-        """End a job that is running here."""
+        """End a job that runs in this process. Called in RQ's thread for commands."""
         self._cancelled_ids.add(job_id)
         if rendering := self._renderings.get(job_id):
             self._renderer.cancel(rendering)
 
     def on_failure(self, job_id: str, meta: dict[str, Any], error: BaseException) -> Verdict:
-        """What becomes of a job that raised `error`. Counts it in `meta`, which RQ keeps."""
+        """Decide what RQ does with a job that raised `error`. Counts the error in RQ's `meta`."""
         if isinstance(error, HandedBack):
             return Verdict.RETRY_FIRST
         if isinstance(error, RenderCancelled):
             return self._cancelled(job_id)
-        with _named(job_id, meta.get("request_id", ""), meta.get("caller")):
+        with _bound_to_log(job_id, meta.get("request_id", ""), meta.get("caller")):
             limit = next((limit for limit in _LIMITS if isinstance(error, limit.error)), None)
             if limit and _count(limit, meta) < limit.times:
                 log.warning("job is tried again", cause=limit.cause, times=meta[limit.cause])
                 self._pause(meta[limit.cause], error)
-                # It has waited long enough; the others may need a pause, or another worker.
+                # An abandoned job has waited long enough. Other failures may need some time.
                 return Verdict.RETRY_FIRST if isinstance(error, Abandoned) else Verdict.RETRY
             return self._failed(job_id, _as_failure(error, limit), error)
 
@@ -166,15 +172,18 @@ class JobRunner:
             self._cancelled_ids.discard(job_id)
 
     def _pause(self, times: int, error: BaseException) -> None:
-        """A random pause that grows with each try.
+        """Pause for a random time that grows with each try.
 
-        So jobs that lost their browser together do not meet again, and an outage may pass.
+        So jobs whose browser died at the same time are not retried at the same time, and an outage
+        has time to end.
         """
-        if not isinstance(error, Abandoned):  # else it did not run here, and not just now
+        if not isinstance(error, Abandoned):  # an abandoned job ran in another process, long ago
             self.stopping.wait(min(2**times, _LONGEST_PAUSE_S) * random.random())
 
     def _failed(self, job_id: str, failure: FarmError, error: BaseException) -> Verdict:
-        """The record fails before RQ's does: a death between the two changes nothing."""
+        """Fail the job's record. RQ's own record fails after it, so a process that dies between the
+        two leaves a job that has failed.
+        """
         if self._records.fail(job_id, failure):
             figures.job("failed")
             cause = first_line(error.__cause__ or error)
@@ -187,13 +196,13 @@ class JobRunner:
 
     def _cancelled(self, job_id: str) -> Verdict:
         with suppress(AlreadyFinished, NotFound):
-            self._records.cancel(job_id)  # if it was RQ's own tools that stopped it
+            self._records.cancel(job_id)  # not cancelled yet if RQ's own tools stopped the job
             figures.job("cancelled")
         return Verdict.FAIL
 
 
-def _named(job_id: str, request_id: str, caller: str | None) -> AbstractContextManager[None]:
-    """Whose job it is, in every line of the log."""
+def _bound_to_log(job_id: str, request_id: str, caller: str | None) -> AbstractContextManager[None]:
+    """Adds the job, its request and its caller to every line that this thread logs."""
     names = {"job_id": job_id, "request_id": request_id} | ({"caller": caller} if caller else {})
     return structlog.contextvars.bound_contextvars(**names)
 

@@ -1,23 +1,24 @@
-"""The order in which callers' waiting jobs are taken, beside RQ's list of them.
+"""The order in which callers' waiting jobs are taken.
 
-RQ's list says which jobs wait, and it alone: a job is put into it when it is accepted, and leaves
-it in the step that puts it among those in the dequeue. What is kept here only says which of the
-listed jobs is next. If it is lost, out of date, or not written (by an older version of the farm),
-jobs are taken from the head of the list, and none is lost or done twice for it.
+`rq_queue` calls these functions. RQ's list alone says which jobs wait: a job is added to it when it
+is accepted, and one script moves it from there to the list of jobs in the dequeue. The keys below
+only say which job of RQ's list is next. If they are lost, out of date, or were never written (by an
+older version of the farm), jobs are taken from the head of RQ's list. No job is lost or run twice
+for that reason.
 
 ::
 
     farm:turns           sorted set: caller → time of its next job
     farm:turns:{caller}  sorted set: id of a waiting job → its place, by priority and arrival
 
-It is start-time fair queueing, as in `farm.render.turns`: the caller with the earliest time is
-next, and each job that it has taken moves its time on by 1 / weight. A caller that comes anew
-begins at the earliest time of those that are there.
+The algorithm is start-time fair queueing, as in `farm.render.turns`. The caller with the earliest
+time is next, and each job that is taken moves its caller's time on by 1 / weight. A new caller
+starts at the earliest time of the present callers.
 
-A job's caller, weight and priority are in its RQ meta. What is listed and not in here goes first
-when it is at the head: jobs that were queued again by RQ, and those of older versions. One that is
-not at the head could wait for ever behind a `low` job whose caller always has others. So the next
-job that is added gives it a place here.
+A job's caller, weight and priority are in its RQ meta. RQ's list also has jobs without a place in
+these keys: those that RQ requeued, and those of older versions. Such a job goes first when it is at
+the head of the list. Elsewhere in the list it could wait for ever behind a `low` job whose caller
+always has others, so the next job that is added also gives it a place.
 """
 
 from typing import TYPE_CHECKING, Any, cast
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 KEY = "farm:turns"
 
-#: What all scripts use. KEYS[1]: `farm:turns`, KEYS[2]: RQ's list. `JOB`: what RQ's keys of jobs
-#: begin with. `PLACES`: the places that each priority has, so that scores are whole numbers.
+#: The beginning of all scripts. KEYS[1]: `farm:turns`, KEYS[2]: RQ's list. `JOB`: the prefix of the
+#: keys that RQ gives jobs. `PLACES`: the places of each priority, so that scores are whole numbers.
 _COMMON = """
 local turns, list = KEYS[1], KEYS[2]
 local JOB, PLACES = 'rq:job:', 1099511627776
@@ -58,8 +59,8 @@ end
 """
 
 #: ARGV[1]: the id of a job that was just put at the end of the list. The script also adds the
-#: jobs directly before it that have no place here, a thousand at the most. It adds none of them
-#: if no job before them has a place: then they are at the head of the list, and go first.
+#: jobs directly before it that have no place, a thousand at the most. It adds none of them if no
+#: job before them has a place: then they are at the head of the list, and go first.
 _ADD = (
     _COMMON
     + """
@@ -86,11 +87,11 @@ put(ARGV[1])
 """
 )
 
-#: KEYS[3]: the list of those in the dequeue. The script passes over jobs that are not in the list
-#: any more. Most of them are known by their status. For the others Redis searches the whole list,
-#: so the script takes the head after ten of those, or after a thousand in all. It searches the
-#: list from both ends: the next job of a caller that has many is mostly near the head, and that
-#: of a caller that has come just now near the tail.
+#: KEYS[3]: the list of jobs in the dequeue. The script skips jobs that have left RQ's list. The
+#: status of most of them says so. For the others Redis searches the whole list, so the script
+#: takes the head after ten such searches, or after a thousand skipped jobs. It searches the list
+#: from both ends: the next job of a caller with many jobs is mostly near the head, and that of a
+#: new caller near the tail.
 _TAKE = (
     _COMMON
     + """
@@ -137,13 +138,13 @@ return redis.call('LMOVE', list, KEYS[3], 'LEFT', 'RIGHT')
 """
 )
 
-#: ARGV[1]: the id of a job that is listed no more.
+#: ARGV[1]: the id of a job that has left RQ's list.
 _FORGET = _COMMON + "redis.call('ZREM', lane_of((read(ARGV[1]))), ARGV[1])"
 
-#: ARGV[1]: a job's id. The script counts the jobs that go first because they are at the head and
-#: have no place here (a hundred at the most), and for each other caller the jobs that are due
-#: before this one. Of two jobs that are due at the same time, Redis has the one first whose
-#: caller's name is. It looks at 200 other callers, and counts one job for each beyond.
+#: ARGV[1]: a job's id. The script counts the jobs at the head that have no place and so go first
+#: (a hundred at the most), and for each other caller the jobs that are due before this one. Of two
+#: jobs that are due at the same time, the one whose caller's name sorts first is first. The script
+#: examines 200 other callers, and counts one job for each further caller.
 _POSITION = (
     _COMMON
     + """
@@ -181,22 +182,22 @@ return ahead + 1
 
 
 def add(pipe: "Pipeline", list_key: str, job_id: str) -> None:
-    """After the job was put at the end of the list, in the same transaction."""
+    """Give the job a place, in the transaction that puts it at the end of RQ's list."""
     pipe.eval(_ADD, 2, KEY, list_key, job_id)
 
 
 def take(client: redis.Redis, list_key: str, dequeued_key: str) -> bytes | None:
-    """Move the job whose turn it is from the one list to the other; its id. None: none waits."""
+    """Move the next job to the list of jobs in the dequeue. Returns its id; None if none waits."""
     call: Any = client.eval
     return cast("bytes | None", call(_TAKE, 3, KEY, list_key, dequeued_key))
 
 
 def forget(client: "Pipeline | redis.Redis", list_key: str, job_id: str) -> None:
-    """A job has left the list otherwise."""
+    """Remove the place of a job that has left RQ's list without `take`."""
     client.eval(_FORGET, 2, KEY, list_key, job_id)
 
 
 def position(client: redis.Redis, list_key: str, job_id: str) -> int | None:
-    """When the job is taken if no others come: 1 is next. None: it is not in the list."""
+    """The job's place in the order if no others arrive: 1 is next. None: it is not in the list."""
     call: Any = client.eval
     return cast("int | None", call(_POSITION, 2, KEY, list_key, job_id))

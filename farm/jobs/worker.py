@@ -1,5 +1,8 @@
-"""`farm worker`: one process, one engine, N job threads, each a worker of its own to RQ; and the
-webhooks of whatever jobs have ended.
+"""`farm worker`: a process with one engine and N job threads, which also sends webhooks.
+
+`commands.serving` and `supervisor` start the process; `Worker.run` is its main thread. Each job
+thread runs an `RqWorker`. The thread `_keep_jobs` sends the heartbeats of running jobs and requeues
+abandoned ones. The threads of `webhooks.sender` send the webhooks of all jobs that have ended.
 """
 
 import secrets
@@ -18,10 +21,10 @@ from farm.cache import CachedRenderer
 from farm.errors import StartError
 from farm.jobs import task
 from farm.jobs.record import Records
-from farm.jobs.rq_adapter import HEARTBEAT_S, MAINTENANCE_S, ThreadWorker
+from farm.jobs.rq_worker import HEARTBEAT_S, MAINTENANCE_S, RqWorker
 from farm.jobs.webhooks.outbox import Outbox
 from farm.jobs.webhooks.sender import Sender
-from farm.jobs.webhooks.sending import Sending
+from farm.jobs.webhooks.transport import Transport
 from farm.logs import first_line
 from farm.metrics import exposition
 from farm.metrics.figures import EngineWatch
@@ -32,42 +35,43 @@ from farm.storage import Storage
 
 log = structlog.get_logger()
 
-#: Beyond the render's deadline: for the input and the file. A job that runs for longer hangs, and
-#: is left to another worker.
+#: The time for reading the input and storing the file, in addition to the render's deadline. A job
+#: that runs for longer hangs. Its heartbeats stop, so that another worker takes it.
 _STORING_S = 120.0
-#: How long threads may take to hand back their jobs and take their leave of Redis.
-_LEAVE_S = 5.0
-#: How long webhooks may take that are being delivered; what is left is another worker's.
+#: How long job threads may take to hand back their jobs and remove themselves from Redis.
+_JOIN_S = 5.0
+#: How long the webhooks that are being sent may take. Another worker sends the others.
 _TRIES_END_S = 3.0
 _POLL_S = 0.05
 
 
 class Worker:
-    """The process: its engine, its threads, and the one that keeps them alive in Redis."""
+    """The worker process: its engine and its threads."""
 
     def __init__(self, settings: Settings, storage: Storage, client: redis.Redis) -> None:
         """Raises `StartError` if there is no browser."""
         self._settings = settings
         self._client = client
         threads = settings.job_concurrency
-        # A place in line for each, for when a page that timed out has not gone yet.
+        # The queue of the engine has a place for each job thread: a page that timed out may still
+        # hold its slot.
         changes = {"pages_per_browser": threads, "max_waiting": threads}
         self._engine = Engine(settings.model_copy(update=changes))
         records = Records(client, settings.job_ttl_s)
         self._renderer = CachedRenderer.over(self._engine, settings)
         self._runner = task.JobRunner(self._renderer, storage, records)
         timeout_s = settings.webhook_timeout_s
-        sending = Sending(self._engine.open_port, storage, settings.webhook_keys, timeout_s)
-        self._webhooks = Sender(Outbox(client), sending, timeout_s)
+        transport = Transport(self._engine.open_port, storage, settings.webhook_keys, timeout_s)
+        self._webhooks = Sender(Outbox(client), transport, timeout_s)
         self._names = _names()
-        self._workers: list[ThreadWorker | None] = [None] * threads
+        self._workers: list[RqWorker | None] = [None] * threads
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; then end what runs within the grace time, or until the next
-        of them, and hand back the rest. Raises `StartError`.
+        """Work until SIGTERM or SIGINT. Then wait for the running jobs until the grace time is over
+        or another signal arrives, and hand back the others. Raises `StartError`.
         """
-        task.use(self._runner)
+        task.set_runner(self._runner)
         signals = Signals(signal.SIGTERM, signal.SIGINT)
         if port := self._settings.metrics_port:
             _serve_metrics(self._settings.host, port)
@@ -76,7 +80,7 @@ class Worker:
         try:
             self._engine.wait_started()
             threads = [_started(self._take_jobs, place) for place in range(len(self._workers))]
-            _started(self._keep)
+            _started(self._keep_jobs)
             self._webhooks.start()
             log.info("worker up", concurrency=len(threads))
             signals.next()
@@ -88,11 +92,11 @@ class Worker:
         log.info("worker stopped")
 
     def _take_jobs(self, place: int) -> None:
-        """One of the job threads. RQ's worker ends on errors it does not know: then a new one."""
+        """Run a job thread. RQ's worker ends on errors that it does not know; a new one follows."""
         while not self._stopped.is_set():
             worker = None
             try:
-                worker = self._workers[place] = ThreadWorker(
+                worker = self._workers[place] = RqWorker(
                     self._client,
                     next(self._names),
                     self._runner.on_failure,
@@ -105,18 +109,18 @@ class Worker:
             self._workers[place] = None
             self._stopped.wait(1)
 
-    def _keep(self) -> None:
-        """Show Redis that the running jobs are alive, and look for those that are not."""
+    def _keep_jobs(self) -> None:
+        """Send the heartbeats of the running jobs, and requeue abandoned jobs, for ever."""
         longest_s = self._settings.render_deadline_s + _STORING_S
         maintained = time.monotonic()
         while True:
-            beaten = time.monotonic()
+            began = time.monotonic()
             try:
                 workers = [worker for worker in self._workers if worker is not None]
                 for worker in workers:
-                    worker.beat(longest_s)
-                if time.monotonic() - beaten > 2 * HEARTBEAT_S:
-                    # Redis was away. Others have yet to show that their jobs are alive.
+                    worker.send_heartbeats(longest_s)
+                if time.monotonic() - began > 2 * HEARTBEAT_S:
+                    # Redis was gone. Other workers need time to send their heartbeats first.
                     maintained = time.monotonic()
                 elif workers and time.monotonic() - maintained >= MAINTENANCE_S:
                     maintained = time.monotonic()
@@ -136,12 +140,12 @@ class Worker:
         if running := self._running():
             log.warning("worker hands back its jobs", jobs=running)
         self._runner.stopping.set()
-        # Those of the jobs that have just ended among them; they go out by the engine's proxy.
+        # Before the engine is closed: webhooks are sent through its egress proxy.
         self._webhooks.stop(_TRIES_END_S)
         self._renderer.close()
         self._engine.close()
-        # Not for ever: with its Redis gone, a thread would go on trying to take its leave.
-        end = time.monotonic() + _LEAVE_S
+        # With a time-out: while Redis is gone, a thread goes on trying to remove its worker there.
+        end = time.monotonic() + _JOIN_S
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
 
@@ -166,6 +170,6 @@ def _started(target: Callable[..., None], *args: object) -> threading.Thread:
 
 
 def _names() -> Iterator[str]:
-    """Names for RQ's list of workers: host, process, number. No two are the same, ever."""
+    """Names for RQ's list of workers: host, process, random suffix, number. Each is unique."""
     process = f"{socket.gethostname()}.{getpid()}-{secrets.token_hex(2)}"
     return (f"{process}.{number}" for number in count(1))

@@ -2,12 +2,12 @@
 
 ::
 
-    server.py      the protocol over standard input and output, and how the process ends
-    answering.py   answers to lines that are no messages
+    server.py      the protocol on standard input and output, and the end of the process
+    answering.py   answers to lines that are not messages
     tools.py       names, descriptions and argument schemas of the tools
-    rendering.py   who renders: a farm at a URL, or an engine in this process
-    saving.py      where files may be saved
-    content.py     what a tool answers, bounded so that it does not fill the agent's context
+    rendering.py   the backends that render: a farm at a URL, or an engine in this process
+    saving.py      the folder in which tools may save files
+    content.py     the answer of a tool, bounded so that it does not fill the agent's context
     report.py      the summary of a render in an answer
 
 https://modelcontextprotocol.io/specification

@@ -1,7 +1,7 @@
-"""Answers to lines of standard input that are no messages of JSON-RPC.
+"""Answers lines of standard input that are not messages of JSON-RPC.
 
-The SDK passes such a line on as an exception, and the server of the SDK drops it. A client whose
-request has no answer waits for one until its own timeout.
+The SDK reads such a line as an exception, and its server drops that. Without an answer, a client
+waits until its own time-out.
 """
 
 import json
@@ -24,7 +24,7 @@ async def answer_others(
     answer: Callable[[SessionMessage], Awaitable[None]],
     messages: MemoryObjectSendStream[Item],
 ) -> None:
-    """Send every message of `items` on to `messages`; answer every line that is none.
+    """Forward every message of `items` to `messages`, and answer every other line with an error.
 
     A blank line is skipped.
     """
@@ -41,11 +41,11 @@ def _is_blank(exc: Exception) -> bool:
 
 
 def _error_for(exc: Exception) -> types.JSONRPCError:
-    """The error as JSON-RPC 2.0 defines it: the id is null where it cannot be known."""
+    """The error that JSON-RPC 2.0 defines. The id is null if it cannot be read."""
     if not isinstance(exc, ValidationError) or exc.errors()[0]["type"] != "json_invalid":
         return _error(None, types.INVALID_REQUEST, _NO_REQUEST)
     try:
-        # Python reads half of a surrogate pair; the SDK's parser refuses it.
+        # Python's parser accepts half of a surrogate pair, which the SDK's parser refuses.
         message = json.loads(exc.errors()[0]["input"])
     except (ValueError, RecursionError):
         return _error(None, types.PARSE_ERROR, _NOT_JSON)

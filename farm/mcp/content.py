@@ -1,7 +1,7 @@
-"""What a tool answers: a picture, a PDF or a text, and a summary of the render.
+"""Makes the answer of a tool: a picture, a PDF or a text, and a summary of the render.
 
-Everything is bounded, since an answer stays in the agent's context: a large picture is sent as a
-smaller one, a long text is cut, and a PDF that is too large has to be saved to a path.
+An answer stays in the agent's context, so everything in it is bounded. A large picture is reduced,
+a long text is cut, and a PDF that is too large must be saved to a path.
 """
 
 import base64
@@ -12,19 +12,19 @@ from mcp import types
 
 from farm.formats import FORMATS
 from farm.mcp.rendering import Rendered
-from farm.mcp.report import told
+from farm.mcp.report import summary_lines
 from farm.mcp.saving import refused
 
-#: Models scale a picture with a longer side down before they look at it
+#: The longest side of a picture. Models reduce larger pictures to it
 #: (https://docs.claude.com/en/docs/build-with-claude/vision).
 MAX_SIDE_PX = 1568
-#: Of a file in an answer, before base64; Claude Desktop refuses answers of more than 1 MB.
+#: The size of a file in an answer, before base64. Claude Desktop refuses answers of more than 1 MB.
 MAX_BYTES = 700_000
-#: Of a text: about 12,000 tokens. Claude Code refuses answers of more than 25,000.
+#: The length of a text: about 12,000 tokens. Claude Code refuses answers of more than 25,000.
 MAX_CHARACTERS = 40_000
-#: What is tried until a picture has no more than `MAX_BYTES`: the quality, the longest side.
+#: The quality and the longest side to try, in this order, until a picture has at most `MAX_BYTES`.
 _SMALLER = ((85, MAX_SIDE_PX), (70, MAX_SIDE_PX), (60, 1024), (50, 640))
-#: Formats that models take.
+#: Formats that models read.
 _SEEN = ("png", "jpeg", "webp")
 _SAVE = "Call the tool again with `output`, a path, to save the whole file."
 
@@ -32,12 +32,12 @@ Blocks = list[types.ContentBlock]
 
 
 def saved(rendered: Rendered, path: Path) -> Blocks:
-    """Of a file that was saved."""
+    """The answer for a file that was saved."""
     return [_text(f"Saved to {path}: {_facts(rendered)}")]
 
 
 def content(rendered: Rendered) -> Blocks:
-    """The file itself, or what there is room for. Raises `InvalidRequest` for a large PDF."""
+    """The answer with the file, reduced or cut. Raises `InvalidRequest` for a large PDF."""
     if FORMATS[rendered.format].is_picture:
         return _picture(rendered)
     if rendered.format == "pdf":
@@ -70,7 +70,7 @@ def _picture(rendered: Rendered) -> Blocks:
 
 
 def _smaller(data: bytes) -> tuple[bytes, int, int]:
-    """A WebP of the same picture within the bounds, and its sides."""
+    """The picture as a WebP within the limits, and its width and height."""
     for quality, side in _SMALLER:
         image = pyvips.Image.thumbnail_buffer(data, side, height=side, size="down")
         copy: bytes = image.webpsave_buffer(Q=quality)
@@ -100,7 +100,9 @@ def _facts(rendered: Rendered) -> str:
         if FORMATS[rendered.format].is_picture
         else ""
     )
-    return "\n".join([f"{name}{sides}, {len(rendered.data):,} bytes.", *told(rendered.facts)])
+    return "\n".join(
+        [f"{name}{sides}, {len(rendered.data):,} bytes.", *summary_lines(rendered.facts)]
+    )
 
 
 def _text(text: str) -> types.TextContent:

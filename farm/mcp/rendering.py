@@ -1,4 +1,9 @@
-"""Who renders for the tools: a farm at a URL, or an engine in this process."""
+"""The backends that render for the tools: a farm at a URL, or an engine in this process.
+
+`server` calls a backend in a thread for each call of a tool. `farm.commands.renderers` has similar
+classes for commands. Those render without cancellation, return the file only, and start their
+engine before the first render.
+"""
 
 from __future__ import annotations
 
@@ -24,36 +29,37 @@ _NO_SERVER = (
 
 @dataclass(frozen=True)
 class Rendered:
-    """A file and what is known of it."""
+    """A rendered file, and the facts about its page."""
 
     data: bytes
     format: str
     content_type: str
     width: int
     height: int
-    #: What a JSON answer of the farm tells besides, by its names there.
+    #: The other facts of a JSON answer of the farm, by their names there.
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Backend(Protocol):
-    """Renders requests; from any thread, several at a time."""
+    """Renders requests. Several threads may call it at the same time."""
 
     def render(self, fields: dict[str, Any], cancelled: Future[None]) -> Rendered:
-        """`fields`: a request, as `POST /render` takes it as JSON. Raises `FarmError`.
+        """Render a request. Raises `FarmError`.
 
-        `cancelled` is done when nobody wants the file any more.
+        `fields`: the request as in the JSON body of `POST /render`. `cancelled`: is done when the
+        agent has cancelled the call.
         """
 
     def close(self) -> None:
-        """End what runs, and leave no process."""
+        """End all renders and all processes."""
 
 
 class OwnEngine:
-    """An engine with the settings of the environment; the first render starts it."""
+    """An engine with the environment's settings. The first render starts it."""
 
     def __init__(self) -> None:
         self._starting = threading.Lock()
-        #: There from before it is started, so that `close` can end it meanwhile.
+        #: Set before the engine is started, so that `close` can end it during the start.
         self._engine: Engine | None = None
         self._is_up = False
         self._is_closed = False
@@ -66,7 +72,7 @@ class OwnEngine:
         if cancelled.done():
             raise BrowserUnavailable(_CANCELLED)
         rendering = engine.begin(RenderRequest.from_fields(fields, HTML_OR_URL, engine.limits))
-        # Otherwise the page would keep its place in the browser until its deadline.
+        # Without this, the page would keep its slot in the browser until its deadline.
         cancelled.add_done_callback(lambda _: engine.cancel(rendering))
         try:
             result = engine.wait(rendering)
@@ -88,7 +94,7 @@ class OwnEngine:
             self._engine.close()
 
     def _started(self) -> Engine:
-        """Raises `BrowserUnavailable`, which says what to mend."""
+        """The engine, started. Raises `BrowserUnavailable`, which names the remedy."""
         try:
             from farm import logs
             from farm.render import Engine
@@ -117,14 +123,14 @@ class OwnEngine:
 
 
 class RemoteFarm:
-    """A farm elsewhere, over HTTP."""
+    """A farm at a URL, called over HTTP."""
 
     def __init__(self, url: str, key: str | None) -> None:
-        """Raises `FarmError` for a URL or a key that cannot be right."""
+        """Raises `FarmError` for a URL or a key that is not valid."""
         self._farm = Farm(url, key)
 
     def render(self, fields: dict[str, Any], cancelled: Future[None]) -> Rendered:
-        """The farm renders to the end, whether the call is cancelled or not."""
+        """Render a request. The farm renders to the end even if the call is cancelled."""
         found = self._farm.post(fields)
         facts = {
             "title": found.title,

@@ -1,16 +1,19 @@
-"""What a render's answer tells of the page, as a few lines of text."""
+"""Summarizes the facts about a rendered page as a few lines of text."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-#: Of all lines together, in characters.
+#: The length of all lines together, in characters.
 _MAX_TEXT = 8_000
-#: Lines of each list.
+#: The number of lines of each list.
 _MAX_LINES = 20
 
 
-def told(facts: Mapping[str, Any]) -> list[str]:
-    """The facts of a JSON answer (docs/options.md, "What the answer tells"); lists are cut."""
+def summary_lines(facts: Mapping[str, Any]) -> list[str]:
+    """The facts of a JSON answer as lines (docs/options.md, "What the answer tells").
+
+    Long lists are cut.
+    """
     lines = [*_page(facts), *_lists(facts)]
     kept: list[str] = []
     left = _MAX_TEXT
@@ -58,7 +61,7 @@ def _list(title: str, items: list[str]) -> Iterator[str]:
     if not items:
         return
     yield f"{title} ({len(items)}):"
-    # A page must not be able to write lines that look like those of this summary.
+    # Lines of the page's own text are indented, so that they cannot imitate lines of this summary.
     yield from ("  " + "\n    ".join(item.splitlines()) for item in items[:_MAX_LINES])
     if len(items) > _MAX_LINES:
         yield f"  … and {len(items) - _MAX_LINES} more"

@@ -1,7 +1,7 @@
-"""Where a tool may save files: in one folder, under a suffix that names the file's format.
+"""Saves files for tools: only in one folder, and only with the suffix of the file's format.
 
-An agent may do what a page tells it to do. So a path that leads out of the folder is refused, and
-so is a name such as `.bashrc`.
+An agent may follow instructions that a page contains. So a path that leads out of the folder is
+refused, and so is a name such as `.bashrc`.
 """
 
 import contextlib
@@ -13,24 +13,24 @@ from farm.errors import InvalidRequest, Problem
 from farm.formats import FORMATS, canonical
 from farm.mcp.tools import OUTPUT
 
-#: What the process takes from the permissions of new files. It cannot be read without being set,
-#: so it is read once, before there are threads.
+#: The umask of the process. Reading it means setting it, so it is read once, before there are other
+#: threads.
 _UMASK = os.umask(0)
 os.umask(_UMASK)
 
 
 class Folder:
-    """A folder, and all folders in it."""
+    """The folder in which tools may save files, with all folders in it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
 
     def place(self, name: str) -> Path:
-        """The path of a file, relative or absolute. Raises `InvalidRequest`."""
+        """The file's path. `name`: absolute, or relative to the folder. Raises `InvalidRequest`."""
         try:
             path = (self._path / name).resolve()
             is_folder = path.is_dir()
-        # A name that is too long, a null byte, links in a circle.
+        # The name is too long or has a null byte, or links form a circle.
         except (OSError, ValueError, RuntimeError) as exc:
             raise refused("is not a path") from exc
         if not path.is_relative_to(self._path):
@@ -42,15 +42,15 @@ class Folder:
         return path
 
     def save(self, path: Path, data: bytes) -> None:
-        """Write a whole file, or none. Raises `InvalidRequest`."""
+        """Write a file atomically. Raises `InvalidRequest`."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Its name is short, since that of `path` may have all characters that a name can have.
+            # A name of its own, since the name of `path` may already have the greatest length.
             handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".farm-")
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
-                    # `mkstemp` lets nobody else read it.
+                    # `mkstemp` lets only this user read the file.
                     os.fchmod(handle, 0o666 & ~_UMASK)
                 Path(unfinished).replace(path)
             except OSError:
@@ -62,7 +62,7 @@ class Folder:
 
 
 def format_of(path: Path) -> str | None:
-    """The format that a path's suffix names; None: it names none."""
+    """The format that a path's suffix names; None if it names none."""
     return canonical(path.suffix.removeprefix(".").lower())
 
 

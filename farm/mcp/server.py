@@ -1,6 +1,7 @@
-"""The server: tools are listed and called over standard input and output, until either ends.
+"""The MCP server: lists and calls tools over standard input and output.
 
-Standard output carries the protocol alone. Whatever else is printed goes to standard error.
+`serve` runs an event loop in the main thread, and calls each tool in a thread of its own. Standard
+output carries the protocol only. All other output goes to standard error.
 """
 
 import logging
@@ -37,7 +38,7 @@ from farm.mcp.tools import OUTPUT, SOURCES, tools
 
 log = logging.getLogger(__name__)
 
-#: A call has a thread. Further calls wait for one.
+#: The number of threads for calls. Further calls wait for a thread.
 _CALLS_AT_ONCE = 40
 
 _INSTRUCTIONS = (
@@ -47,9 +48,9 @@ _INSTRUCTIONS = (
 
 
 def serve(backend: Backend, folder: Folder) -> None:
-    """Serve until standard input ends or SIGTERM comes. Then close the backend, end the process."""
+    """Serve until standard input ends or SIGTERM arrives. Then close the backend and exit."""
     anyio.run(_serve, backend, folder)
-    # Python would wait for the threads that still ask a farm.
+    # Python would wait for threads that still wait for a farm.
     os._exit(0)
 
 
@@ -72,7 +73,7 @@ async def _serve(backend: Backend, folder: Folder) -> None:
             cancelled.set_result(None)
             raise
 
-    # Standard input and output need places of the limiter that is shared.
+    # Calls have a limiter of their own, since standard input and output use the default one.
     places = anyio.CapacityLimiter(_CALLS_AT_ONCE)
     server: Server[Any] = Server(
         "render-farm",
@@ -83,7 +84,7 @@ async def _serve(backend: Backend, folder: Folder) -> None:
         on_call_tool=call_tool,
     )
     async with stdio_server() as (reading, writing), anyio.create_task_group() as tasks:
-        # From here on file descriptor 1 is standard error; so is what Python has opened before.
+        # `stdio_server` has made file descriptor 1 standard error. Python's `sys.stdout` follows.
         sys.stdout = sys.stderr
         tasks.start_soon(_end_at_signal, backend)
         forwarding, messages = anyio.create_memory_object_stream[Item]()
@@ -97,16 +98,16 @@ async def _end_at_signal(backend: Backend) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
             await anyio.to_thread.run_sync(backend.close)
-            # A thread that reads standard input would keep Python from ending.
+            # A thread that reads standard input would keep Python from exiting.
             os._exit(0)
 
 
 def call(
     backend: Backend, folder: Folder, name: str, arguments: dict[str, Any], cancelled: Future[None]
 ) -> types.CallToolResult:
-    """Call a tool. An error of the farm is a result, so that the agent can read it and try again.
+    """Call a tool. An error of the farm becomes a result, so that the agent can read it and retry.
 
-    `cancelled` is done when the agent has cancelled the call. Raises `MCPError` where there is no
+    `cancelled`: is done when the agent has cancelled the call. Raises `MCPError` if there is no
     such tool.
     """
     if name not in SOURCES:
@@ -134,7 +135,7 @@ def _call(
 
 
 def _check(fields: dict[str, Any], source: str) -> None:
-    """Raises `InvalidRequest` for an argument that the tool does not have."""
+    """Raises `InvalidRequest` for an unknown argument, and if the page is missing."""
     (tool,) = (tool for tool in tools() if SOURCES[tool.name] == source)
     known = tool.input_schema["properties"]
     problems = [
@@ -149,9 +150,9 @@ def _check(fields: dict[str, Any], source: str) -> None:
 
 
 def _place(folder: Folder, fields: dict[str, Any]) -> Path | None:
-    """Take `output` out of the fields; its suffix names the format where no option does.
+    """Remove `output` from the fields. Returns its path; None if there is no `output`.
 
-    Raises `InvalidRequest`.
+    The path's suffix sets the format, unless an option does. Raises `InvalidRequest`.
     """
     name = fields.pop(OUTPUT, None)
     if name is None:
@@ -161,7 +162,7 @@ def _place(folder: Folder, fields: dict[str, Any]) -> Path | None:
     path = folder.place(name)
     named = format_of(path)
     options = fields.get("options", {})
-    # What is no object is refused by the request's own checks.
+    # The request's own validation refuses options that are not an object.
     if isinstance(options, dict):
         asked = options.get("format", named)
         if isinstance(asked, str) and canonical(asked) not in (named, None):

@@ -1,10 +1,11 @@
-"""The tools, with argument schemas that are made from the models of a request.
+"""The tools: names, descriptions, and argument schemas.
 
-The schemas come from the OpenAPI document that is installed with the package, which `farm contract`
-writes from the models. So this module needs none of the server's packages.
+The schemas come from the OpenAPI document that is installed with the package. `farm contract`
+writes that document from the models of a request. So this module needs none of the server's
+packages.
 
-An agent reads every schema in every conversation. Therefore a schema describes the options that
-agents use most, and lists the other options by name only.
+An agent reads all schemas in every conversation. So a schema describes only the options that agents
+use most, and lists the names of the others.
 """
 
 import json
@@ -21,9 +22,9 @@ Schema = dict[str, Any]
 _HTML, _URL, _MARKDOWN = "html", "url", "markdown"
 #: The field that names the page, by the tool's name.
 SOURCES = {"render_html": _HTML, "render_url": _URL, "render_markdown": _MARKDOWN}
-#: The argument that no request has: where the file is saved.
+#: The argument that names the path to save the file at. It is not a field of a request.
 OUTPUT = "output"
-#: Fields of a request that make no sense for an agent: it gets one file, rendered now.
+#: Fields of a request that tools do not have: an agent gets one file, rendered now.
 _LEFT_OUT = {"outputs", "cache", "webhook"}
 _DESCRIBED = (
     *("format", "width", "height", "device", "deviceScaleFactor", "fullPage", "selector", "clip"),
@@ -38,7 +39,7 @@ _KEPT = {
     *("type", "enum", "const", "anyOf", "items", "properties", "required", "additionalProperties"),
     *("description", "default", "minimum", "maximum"),
 }
-#: Values of keywords that say nothing.
+#: Values of keywords that carry no information.
 _EMPTY: tuple[Any, ...] = (None, False, "", [])
 _PLACE = "#/components/schemas/"
 
@@ -132,7 +133,7 @@ def _inlined(schema: Schema) -> Schema:
 
 @cache
 def _schemas() -> dict[str, Schema]:
-    # Not by `farm.contract`, which imports the models, and so the server's packages.
+    # `farm.contract` would import the models, and so the server's packages.
     text = (files("farm") / "contract" / "openapi.json").read_text("utf-8")
     schemas: dict[str, Schema] = json.loads(text)["components"]["schemas"]
     return schemas

@@ -1,10 +1,10 @@
-"""How many machines a farm needs: a simulation of a day, and a search for the smallest fleet.
+"""Calculates how many machines a farm needs: simulates a day, and finds the smallest fleet.
 
-`farm plan` (the command line) calls it. Nothing here renders, and nothing needs the server's
-packages. Everything runs in the one thread of the command.
+`farm plan` (the command line) calls it, in its one thread. The package renders nothing, and needs
+none of the server's packages.
 
-- `kinds`: what a render of each kind takes; `scrape` makes kinds from a farm's `/metrics`.
-- `demand`: how many renders come in each hour.
+- `kinds`: the processor time, memory and bytes of a render; `scrape` reads a farm's `/metrics`.
+- `demand`: the number of requests in each hour.
 - `events`, `cores`, `line`, `machine`, `fleet`, `simulation`: the model of a farm under load.
 - `sizing`: the smallest fleet that meets the target, hour by hour; `needs`: memory and traffic.
 - `report`, `drawing`: the plan as text and as a picture.

@@ -1,9 +1,9 @@
-"""The processor cores of one machine, which pages share equally.
+"""The model of one machine's processor cores, which tasks share equally.
 
-Each task runs at the speed of one core while there are no more tasks than cores, and else at its
-equal part of all cores (egalitarian processor sharing). All tasks have the same speed, so one
-number tells how much work each has had since it began: the time a task would have had alone. A
-task ends when that number has grown by the task's own work.
+A task runs at the speed of one core while there are no more tasks than cores. With more tasks, all
+of them share the cores equally (egalitarian processor sharing). All tasks have the same speed, so
+one running total of work per task serves for all of them. A task ends when that total has grown by
+the task's own work since its start.
 """
 
 import heapq
@@ -15,7 +15,7 @@ from farm.plan.events import Clock
 
 
 class Task:
-    """Work that has begun; `cancel` of `Cores` ends it."""
+    """Work that has begun. `Cores.cancel` ends it."""
 
     __slots__ = ("about", "done", "end")
 
@@ -33,7 +33,7 @@ class Cores:
         self._tasks: list[tuple[float, int, Task]] = []
         self._order = count()
         self._running = 0
-        #: Seconds of work that a task present from the start would have had.
+        #: The running total: seconds of work that a task from the start would have received.
         self._given = 0.0
         self._updated = 0.0
         self._alarm = 0
@@ -45,7 +45,7 @@ class Cores:
         return self._used_s
 
     def work(self, seconds: float, done: Callable[[Any], None], about: Any) -> Task:
-        """Begin a task of so many core-seconds; `done(about)` is called when it ends."""
+        """Begin a task of `seconds` core-seconds. `done(about)` is called when it ends."""
         self._update()
         task = Task(self._given + seconds, done, about)
         heapq.heappush(self._tasks, (task.end, next(self._order), task))
@@ -81,11 +81,11 @@ class Cores:
             self._clock.at(when, self._end_first, self._alarm)
 
     def _end_first(self, alarm: int) -> None:
-        if alarm != self._alarm:  # the tasks have changed since
+        if alarm != self._alarm:  # the tasks have changed since the alarm was set
             return
         self._update()
         task = heapq.heappop(self._tasks)[2]
-        self._given = max(self._given, task.end)  # rounding must not leave it unfinished
+        self._given = max(self._given, task.end)  # corrects rounding
         self._running -= 1
         done, task.done = task.done, None
         self._set_alarm()

@@ -1,11 +1,11 @@
-"""How many renders come in each hour of a day."""
+"""The number of requests for renders in each hour of a day."""
 
 import math
 from dataclasses import dataclass
 
 HOURS = 24
 
-#: The shape of a day, hour by hour; only the proportions count.
+#: The shapes of a day, hour by hour. Only the proportions matter.
 CURVES = {
     "flat": (1.0,) * HOURS,
     # A site that people of one continent visit: quiet at night, busiest in the evening.
@@ -22,15 +22,15 @@ CURVES = {
 
 
 class CurveError(ValueError):
-    """A curve that cannot be read; `str()` is a sentence for the user."""
+    """The curve is not valid. `str()` of it is a sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Demand:
-    """`per_day` requests for renders, those that the cache answers among them.
+    """The demand of a day.
 
-    `burst`: the rate of an hour's busiest minutes, as a multiple of the hour's mean. Each hour is
-    planned for that.
+    `per_day`: requests for renders, including those that the cache answers. `burst`: the rate of an
+    hour's busiest minutes, as a multiple of the hour's mean. Each hour is planned for that rate.
     """
 
     per_day: float
@@ -39,18 +39,18 @@ class Demand:
 
     @property
     def hourly(self) -> list[float]:
-        """Requests a second, the mean of each hour."""
+        """The mean number of requests a second in each hour."""
         total = sum(self.curve)
         return [self.per_day * each / total / 3600 for each in self.curve]
 
     @property
     def rates(self) -> list[float]:
-        """Requests a second in the busiest minutes of each hour."""
+        """The requests a second in the busiest minutes of each hour."""
         return [rate * self.burst for rate in self.hourly]
 
 
 def parse_curve(text: str) -> tuple[float, ...]:
-    """The name of a curve, or 24 numbers separated by commas. Raises `CurveError`."""
+    """The curve that a text names, or that its 24 numbers give. Raises `CurveError`."""
     if text in CURVES:
         return CURVES[text]
     try:

@@ -1,6 +1,6 @@
-"""A plan as a picture: load, machines and p95 over the day, by matplotlib.
+"""Draws a plan as a picture with matplotlib: load, machines and p95 over the day.
 
-matplotlib is in the extra `plan`; it is imported when a picture is drawn.
+matplotlib is in the extra `plan`, and is imported when a picture is drawn.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ FORMATS = (".svg", ".png")
 
 
 class NoDrawingError(Exception):
-    """No picture can be drawn; `str()` is a sentence for the user."""
+    """No picture can be drawn. `str()` of it is a sentence for the user."""
 
 
 def draw(plan: Plan, path: Path) -> None:
@@ -63,7 +63,7 @@ def draw(plan: Plan, path: Path) -> None:
 
 
 def _steps(values: list[float]) -> list[float]:
-    """With the last one twice, for the end of the last hour."""
+    """The values with the last one twice, for the end of the last hour."""
     return [*values, values[-1]]
 
 

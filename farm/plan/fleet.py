@@ -14,19 +14,21 @@ TRIES = 3
 
 
 class Fleet(Protocol):
-    """What renders."""
+    """Machines that render."""
 
     machines: list[Machine]
 
     def send(self, render: Render) -> int | None:
-        """Take it; or refuse it, with the seconds of `Retry-After`."""
+        """Accept a render (None), or refuse it: the seconds of `Retry-After`."""
 
     def hit(self) -> None:
-        """Answer from the cache."""
+        """Answer a request from the cache."""
 
 
 class Balanced:
-    """`least_conn`: to the machine with the fewest requests; a refused one is tried on others."""
+    """Machines behind nginx's `least_conn`: a request goes to the machine with the fewest requests.
+    A refused request is tried on others.
+    """
 
     def __init__(
         self,
@@ -36,7 +38,7 @@ class Balanced:
         random_: random.Random,
         share_cores: bool = False,
     ) -> None:
-        """`share_cores`: all of them are on one machine, as in a test on one."""
+        """`share_cores`: all instances run on one machine, as in a test, and share its cores."""
         cores = Cores(clock, type_.cores) if share_cores else None
         self.machines = [Machine(clock, type_, cores) for _ in range(count)]
         self._random = random_
@@ -55,7 +57,7 @@ class Balanced:
         self._random.choice(self._next([]).workers).compute(HIT_S)
 
     def _next(self, tried: list[Machine]) -> Machine:
-        """The machine with the fewest requests, but for those tried; of equal ones, in turn."""
+        """The machine with the fewest requests that was not tried. Equal machines take turns."""
         best, fewest = self._turn, math.inf
         for offset in range(1, len(self.machines) + 1):
             at = (self._turn + offset) % len(self.machines)
@@ -68,7 +70,7 @@ class Balanced:
         return self.machines[best]
 
     def _offer(self, machine: Machine, render: Render) -> int | None:
-        # Which worker accepts a connection is the kernel's choice, and follows no known rule.
+        # The kernel chooses the worker that accepts a connection, by no known rule.
         workers = machine.workers
         worker = workers[0] if len(workers) == 1 else self._random.choice(workers)
         answer = render.answer
@@ -87,16 +89,16 @@ class Balanced:
 
 
 class Queued:
-    """`farm worker`s with one queue: nothing is refused, and the oldest job is the next."""
+    """`farm worker`s with one queue. No job is refused, and the oldest job is next."""
 
     def __init__(self, clock: Clock, type_: MachineType, count: int, concurrency: int) -> None:
-        """`concurrency`: jobs that each worker process renders at the same time."""
+        """`concurrency`: the number of jobs that each worker process renders at the same time."""
         self.machines = [Machine(clock, type_) for _ in range(count)]
         self._concurrency = concurrency
         self._waiting: deque[Render] = deque()
         workers = [worker for machine in self.machines for worker in machine.workers]
         self._jobs = dict.fromkeys(workers, 0)
-        #: The longest that the queue was.
+        #: The greatest length of the queue.
         self.most_waiting = 0
 
     def send(self, render: Render) -> int | None:

@@ -1,4 +1,4 @@
-"""What a render of each kind takes: processor, waiting, memory and bytes."""
+"""The kinds of pages: processor time, waiting time, memory and file size of a render."""
 
 import math
 import random
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 
 class KindsError(ValueError):
-    """A mix that cannot be read; `str()` is a sentence for the user."""
+    """The mix is not valid. `str()` of it is a sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A distribution as a histogram of Prometheus has it: how many values are within each bound.
+    """A distribution, as a Prometheus histogram: the number of values up to each bound.
 
-    Within a bucket all values are equally likely. What lies above the last bound is not counted.
+    Within a bucket all values are equally likely. Values above the last bound are not counted.
     """
 
     bounds: tuple[float, ...]
@@ -41,10 +41,10 @@ class Spread:
 class Kind:
     """One kind of page.
 
-    A render computes for `cpu_ms`, and waits for `waiting_ms` for the network, timers and frames;
-    then it is answered. Its page is closed for another `closing_ms` of processor time, and only
-    then free for the next one. `waiting_ms` is a
-    mean, which is multiplied with values of `spread`, whose mean is 1.
+    A render computes for `cpu_ms`, waits for `waiting_ms` for the network, timers and frames, and
+    is then answered. Closing its page takes another `closing_ms` of processor time, and only then
+    is the slot free. `waiting_ms` is a mean, which is multiplied with values of `spread`, whose
+    mean is 1.
     """
 
     name: str
@@ -65,9 +65,9 @@ class Kind:
         return self.waiting_ms * factor / 1000
 
 
-#: Pages of `bench/workloads/pages.py`. Processor time, latency alone, memory and bytes are those of
-#: bench/results/2026-11-25-0909/report.md (2 cores of an Intel Xeon, Chromium 156). Which part of
-#: the processor time comes before the answer, and all of `long`, are estimates.
+#: Pages of `bench/workloads/pages.py`. Processor time, latency without load, memory and bytes are
+#: those of bench/results/2026-11-25-0909/report.md (2 cores of an Intel Xeon, Chromium 156). The
+#: part of the processor time before the answer is an estimate, and so are all figures of `long`.
 #: `python -m bench.measures.plan --kinds` measures them.
 MEASURED = {
     kind.name: kind
@@ -82,7 +82,7 @@ MEASURED = {
 
 @dataclass(frozen=True)
 class Mix:
-    """Kinds and their shares, which are 1 together."""
+    """Kinds and their shares. The sum of the shares is 1."""
 
     shares: Mapping[Kind, float]
     _kinds: Sequence[Kind] = field(init=False, repr=False, compare=False)
@@ -101,12 +101,12 @@ class Mix:
         return random_.choices(self._kinds, self._weights)[0]
 
     def mean(self, figure: str) -> float:
-        """The mean of an attribute of `Kind` over renders."""
+        """The mean of an attribute of `Kind`, over all renders."""
         return float(sum(getattr(kind, figure) * share for kind, share in self.shares.items()))
 
     @classmethod
     def parse(cls, text: str) -> "Mix":
-        """`simple=60,url=40`, of `MEASURED`. Raises `KindsError`."""
+        """The mix in a text such as `simple=60,url=40`. Raises `KindsError`."""
         shares: dict[Kind, float] = {}
         for part in text.split(","):
             name, _, share = part.strip().partition("=")

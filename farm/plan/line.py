@@ -1,7 +1,7 @@
-"""The model of `farm.render.slots`: bounded pages, and a bounded line before them.
+"""The model of `farm.render.slots`: a bounded number of pages, and a bounded queue before them.
 
-The rules and the constants are the same; tests/plan/test_line.py holds one against the other. This
-one takes the time from the simulation, needs no lock, and decides in constant time.
+The rules and constants are the same, and tests/plan/test_line.py compares the two. The model reads
+the simulation's clock, needs no lock, and decides in constant time.
 """
 
 import math
@@ -11,14 +11,14 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
 
-#: How long a page keeps others from beginning, in seconds.
+#: How long a new page counts against `at_once`, in seconds.
 SHARE_S = 3.0
 #: Weight of the newest render in the running mean of service times.
 NEWEST = 0.1
 
 
 class Line(Generic[T]):
-    """First come, first served. `now` is in seconds, and never goes back."""
+    """The queue: first come, first served. `now` is in seconds, and never decreases."""
 
     def __init__(self, pages: int, max_waiting: int, at_once: int) -> None:
         self.pages = pages
@@ -26,9 +26,9 @@ class Line(Generic[T]):
         self._at_once = at_once
         self._waiting: deque[T] = deque()
         self._running: dict[T, float] = {}
-        #: When an item was given a page, of the last `SHARE_S`; it may have ended since.
+        #: The items that got a page within the last `SHARE_S`, and when. Some have ended since.
         self._begun: deque[tuple[float, T]] = deque()
-        #: How many of them run.
+        #: The number of these items that still run.
         self._young = 0
         self._service_s = 0.0
 
@@ -37,7 +37,7 @@ class Line(Generic[T]):
         return len(self._running)
 
     def refusal(self, now: float, deadline_s: float) -> int | None:
-        """The seconds of `Retry-After` if an item that came now would be refused; None: it fits."""
+        """The seconds of `Retry-After` if a new item would be refused now. None if it would not."""
         waiting = len(self._waiting)
         if len(self._running) + waiting >= self.pages + self.max_waiting:
             return self._retry_after_s()
@@ -48,8 +48,8 @@ class Line(Generic[T]):
     def join(self, item: T) -> None:
         self._waiting.append(item)
 
-    def leave(self, item: T) -> bool:
-        """Give up waiting. False if the item has a page, or had one."""
+    def remove_waiting(self, item: T) -> bool:
+        """Remove a waiting item. False if the item has or had a page."""
         try:
             self._waiting.remove(item)
         except ValueError:
@@ -57,7 +57,7 @@ class Line(Generic[T]):
         return True
 
     def take(self, now: float) -> T | None:
-        """Give a page to the oldest that waits; None where none waits, or none may begin."""
+        """Give a page to the oldest waiting item. None if none waits, or if none may begin."""
         if not self._waiting or not self._free(now):
             return None
         item = self._waiting.popleft()
@@ -78,13 +78,13 @@ class Line(Generic[T]):
         self._service_s += NEWEST * (service_s - self._service_s)
 
     def next_share_end(self) -> float | None:
-        """When the line may move although no page is freed; None: it does not wait for that."""
+        """When the next item may begin even if no page is freed. None if it needs a free page."""
         if self._waiting and self._begun and len(self._running) < self.pages:
             return self._begun[0][0] + SHARE_S
         return None
 
     def _free(self, now: float) -> int:
-        """How many of the line may begin now."""
+        """The number of waiting items that may begin now."""
         self._forget_old(now)
         return max(0, min(self.pages - len(self._running), self._at_once - self._young))
 

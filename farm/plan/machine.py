@@ -10,7 +10,7 @@ from farm.plan.events import Clock
 from farm.plan.kinds import Kind
 from farm.plan.line import Line
 
-#: Processor time, in seconds, that an answer from the cache takes, and a refusal
+#: The processor time of an answer from the cache and of a refusal, in seconds
 #: (docs/performance.md).
 HIT_S = 0.00055
 REFUSAL_S = 0.001
@@ -22,7 +22,7 @@ CORES_PER_WORKER = 2
 
 @dataclass(frozen=True)
 class MachineType:
-    """What one machine has; the defaults are the farm's. `cores` are those that renders get."""
+    """The size of one machine. The defaults are the farm's. `cores`: those that renders may use."""
 
     cores: float = 2
     pages: int = 32
@@ -39,7 +39,7 @@ class MachineType:
         return max(2, round(PAGES_PER_CORE * self.cores / self.worker_count))
 
 
-#: `answer(render, ok)`.
+#: Called as `answer(render, ok)` when a render ends.
 Answer = Callable[["Render", bool], None]
 
 
@@ -54,12 +54,12 @@ class Render:
         self.answer = answer
         self.deadline = math.inf
         self.task: Task | None = None
-        #: It was answered, rightly or not.
+        #: Whether it was answered, with success or with an error.
         self.is_over = False
 
 
 class Worker:
-    """One browser with its pages and the line before them."""
+    """One browser with its pages, and the queue before them."""
 
     def __init__(self, clock: Clock, cores: Cores, type_: MachineType) -> None:
         self._clock = clock
@@ -68,11 +68,11 @@ class Worker:
         self.line: Line[Render] = Line(type_.pages, type_.max_waiting, type_.at_once)
         self.most_pages = 0
         self._wakes_at = 0.0
-        #: What was taken, by deadline; some of it has ended.
+        #: The accepted renders in the order of their deadlines. Some have ended.
         self._taken: deque[Render] = deque()
 
     def offer(self, render: Render) -> int | None:
-        """Take it, or refuse it: then the seconds of `Retry-After`."""
+        """Accept a render (None), or refuse it: the seconds of `Retry-After`."""
         refusal = self.line.refusal(self._clock.now, self._deadline_s)
         if refusal is not None:
             self.compute(REFUSAL_S)
@@ -82,11 +82,11 @@ class Worker:
             self._clock.at(render.deadline, self._check_deadlines)
         self._taken.append(render)
         self.line.join(render)
-        self._pump()
+        self._dispatch()
         return None
 
     def compute(self, seconds: float) -> None:
-        """Work that needs no page, and that nobody waits for."""
+        """Use processor time for work without a page, such as a refusal."""
         self._cores.work(seconds, _nothing, None)
 
     def _check_deadlines(self, _: None) -> None:
@@ -99,15 +99,15 @@ class Worker:
             self._clock.at(taken[0].deadline, self._check_deadlines)
 
     def _give_up(self, render: Render) -> None:
-        """Answer it as failed, and end its page."""
-        if not self.line.leave(render):
+        """Answer the render as failed, and end its page."""
+        if not self.line.remove_waiting(render):
             if render.task is not None:
                 self._cores.cancel(render.task)
             self.line.release(self._clock.now, render)
         self._end(render, ok=False)
-        self._pump()
+        self._dispatch()
 
-    def _pump(self) -> None:
+    def _dispatch(self) -> None:
         now = self._clock.now
         while (render := self.line.take(now)) is not None:
             work_s = render.kind.cpu_ms / 1000
@@ -120,7 +120,7 @@ class Worker:
 
     def _wake(self, _: None) -> None:
         self._wakes_at = 0.0
-        self._pump()
+        self._dispatch()
 
     def _computed(self, render: Render) -> None:
         render.task = None
@@ -134,7 +134,7 @@ class Worker:
 
     def _closed(self, render: Render) -> None:
         self.line.release(self._clock.now, render)
-        self._pump()
+        self._dispatch()
 
     def _end(self, render: Render, ok: bool) -> None:
         render.is_over = True
@@ -142,13 +142,13 @@ class Worker:
 
 
 class Machine:
-    """Workers that share cores, as one `farm serve` has them."""
+    """The workers of one `farm serve`, which share cores."""
 
     def __init__(self, clock: Clock, type_: MachineType, cores: Cores | None = None) -> None:
-        """`cores`: those of another machine, where several instances share one."""
+        """`cores`: those of another machine, if several instances share one."""
         self.cores = cores or Cores(clock, type_.cores)
         self.workers = [Worker(clock, self.cores, type_) for _ in range(type_.worker_count)]
-        #: Requests under way.
+        #: The number of requests under way.
         self.requests = 0
 
 

@@ -1,4 +1,4 @@
-"""What a plan takes beside cores: memory of machines and of Redis, and traffic."""
+"""The needs of a plan besides cores: memory of machines and of Redis, and network traffic."""
 
 import math
 from dataclasses import dataclass
@@ -7,28 +7,28 @@ from farm.plan.demand import Demand
 from farm.plan.kinds import Mix
 from farm.plan.machine import MachineType
 
-#: MiB of one gunicorn worker or `farm worker` with its browser, before any page.
+#: The memory of one gunicorn worker or `farm worker` with its browser, without pages, in MiB.
 WORKER_MIB = 700
-#: The part of a machine's memory that may be in use: the kernel must not be the one that ends it.
+#: The share of a machine's memory that may be in use, so that the kernel kills no process.
 MEMORY_SHARE = 0.75
-#: GiB that docs/deploy.md advises at the least for each worker.
+#: The least memory for each worker that docs/deploy.md advises, in GiB.
 MIN_GIB = 2
-#: Bytes of Redis that a job takes: docs/jobs.md.
+#: The bytes of Redis that a job takes (docs/jobs.md).
 JOB_BYTES = 1400
-#: Bytes of the cache's Redis for each byte of a file.
+#: The bytes of the cache's Redis for each byte of a file.
 CACHE_OVERHEAD = 1.1
 
 
 @dataclass(frozen=True)
 class Needs:
-    """For each machine, for Redis, and of the network; bits and bytes are decimal."""
+    """The needs of each machine, of Redis, and of the network. Units are decimal but for GiB."""
 
     machine_gib: int
     queue_bytes: float
     cache_bytes: float
     job_file_bytes: float
     answer_bytes_a_day: float
-    #: In the busiest minutes, all answers and downloads together.
+    #: The traffic of all answers and downloads in the busiest minutes.
     peak_bits_a_second: float
 
 
@@ -43,7 +43,9 @@ def needs_of(
     job_share: float = 0.0,
     job_ttl_s: float = 0.0,
 ) -> Needs:
-    """`most_pages`: in use in one worker. What is kept is counted at the rate of busiest hour."""
+    """`most_pages`: the most pages in use in one worker. Stored files are counted at the rate of
+    the busiest hour.
+    """
     file_bytes = mix.mean("file_bytes")
     worker_mib = WORKER_MIB + most_pages * mix.mean("memory_mib")
     worker_gib = max(MIN_GIB, math.ceil(worker_mib / 1024 / MEMORY_SHARE))

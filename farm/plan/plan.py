@@ -1,4 +1,4 @@
-"""A plan: what is asked for, and what it takes, hour by hour."""
+"""Makes a plan: from a question, the machines and other needs, hour by hour."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ JOB_CONCURRENCY = 4
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be planned for. Shares are from 0 to 1."""
+    """The demand, the target and the type of machine of a plan. Shares are from 0 to 1."""
 
     demand: Demand
     mix: Mix
@@ -24,7 +24,7 @@ class Question:
     machine: MachineType = field(default_factory=MachineType)
     hit_share: float = 0.0
     cache_ttl_s: float = 3600
-    #: Of the requests: how many are jobs, and how soon they are to be done.
+    #: The share of requests that are jobs, and the 95th percentile of the time to their end.
     job_share: float = 0.0
     jobs_p95_s: float = 60
     job_ttl_s: float = 3600
@@ -34,8 +34,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Hour:
-    """An hour's busiest minutes: requests a second, machines that are enough, and the outcome with
-    the planned fleet of which the machines that may be lost are away.
+    """The busiest minutes of an hour.
+
+    `rate`: requests a second. `needed`: the fewest machines that are enough. `outcome`: that of the
+    planned fleet without the machines that may be lost.
     """
 
     rate: float
@@ -45,7 +47,7 @@ class Hour:
 
 @dataclass(frozen=True)
 class Part:
-    """Machines of one role, `instances` or `workers`, for the whole day."""
+    """The machines of one role, `instances` or `workers`, for the whole day."""
 
     machines: int
     lost: int
@@ -56,7 +58,7 @@ class Part:
         return max(self.hours, key=lambda hour: hour.rate)
 
     def busy_share(self, cores: float) -> float:
-        """Of the cores of the machines that are left in the busiest minutes."""
+        """The share of busy cores in the busiest minutes, with `lost` machines away."""
         simulated = min(CELL, self.machines - self.lost)
         return self.busiest.outcome.busy_cores / (simulated * cores)
 
@@ -70,7 +72,7 @@ class Plan:
 
 
 def make(question: Question, progress: Callable[[], None] = lambda: None) -> Plan:
-    """Simulate the day; `progress` is called after each hour. Raises `SizingError`."""
+    """Simulate the day. `progress` is called after each hour. Raises `SizingError`."""
     instances = workers = None
     if question.job_share < 1:
         sizing = Sizing(

@@ -1,4 +1,4 @@
-"""A plan as text: a summary, a table of what it takes, and the day hour by hour."""
+"""Prints a plan as text: a summary, a table of the needs, and the day hour by hour."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -11,7 +11,7 @@ _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
 def lines(plan: Plan) -> Iterator[str]:
-    """All of it, for a terminal of 100 columns."""
+    """The whole report, for a terminal of 100 columns."""
     yield from _asked(plan.question)
     yield ""
     yield from _machines(plan)
@@ -108,7 +108,7 @@ def _day(part: Part, lost: int) -> Iterator[str]:
 
 
 def _table(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> Iterator[str]:
-    """Columns aligned to the right, except those whose numbers are in `left`."""
+    """The rows with aligned columns: to the right, but for the columns in `left`."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         cells = [
@@ -123,7 +123,7 @@ def _rate(value: float) -> str:
 
 
 def _p95(outcome: Outcome) -> str:
-    """Nothing may have been rendered in a quiet hour."""
+    """The 95th percentile; `-` if nothing was rendered in the hour."""
     return f"{outcome.p95_s:.2f}" if outcome.latencies_s else "-"
 
 

@@ -1,8 +1,9 @@
-"""Kinds of pages from the figures of a farm that runs: its `/metrics`.
+"""Makes a kind of page from the figures of a running farm: its `/metrics`.
 
-Processor time is not among them. So a page is taken to compute for as long as the simple page of
-the bench, and for as much longer as its steps take longer; what it loads by HTTP is waiting. The
-figures must be those of hours in which the farm was not full, since steps take longer then.
+The figures do not contain processor time, so it is estimated. A page computes for as long as the
+simple page of the bench, plus the time that its settling and capturing take longer. Loading over
+HTTP counts as waiting. The figures must come from hours in which the farm was not full, since steps
+take longer under load.
 """
 
 import sys
@@ -18,7 +19,7 @@ from urllib.request import urlopen
 from farm.plan.kinds import MEASURED, Kind, Mix, Spread
 
 _TIMEOUT_S = 10.0
-#: For a farm with API keys.
+#: The end of the message if the farm has API keys.
 _KEY = (
     ": it wants an API key; fetch the figures with curl -H 'X-Api-Key: …' and pipe them to "
     "--metrics -"
@@ -27,12 +28,12 @@ _STEPS = ("loading", "settling", "capturing")
 
 
 class ScrapeError(Exception):
-    """Figures that cannot be had or used; `str()` is a sentence for the user."""
+    """The figures cannot be read or used. `str()` of it is a sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Scraped:
-    """`renders`: how many the figures are of. `job_share` and `hit_share` are from 0 to 1."""
+    """`renders`: the number of counted renders. `job_share` and `hit_share` are from 0 to 1."""
 
     mix: Mix
     renders: int
@@ -59,9 +60,9 @@ def read(source: str) -> str:
 
 
 def scraped(text: str, cpu_ms: float | None = None) -> Scraped:
-    """What Prometheus's text says of the renders of a farm.
+    """The figures of a farm's renders in Prometheus's text format.
 
-    `cpu_ms`: the processor time of a render, where it is known. Raises `ScrapeError`.
+    `cpu_ms`: the processor time of a render, if it is known. Raises `ScrapeError`.
     """
     figures = _Figures(text)
     done = {
@@ -123,7 +124,7 @@ class _Figures:
         return [(own, value) for own, value in self._samples.get(name, ()) if wanted <= own.items()]
 
     def count(self, name: str, **labels: str) -> float:
-        """Of all samples with these labels together."""
+        """The sum of all samples with these labels."""
         return sum(value for _, value in self._with(name, labels))
 
     def mean(self, name: str, **labels: str) -> float | None:
@@ -131,7 +132,7 @@ class _Figures:
         return self.count(f"{name}_sum", **labels) / count if count else None
 
     def spread(self, name: str, **labels: str) -> Spread | None:
-        """The histogram with a mean of 1; None: everything was in one bucket or there is none."""
+        """The histogram, scaled to a mean of 1. None if there is none, or if it has no values."""
         counts: dict[float, float] = defaultdict(float)
         for own, value in self._with(f"{name}_bucket", labels):
             counts[float(own["le"])] += value

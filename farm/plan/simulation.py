@@ -1,4 +1,4 @@
-"""Some minutes of a farm under load: requests come, are served, refused, or fail."""
+"""Simulates some minutes of a farm under load: requests that are served, are refused, or fail."""
 
 import math
 import random
@@ -17,9 +17,10 @@ MakeFleet = Callable[[Clock, random.Random], Fleet]
 class Load:
     """Requests of independent clients: a Poisson process of `rate` a second.
 
-    What comes within the first `warm_up_s` is not counted; `seconds` are those after. `hit_share`
-    of the requests are found in the cache. A client that is refused tries again up to `retries`
-    times, after the seconds of `Retry-After` and up to one more, so that not all come at once.
+    Requests within the first `warm_up_s` are not counted; `seconds` is the time after that.
+    `hit_share` of the requests are found in the cache. A refused client retries up to `retries`
+    times, after the seconds of `Retry-After` and a random part of one more, so that clients do not
+    retry at the same time.
     """
 
     rate: float
@@ -32,7 +33,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Arrival:
-    """`kind` None: it is found in the cache. `wait_s`: what its page waits for."""
+    """A request. `kind`: None if it is found in the cache. `wait_s`: how long its page waits."""
 
     at: float
     kind: Kind | None
@@ -40,7 +41,7 @@ class Arrival:
 
 
 def arrivals(load: Load, seed: int) -> Iterator[Arrival]:
-    """All requests of a load, without their retries."""
+    """All requests of a load, without retries."""
     random_ = random.Random(seed)
     now, end = 0.0, load.warm_up_s + load.seconds
     while (now := now + random_.expovariate(load.rate)) < end:
@@ -52,14 +53,14 @@ def arrivals(load: Load, seed: int) -> Iterator[Arrival]:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The least value that so large a share of them does not exceed; NaN for none."""
+    """The least value that at least `share` of the values do not exceed. NaN if there is none."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan
 
 
 @dataclass
 class Outcome:
-    """What became of the requests that were counted."""
+    """The outcome of the counted requests."""
 
     seconds: float
     offered: int = 0
@@ -67,13 +68,13 @@ class Outcome:
     refused: int = 0
     failed: int = 0
     hits: int = 0
-    #: Of `served`: those that were answered before the load ended.
+    #: The renders that were answered within the counted `seconds`.
     in_time: int = 0
-    #: From a request's first try to its answer, in seconds, of what was served.
+    #: For each served request, the seconds from its first try to its answer.
     latencies_s: list[float] = field(default_factory=list, repr=False)
-    #: Cores at work, on average, of all machines.
+    #: The average number of busy cores of all machines.
     busy_cores: float = 0.0
-    #: The most pages that one worker had in use.
+    #: The most pages in use in one worker.
     most_pages: int = 0
 
     @property
@@ -87,7 +88,7 @@ class Outcome:
 
     @property
     def refused_share(self) -> float:
-        """Of the requests that were not found in the cache: refused for good, or failed."""
+        """The share of requests without a hit that were refused for good, or failed."""
         return (self.refused + self.failed) / max(1, self.offered - self.hits)
 
 
@@ -100,19 +101,19 @@ class _Request:
 
 
 class Simulation:
-    """One run. The same load, fleet and seed have the same outcome."""
+    """One run. The same load, fleet and seed give the same outcome."""
 
     def __init__(self, make_fleet: MakeFleet, load: Load, seed: int = 1) -> None:
         self._load = load
         self._random = random.Random(seed)
         self._clock = Clock()
-        # By random numbers of their own: the same requests come whatever the fleet does.
+        # Arrivals have a random generator of their own, so that they do not depend on the fleet.
         self._coming = arrivals(load, seed)
         self.fleet = make_fleet(self._clock, self._random)
         self.outcome = Outcome(load.seconds)
 
     def run(self) -> Outcome:
-        """Until everything that came has its answer."""
+        """Run until every request has its answer."""
         clock, load = self._clock, self._load
         clock.at(load.warm_up_s, self._note_cores, -1)
         clock.at(load.warm_up_s + load.seconds, self._note_cores, 1)
@@ -160,7 +161,8 @@ class Simulation:
 
     def _answered(self, arrival: Arrival, ok: bool) -> None:
         outcome, now, load = self.outcome, self._clock.now, self._load
-        # As a bench counts: by the moment of the answer for the rate, by that of the request else.
+        # As the bench counts: the time of the answer decides for the rate, that of the request for
+        # all else.
         is_in_time = load.warm_up_s <= now <= load.warm_up_s + load.seconds
         outcome.in_time += ok and is_in_time
         if arrival.at < load.warm_up_s:

@@ -1,4 +1,4 @@
-"""The smallest fleet that meets a target, found by simulation."""
+"""Finds the smallest fleet that meets a target, by simulation."""
 
 import math
 import random
@@ -12,30 +12,32 @@ from farm.plan.kinds import Mix
 from farm.plan.machine import HIT_S, MachineType
 from farm.plan.simulation import Load, Outcome, Simulation, percentile
 
-#: Larger fleets are simulated as so many machines with their part of the load. A part does slightly
-#: worse than the whole, since fewer machines can help each other.
+#: The most machines that are simulated. A larger fleet is simulated as this many machines with
+#: their part of the load. A part does slightly worse than the whole, since fewer machines can help
+#: each other.
 CELL = 12
-#: How long the load of an hour is simulated: for so many requests, within these seconds.
+#: The load of an hour is simulated for this many requests, but at least and at most these seconds.
 REQUESTS = 6000
 MIN_S, MAX_S = 30.0, 3600.0
 WARM_UP_S = 15.0
-#: A queue whose workers end a smaller share of the jobs that come grows without end.
+#: The least share of arriving jobs that must end, so that the queue does not grow without limit.
 KEEPS_UP = 0.97
-#: To which the rate that a machine of a large fleet sustains is found.
+#: The relative precision of the rate that a machine of a large fleet sustains.
 PRECISION = 0.005
 _SAMPLES = 4000
 
 
 class SizingError(ValueError):
-    """No number of machines is enough; `str()` is a sentence for the user."""
+    """No number of machines is enough. `str()` of it is a sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """`p95_s`: of rendered answers; `refused_share`: at most so many are refused or fail.
+    """The target of a plan. It must be met while `lost` machines are away.
 
-    `busy_share`: the part of the cores that may be at work; the rest is for what the model does not
-    know. All is to be met while `lost` machines are away.
+    `p95_s`: the 95th percentile of the latency of renders. `refused_share`: the greatest share of
+    requests that are refused or fail. `busy_share`: the greatest share of busy cores; the rest is a
+    reserve for effects that the model does not contain.
     """
 
     p95_s: float
@@ -45,10 +47,10 @@ class Target:
 
 
 class Sizing:
-    """What fleets of one type of machine do with one kind of load.
+    """Simulates fleets of one type of machine under one kind of load.
 
-    `concurrency`: they are `farm worker`s, each process of which renders so many jobs at once;
-    None: they answer requests at once.
+    `concurrency`: the machines run `farm worker`, and each process renders this many jobs at the
+    same time. None: they run `farm serve`.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class Sizing:
         self.outcome = lru_cache(maxsize=None)(self._outcome)
 
     def check(self) -> None:
-        """Raises `SizingError` if the target is missed even by renders that have cores to spare."""
+        """Raises `SizingError` if even renders on an idle machine miss the target."""
         random_ = random.Random(self._seed)
         core = min(1.0, self._type.cores)
         alone_s = []
@@ -92,7 +94,7 @@ class Sizing:
             )
 
     def _outcome(self, rate: float, machines: int) -> Outcome:
-        """What so many machines do with `rate` requests a second."""
+        """The outcome of `machines` machines with `rate` requests a second."""
         if not rate:
             return Outcome(MIN_S)
         in_cell = min(machines, CELL)
@@ -119,7 +121,7 @@ class Sizing:
         )
 
     def needed(self, rate: float) -> int:
-        """The fewest machines that meet the target at that rate while none is lost."""
+        """The fewest machines that meet the target at the rate while none is lost."""
         guess = max(1, round(rate / (self.target.busy_share * self._capacity)))
         if guess < CELL or rate <= CELL * self._sustained:
             return smallest(lambda machines: self.meets(rate, machines), guess)
@@ -127,13 +129,13 @@ class Sizing:
 
     @property
     def _capacity(self) -> float:
-        """Requests a second that keep all cores of a machine at work."""
+        """The requests a second that keep all cores of a machine busy."""
         work_s = self._mix.mean("work_ms") / 1000 * (1 - self._hit_share) + HIT_S * self._hit_share
         return self._type.cores / work_s
 
     @cached_property
     def _sustained(self) -> float:
-        """Requests a second for each machine of a full cell, at which it meets the target."""
+        """The greatest rate for each machine of `CELL` machines that meet the target."""
         low, high = 0.5 * self._capacity, self._capacity
         while not self.meets(low * CELL, CELL):
             low, high = low / 2, low
@@ -146,14 +148,14 @@ class Sizing:
         return low
 
     def fleet(self, rate: float) -> int:
-        """The fewest machines that meet the target although `lost` of them are away."""
+        """The fewest machines that meet the target while `lost` of them are away."""
         return self.needed(rate) + self.target.lost
 
 
 def smallest(is_enough: Callable[[int], bool], guess: int) -> int:
-    """The least positive number that is enough, where all larger ones are too.
+    """The least positive number that is enough. All larger numbers must be enough too.
 
-    It begins at a guess and doubles its steps, so that a good guess needs few tries.
+    The search begins at the guess and doubles its steps, so a good guess needs few tries.
     """
     low, high, step = 0, max(1, guess), 1  # `low` is not enough
     if is_enough(high):

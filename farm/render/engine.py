@@ -1,34 +1,30 @@
-"""The engine: `RenderRequest` in, `RenderResult` or a `FarmError` out, for everything it accepts.
+"""The engine: takes a `RenderRequest`, and returns a `RenderResult` or raises a `FarmError`.
 
-Request threads call `render` and wait on a future. A rendering waits in the line (`slots`) for a
-slot, is taken by a browser (`host`), which `keeper` keeps up, and is rendered there (`page`).
-`outcomes` decides what becomes of it from then on.
+Request and job threads call `render`, or `begin` and `wait`, and wait on a future. A rendering
+waits for a slot (`slots`), and is then rendered by a browser (`keeping.host`, `page`), which
+`keeping.keeper` starts and restarts. `outcomes` decides what becomes of the rendering.
 
-The deadline is kept from outside the browsers' threads: the request's thread answers when it has
-passed.
+The waiting thread enforces the deadline, and answers when it has passed. So a browser's thread that
+hangs delays no answer.
 """
 
 from concurrent.futures import TimeoutError as FutureTimeout
 
 import structlog
 
-from farm.egress import NO_PROXY, Egress, Port
-from farm.errors import (
-    BrowserDied,
-    BrowserUnavailable,
-    FarmError,
-    RenderTimeout,
-)
+from farm.egress import Egress, Port
+from farm.errors import BrowserUnavailable
 from farm.markdown import Converter
 from farm.render.browser.chromium import find_chromium
 from farm.render.browser.kept import Keeping
 from farm.render.finishing import Finishing
+from farm.render.health import Health
 from farm.render.keeping.escalation import exit_process
 from farm.render.keeping.host import Counts, Host
 from farm.render.keeping.keeper import START_TIMEOUT_S, Keeper
 from farm.render.outcomes import STOPPING, Outcomes
 from farm.render.page.caps import Caps
-from farm.render.rendering import Rendering, State
+from farm.render.rendering import Rendering
 from farm.render.slots import Slots
 from farm.renderer import EngineStatus, RenderCancelled, Renderer
 from farm.request import Limits, RenderRequest, RenderResult
@@ -36,15 +32,12 @@ from farm.settings import Settings
 
 log = structlog.get_logger()
 
-#: How long there may be no browser that answers before the health check says so.
-_HEALTH_GRACE_S = 3.0
-
 
 class Engine(Renderer[Rendering]):
-    """A browser, its pages and the line before them. Start it after the fork."""
+    """A browser, its pages, and the queue before them. Start it after the process has forked."""
 
     def __init__(self, settings: Settings) -> None:
-        """Finds the browser; raises `StartError`."""
+        """Raises `StartError` if there is no browser."""
         self._deadline_s = settings.render_deadline_s
         self._spares = settings.spare_contexts
         self._memory_bytes = settings.browser_memory_mb << 20
@@ -60,15 +53,16 @@ class Engine(Renderer[Rendering]):
             settings.egress_max_connections,
             settings.egress_max_bytes,
             on_death=lambda: self._outcomes.network_lost(),
-            on_return=self._pump,
+            on_return=self._dispatch,
         )
         self._keeper = Keeper(
             self._make_host,
-            on_up=self._pump,
+            on_up=self._dispatch,
             exit_process=exit_process,
             recycle_after=settings.recycle_after_renders,
             drain_s=self._deadline_s,
         )
+        self._health = Health(self._keeper, self._egress, self._deadline_s)
         self._outcomes = Outcomes(
             self._slots,
             self._egress,
@@ -81,7 +75,7 @@ class Engine(Renderer[Rendering]):
             settings.settle_max_s,
             settings.deterministic_epoch,
             lambda: self._make_host(is_alone=True),
-            self._pump,
+            self._dispatch,
         )
         self._finishing = Finishing(settings.max_output_bytes)
         self._converter = Converter()
@@ -90,7 +84,7 @@ class Engine(Renderer[Rendering]):
         self.limits = Limits.of(settings)
 
     def start(self) -> None:
-        """Start the egress proxy, the keeper, and so the browser; returns at once."""
+        """Start the egress proxy and the keeper, which starts the browser. Returns at once."""
         if not self._chromium.sandbox:
             log.warning("chromium runs without its sandbox", cause="FARM_CHROMIUM_SANDBOX=off")
         self._egress.start()
@@ -99,35 +93,38 @@ class Engine(Renderer[Rendering]):
     def wait_started(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Wait for the first browser. Raises `StartError`, which says why there is none.
 
-        The engine goes on trying after that, with a back-off.
+        After an error the engine continues to try, with a back-off.
         """
         self._keeper.wait_started(timeout_s)
 
     @property
     def chromium_pid(self) -> int | None:
-        """Process id of the browser that takes renderings."""
+        """The process id of the browser that takes renderings."""
         host = self._keeper.host
         return host.browser.pid if host else None
 
     @property
     def chromium_version(self) -> str | None:
-        """Of the newest browser that was up; None before the first."""
+        """The version of the newest browser that was up. None before the first one is."""
         return self._keeper.version
 
     @property
     def egress_pid(self) -> int | None:
-        """Process id of the egress proxy, which may not be up yet."""
+        """The process id of the egress proxy, which may not be up yet."""
         return self._egress.pid
 
     def open_port(self) -> Port:
-        """A port of its egress proxy, for what the farm itself sends; to be closed by the caller.
+        """A port of the egress proxy for the farm's own requests. The caller must close it.
 
         Raises `BrowserUnavailable`.
         """
         return self._egress.open_own()
 
     def admit(self, caller: str | None = None) -> None:
-        """Raises `Busy` if the caller's render would be refused now: before its request is read."""
+        """Raises `Busy` if the caller's render would be refused now.
+
+        Called before the request's body is read.
+        """
         self._slots.admit(self._deadline_s, caller or "", self._weight_of(caller))
 
     def begin(
@@ -138,17 +135,18 @@ class Engine(Renderer[Rendering]):
         anew: bool = False,
         within_s: float | None = None,
     ) -> Rendering:
-        """See `Renderer`. The deadline counts from here, the wait in line included; all that an
-        engine renders is rendered anew.
+        """See `Renderer`. The deadline counts from this call, and includes the wait in the queue.
+
+        `anew` has no effect, since the engine has no cache.
         """
         deadline_s = self._deadline_s if within_s is None else min(within_s, self._deadline_s)
         rendering = Rendering(request, request_id, caller, deadline_s)
         if request.markdown is not None:
             printed = (file.options.pdf for file in request.files)
-            # The stylesheet's margins would win.
+            # The margins of the style sheet would override those of the request.
             has_margins = not any(pdf and any(pdf.margins.values()) for pdf in printed)
             html = self._converter.convert(request.markdown, rendering.left_s, has_margins)
-            # From here on it is a page of HTML as any other.
+            # From here on the page is HTML like any other.
             changes = {"html": html, "markdown": None}
             request = rendering.request = request.model_copy(update=changes)
         self._outcomes.poison.check(request)
@@ -157,31 +155,28 @@ class Engine(Renderer[Rendering]):
         )
         if displaced is not None:
             self._outcomes.displace(displaced.item, displaced.reason)
-        # After joining: `close` empties the line once, after it has set this.
+        # Checked after joining: `close` empties the queue once, after it has set this flag.
         if self._closing:
-            self._slots.leave(rendering)
+            self._slots.remove_waiting(rendering)
             raise BrowserUnavailable(STOPPING)
-        self._pump()
+        self._dispatch()
         return rendering
 
     def wait(self, rendering: Rendering) -> RenderResult:
         try:
             result = rendering.answer.result(rendering.left_s)
         except FutureTimeout:
-            self._outcomes.give_up(rendering, self._why_late(rendering))
+            self._outcomes.give_up(rendering, self._health.why_late(rendering))
             result = rendering.answer.result()
         return self._finishing.finish(result, rendering.request, rendering.left_s)
 
     def cancel(self, rendering: Rendering) -> None:
-        """End it now, from any thread; nothing of it runs on."""
+        """End the rendering at once. Any thread may call this."""
         self._outcomes.give_up(rendering, RenderCancelled())
 
     def check(self) -> None:
-        """Raises `BrowserUnavailable` if it has not been able to render for a moment."""
-        if self._egress.down_s > _HEALTH_GRACE_S:
-            raise BrowserUnavailable(NO_PROXY)
-        if self._keeper.unhealthy_s > _HEALTH_GRACE_S:
-            raise BrowserUnavailable()
+        """Raises `BrowserUnavailable` if the engine could not render for the last seconds."""
+        self._health.check()
 
     @property
     def status(self) -> EngineStatus:
@@ -204,7 +199,7 @@ class Engine(Renderer[Rendering]):
         )
 
     def close(self) -> None:
-        """End at once: what still waits or runs gets `BrowserUnavailable`; nothing is left."""
+        """End all renderings with `BrowserUnavailable`, and all processes, at once."""
         self._closing = True
         self._outcomes.close()
         self._keeper.close()
@@ -223,11 +218,11 @@ class Engine(Renderer[Rendering]):
             is_alone,
         )
 
-    def _pump(self) -> None:
-        """Give free slots to the next of the line, while they can be rendered. From any thread.
+    def _dispatch(self) -> None:
+        """Give free slots to waiting renderings, as long as a browser and the proxy are up.
 
-        Whatever may have made that possible calls it: a rendering that joins or ends, a browser or
-        a proxy that is up.
+        Called from any thread, after every event that may make this possible: a rendering joins or
+        ends, or a browser or the proxy is up.
         """
         while (
             (host := self._keeper.host) is not None
@@ -236,26 +231,9 @@ class Engine(Renderer[Rendering]):
         ):
             host.take(rendering)
 
-    def _why_late(self, rendering: Rendering) -> FarmError:
-        if rendering.browser is None and rendering.tries:  # it was to be tried once more
-            return BrowserDied()
-        host = self._keeper.host
-        browser = rendering.browser or (host.browser if host else None)
-        if browser is None or browser.silence_s > _HEALTH_GRACE_S:
-            return BrowserUnavailable()
-        if host is not None and host.stalled_s > _HEALTH_GRACE_S:
-            return BrowserUnavailable()
-        no_turn = not rendering.tries and not self._egress.is_up
-        if no_turn or self._egress.down_s > _HEALTH_GRACE_S:
-            return BrowserUnavailable(NO_PROXY)
-        if rendering.state is State.WAITING and not rendering.tries:
-            # The callers that came after it had their turns.
-            return RenderTimeout(f"The page had no turn within {self._deadline_s:g} s; try again.")
-        return RenderTimeout(f"The page did not finish within {self._deadline_s:g} s.")
-
 
 def _keeping(settings: Settings) -> Keeping | None:
-    """What is kept of contexts; None: each render has one of its own."""
+    """The limits of kept browser contexts. None: each render has a context of its own."""
     if settings.isolation == "render":
         return None
     return Keeping(settings.pages_per_browser, settings.context_renders, settings.context_age_s)

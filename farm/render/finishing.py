@@ -37,14 +37,16 @@ _TOO_LATE = "The file could not be finished in time."
 
 
 class Finishing:
+    """Finishes the files of all renders, `at_once` at the same time."""
+
     def __init__(self, max_output_bytes: int, at_once: int = _AT_ONCE) -> None:
         self._max_output_bytes = max_output_bytes
         self._turns = threading.BoundedSemaphore(at_once)
 
     def finish(self, result: RenderResult, request: RenderRequest, left_s: float) -> RenderResult:
-        """The result with its finished file, within the seconds that are left.
+        """The result with its finished files. Raises `OutputTooLarge` and `RenderTimeout`.
 
-        Raises `OutputTooLarge` and `RenderTimeout`.
+        `left_s`: how long this may take.
         """
         if not result.parts:
             return self._finish_file(result, request.options, left_s)
@@ -118,7 +120,7 @@ class Finishing:
 
 @cache
 def _vips() -> Any:
-    """libvips. Imported here, since most processes of a farm never need it."""
+    """libvips. Imported on the first call, since most processes of a farm never need it."""
     import pyvips
 
     pyvips.cache_set_max(0)  # keep no pixels for later pictures

@@ -64,11 +64,11 @@ class Outcomes:
         settle_max_s: float,
         epoch_s: float,
         make_host: Callable[[], Host],
-        pump: Callable[[], None],
+        dispatch: Callable[[], None],
     ) -> None:
         """`make_host` makes a browser for one page at a time.
 
-        `pump` is called whenever a slot or a place in the queue becomes free. `epoch_s`: see
+        `dispatch` is called whenever a slot or a place in the queue becomes free. `epoch_s`: see
         `Patience`.
         """
         self._slots = slots
@@ -76,7 +76,7 @@ class Outcomes:
         self._caps = caps
         self._settle_max_s = settle_max_s
         self._epoch_s = epoch_s
-        self._pump = pump
+        self._dispatch = dispatch
         self._closing = False
         self._quarantine = Quarantine(make_host, self.dropped)
         self.poison = Poison()
@@ -96,7 +96,7 @@ class Outcomes:
         """Render it, from its slot to its answer."""
         error: BaseException | None = None
         innocent = False
-        share = asyncio.get_running_loop().call_later(SHARE_S, self._pump)
+        share = asyncio.get_running_loop().call_later(SHARE_S, self._dispatch)
         try:
             self._render(rendering, host)
         except NoPort as exc:
@@ -122,12 +122,12 @@ class Outcomes:
             self._finish(rendering)
         else:
             self._retry(rendering, host, innocent)
-        self._pump()
+        self._dispatch()
 
     def lost(self, rendering: Rendering, host: Host) -> None:
         """The browser has died during the render."""
         self._retry(rendering, host, innocent=not host.browser.pages_are_suspect)
-        self._pump()
+        self._dispatch()
 
     def dropped(self, rendering: Rendering, requeue: bool) -> None:
         """Quarantine has not rendered it.
@@ -136,11 +136,11 @@ class Outcomes:
         """
         if requeue and not rendering.answer.done() and not self._closing:
             rendering.unassign(State.WAITING)
-            self._slots.rejoin(rendering)
+            self._slots.requeue(rendering)
         else:
             rendering.fail(BrowserUnavailable(STOPPING))
             self._finish(rendering)
-        self._pump()
+        self._dispatch()
 
     def give_up(self, rendering: Rendering, reason: FarmError | RenderCancelled) -> None:
         """Answer with `reason` now, and end what runs of the render.
@@ -151,11 +151,11 @@ class Outcomes:
         if rendering.answer.done():
             return
         rendering.fail(reason)
-        if self._slots.leave(rendering):
+        if self._slots.remove_waiting(rendering):
             rendering.unassign(State.ENDED)
         elif rendering.state is State.SUSPECT:  # quarantine will skip it, but perhaps not soon
             self._slots.release(rendering)
-            self._pump()
+            self._dispatch()
         else:
             self.escalation.end(rendering)
 
@@ -252,7 +252,7 @@ class Outcomes:
                 self.retries += 1
             if innocent or not rendering.tries:
                 rendering.unassign(State.WAITING)
-                self._slots.rejoin(rendering)
+                self._slots.requeue(rendering)
             else:
                 rendering.unassign(State.SUSPECT)
                 self._quarantine.put(rendering)

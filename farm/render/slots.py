@@ -1,15 +1,15 @@
-"""A bounded number of page slots, and a bounded line in front of them.
+"""A bounded number of page slots, and a bounded queue before them.
 
-Request threads `join` the line and are refused at once when it is full. The next item gets a slot
-when one is free and fewer than `at_once` of those that have one got it within the last `SHARE_S`:
-as many as the processors can feed. An item that takes longer, whether it computes or waits for a
-site, has had its share, and keeps no other from beginning. Callers take turns (`turns`); one
-caller's items are first come, first served. Thread-safe.
+Request threads join the queue, and are refused at once if it is full. `engine` moves items from the
+queue to slots. The next item gets a slot if one is free, and if fewer than `at_once` items got
+their slot within the last `SHARE_S`: that is as many as the processors can serve. After `SHARE_S`
+an item no longer counts against `at_once`, whether it computes or waits for a site. Callers take
+turns (`turns`); the items of one caller are first come, first served. Thread-safe.
 
-The bound is on all callers together, so one caller alone may use the whole line. When the line is
-full and another caller joins that has less in it by weight, the newest item of the caller that has
-most is displaced. Places kept free for others would be of no use while there are no others, and
-nobody knows how many callers will come.
+The bound is for all callers together, so a single caller may use the whole queue. If the queue is
+full and a caller joins that has fewer items in it by weight, the newest item of the caller with the
+most items is displaced. Places reserved for other callers would be wasted while there are none, and
+the number of callers is not known in advance.
 """
 
 import math
@@ -31,14 +31,14 @@ _DISPLACED = (
     "The line is full, and other callers have fewer renders in it than yours; try again in the "
     "seconds that Retry-After names."
 )
-#: How long an item keeps others from beginning, in seconds.
+#: How long an item in a slot counts against `at_once`, in seconds.
 SHARE_S = 3.0
 #: Weight of the newest render in the running mean of service times.
 _NEWEST = 0.1
 
 
 class Displaced(NamedTuple, Generic[T]):
-    """An item that had to leave the line, and what its caller is told."""
+    """An item that was removed for another caller's, and the error that answers it."""
 
     item: T
     reason: Busy
@@ -46,7 +46,7 @@ class Displaced(NamedTuple, Generic[T]):
 
 class Slots(Generic[T]):
     def __init__(self, slots: int, max_waiting: int, at_once: int | None = None) -> None:
-        """`at_once`: as many as there are slots, unless it is given."""
+        """`at_once`: the number of slots, unless it is given."""
         self.slots = slots
         self.max_waiting = max_waiting
         self._at_once = at_once or slots
@@ -61,18 +61,18 @@ class Slots(Generic[T]):
 
     @property
     def waiting(self) -> int:
-        """Items in the line beyond those that are about to be taken."""
+        """The number of items in the queue, without those that can get a slot at once."""
         with self._lock:
             return max(0, len(self._waiting) - self._free())
 
     def join(
         self, item: T, deadline_s: float = math.inf, caller: str = "", weight: int = 1
     ) -> Displaced[T] | None:
-        """Enter the line. Returns the item that had to leave it for this one, if one had to.
+        """Add an item to the queue. Returns the item that was displaced for it, if one was.
 
-        Raises `Busy` when every slot and every waiting place is taken and no other caller has more
-        than its share of them, and when at the measured speed the item would not be done within
-        `deadline_s`.
+        Raises `Busy` if all slots and places are taken and no other caller has more than its share
+        of them. Raises it also if the item would not be rendered within `deadline_s` at the
+        measured speed.
         """
         with self._lock:
             is_full = self._admit(deadline_s, caller, weight)
@@ -81,12 +81,12 @@ class Slots(Generic[T]):
             return displaced
 
     def admit(self, deadline_s: float, caller: str = "", weight: int = 1) -> None:
-        """Raises `Busy` where `join` would now."""
+        """Raises `Busy` if `join` would raise it now."""
         with self._lock:
             self._admit(deadline_s, caller, weight)
 
     def _admit(self, deadline_s: float, caller: str, weight: int) -> bool:
-        """Whether an item must leave the line for one that joins."""
+        """Whether an item must be displaced for one that joins. Raises `Busy`."""
         taken = len(self._running) + len(self._waiting)
         is_full = taken >= self.slots + self.max_waiting
         if is_full and not self._waiting.may_displace(caller, weight):
@@ -100,21 +100,21 @@ class Slots(Generic[T]):
         item, caller, weight = self._waiting.displace()
         return Displaced(item, Busy(_DISPLACED, retry_after_s=self._retry_after_s(caller, weight)))
 
-    def rejoin(self, item: T) -> None:
-        """Give its slot back and enter the line again, before all others."""
+    def requeue(self, item: T) -> None:
+        """Free the item's slot, and put the item back into the queue before all others."""
         with self._lock:
             if self._running.pop(item, None) is not None:
                 self._waiting.put_back(item)
 
-    def leave(self, item: T) -> bool:
-        """Give up waiting. False if the item has a slot, or had one."""
+    def remove_waiting(self, item: T) -> bool:
+        """Remove a waiting item. False if the item has or had a slot."""
         with self._lock:
             return self._waiting.remove(item)
 
     def take(self) -> T | None:
-        """Move the next waiting item into a slot; None where there is none, or none may begin.
+        """Move the next waiting item to a slot. None if none waits, or if none may begin.
 
-        To be called whenever that may have changed: `SHARE_S` after an item has begun, too.
+        Must be called after every change, and `SHARE_S` after each item has begun.
         """
         with self._lock:
             item = self._waiting.take() if self._free() else None
@@ -123,7 +123,7 @@ class Slots(Generic[T]):
             return item
 
     def release(self, item: T) -> None:
-        """Free the item's slot. Does nothing if it has none, so it may be called twice."""
+        """Free the item's slot. Does nothing if the item has none, so it may be called twice."""
         with self._lock:
             started = self._running.pop(item, None)
             if started is None:
@@ -134,7 +134,7 @@ class Slots(Generic[T]):
             self._service_s += _NEWEST * (service_s - self._service_s)
 
     def drain(self) -> list[T]:
-        """Take every item out, waiting or running, and return them."""
+        """Remove all items, waiting and running, and return them."""
         with self._lock:
             items = [*self._running, *self._waiting]
             self._running.clear()
@@ -146,13 +146,13 @@ class Slots(Generic[T]):
             return list(self._running)
 
     def _free(self) -> int:
-        """How many of the line may begin now."""
+        """The number of waiting items that may begin now."""
         new = time.monotonic() - SHARE_S
         begun = sum(started > new for started in self._running.values())
         return max(0, min(self.slots - len(self._running), self._at_once - begun))
 
     def _wait_s(self, caller: str, weight: int) -> float:
-        """Seconds until a slot is free for what the caller joins now, at the measured speed."""
+        """The seconds until an item that the caller adds now gets a slot, at the measured speed."""
         ahead = self._waiting.ahead_of(caller, weight)
         return (ahead + 1) / max(self._at_once, len(self._running)) * self._service_s
 

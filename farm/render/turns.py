@@ -1,11 +1,11 @@
-"""Waiting items of several callers, taken in weighted turns.
+"""The waiting items of several callers, taken in weighted turns.
 
-Each caller's items stay in the order in which they came. Between callers this is start-time fair
-queueing: a caller's next item has a time, an item that is taken moves its caller's time on by
-1 / weight, and the caller whose time is the earliest is next. A caller that comes anew begins at
-the earliest time of those that are there, so it neither saves up turns nor waits for old ones.
-A caller that has nothing left is kept until its time is the earliest: else it could come back at
-once and always be next.
+`slots` uses it, under its lock. The items of one caller keep their order of arrival. Between
+callers the algorithm is start-time fair queueing. A caller's next item has a time, and the caller
+with the earliest time is next. Each item that is taken moves its caller's time on by 1 / weight. A
+new caller starts at the earliest time of the present callers, so it neither saves up turns nor
+makes up for missed ones. A caller without items is kept until its time is the earliest. Otherwise
+it could return at once, and would always be next.
 
 Not thread-safe. Every operation is O(callers) or better.
 """
@@ -17,21 +17,21 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
 
-#: Times are sums of fractions.
+#: The tolerance for comparing times, which are sums of fractions.
 _ROUNDING = 1e-9
 
 
 class _Lane(Generic[T]):
-    """What one caller has in the line; `time` is that of its first item."""
+    """One caller's items. `time`: that of the first item."""
 
     def __init__(self, time: float, weight: int) -> None:
         self.time = time
         self.weight = weight
-        #: A dict for its order, and for taking one out of the middle.
+        #: A dict keeps the order, and removes an item from the middle in constant time.
         self.items: dict[T, None] = {}
 
     def count_until(self, time: float) -> int:
-        """How many of the items are due at that time or earlier."""
+        """The number of items that are due at that time or earlier."""
         due = math.floor((time - self.time) * self.weight + _ROUNDING) + 1
         return max(0, min(len(self.items), due))
 
@@ -39,7 +39,7 @@ class _Lane(Generic[T]):
 class Turns(Generic[T]):
     def __init__(self) -> None:
         self._lanes: dict[str, _Lane[T]] = {}
-        #: Items that were taken and came back.
+        #: Items that were taken and put back.
         self._returned: deque[T] = deque()
 
     def __len__(self) -> int:
@@ -51,7 +51,7 @@ class Turns(Generic[T]):
             yield from lane.items
 
     def put(self, item: T, caller: str, weight: int) -> None:
-        """Behind all that the caller has in the line; the newest weight counts."""
+        """Add an item behind the caller's others. The newest weight applies to all of them."""
         lane = self._lanes.get(caller)
         if lane is None:
             lane = self._lanes[caller] = _Lane(self._now(), weight)
@@ -59,14 +59,14 @@ class Turns(Generic[T]):
         lane.items[item] = None
 
     def put_back(self, item: T) -> None:
-        """Before all others: it has had its turn."""
+        """Put an item that was taken back, before all others."""
         self._returned.appendleft(item)
 
     def take(self) -> T | None:
         if self._returned:
             return self._returned.popleft()
         while self._lanes:
-            # The one that has been there for longer, of two with the same time.
+            # Of two callers with the same time, `min` returns the one that came first.
             caller, lane = min(self._lanes.items(), key=lambda pair: pair[1].time)
             if lane.items:
                 item = next(iter(lane.items))
@@ -77,7 +77,7 @@ class Turns(Generic[T]):
         return None
 
     def remove(self, item: T) -> bool:
-        """False if it is not in the line."""
+        """Remove an item. False if it does not wait."""
         if item in self._returned:
             self._returned.remove(item)
             return True
@@ -92,9 +92,9 @@ class Turns(Generic[T]):
         self._lanes.clear()
 
     def ahead_of(self, caller: str, weight: int) -> int:
-        """How many are taken before an item that the caller puts now, if no others come.
+        """The number of items that are taken before one that the caller adds now, if none arrive.
 
-        Never less, and more by one for each other caller at the most.
+        The number is exact, or too large by at most one for each other caller.
         """
         own = self._lanes.get(caller)
         own_items = len(own.items) if own else 0
@@ -103,13 +103,16 @@ class Turns(Generic[T]):
         return len(self._returned) + own_items + sum(lane.count_until(time) for lane in others)
 
     def may_displace(self, caller: str, weight: int) -> bool:
-        """Whether the caller, with one item more, still has less by weight than another has."""
+        """Whether the caller, with one more item, has fewer items by weight than another caller."""
         own = self._lanes.get(caller)
         share = ((len(own.items) if own else 0) + 1) / weight
         return share < max(map(_share, self._lanes.values()), default=0)
 
     def displace(self) -> tuple[T, str, int]:
-        """Take out the newest item of the caller that has most by weight: item, caller, weight."""
+        """Remove the newest item of the caller with the most items by weight.
+
+        Returns the item, its caller and the caller's weight.
+        """
         caller, lane = max(self._lanes.items(), key=lambda pair: _share(pair[1]))
         item, _ = lane.items.popitem()
         return item, caller, lane.weight

@@ -1,7 +1,7 @@
-"""HTTP: the only room that knows Falcon, and gunicorn (`serving/`).
+"""HTTP: the WSGI application. Only this package uses Falcon, and gunicorn (`serving/`).
 
-`create_app` is its door, and the application's `gate` what gunicorn's worker asks before it reads a
-body.
+`create_app` makes the application. gunicorn's worker asks the application's `gate` before it reads
+a request's body.
 """
 
 from farm.web.app import create_app

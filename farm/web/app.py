@@ -1,4 +1,7 @@
-"""The WSGI application: its routes, and what holds for every answer."""
+"""The WSGI application: its routes, request ids, and the handler of all exceptions.
+
+`farm.wsgi` calls `create_app`, and the threads of gunicorn's worker call the application.
+"""
 
 import re
 import time
@@ -53,11 +56,11 @@ _CALLERS_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 class App(falcon.App[falcon.Request, falcon.Response]):
     """The farm as a WSGI application."""
 
-    #: What its server asks before it reads a body.
+    #: The server asks it before it reads a request's body.
     gate: Gate
 
     def add_route(self, uri_template: str, resource: object, **kwargs: Any) -> None:
-        """Raises `TypeError` for a resource that cannot say who may ask it, and how often."""
+        """Raises `TypeError` for a resource without access rules, which is not a `Resource`."""
         if not isinstance(resource, Resource):
             raise TypeError(f"{uri_template}: {type(resource).__name__} is no {Resource.__name__}")
         super().add_route(uri_template, resource, **kwargs)
@@ -71,7 +74,7 @@ def create_app(
     rates: RateLimiter | None = None,
     downloader: Downloader | None = None,
 ) -> App:
-    """The farm as a WSGI application over a renderer that was started, or will be."""
+    """The farm as a WSGI application. The renderer may be started later."""
     routes = Routes()
     app = App(middleware=[Requests(), RequestIds()], request_type=Request, router=routes.router)
     app.gate = Gate(routes, settings.callers)
@@ -108,18 +111,24 @@ def create_app(
 
 
 class Request(falcon.Request):
-    """Has an id of its own; the log and `X-Request-Id` take the caller's if that is sane.
+    """A request with an id of its own, and what the farm's middleware notes about it.
 
-    `context.id` is the request's own (a UUID4), `context.log_id` the one to be found by. They are
-    made here, since Falcon refuses some requests before any middleware. `context.caller` is the
-    name of the API key, where there are keys; `context.resource` is what answers;
-    `context.arrived` is by `time.perf_counter()`.
+    - `context.id`: the request's id, a UUID4
+    - `context.log_id`: the id in the log and in `X-Request-Id`: the client's if it is valid, else
+      `context.id`
+    - `context.caller`: the name of the API key, if the farm has keys
+    - `context.resource`: the resource that answers
+    - `context.arrived`: when the request arrived, by `time.perf_counter()`
+
+    They are set here and not in a middleware, since Falcon refuses some requests before it calls
+    any middleware.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.method not in falcon.COMBINED_METHODS or self.method == "WEBSOCKET":
-            # Falcon answers 400 to what it does not know; no route answers this one: 405.
+            # Falcon would answer 400 to an unknown method. No route has TRACE, so the answer is
+            # 405.
             self.method = "TRACE"
         self.context.id = str(uuid.uuid4())
         callers = self.get_header("X-Request-Id") or ""
@@ -130,7 +139,7 @@ class Request(falcon.Request):
 
 
 class RequestIds:
-    """Binds the request's id to the log, and answers it."""
+    """Adds the request's id to each line of the log, and to the answer."""
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         structlog.contextvars.bind_contextvars(request_id=req.context.log_id)
@@ -145,7 +154,7 @@ class RequestIds:
 def answer_error(
     req: falcon.Request, resp: falcon.Response, exc: Exception, params: dict[str, Any]
 ) -> None:
-    """The one place where an exception becomes an answer."""
+    """Turns an exception into an answer. Falcon calls it for every exception of a request."""
     error = as_farm_error(exc)
     if isinstance(error, InternalError) and not isinstance(exc, FarmError):
         log.error("request failed", route=without_payload(req.path), exc_info=exc)
@@ -162,7 +171,7 @@ def answer_error(
 
 
 def as_farm_error(exc: Exception) -> FarmError:
-    """Falcon's own errors, and defects, as errors of the contract."""
+    """The error of the contract for any exception: one of Falcon's, or a defect of the farm."""
     match exc:
         case FarmError():
             return exc

@@ -1,4 +1,7 @@
-"""Reading a request's body: never more bytes than there are for bodies."""
+"""Reads request bodies within the memory budget for bodies.
+
+Resources call `Bodies.read` in request threads.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +17,10 @@ _CHUNK_BYTES = 1 << 20
 
 
 class Bodies:
-    """All bodies of a worker, which hold `budget_bytes` together.
+    """All bodies of a worker process, which together hold at most `budget_bytes`.
 
-    The farm's own gunicorn worker has counted a body while it arrived (`Incoming`); from another
-    WSGI server's input it is read here.
+    The farm's own gunicorn worker reads and counts a body while it arrives (`Incoming`). With any
+    other WSGI server, the body is read here.
     """
 
     def __init__(self, budget_bytes: int) -> None:
@@ -25,7 +28,7 @@ class Bodies:
 
     @contextmanager
     def read(self, req: falcon.Request, resource: Resource) -> Iterator[bytes]:
-        """The whole body, of a type that its resource takes, held within the budget meanwhile.
+        """The whole body. It counts against the budget until the `with` ends.
 
         Raises `UnsupportedMediaType`, `BodyTooLarge`, `BodyTimeout`, `Busy` or `InvalidRequest`.
         """
@@ -61,8 +64,8 @@ def _read_stream(req: falcon.Request, share: Share) -> bytes:
 
 def _read_chunk(req: falcon.Request) -> bytes:
     try:
-        # Not `bounded_stream`, which reads a chunked body as empty.
+        # `bounded_stream` would read a chunked body as empty.
         return req.stream.read(_CHUNK_BYTES)
     except Exception as exc:
-        # Each WSGI server has errors of its own for a body that is framed wrongly.
+        # Each WSGI server raises errors of its own for a body with wrong framing.
         raise malformed_framing() from exc

@@ -1,4 +1,8 @@
-"""Who calls, and whether it may: before any route, and before a body is read."""
+"""Identifies the caller of a request by its API key, and applies the rate limit.
+
+Falcon calls the middleware `Callers` before the route. `gate` calls `identify` before a body is
+read.
+"""
 
 import base64
 from urllib.parse import parse_qs
@@ -18,10 +22,11 @@ RATE_HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 
 class Callers:
-    """Refuses who has no key, where keys are set, and who asks too often, where a rate is.
+    """Refuses requests without a valid key, if keys are set, and callers over their rate limit.
 
-    A route's resource says whether it wants a key and what counts (`routes`). The key's name is
-    then `req.context.caller`, and in every line of the log about the request.
+    A route's resource says whether it needs a key, and which methods count against the rate
+    (`routes`). The key's name becomes `req.context.caller`, and is in every line of the log about
+    the request.
     """
 
     def __init__(self, routes: Routes, keys: ApiKeys | None, rates: RateLimiter | None) -> None:
@@ -31,8 +36,8 @@ class Callers:
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         with logged("admit", req, only_errors=True):
-            # What is refused here is counted (`metrics`) under the route that it was for.
-            resource, req.uri_template, params = self._routes.at(req.path)
+            # Set the route's template, so that `metrics` counts a refused request for its route.
+            resource, req.uri_template, params = self._routes.find(req.path)
             req.context.resource = resource
             if resource.is_open:
                 req.context.caller = resource.caller_of(params)
@@ -47,24 +52,24 @@ class Callers:
 
 
 def key_in(resource: Resource, query: str) -> str | None:
-    """The key that a request's query carries, where its resource says that it may."""
+    """The key in a request's query, if the resource accepts one there."""
     if resource.key_parameter is None:
         return None
     return parse_qs(query).get(resource.key_parameter, [None])[0]
 
 
 def identify(keys: ApiKeys, authorization: str | None, api_key: str | None) -> str:
-    """The name of the key that a request carries. Raises `Unauthorized`.
+    """The name of a request's key. Raises `Unauthorized`.
 
-    `authorization`: the header of that name. Of a user name and a password in it, the password is
-    the key, whatever the name is. `api_key`: the key as it is, from wherever it was.
+    `authorization`: the header `Authorization`. If it has a user name and a password, the password
+    is the key, whatever the name is. `api_key`: the key itself, from another header or the query.
     """
     scheme, _, credentials = (authorization or "").partition(" ")
     match scheme.lower():
         case "bearer":
             sent: str | None = credentials.strip()
         case "basic":
-            # The name and the password may be those of a proxy in front of the farm.
+            # A proxy in front of the farm may use this header, so another key has priority.
             sent = api_key or _password_in(credentials.strip())
         case _:
             sent = api_key
@@ -75,7 +80,7 @@ def identify(keys: ApiKeys, authorization: str | None, api_key: str | None) -> s
 
 
 def _password_in(credentials: str) -> str:
-    """RFC 7617; empty where there is none."""
+    """The password in Basic credentials (RFC 7617); empty if there is none."""
     try:
         _, _, password = base64.b64decode(credentials).decode().partition(":")
     except ValueError:
@@ -84,7 +89,7 @@ def _password_in(credentials: str) -> str:
 
 
 def _is_preflight(req: falcon.Request) -> bool:
-    """Whether it is a browser's question before a request, which never has a key."""
+    """Whether it is a CORS preflight request of a browser, which never has a key."""
     return req.method == "OPTIONS" and "ACCESS-CONTROL-REQUEST-METHOD" in req.headers
 
 

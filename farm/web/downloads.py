@@ -1,7 +1,8 @@
-"""Sending stored files: ranges, ETags, and no more of them or for longer than there is room for.
+"""Sends stored files: ranges, ETags, and a bounded number of downloads at the same time.
 
-A thread that sends to a slow client is held for as long as the client likes. So downloads have a
-bounded share of the threads, and where that is taken, a slow client makes way (`serving.sending`).
+A slow client keeps a request thread for as long as it reads. So downloads may use a bounded number
+of threads. When all of them are in use, a new download makes the farm disconnect the slowest client
+(`serving.sending`). Request threads call `Downloads`.
 """
 
 import re
@@ -19,13 +20,13 @@ from farm.web.negotiation import has_tag
 from farm.web.serving.sending import ClientSocket
 
 NO_FILE = "The job has no file (any more): it failed, was cancelled, or has expired."
-#: How long the thread of a download that was broken off may take to notice.
-_MADE_WAY_S = 1.0
+#: How long a disconnected download's thread may take to free its place.
+_FREED_S = 1.0
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 class Downloads:
-    """All downloads of a worker. `at_once`: threads that may send at the same time."""
+    """All downloads of a worker process. `at_once`: the number of concurrent downloads."""
 
     def __init__(self, storage: Storage, at_once: int) -> None:
         self._storage = storage
@@ -36,7 +37,7 @@ class Downloads:
     def answer(
         self, req: falcon.Request, resp: falcon.Response, job_id: str, part: Member | None = None
     ) -> None:
-        """Answer with a job's file, or a part of that, or the range of it that is asked for.
+        """Answer with a job's file or a part of it, or with the range that the client asks for.
 
         Raises `Busy`, `NotFound`, `RangeNotSatisfiable` or `StorageUnavailable`.
         """
@@ -49,7 +50,7 @@ class Downloads:
     def _answer(
         self, req: falcon.Request, resp: falcon.Response, name: str, part: Member | None
     ) -> Iterator[bytes]:
-        """Set the headers; the pieces to be sent."""
+        """Set the headers. Returns the pieces to send."""
         pieces: Iterator[bytes] = iter(())
         offset = 0 if part is None else part.offset
         try:
@@ -74,13 +75,13 @@ class Downloads:
         return pieces
 
     def send(self, req: falcon.Request, make: Callable[[], Iterator[bytes]]) -> "_Stream":
-        """What `make` makes, holding one of the places until it is sent. Raises `Busy`.
+        """The pieces that `make` returns. They occupy a place until they are sent. Raises `Busy`.
 
-        The place is taken first, since a storage may be as slow as a client.
+        The place is acquired before `make` is called, since a storage may be slow too.
         """
         if not (
             self._places.acquire(blocking=False)
-            or (self._disconnect_slowest() and self._places.acquire(timeout=_MADE_WAY_S))
+            or (self._disconnect_slowest() and self._places.acquire(timeout=_FREED_S))
         ):
             raise Busy("Too many downloads are under way; try again in a moment.")
         sock = req.env.get("gunicorn.socket")
@@ -100,7 +101,7 @@ class Downloads:
             raise
 
     def _disconnect_slowest(self) -> bool:
-        """Whether there was a client that reads too slowly to keep its place."""
+        """Disconnect the slowest client if it reads too slowly. False if no client is slow."""
         with self._lock:
             slow = [sock for sock in self._sockets if sock.is_slow]
         if slow:
@@ -109,7 +110,7 @@ class Downloads:
 
 
 class _Stream:
-    """The pieces of a file; the WSGI server closes it when they are sent, or cannot be."""
+    """The pieces of a file. The WSGI server calls `close` after sending, and after an error."""
 
     def __init__(self, pieces: Iterator[bytes], end: Callable[[], None]) -> None:
         self._pieces = pieces
@@ -126,7 +127,9 @@ class _Stream:
 
 
 def _asked_range(req: falcon.Request, stored: Stored) -> tuple[int, int]:
-    """Start and length. One range is served; what is no such range means the whole (RFC 9110)."""
+    """The start and length of the range to send. A header that is not one valid range is ignored,
+    and the whole file is sent (RFC 9110).
+    """
     if req.method != "GET":
         return 0, stored.size
     match = _RANGE.fullmatch((req.get_header("Range") or "").strip())

@@ -1,4 +1,4 @@
-"""A rendered file as an answer by itself, or that the client has it already."""
+"""Answers with a rendered file itself, or with 304 if the client has it already."""
 
 import falcon
 
@@ -7,11 +7,11 @@ from farm.request import RenderResult
 from farm.web.negotiation import has_tag
 
 
-def is_known(req: falcon.Request, resp: falcon.Response, result: RenderResult) -> bool:
-    """Whether the client has the file already, and the answer says so."""
+def answer_not_modified(req: falcon.Request, resp: falcon.Response, result: RenderResult) -> bool:
+    """Set the `ETag`. True if the client has the file already; then the answer is 304."""
     if result.cache is None:
         return False
-    # Not of JSON answers, each of which has a request id of its own.
+    # JSON answers have no ETag, since each contains a request id of its own.
     etag = f'"{result.cache.tag}"'
     resp.set_header("ETag", etag)
     if not has_tag(req.get_header("If-None-Match"), etag):
@@ -21,7 +21,7 @@ def is_known(req: falcon.Request, resp: falcon.Response, result: RenderResult) -
 
 
 def put_file(resp: falcon.Response, result: RenderResult) -> None:
-    """The file is the answer."""
+    """Make the file the answer's body."""
     resp.content_type = result.format.media_type
     if result.format != ZIP:
         resp.set_header("X-Image-Width", str(result.width))

@@ -1,8 +1,8 @@
-"""Reading `multipart/form-data` (RFC 7578): a body in memory becomes a `Form`.
+"""Parses `multipart/form-data` (RFC 7578): a body in memory becomes a `Form`.
 
-The form is read strictly, as JSON is: what cannot be read for certain is refused. `multipart` finds
-the parts; this module bounds it, turns its errors into sentences, and reads names as clients write
-them.
+The parser is strict: a form that is not certainly valid is refused, as with JSON. The package
+`multipart` finds the parts. This module sets its limits, turns its errors into sentences, and reads
+file names as clients encode them. `request_forms` and the Gotenberg routes call it.
 """
 
 import re
@@ -16,17 +16,18 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached, Push
 from farm.errors import InvalidRequest, Problem
 
 MAX_PARTS = 1_000
-#: As for the names of assets.
+#: The limit of a part's names, in characters. The names of assets have the same one.
 _MAX_NAME = 500
-#: Of each part, since reading headers takes far longer than reading data. Browsers send two lines.
+#: The header lines of a part. Parsing headers takes far longer than parsing data, and browsers send
+#: two lines.
 _MAX_HEADER_LINES = 8
-#: Of each line; a file's name of 255 bytes takes a thousand, written in two ways.
+#: The bytes of a header line. A file name of 255 bytes takes a thousand, encoded in two ways.
 _MAX_HEADER_BYTES = 2_048
-#: Of all parts together, since they take a second for sixteen times as much.
+#: The header bytes of all parts. Sixteen times as many take a second to parse.
 _MAX_HEADERS_BYTES = 1 << 20
-#: RFC 2046 has it no longer, nor with other characters than a part of these.
+#: The length is RFC 2046's limit. The RFC allows only some of these characters.
 _BOUNDARY = re.compile(r"[ !#-\[\]-~]{0,69}[!#-\[\]-~]")
-#: Also a string that never ends; possessive, so that it never looks back.
+#: A quoted string, also one without its last quote. Possessive, so that it never backtracks.
 _QUOTED = re.compile(r'"(?:\\.|[^\\"])*+"?')
 #: `filename*=UTF-8''na%C3%AFve.png`, which .NET sends beside `filename` (RFC 5987).
 _EXTENDED_NAME = re.compile(r";\s*filename\*\s*=([^;]*)", re.IGNORECASE)
@@ -34,15 +35,16 @@ _UTF8_VALUE = re.compile(
     r"utf-8'[\w-]*'((?:[\w!#$&+.^`|~-]|%[\da-f]{2})*+)", re.IGNORECASE | re.ASCII
 )
 _UTF8_NAMES = ("utf-8", "utf8", "us-ascii", "ascii")
-#: Those that leave the bytes as they are.
+#: Transfer encodings that leave the bytes unchanged.
 _TRANSFER_ENCODINGS = ("binary", "8bit", "7bit")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part; `filename` is None where none is given, and may be empty.
+    """One part of a form.
 
-    `content_type` is the part's own header with its parameters, of which `charset` is one.
+    `filename`: None if the part has none; it may be empty. `content_type`: the part's header with
+    its parameters. `charset`: one of these parameters.
     """
 
     name: str
@@ -62,7 +64,7 @@ class Part:
             raise self.wrong(f"must be UTF-8; byte {exc.start} is wrong") from exc
 
     def wrong(self, problem: str) -> InvalidRequest:
-        """The error that says so, by the name that a user knows the part by."""
+        """An error about this part, under its file name or else its field name."""
         return InvalidRequest.of(Problem(self.filename or self.name, problem))
 
 
@@ -78,14 +80,15 @@ class Form:
         return tuple(part for part in self.parts if part.filename is not None)
 
     def text(self, name: str) -> str | None:
-        """A field's text, the first where it is given twice, as most servers read forms.
+        """A field's text; the first if the field is given twice, as most servers do.
 
-        Who takes a field only once looks at `texts`. Raises `InvalidRequest` if it is not UTF-8.
+        Code that must refuse a repeated field calls `texts`. Raises `InvalidRequest` for a text
+        that is not UTF-8.
         """
         return next(self._texts(name), None)
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """All texts that are given for a field. Raises `InvalidRequest`."""
+        """All texts of a field. Raises `InvalidRequest`."""
         return tuple(self._texts(name))
 
     def _texts(self, name: str) -> Iterator[str]:
@@ -93,9 +96,9 @@ class Form:
 
 
 def parse_form(body: bytes, content_type: str) -> Form:
-    """The form in a body; `content_type` is the request's, with the boundary.
+    """The form in a body. `content_type`: the request's header, which names the boundary.
 
-    Raises `InvalidRequest`. Takes the time that it takes to copy the body, whatever is in it.
+    Raises `InvalidRequest`. It takes about as long as copying the body, whatever the body contains.
     """
     boundary = _boundary(content_type)
     if b"--" + boundary not in body:
@@ -145,7 +148,8 @@ def _parts(parser: PushMultipartParser, body: bytes) -> Iterator[Part]:
                 assert segment is not None
                 data = b"".join(pieces)
                 if data.startswith(b"--" + parser.boundary):
-                    # An empty part without a line end of its own: to some this is a part's end.
+                    # An empty part without a line end of its own. Some parsers end the part here,
+                    # others do not.
                     raise InvalidRequest(_malformed(count, in_data=True))
                 yield _part(segment, data, count)
                 segment = None
@@ -180,7 +184,7 @@ def _part(segment: MultipartSegment, data: bytes, number: int) -> Part:
     part = Part(segment.name, filename, segment.header("Content-Type"), data, segment.charset)
     encoding = segment.header("Content-Transfer-Encoding", "binary")
     if encoding.strip().lower() not in _TRANSFER_ENCODINGS:
-        # RFC 7578 has done away with it.
+        # RFC 7578 has deprecated this header.
         raise part.wrong("must be sent as it is, without a Content-Transfer-Encoding")
     return part
 
@@ -197,5 +201,5 @@ def _filename(segment: MultipartSegment, number: int) -> str | None:
             raise InvalidRequest(
                 f"Part {number} of the form has a filename* that is not UTF-8''… as in RFC 5987."
             ) from exc
-    # Old browsers sent the path that the file has on the user's Windows.
+    # Old browsers on Windows sent the file's whole path.
     return None if filename is None else filename.rpartition("\\")[2]

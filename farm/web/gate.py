@@ -1,4 +1,7 @@
-"""Whether a request's body is worth reading: known from its head, before a byte of it counts."""
+"""Decides by a request's headers whether its body is read.
+
+The farm's gunicorn worker asks `Gate` before it reads a body (`serving`).
+"""
 
 from collections.abc import Mapping
 from urllib.parse import unquote
@@ -11,9 +14,10 @@ from farm.web.routes import Routes
 
 
 class Gate:
-    """Says no to what the application would refuse without its body; that then says why.
+    """Refuses the bodies of requests that the application would refuse whatever the body is.
 
-    But for a caller's rate, which counts a request once, when it is there.
+    The application then answers with the reason. The rate limit is not checked here: it counts a
+    request once, in the application.
     """
 
     def __init__(self, routes: Routes, keys: ApiKeys | None) -> None:
@@ -28,8 +32,11 @@ class Gate:
         length: int | None,
         query: str = "",
     ) -> bool:
-        """`headers` by their names in capitals; `length` None: it is not announced."""
-        resource, _, _ = self._routes.at(unquote(path))
+        """Whether to read the body.
+
+        `headers`: by their names in capitals. `length`: None if the client does not announce it.
+        """
+        resource, _, _ = self._routes.find(unquote(path))
         if method not in resource.with_body:
             return False
         if (length or 0) > MAX_BODY_BYTES:

@@ -1,4 +1,4 @@
-"""`/health` and `/status`: whether this worker process can render, what it has and uses."""
+"""`/health` and `/status`: whether this worker process can render, its capacity and its load."""
 
 import json
 import time
@@ -24,7 +24,7 @@ class HealthResource(Resource):
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         self._renderer.check()
         now = timestamp()
-        # The details as gotenberg tells them, whose clients ask at the same address.
+        # The details are Gotenberg's, whose clients call the same route.
         details = {"chromium": {"status": "up", "timestamp": now}}
         resp.data = json.dumps({"status": "ok", "timestamp": now, "details": details}).encode()
 
@@ -32,7 +32,7 @@ class HealthResource(Resource):
 
 
 class StatusResource(Resource):
-    """`GET /status`: what this worker process is, has and uses."""
+    """`GET /status`: this worker process's version, capacity and load."""
 
     uncounted = frozenset({"GET"})
 

@@ -1,4 +1,4 @@
-"""The routes of jobs: submit, ask, cancel, tell once more, download."""
+"""The routes of jobs: submit, read, cancel, send the webhook again, download."""
 
 import base64
 import itertools
@@ -29,7 +29,7 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class SubmitResource(Resource):
-    """`POST /render-async`: validated and stored, then queued, then answered."""
+    """`POST /render-async`: validates, stores and queues a request, then answers."""
 
     with_body = frozenset({"POST"})
     media_types = (JSON, FORM)
@@ -37,7 +37,7 @@ class SubmitResource(Resource):
     def __init__(
         self, limits: Limits, bodies: Bodies, queue: JobQueue, cache_ttl_s: int = 0
     ) -> None:
-        """`cache_ttl_s`: what jobs have that say nothing about the cache."""
+        """`cache_ttl_s`: the cache's TTL for requests that do not name one."""
         self._limits = limits
         self._cache_ttl_s = cache_ttl_s
         self._bodies = bodies
@@ -49,7 +49,8 @@ class SubmitResource(Resource):
             with self._bodies.read(req, self) as body:
                 request = read_request(req, body, HTML_OR_URL, self._limits)
                 del body
-                # What does not use the cache is stored, and digested, as ever.
+                # A request that does not use the cache stays unchanged, so that its stored form
+                # and its digest do.
                 if (request.cache or self._cache_ttl_s) and wants_anew(
                     req.get_header("Cache-Control")
                 ):
@@ -88,14 +89,14 @@ class JobResource(Resource):
             if position is not None:
                 answer["position"] = position
             if with_image and record.status is State.COMPLETED:
-                # As large as a download, so it is sent as one.
+                # The answer is as large as a download, so it takes a download's place.
                 resp.stream = self._downloads.send(req, lambda: self._with_image(job_id, answer))
             else:
                 resp.data = json.dumps(answer).encode()
         resp.set_header("Cache-Control", "no-store")
 
     def _with_image(self, job_id: str, answer: dict[str, Any]) -> Iterator[bytes]:
-        """The answer in pieces, since files may have hundreds of megabytes."""
+        """The answer in pieces, since a file may have hundreds of megabytes."""
         try:
             size = self._storage.stat(file_name(job_id)).size
             pieces = self._storage.stream(file_name(job_id), 0, size)
@@ -111,7 +112,7 @@ class JobResource(Resource):
 
 
 class WebhookResource(Resource):
-    """`POST /render-async/{jobId}/webhook`: the job's end is told once more."""
+    """`POST /render-async/{jobId}/webhook`: sends the job's webhooks again."""
 
     def __init__(self, queue: JobQueue) -> None:
         self._queue = queue
@@ -124,7 +125,7 @@ class WebhookResource(Resource):
 
 
 class DownloadResource(Resource):
-    """`GET /download/{jobId}`: the file, as an attachment; `…/{name}`: one of several."""
+    """`GET /download/{jobId}`: the job's file as an attachment; `…/{name}`: one of its files."""
 
     uncounted = frozenset({"GET", "HEAD"})
 
@@ -139,7 +140,7 @@ class DownloadResource(Resource):
             record, _ = self._queue.read(job_id, req.context.caller)
             if not record.status.final:
                 raise NotReady()
-            # A format may be unknown to an older version of the farm.
+            # An older version of the farm may not know the format.
             format_ = FILE_FORMATS.get(record.format or "")
             if record.status is not State.COMPLETED or format_ is None:
                 raise NotFound(NO_FILE)
@@ -158,9 +159,10 @@ class DownloadResource(Resource):
 
 
 def _part(record: Record, name: str) -> tuple[Member, Format]:
-    """Which part of the job's file the one of that name is. Raises `NotFound`.
+    """The part of the job's file that `name` names. Raises `NotFound`.
 
-    By its file name, as no two have the same; else the first by its name.
+    `name` is a file name, which is unique in the job, or an output's name; then the first output
+    with it is meant.
     """
     outputs = (record.facts or {}).get(OUTPUTS, [])
     places = members((told["fileName"], told["size"]) for told in outputs)
@@ -192,7 +194,7 @@ def _idempotency_key(req: falcon.Request) -> str | None:
 
 
 def _parse_query(req: falcon.Request) -> tuple[float, bool]:
-    """`wait` in seconds, and `image`."""
+    """The query's `wait` in seconds, and `image`. Raises `InvalidRequest`."""
     params: dict[str, Any] = dict(req.params)
     problems = []
     wait = params.pop("wait", "0")

@@ -1,9 +1,8 @@
 """Signed links: `GET /r/{signature}/{payload}` opens one, `POST /links` makes one.
 
-A link is a render for an `<img src>` or an `og:image`.
-
-Who opens a link has no key: whoever signed it has allowed exactly this render, to everybody. So the
-signature is checked first, before rates, and before a byte of the payload is read.
+A link is a render for an `<img src>` or an `og:image`. A client that opens a link has no API key:
+the signer of the link has allowed everybody exactly this render. So the signature is checked first,
+before the rate limit, and before the payload is parsed.
 """
 
 import json
@@ -24,23 +23,26 @@ from farm.renderer import Renderer
 from farm.request import Limits, Link, RenderRequest, RenderResult
 from farm.request.link import EXPIRY
 from farm.web.body import Bodies
-from farm.web.files import is_known, put_file
+from farm.web.files import answer_not_modified, put_file
 from farm.web.rendering import Answer, RenderRoute
 from farm.web.request_log import logged
 from farm.web.routes import Resource
 
-#: How old a file may be where neither the link nor `FARM_CACHE_TTL_S` says so.
+#: How old a file may be if neither the link nor `FARM_CACHE_TTL_S` says so.
 _TTL_S = 3600
-#: An expiry after the year 9999 is meant as milliseconds, which JavaScript's `Date.now()` gives.
+#: The end of the year 9999. A later expiry is probably in milliseconds, as JavaScript's
+#: `Date.now()` returns.
 _LAST_SECOND = 253_402_300_799
-#: Files that a browser runs as a page: a stranger's, at the farm's own origin.
+#: Formats that a browser would run as a page. Such a file may be a stranger's, and the farm's
+#: origin serves it.
 _PAGES = (FORMATS["html"], FORMATS["mhtml"])
 
 
 class MakeLinkResource(Resource):
     """`POST /links`: signs a request for a caller who may render.
 
-    The key stays here. Without it a caller, such as the playground, could make no link.
+    The signing key stays on the server. So callers without it, such as the playground, can make
+    links.
     """
 
     with_body = frozenset({"POST"})
@@ -54,7 +56,7 @@ class MakeLinkResource(Resource):
         with logged("make link", req):
             with self._bodies.read(req, self) as body:
                 fields = parse_json_object(body)
-            # A link that is signed here is one that opens.
+            # The link must open later, so its request is validated now.
             _check_expiry(Link.from_fields(fields, self._limits).expires_at)
             try:
                 link = make_link(fields, self._keys.newest)
@@ -67,18 +69,21 @@ class MakeLinkResource(Resource):
 
 class LinkResource(RenderRoute):
     is_open = True
-    # Else everybody who reloads a page with a link in it would have it rendered anew.
+    # Otherwise each reload of a page that contains a link would render it anew.
     obeys_no_cache = False
 
     def __init__(self, renderer: Renderer[Any], keys: LinkKeys, ttl_s: int) -> None:
-        """`ttl_s`: of files whose link says nothing of the cache; 0: the default."""
+        """`ttl_s`: the cache's TTL for links that do not name one; 0: the default, an hour."""
         super().__init__(renderer)
         self._keys = keys
         figures.link_keys(keys.names)
         self._ttl_s = ttl_s or _TTL_S
 
     def caller_of(self, params: Mapping[str, str]) -> str:
-        """No API key has such a name: neither rates nor kept files are shared with any."""
+        """`link:` and the signing key's name. Raises `LinkRefused`.
+
+        No API key has such a name, so links share rate limits and cached files with no API key.
+        """
         name = self._keys.name_of(params["signature"], params["payload"])
         if name is None:
             raise LinkRefused()
@@ -86,7 +91,7 @@ class LinkResource(RenderRoute):
         return f"link:{name}"
 
     @contextmanager
-    def asked(self, req: falcon.Request) -> Iterator[tuple[RenderRequest, Answer]]:
+    def open_request(self, req: falcon.Request) -> Iterator[tuple[RenderRequest, Answer]]:
         link = Link.read(req.path.rpartition("/")[2], self._renderer.limits)
         now = clock.seconds()
         if link.expires_at is not None and link.expires_at <= now:
@@ -102,7 +107,7 @@ class LinkResource(RenderRoute):
 
 
 def _check_expiry(expires_at: int | None) -> None:
-    """Raises `InvalidRequest` for a link that would not open, or that would open for ever."""
+    """Raises `InvalidRequest` for an expiry that has passed, or that is in milliseconds."""
     if expires_at is None:
         return
     if expires_at <= clock.seconds():
@@ -123,12 +128,15 @@ def _answer(
     resp.set_header("Cross-Origin-Resource-Policy", "cross-origin")
     if result.format in _PAGES:
         resp.set_header("Content-Security-Policy", "sandbox; default-src 'none'")
-    if not is_known(req, resp, result):
+    if not answer_not_modified(req, resp, result):
         put_file(resp, result)
 
 
 def _max_age_s(request: RenderRequest, left_s: int | None, result: RenderResult) -> int:
-    """Counted from the render, as `Age` is (RFC 9111, 4.2); nobody has it beyond the expiry."""
+    """Seconds from the render for which the answer may be cached; never beyond the link's expiry.
+
+    `Age` counts from the render too (RFC 9111, 4.2).
+    """
     if not result.is_reproducible or request.cache is None:
         return 0
     age_s = result.cache.age_s if result.cache is not None else 0

@@ -1,4 +1,4 @@
-"""`/metrics`, and what it says of requests."""
+"""`/metrics`, and the middleware that counts requests for it."""
 
 import time
 
@@ -10,7 +10,7 @@ from farm.web.routes import Resource
 
 
 class Requests:
-    """Counts and times what is answered, by the route's template."""
+    """Counts and times all answers, by the route's template."""
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool
@@ -20,7 +20,7 @@ class Requests:
 
 
 class MetricsResource(Resource):
-    """`GET /metrics`: all processes of this instance, and the queue, in Prometheus's format."""
+    """`GET /metrics`: figures of this instance's processes and of the queue, for Prometheus."""
 
     uncounted = frozenset({"GET"})
 

@@ -1,4 +1,7 @@
-"""How a render is answered, by the request's headers: as what, how fresh, and whether at all."""
+"""Content negotiation and cache headers: how a request's headers decide on the form of the answer.
+
+Resources call these functions with the values of headers. They know no Falcon.
+"""
 
 from farm.errors import NotAcceptable
 from farm.formats import ZIP, Format
@@ -8,18 +11,18 @@ MULTIPART = "multipart/mixed"
 
 
 def wants_file(accept: str | None, format_: Format) -> bool:
-    """True for raw bytes, False for JSON. Raises `NotAcceptable`.
+    """Whether to answer with the file (True) or with JSON (False). Raises `NotAcceptable`.
 
-    The file is answered where its type (or `image/*` for an image) is named at least as strongly
-    as JSON itself; `*/*` and nothing mean JSON.
+    The answer is the file if `Accept` gives its type (or `image/*` for an image) at least the
+    quality of JSON. `*/*` and a missing header mean JSON.
     """
     return _wanted(accept, [format_.media_type.partition(";")[0]]) is not None
 
 
 def wants_files(accept: str | None) -> str | None:
-    """The media type that several files are answered as: ZIP's or `MULTIPART`; None for JSON.
+    """The media type of an answer with several files: ZIP's or `MULTIPART`; None for JSON.
 
-    By the same rules.
+    The rules are those of `wants_file`.
     """
     return _wanted(accept, [MULTIPART, ZIP.media_type])
 
@@ -38,7 +41,7 @@ def _wanted(accept: str | None, media_types: list[str]) -> str | None:
 
 
 def _quality(ranges: dict[str, float], media_type: str) -> float:
-    """Of a file's media type; `*/*` and `application/*` mean JSON."""
+    """The quality of a file's media type. `*/*` and `application/*` mean JSON, and do not count."""
     kind = media_type.partition("/")[0]
     names = {media_type, f"{kind}/*"} if kind in ("image", "multipart") else {media_type}
     return max((ranges.get(name, 0.0) for name in names), default=0.0)
@@ -52,18 +55,18 @@ def wants_anew(cache_control: str | None) -> bool:
 
 
 def names_html(accept: str | None) -> bool:
-    """Whether the client asks for HTML by its name, as browsers do."""
+    """Whether the client names HTML, as browsers do."""
     return _parse(accept or "").get("text/html", 0.0) > 0
 
 
 def takes_gzip(accept_encoding: str | None) -> bool:
-    """Whether the client says that it can read gzip (RFC 9110, 12.5.3)."""
+    """Whether the client accepts gzip (RFC 9110, 12.5.3)."""
     codings = _parse(accept_encoding or "")
     return codings.get("gzip", codings.get("*", 0.0)) > 0
 
 
 def has_tag(if_none_match: str | None, etag: str) -> bool:
-    """Whether the client has what `etag` names (RFC 9110, `If-None-Match`: the weak comparison)."""
+    """Whether `If-None-Match` names the ETag, by RFC 9110's weak comparison."""
     if if_none_match is None:
         return False
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
@@ -71,7 +74,7 @@ def has_tag(if_none_match: str | None, etag: str) -> bool:
 
 
 def _parse(accept: str) -> dict[str, float]:
-    """Media ranges and their quality; what cannot be read counts as quality 1."""
+    """Media ranges and their quality. A quality that is not a number counts as 1."""
     ranges: dict[str, float] = {}
     for part in accept.split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))

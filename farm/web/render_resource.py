@@ -1,4 +1,4 @@
-"""`POST /render` and `POST /render-url`: a render as a file, as several, or as JSON."""
+"""`POST /render` and `POST /render-url`: render now, and answer with files or JSON."""
 
 import json
 import uuid
@@ -15,7 +15,7 @@ from farm.request import URL, RenderRequest, RenderResult
 from farm.request.request import OF_JOBS
 from farm.request.result import OUTPUTS
 from farm.web.body import Bodies
-from farm.web.files import is_known, put_file
+from farm.web.files import answer_not_modified, put_file
 from farm.web.negotiation import MULTIPART, wants_file, wants_files
 from farm.web.rendering import Answer, RenderingResource
 from farm.web.request_forms import read_request
@@ -25,7 +25,7 @@ _NO_JOB = "is for /render-async; this route answers with the render itself"
 
 
 class RenderResource(RenderingResource):
-    """`sources` are the fields that may name the page, of which a form has some as files."""
+    """`sources`: the fields that may name the page. A form has some of them as files."""
 
     def __init__(self, renderer: Renderer[Any], bodies: Bodies, sources: tuple[str, ...]) -> None:
         super().__init__(renderer, bodies)
@@ -50,14 +50,14 @@ def _answer_file(
     req: falcon.Request, request: RenderRequest, resp: falcon.Response, result: RenderResult
 ) -> None:
     resp.set_header("Vary", "Accept")
-    if not is_known(req, resp, result):
+    if not answer_not_modified(req, resp, result):
         put_file(resp, result)
 
 
 def _answer_multipart(
     req: falcon.Request, request: RenderRequest, resp: falcon.Response, result: RenderResult
 ) -> None:
-    """Each file as a part, with its name and its sides (RFC 2046, 5.1.3)."""
+    """Answer with a part for each file, with its name and size in pixels (RFC 2046, 5.1.3)."""
     resp.set_header("Vary", "Accept")
     boundary = uuid.uuid4().hex
     resp.content_type = f"{MULTIPART}; boundary={boundary}"
@@ -81,7 +81,7 @@ def _answer_json(
     req: falcon.Request, request: RenderRequest, resp: falcon.Response, result: RenderResult
 ) -> None:
     resp.set_header("Vary", "Accept")
-    # Facts take the place of nothing that is said anyway.
+    # The fields that follow overwrite facts with the same names.
     data: dict[str, Any] = dict(result.facts)
     if request.outputs:
         data |= {OUTPUTS: _outputs(req, result), "requestId": req.context.id}

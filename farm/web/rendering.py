@@ -1,4 +1,7 @@
-"""What every route that renders does: read what it is asked for, render, answer, count, log."""
+"""The base classes of all routes that render at once: read the request, render, answer, count, log.
+
+The farm's own routes and those of other services (`compat`) derive from them.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,14 +18,14 @@ from farm.web.request_log import logged
 from farm.web.routes import Resource
 from farm.web.serving.sending import ClientSocket
 
-#: Puts a result into the response.
+#: Writes a result into the response.
 Answer = Callable[[falcon.Response, RenderResult], None]
 
 
 class RenderRoute(Resource):
-    """A route that makes one render, and answers with it in the same request."""
+    """A route that makes one render and answers with it."""
 
-    #: Whether a client may have it rendered anew, with `Cache-Control: no-cache`.
+    #: Whether `Cache-Control: no-cache` makes the farm render anew.
     obeys_no_cache: ClassVar[bool] = True
 
     def __init__(self, renderer: Renderer[Any]) -> None:
@@ -31,19 +34,22 @@ class RenderRoute(Resource):
     def admit(self, caller: str | None) -> None:
         self._renderer.admit(caller)
 
-    def asked(self, req: falcon.Request) -> AbstractContextManager[tuple[RenderRequest, Answer]]:
-        """What is to be rendered, held until it is, and how it is answered. Raises `FarmError`.
+    def open_request(
+        self, req: falcon.Request
+    ) -> AbstractContextManager[tuple[RenderRequest, Answer]]:
+        """The request to render, and the function that writes the answer. Raises `FarmError`.
 
-        All that can be wrong with the request is to be found here, before it is rendered.
+        It must find all errors of the request, before the render begins. The request's body counts
+        against the memory budget until the `with` ends.
         """
         raise NotImplementedError
 
     def respond(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """To be called by Falcon's methods."""
+        """Render and answer. The resource's `on_…` methods call it."""
         route = (req.uri_template or "").strip("/")
         with logged("render", req) as line, figures.render(route) as counted:
             self.admit(req.context.caller)
-            with self.asked(req) as (request, answer):
+            with self.open_request(req) as (request, answer):
                 line["format"] = counted.format = request.format.name
                 anew = self.obeys_no_cache and wants_anew(req.get_header("Cache-Control"))
                 result = self._renderer.render(
@@ -67,7 +73,7 @@ class RenderRoute(Resource):
 
 
 class RenderingResource(RenderRoute):
-    """One whose `POST` has the request as its body."""
+    """A route whose `POST` has the request in its body."""
 
     with_body = frozenset({"POST"})
 
@@ -76,18 +82,18 @@ class RenderingResource(RenderRoute):
         self._bodies = bodies
 
     def parse(self, req: falcon.Request, body: bytes) -> tuple[RenderRequest, Answer]:
-        """What is to be rendered, and how it is answered. Raises `FarmError`."""
+        """The request to render, and the function that writes the answer. Raises `FarmError`."""
         raise NotImplementedError
 
     @contextmanager
-    def asked(self, req: falcon.Request) -> Iterator[tuple[RenderRequest, Answer]]:
+    def open_request(self, req: falcon.Request) -> Iterator[tuple[RenderRequest, Answer]]:
         with self._bodies.read(req, self) as body:
             parsed = self.parse(req, body)
             del body
             yield parsed
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, **_: str) -> None:
-        """What the address has in it beside the route's own words means nothing to a render."""
+        """Falcon passes the variable parts of the path, which a render ignores."""
         self.respond(req, resp)
 
 
@@ -96,7 +102,7 @@ def _rounded(timings: Timings) -> dict[str, float]:
 
 
 def _server_timing(timings: Timings) -> str:
-    """https://www.w3.org/TR/server-timing/, durations in milliseconds."""
+    """The header `Server-Timing` (https://www.w3.org/TR/server-timing/), in milliseconds."""
     steps = {
         "wait": timings.waiting_ms,
         "load": timings.loading_ms,

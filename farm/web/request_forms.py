@@ -1,4 +1,7 @@
-"""What a route is asked to render: the request in a JSON body, or in a form with files."""
+"""Reads a render request from a body: JSON, or a form with files.
+
+The resources of `/render`, `/render-url` and `/render-async` call `read_request`.
+"""
 
 import base64
 from typing import Any
@@ -12,11 +15,11 @@ from farm.request.problems import summary
 from farm.web.forms import Form, Part, parse_form
 from farm.web.routes import FORM, media_type
 
-#: The part that has the JSON; whether it has a file name too is up to the client.
+#: The part that contains the JSON. It may also have a file name.
 _REQUEST = "request"
-#: The files that are the page, and the field of the JSON that each stands for.
+#: The files that are the page, and the JSON field that each of them replaces.
 _PAGES = {"index.html": "html", "index.md": "markdown"}
-#: What clients call a file whose type they do not know.
+#: The type that clients send for a file whose type they do not know.
 _NO_TYPE = "application/octet-stream"
 _TWICE = "given more than once"
 
@@ -32,7 +35,7 @@ def read_request(
 
 
 def _fields(form: Form, sources: tuple[str, ...]) -> dict[str, Any]:
-    """What a JSON body would have."""
+    """The fields that the same request would have as a JSON body."""
     request, files = _sorted(form)
     fields = {} if request is None else parse_json_object(request.data, "The request")
     _check_page(fields, files, sources)
@@ -42,7 +45,7 @@ def _fields(form: Form, sources: tuple[str, ...]) -> dict[str, Any]:
             if not fields[field]:
                 _refuse({name: "must not be empty"})
     assets = fields.setdefault("assets", {}) if files else None
-    # One that is no object is told of with all else that is wrong in the JSON.
+    # If `assets` is not an object, the request's own validation reports it with all other problems.
     if isinstance(assets, dict):
         _refuse({name: _TWICE for name in files if name in assets})
         assets |= {name: _asset(part) for name, part in files.items()}
@@ -50,7 +53,7 @@ def _fields(form: Form, sources: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _sorted(form: Form) -> tuple[Part | None, dict[str, Part]]:
-    """The part with the JSON, and the files by their names."""
+    """The part with the JSON, and the files by their names. Raises `InvalidRequest`."""
     request: Part | None = None
     files: dict[str, Part] = {}
     problems: dict[str, str] = {}
@@ -76,7 +79,10 @@ def _sorted(form: Form) -> tuple[Part | None, dict[str, Part]]:
 
 
 def _check_page(fields: dict[str, Any], files: dict[str, Part], sources: tuple[str, ...]) -> None:
-    """Refuses no page, and a file beside another page; the JSON by itself is checked later."""
+    """Raises `InvalidRequest` if there is no page, or if a file is sent beside another page.
+
+    The JSON itself is validated later.
+    """
     sent = [name for name in _PAGES if name in files]
     given = [name for name in sources if fields.get(name) not in (None, "")] + sent
     if not given:
@@ -93,7 +99,7 @@ def _asset(part: Part) -> dict[str, str]:
     if kind in ("", _NO_TYPE):
         return asset
     if kind.startswith("text/") and part.charset is None:
-        # As text is elsewhere in a request, and where a file's name tells its type.
+        # All other text of a request is UTF-8, and so is a file whose name tells its type.
         return asset | {"contentType": f"{kind}; charset=utf-8"}
     return asset | {"contentType": part.content_type or kind}
 

@@ -1,4 +1,4 @@
-"""The line that the log has of a request."""
+"""Writes the log's line about a request. Resources and middleware use `logged`."""
 
 import time
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ log = structlog.get_logger()
 
 @contextmanager
 def logged(event: str, req: falcon.Request, only_errors: bool = False) -> Iterator[dict[str, Any]]:
-    """Log what comes of the `with`: its outcome, its milliseconds, and what is put into the dict.
+    """Log the outcome of the `with`, its milliseconds, and the fields that are put into the dict.
 
-    What lies behind an error is said here and not to the client. `only_errors` is for what clients
-    ask again and again.
+    The line also has the cause of an error, which the client does not see. `only_errors` is for
+    requests that clients repeat often.
     """
     started = time.perf_counter()
     line: dict[str, Any] = {"route": without_payload(req.path)}

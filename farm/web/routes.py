@@ -1,8 +1,7 @@
-"""What a route says of itself: who may ask it, what counts against a rate, what has a body of
-which type, and how it tells an error.
+"""The base class of all resources: access, rate limit, body types, and the form of errors.
 
-It is read before the route runs, by `callers` and by the `Gate`. What a resource does not say is
-closed: it wants a key, each of its methods counts, and no body is read for it.
+`callers` and `gate` read these properties before the route runs. The defaults are strict: a route
+needs a key, each of its methods counts against the rate, and no body is read for it.
 """
 
 import json
@@ -21,43 +20,43 @@ FORM = "multipart/form-data"
 
 
 class Resource:
-    """A route's resource; its methods are Falcon's `on_get`, `on_post` and so on."""
+    """A route's resource. Its methods are Falcon's `on_get`, `on_post` and so on."""
 
-    #: Whether it is answered without a key, too: for balancers and monitors, which have none, and
-    #: where the address itself says who has allowed it (`caller_of`).
+    #: Whether the route needs no key. It is for load balancers and monitors, which have none, and
+    #: for URLs that prove by themselves who has allowed the request (`caller_of`).
     is_open: ClassVar[bool] = False
-    #: The parameter of its query in which a caller may send its key, besides the headers.
+    #: The query parameter in which a caller may send its key instead of in a header.
     key_parameter: ClassVar[str | None] = None
-    #: Methods that do not count against a caller's rate, since they make no renders.
+    #: Methods that do not count against a caller's rate, since they do not render.
     uncounted: ClassVar[frozenset[str]] = frozenset()
     #: Methods whose body is read.
     with_body: ClassVar[frozenset[str]] = frozenset()
-    #: The media types that such a body may have.
+    #: The media types that the body may have.
     media_types: tuple[str, ...] = (JSON,)
 
     def caller_of(self, params: Mapping[str, str]) -> str | None:
-        """Of an open route: whom a request is by, if what its address has in it tells.
+        """The caller of a request to an open route, if the URL names it.
 
-        Raises a `FarmError` where the address is nobody's.
+        Raises a `FarmError` if the URL is not valid.
         """
         return None
 
     def counts(self, method: str) -> bool:
-        """Whether a request counts against its caller's rate; one that is a 405 does not."""
+        """Whether a request counts against its caller's rate. One that is answered 405 does not."""
         return method not in self.uncounted and hasattr(self, f"on_{method.lower()}")
 
     def admit(self, caller: str | None) -> None:
-        """Raises a `FarmError` where the caller's request would be refused whatever its body is."""
+        """Raises a `FarmError` if the caller's request would be refused whatever its body is."""
 
     def check_media_type(self, content_type: str | None) -> None:
-        """Raises `UnsupportedMediaType`."""
+        """Raises `UnsupportedMediaType` if the body's type is not one of `media_types`."""
         if media_type(content_type) not in self.media_types:
             raise UnsupportedMediaType(
                 None if self.media_types == (JSON,) else _sentence(self.media_types)
             )
 
     def answer_error(self, req: falcon.Request, resp: falcon.Response, error: FarmError) -> None:
-        """Set status, type and body; what each error's headers are is set already."""
+        """Set the status, type and body of an error. Its headers are set already."""
         body = error_body(error, req.context.id)
         if isinstance(error, WithProblems) and error.problems:
             body["details"] = error.details
@@ -75,24 +74,24 @@ def _sentence(media_types: tuple[str, ...]) -> str:
     return f"The body's Content-Type must be {' or '.join(media_types)}."
 
 
-#: What answers where no resource does.
+#: Answers requests that have no route.
 NOWHERE = Resource()
 
 
 class Routes:
-    """Which resource is where, by Falcon's own router, whose rules (`//render`) hold here too."""
+    """Finds a path's resource with Falcon's own router, and so by the same rules (`//render`)."""
 
     def __init__(self) -> None:
         self.router = CompiledRouter()
 
-    def at(self, path: str) -> tuple[Resource, str | None, Mapping[str, str]]:
-        """The resource, its template, and what the path has in the template's places.
+    def find(self, path: str) -> tuple[Resource, str | None, Mapping[str, str]]:
+        """The resource of a path, its template, and the values of the template's variables.
 
-        Where there is no route, a closed resource and None.
+        If there is no route: `NOWHERE`, None and no values.
         """
         found = self.router.find(path)
         if found is None:
             return NOWHERE, None, {}
         resource, _, params, template = found
-        assert isinstance(resource, Resource)  # `App.add_route` has seen to it
+        assert isinstance(resource, Resource)  # `App.add_route` has checked it
         return resource, template, params

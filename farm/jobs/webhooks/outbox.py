@@ -1,5 +1,7 @@
-"""Deliveries as they are taken from the line, tried, and put back or ended: each step at once for
-the line and for the job's record, or not at all.
+"""Takes deliveries from the queue, and records the outcome of each try.
+
+`sender` and `queue` call `Outbox`, from any thread. Each step changes the queue (`due`) and the
+job's record atomically.
 """
 
 from collections.abc import Callable, Collection
@@ -23,12 +25,15 @@ _NOT_READY = "The job has not ended yet; its webhook is called when it has."
 
 
 class Expired(Exception):
-    """The job's record is gone, and so its delivery has left the line. `str()`: the job's id."""
+    """The job's record has expired, so its delivery was removed from the queue.
+
+    `str()` of it is the job's id.
+    """
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """What one try is made of."""
+    """A delivery that was taken, and what one try needs of its job."""
 
     taken: due.Taken
     record: Record
@@ -41,21 +46,21 @@ class Parcel:
 
 
 class Outbox:
-    """What is to be delivered. All methods raise `QueueUnavailable` when Redis does not answer."""
+    """All deliveries. All methods raise `QueueUnavailable` when Redis does not answer."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
-        self._line = due.Line(client)
+        self._queue = due.Queue(client)
 
     def take(self, lease_s: float, busy: Collection[str]) -> Parcel | None:
-        """The next that is due and not `busy` (`due.Line.take`), for `lease_s`; None: there is
-        none.
+        """Take the next due delivery that is not `busy`, for `lease_s`. None if there is none.
 
-        Raises `Expired`, and `InternalError` where it or its record is not understood: it stays in
-        the line, since another version of the farm has written it.
+        `busy`: see `due.Queue.take`. Raises `Expired`. Raises `InternalError` if this version
+        cannot read the delivery or its record, which another version has written. Such a delivery
+        stays in the queue.
         """
         with broker.translated():
-            taken = self._line.take(lease_s, busy)
+            taken = self._queue.take(lease_s, busy)
             if taken is None:
                 return None
             name = taken.name
@@ -70,11 +75,12 @@ class Outbox:
     def settle(
         self, parcel: Parcel, change: Callable[[Delivery], Delivery], again_in_ms: int | None
     ) -> Delivery | None:
-        """After a try: change what the record tells, and leave the line or be due again.
+        """Record the outcome of a try, and remove the delivery from the queue or postpone it.
 
-        Returns how it is told from now on; None: the record has expired. Where the lease was over
-        meanwhile, or it was asked for anew, what becomes of it is not for this try to say: then
-        only the try is counted.
+        `change` makes the delivery's new state. `again_in_ms`: when it is due again; None: never.
+        Returns the delivery as the record then has it; None if the record has expired. If the lease
+        has ended meanwhile, or a client has asked for the delivery anew, only the number of tries
+        is changed.
         """
         key, place = record_key(parcel.job_id), parcel.taken.name.place
         while True:
@@ -86,7 +92,7 @@ class Outbox:
             held = change(before)
             late = replace(before, tries=held.tries)
             with broker.translated():
-                outcome = self._line.settle(
+                outcome = self._queue.settle(
                     parcel.taken,
                     key,
                     text or "",
@@ -98,7 +104,7 @@ class Outbox:
                 return {"settled": held, "late": late}.get(outcome)
 
     def send_again(self, job_id: str) -> Record:
-        """Raises `NotFound` or `NotReady`."""
+        """Deliver all webhooks of a job that has ended anew. Raises `NotFound` or `NotReady`."""
         key = record_key(job_id)
 
         def send_again(pipe: "Pipeline") -> Record:

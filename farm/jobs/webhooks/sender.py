@@ -1,7 +1,8 @@
-"""The threads of a worker that deliver: one takes from the line, and starts one for each try.
+"""The threads of a worker process that send webhooks.
 
-They never fork, and no fault of theirs ends the worker. What a process that dies or stops has not
-settled is due again when its lease is over, for whichever worker is alive.
+`Worker` starts a `Sender`. Its thread `webhooks` takes due deliveries, and starts a thread
+`webhook` for each try. No thread forks, and no error of theirs ends the worker. If a process dies
+or stops before it has recorded a try, the delivery is due again after its lease, for any worker.
 """
 
 import random
@@ -15,43 +16,46 @@ import structlog
 from farm.clock import timestamp
 from farm.errors import InternalError
 from farm.jobs.webhooks.outbox import Expired, Outbox, Parcel
-from farm.jobs.webhooks.sending import Outcome, Sending
+from farm.jobs.webhooks.transport import Outcome, Transport
 from farm.logs import first_line
 from farm.metrics import figures
 from farm.webhooks import Delivery, DeliveryState
 
 log = structlog.get_logger()
 
-#: Tries of this process at the same time, and how many of them one receiver may have: one that is
-#: slow holds up no other. A caller may have as many as are left free for others, so half of all at
-#: the most, and there is always one left for a caller that has none.
+#: The number of concurrent tries of this process.
 _AT_ONCE = 32
+#: The number of concurrent tries for one receiver, so that a slow receiver delays no other. A
+#: caller may have as many as are free, so at most half of all, and one is always free for a caller
+#: that has none.
 _OF_ONE_RECEIVER = 4
-#: How often it is looked whether one is due.
+#: How often the queue is checked for a due delivery.
 _LOOK_S = 0.25
-#: Beyond the time of a try: for the storage, which has limits of its own, and for Redis.
+#: How much longer a lease is than a try: for the storage, which has its own time-outs, and Redis.
 _LEASE_MARGIN_S = 15.0
 _FAULT_PAUSE_S = 1.0
 
 
 class Sender:
-    """Delivers what is due, from `start` to `stop`."""
+    """Sends due webhooks, from `start` to `stop`."""
 
-    #: The pause after a try that failed: as long as it has been tried already, at least and at most
-    #: so long, and a fifth more or less by chance. In seconds.
+    #: The shortest and the longest pause after a failed try. Between them, the pause is the time
+    #: since the first try. A random fifth is added or subtracted.
     first_pause_s = 5.0
     longest_pause_s = 600.0
-    #: No try begins later than that after the end of the job, or after it was asked for anew.
+    #: No try begins later than this after the job's end, or after a client asked for a new
+    #: delivery.
     tried_for_s = 3600.0
 
-    def __init__(self, outbox: Outbox, sending: Sending, timeout_s: float) -> None:
-        """`timeout_s`: that one try may take."""
+    def __init__(self, outbox: Outbox, transport: Transport, timeout_s: float) -> None:
+        """`timeout_s`: the longest that one try may take."""
         self._outbox = outbox
-        self._sending = sending
+        self._transport = transport
         self._lease_s = timeout_s + _LEASE_MARGIN_S
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._lock = threading.Lock()
-        #: Tries under way, by receiver, and by caller with a slash behind.
+        #: The number of tries under way: for each receiver, and for each caller with a slash after
+        #: its name.
         self._of_receivers: Counter[str] = Counter()
         self._of_callers: Counter[str] = Counter()
         self._stopping = threading.Event()
@@ -61,7 +65,7 @@ class Sender:
         threading.Thread(target=self._run, name="webhooks", daemon=True).start()
 
     def stop(self, timeout_s: float) -> None:
-        """Take no more, and wait for the tries under way; what is left then is another worker's."""
+        """Take no more deliveries, and wait up to `timeout_s` for the tries under way."""
         self._stopping.set()
         end = time.monotonic() + timeout_s
         for _ in range(_AT_ONCE):
@@ -74,9 +78,9 @@ class Sender:
                 self._stopping.wait(self._begin_next())
 
     def _begin_next(self) -> float:
-        """Begin the try that is due, in the place that is held; in how many seconds to look again.
+        """Begin the next due try, in the place that the caller has acquired.
 
-        Without one, the place is free again.
+        Returns the seconds until the next check. Releases the place if no try was begun.
         """
         pause_s, begun = 0.0, False
         try:
@@ -92,10 +96,11 @@ class Sender:
             log.info("webhook", outcome="expired", job_id=str(exc))
             figures.webhook("expired")
         except InternalError as exc:
-            # Another version has written it. It was put off, and the next one may be understood.
+            # Another version of the farm has written the delivery, which is now postponed. This
+            # version may be able to read the next one.
             log.warning("webhook", outcome="not understood", cause=first_line(exc))
         except Exception as exc:
-            # Redis is gone, or there is no thread to be had.
+            # Redis is gone, or no thread can be started.
             if not self._failing:
                 log.warning("webhooks are not delivered for now", cause=first_line(exc))
             self._failing = True
@@ -108,8 +113,7 @@ class Sender:
     def _busy(self) -> set[str]:
         """Receivers and callers that may have no more tries at the moment.
 
-        Never jobs without a caller: where there are no API keys, there is nobody to leave places
-        free for.
+        Jobs without a caller are never busy: without API keys, no place is kept for other callers.
         """
         with self._lock:
             free = _AT_ONCE - self._of_callers.total()
@@ -121,14 +125,14 @@ class Sender:
         self._count(parcel, 1)
         try:
             threading.Thread(target=self._try, args=[parcel], name="webhook", daemon=True).start()
-        except RuntimeError:  # no thread is to be had: its lease ends
+        except RuntimeError:  # no thread can be started; the delivery is due again after its lease
             self._count(parcel, -1)
             raise
 
     def _try(self, parcel: Parcel) -> None:
         try:
             began = time.monotonic()
-            outcome = self._sending.send(parcel)
+            outcome = self._transport.send(parcel)
             if outcome.delivered or not self._stopping.is_set():
                 self._settle(parcel, outcome, time.monotonic() - began)
         except Exception as exc:
@@ -186,7 +190,7 @@ class Sender:
         log.info("webhook", **{name: value for name, value in line.items() if value is not None})
 
     def _pause_ms(self, delivery: Delivery, now_ms: int) -> int | None:
-        """Until the next try; None: there is no time left for one."""
+        """The time until the next try. None if no time is left for one."""
         tried_for_s = (now_ms - delivery.since_ms) / 1000
         pause_s = min(max(tried_for_s, self.first_pause_s), self.longest_pause_s)
         pause_ms = int(pause_s * random.uniform(0.8, 1.2) * 1000)

@@ -1,8 +1,8 @@
-"""The Standard Webhooks scheme: which message it is, when it is sent, and signatures of both and
-of the body.
+"""Signs webhooks by the Standard Webhooks scheme.
 
-Not by the package `standardwebhooks`, which signs text alone: a file is no text, and is read in
-pieces here. The tests verify with it.
+The headers name the message and the time of the try, and sign both together with the body. The
+package `standardwebhooks` signs only text; the farm also sends files, which are read in pieces. The
+tests verify the signatures with that package.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -16,14 +16,14 @@ from collections.abc import Iterable, Sequence
 def headers(
     keys: Sequence[bytes], message_id: str, timestamp_s: int, body: Iterable[bytes]
 ) -> dict[str, str]:
-    """Of one try. Without keys `body` is not read, and nothing is signed."""
-    told = {"webhook-id": message_id, "webhook-timestamp": str(timestamp_s)}
+    """The headers of one try. Without keys there is no signature, and `body` is not read."""
+    unsigned = {"webhook-id": message_id, "webhook-timestamp": str(timestamp_s)}
     if not keys:
-        return told
+        return unsigned
     head = f"{message_id}.{timestamp_s}.".encode()
     signatures = [hmac.new(key, head, hashlib.sha256) for key in keys]
     for piece in body:
         for signature in signatures:
             signature.update(piece)
     texts = [base64.b64encode(signature.digest()).decode() for signature in signatures]
-    return told | {"webhook-signature": " ".join(f"v1,{text}" for text in texts)}
+    return unsigned | {"webhook-signature": " ".join(f"v1,{text}" for text in texts)}

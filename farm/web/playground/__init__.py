@@ -1,7 +1,7 @@
 """The farm's own pages: the playground at `/`, the API page at `/docs`, and `/openapi.json`.
 
-`static` has what they are made of: no build step, no other host. `FARM_PLAYGROUND=off` removes all
-of them.
+The folder `static` contains their files. They need no build step and load nothing from other hosts.
+`FARM_PLAYGROUND=off` removes all pages.
 """
 
 from collections.abc import Mapping
@@ -20,15 +20,15 @@ from farm.web.playground.resources import (
 )
 from farm.web.routes import Resource
 
-#: What is no module.
+#: Scripts that are not modules.
 _SCRIPTS = ("scheme.js",)
 _ROBOTS = b"User-agent: *\nDisallow: /\n"
 
 
 def resources(settings: Settings, root: Resource | None = None) -> Mapping[str, Resource]:
-    """The pages' resources, by their templates.
+    """The pages' resources, by their routes.
 
-    `root` is what another service's clients get at `/`, where there is one.
+    `root`: the resource that answers clients of another service at `/`, if there is one.
     """
     if settings.playground == "off":
         return {}
@@ -46,7 +46,7 @@ def resources(settings: Settings, root: Resource | None = None) -> Mapping[str, 
 
 
 def _page(folder: Folder, path: str) -> File:
-    """A page that names its files, and the version, as they are."""
+    """A page, with the paths of its files and the farm's version filled in."""
     file = folder.files[path]
     names = {
         "%MODULES%": "\n".join(_preloads(folder)),
@@ -60,7 +60,7 @@ def _page(folder: Folder, path: str) -> File:
 
 
 def _preloads(folder: Folder) -> list[str]:
-    """All modules, so that the browser need not read one to know of the next."""
+    """Links to all modules, so that the browser loads them at once and not one after another."""
     names = [name for name in sorted(folder.files) if name.endswith(".js")]
     modules = [name for name in names if name not in _SCRIPTS and not name.startswith("api/")]
     return [f'<link rel="modulepreload" href="%FILES%/{name}">' for name in modules]

@@ -1,4 +1,4 @@
-"""The files of the farm's own pages, read once: their types, digests and smaller forms."""
+"""The files of the farm's own pages, read once: their media types, digests and gzipped forms."""
 
 import gzip
 import hashlib
@@ -19,31 +19,31 @@ _TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".webp": "image/webp",
 }
-#: A picture is as small as it gets.
+#: Pictures are not compressed further.
 _PICTURE = _TYPES[".webp"]
-#: What is vendored is kept compressed, under its name with this suffix.
+#: The suffix of vendored files, which are stored compressed.
 _SUFFIX = ".gz"
-#: A fixed time in the file, so that the same content has the same bytes.
+#: The time in a gzipped file. It is fixed, so that the same content gives the same bytes.
 _NO_TIME = 0
 
 
 @dataclass(frozen=True)
 class File:
-    """A file as it is answered."""
+    """A file, ready to be sent."""
 
     data: bytes
     media_type: str
-    #: The same, where it is kept so.
+    #: The gzipped data, if the file is stored compressed.
     packed: bytes | None = None
 
     @cached_property
     def tag(self) -> str:
-        """A digest of its content, for `ETag`."""
+        """A digest of the content, for `ETag`."""
         return hashlib.sha256(self.data).hexdigest()[:16]
 
     @cached_property
     def gzipped(self) -> bytes | None:
-        """The same, smaller; None where it would not be."""
+        """The gzipped data; None for a picture."""
         if self.media_type == _PICTURE:
             return None
         return self.packed or gzip.compress(self.data, 9, mtime=_NO_TIME)
@@ -51,7 +51,7 @@ class File:
 
 @dataclass(frozen=True)
 class Folder:
-    """All files, by their paths (`app.js`, `examples/invoice.html`), and one digest of them."""
+    """All files by their paths (`app.js`, `examples/invoice.html`), and a digest of all of them."""
 
     files: Mapping[str, File]
     digest: str

@@ -1,8 +1,8 @@
 """The resources of the farm's own pages.
 
-They are open: the playground asks for a key where its reader has to have one. What strangers' pages
-return is never markup on them, and each page has a Content-Security-Policy of its own that would
-not run it if it were.
+They need no API key: the playground asks its user for one if the farm has keys. The pages insert
+results of renders as text, never as markup. Each page also has a Content-Security-Policy that would
+keep such markup from running.
 """
 
 from typing import Protocol, runtime_checkable
@@ -14,20 +14,20 @@ from farm.web.negotiation import has_tag, names_html, takes_gzip
 from farm.web.playground.files import File, Folder
 from farm.web.routes import Resource
 
-#: Of the playground. Its pictures and PDFs are `blob:` URLs that it makes itself; `trusted-types`
-#: forbids every way to turn a text into markup.
+#: The policy of the playground. Its pictures and PDFs are `blob:` URLs that it makes itself.
+#: `trusted-types` forbids every way to turn text into markup.
 PLAYGROUND_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; frame-src blob:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
-#: Of the API page: Swagger UI sets `style` attributes.
+#: The policy of the API page. Swagger UI sets `style` attributes.
 API_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-#: Of everything else: it is no page.
+#: The policy of all other files, which are not pages.
 _FILE_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -35,7 +35,8 @@ _SAFE = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-#: A page is asked for anew each time; it names its files with their digest, which then may be kept.
+#: Browsers revalidate a page each time. The page's files have their digest in the URL, so browsers
+#: may cache them for ever.
 _ANEW = "no-cache"
 _FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -48,7 +49,7 @@ class HasGet(Protocol):
 
 
 class FileResource(Resource):
-    """One file at an address of its own."""
+    """One file with a route of its own."""
 
     is_open = True
     uncounted = frozenset({"GET"})
@@ -62,7 +63,7 @@ class FileResource(Resource):
 
 
 class HomeResource(FileResource):
-    """`GET /`: the playground, for those who ask for HTML where another service's root is too."""
+    """`GET /`: the playground. Clients that do not ask for HTML get `other`, if there is one."""
 
     def __init__(self, file: File, policy: str, other: HasGet | None) -> None:
         super().__init__(file, policy)
@@ -77,7 +78,7 @@ class HomeResource(FileResource):
 
 
 class FolderResource(Resource):
-    """`GET /playground/{digest}/{name}`, or `…/{folder}/{name}`: what the pages are made of."""
+    """`GET /playground/{digest}/{name}` and `…/{folder}/{name}`: the files of the pages."""
 
     is_open = True
     uncounted = frozenset({"GET"})
@@ -96,7 +97,8 @@ class FolderResource(Resource):
         file = self._folder.files.get(name if inner is None else f"{name}/{inner}")
         if file is None:
             raise NotFound()
-        # An instance of another version, behind the same balancer, may have sent the page.
+        # An instance of another version behind the same load balancer may have sent the page. Then
+        # the digest differs, and the answer must not be cached for ever.
         keep = _FOR_EVER if digest == self._folder.digest else _ANEW
         _answer(req, resp, file, _FILE_POLICY, keep)
 
@@ -107,7 +109,7 @@ def _answer(req: falcon.Request, resp: falcon.Response, file: File, policy: str,
     resp.set_header("Content-Security-Policy", policy)
     resp.set_header("Cache-Control", keep)
     resp.set_header("Vary", "Accept-Encoding")
-    # Weak: the same content, whether it is compressed or not.
+    # A weak ETag: the gzipped and the plain form have the same one.
     etag = f'W/"{file.tag}"'
     resp.set_header("ETag", etag)
     if has_tag(req.get_header("If-None-Match"), etag):

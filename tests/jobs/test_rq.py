@@ -19,8 +19,9 @@ from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegist
 from rq.serializers import JSONSerializer
 
 from farm.errors import NavigationFailed, RenderTimeout
-from farm.jobs import broker, rq_adapter, task
-from farm.jobs.rq_adapter import QUEUE_NAME, Abandoned, RqQueue, ThreadWorker, Verdict
+from farm.jobs import broker, rq_worker, task
+from farm.jobs.rq_queue import QUEUE_NAME, RqQueue
+from farm.jobs.rq_worker import Abandoned, RqWorker, Verdict
 from tests.support.farm_process import wait_until
 
 TTL_S = 3600
@@ -58,16 +59,16 @@ def queue(redis_client: redis.Redis) -> RqQueue:
 
 
 @pytest.fixture
-def worker(redis_client: redis.Redis, valkey: str, runner: FakeRunner) -> Iterator[ThreadWorker]:
+def worker(redis_client: redis.Redis, valkey: str, runner: FakeRunner) -> Iterator[RqWorker]:
     client = broker.connect_patiently(valkey)
-    worker = ThreadWorker(client, "a-worker", runner.judge, runner.cancelled.append)
+    worker = RqWorker(client, "a-worker", runner.judge, runner.cancelled.append)
     yield worker
     worker.stop()
     client.close()
 
 
 @pytest.fixture
-def running(worker: ThreadWorker) -> Iterator[ThreadWorker]:
+def running(worker: RqWorker) -> Iterator[RqWorker]:
     """The worker at work in a thread of its own."""
     thread = threading.Thread(target=worker.run, daemon=True)
     thread.start()
@@ -95,7 +96,7 @@ def queued(client: redis.Redis) -> list[bytes]:
     return client.lrange(f"rq:queue:{QUEUE_NAME}", 0, -1)
 
 
-def take(worker: ThreadWorker) -> Job:
+def take(worker: RqWorker) -> Job:
     """What a worker does before it starts a job, to the point where it is in the dequeue."""
     taken = worker.dequeue_job_and_maintain_ttl(1)
     assert taken is not None
@@ -132,7 +133,7 @@ def test_positions_count_from_one(redis_client: redis.Redis, queue: RqQueue) -> 
 
 
 def test_a_job_is_done_in_a_thread_by_a_worker_that_rq_knows_by_name(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: RqWorker
 ) -> None:
     threads: list[str] = []
     runner.body = lambda job_id: threads.append(threading.current_thread().name)
@@ -145,7 +146,7 @@ def test_a_job_is_done_in_a_thread_by_a_worker_that_rq_knows_by_name(
 
 
 def test_what_rq_keeps_of_an_ended_job_expires_with_it(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: RqWorker
 ) -> None:
     def fail(job_id: str) -> None:
         if job_id == "bad":
@@ -166,7 +167,7 @@ def test_what_rq_keeps_of_an_ended_job_expires_with_it(
 
 
 def test_the_dashboard_is_told_why_a_job_failed_and_no_more(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: RqWorker
 ) -> None:
     def fail(job_id: str) -> None:
         try:
@@ -183,7 +184,7 @@ def test_the_dashboard_is_told_why_a_job_failed_and_no_more(
 
 
 def test_a_job_that_raised_is_queued_again_if_the_verdict_is_so(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: RqWorker
 ) -> None:
     runs: list[str] = []
 
@@ -201,7 +202,7 @@ def test_a_job_that_raised_is_queued_again_if_the_verdict_is_so(
 
 
 def test_a_running_job_is_shown_to_be_alive(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: RqWorker
 ) -> None:
     go_on = threading.Event()
     runner.body = lambda job_id: go_on.wait(30)
@@ -211,23 +212,23 @@ def test_a_running_job_is_shown_to_be_alive(
     (execution,) = list(running.executions.values())
     assert redis_client.ttl(execution.key) <= 45
     redis_client.expire(execution.key, 5)
-    running.beat(longest_s=0)  # it has run for longer than it can
+    running.send_heartbeats(longest_s=0)  # it has run for longer than it can
     assert redis_client.ttl(execution.key) <= 5
-    running.beat(longest_s=60)
+    running.send_heartbeats(longest_s=60)
     assert redis_client.ttl(execution.key) > 5
     go_on.set()
     wait_until(lambda: status(redis_client) == JobStatus.FINISHED)
     assert running.running == []
 
 
-def test_an_idle_worker_stops_when_told(running: ThreadWorker, redis_client: redis.Redis) -> None:
+def test_an_idle_worker_stops_when_told(running: RqWorker, redis_client: redis.Redis) -> None:
     wait_until(lambda: running.get_state() == "idle")
     running.stop()
     wait_until(lambda: not rq.Worker.all(connection=redis_client))
 
 
 def test_a_worker_that_stops_ends_its_job_first_and_takes_no_other(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: RqWorker
 ) -> None:
     go_on = threading.Event()
     runner.body = lambda job_id: go_on.wait(30)
@@ -242,7 +243,7 @@ def test_a_worker_that_stops_ends_its_job_first_and_takes_no_other(
 
 
 def test_a_job_whose_worker_was_killed_is_queued_again(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: RqWorker
 ) -> None:
     enqueue(redis_client, queue)
     job = take(worker)
@@ -258,7 +259,7 @@ def test_a_job_whose_worker_was_killed_is_queued_again(
 
 
 def test_a_job_whose_worker_was_killed_goes_before_all_others(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: RqWorker
 ) -> None:
     runner.verdict = Verdict.RETRY_FIRST
     for job_id in ("first", "second"):
@@ -282,7 +283,7 @@ def test_a_job_whose_worker_was_killed_goes_before_all_others(
 
 
 def test_a_job_that_is_taken_as_it_comes_leaves_nothing_of_its_turn(
-    redis_client: redis.Redis, queue: RqQueue, running: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, running: RqWorker
 ) -> None:
     wait_until(lambda: running.get_state() == "idle")
     for number in range(3):
@@ -292,7 +293,7 @@ def test_a_job_that_is_taken_as_it_comes_leaves_nothing_of_its_turn(
 
 
 def test_a_job_that_killed_its_workers_fails_if_the_verdict_is_so(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: RqWorker
 ) -> None:
     runner.verdict = Verdict.FAIL
     enqueue(redis_client, queue)
@@ -306,7 +307,7 @@ def test_a_job_that_killed_its_workers_fails_if_the_verdict_is_so(
 
 
 def test_a_job_whose_worker_was_killed_in_the_dequeue_is_queued_again_uncounted(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: RqWorker
 ) -> None:
     enqueue(redis_client, queue)
     take(worker)
@@ -323,7 +324,7 @@ def test_a_job_whose_worker_was_killed_in_the_dequeue_is_queued_again_uncounted(
 
 
 def test_a_job_whose_worker_was_killed_between_dequeue_and_start_is_queued_again(
-    redis_client: redis.Redis, queue: RqQueue, worker: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, worker: RqWorker
 ) -> None:
     enqueue(redis_client, queue)
     job = take(worker)
@@ -340,7 +341,7 @@ def test_a_clock_that_jumps_abandons_no_running_job_and_hides_no_dead_one(
     redis_client: redis.Redis,
     queue: RqQueue,
     runner: FakeRunner,
-    worker: ThreadWorker,
+    worker: RqWorker,
     monkeypatch: pytest.MonkeyPatch,
     hours: int,
 ) -> None:
@@ -354,7 +355,7 @@ def test_a_clock_that_jumps_abandons_no_running_job_and_hides_no_dead_one(
 
     jumped = datetime.now(UTC) + timedelta(hours=hours)
     monkeypatch.setattr("rq.utils.now", lambda: jumped)
-    monkeypatch.setattr("farm.jobs.rq_adapter.time.time", jumped.timestamp)
+    monkeypatch.setattr("farm.jobs.rq_worker.time.time", jumped.timestamp)
     worker.maintain()
     assert queued(redis_client) == [b"dead"]
     assert status(redis_client, "alive") == JobStatus.STARTED
@@ -362,7 +363,7 @@ def test_a_clock_that_jumps_abandons_no_running_job_and_hides_no_dead_one(
 
 
 def test_an_idle_worker_stops_when_told_though_the_clock_goes_back(
-    redis_client: redis.Redis, worker: ThreadWorker, monkeypatch: pytest.MonkeyPatch
+    redis_client: redis.Redis, worker: RqWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """RQ would look for jobs until the clock has caught up."""
     readings = itertools.count()
@@ -378,7 +379,7 @@ def test_an_idle_worker_stops_when_told_though_the_clock_goes_back(
 
 
 def test_a_running_job_whose_sign_of_life_has_expired_is_shown_whole_again(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: RqWorker
 ) -> None:
     """As when the clock of Redis jumps; RQ cannot read what its own heartbeat leaves then."""
     go_on = threading.Event()
@@ -387,7 +388,7 @@ def test_a_running_job_whose_sign_of_life_has_expired_is_shown_whole_again(
     wait_until(lambda: status(redis_client) == JobStatus.STARTED)
     (execution,) = list(running.executions.values())
     redis_client.delete(execution.key)
-    running.beat(longest_s=60)
+    running.send_heartbeats(longest_s=60)
     assert Execution.fetch(execution.id, JOB, redis_client).worker_name == "a-worker"
     running.maintain()
     assert queued(redis_client) == []
@@ -396,7 +397,7 @@ def test_a_running_job_whose_sign_of_life_has_expired_is_shown_whole_again(
 
 
 def test_a_worker_killed_in_maintenance_does_not_keep_others_from_it_for_long(
-    redis_client: redis.Redis, worker: ThreadWorker
+    redis_client: redis.Redis, worker: RqWorker
 ) -> None:
     (queue,) = worker.queues
     assert queue.acquire_maintenance_lock()
@@ -415,7 +416,7 @@ def test_a_waiting_job_can_be_removed_and_leaves_nothing_lasting(
 
 
 def test_a_running_job_can_be_stopped(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: RqWorker
 ) -> None:
     go_on = threading.Event()
 
@@ -447,16 +448,16 @@ def test_a_worker_hears_commands_again_after_its_connection_was_cut(
     redis_client: redis.Redis,
     queue: RqQueue,
     runner: FakeRunner,
-    running: ThreadWorker,
+    running: RqWorker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """RQ would end the thread that listens for commands."""
-    monkeypatch.setattr(rq_adapter, "_RECONNECT_S", 0)
+    monkeypatch.setattr(rq_worker, "_RECONNECT_S", 0)
     go_on = threading.Event()
     runner.body = lambda job_id: go_on.wait(30)
     enqueue(redis_client, queue)
     wait_until(lambda: status(redis_client) == JobStatus.STARTED)
-    rq_adapter.ThreadWorker._pubsub_exception_handler(running, redis.TimeoutError("lost"))
+    rq_worker.RqWorker._pubsub_exception_handler(running, redis.TimeoutError("lost"))
     redis_client.client_kill_filter(_type="pubsub")
     channel = running.pubsub_channel_name
     wait_until(lambda: redis_client.pubsub_numsub(channel)[0][1] == 1)
@@ -466,7 +467,7 @@ def test_a_worker_hears_commands_again_after_its_connection_was_cut(
 
 
 def test_no_job_is_taken_while_the_worker_is_not_ready(
-    redis_client: redis.Redis, queue: RqQueue, running: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, running: RqWorker
 ) -> None:
     ready = threading.Event()
     looks: list[int] = []
@@ -480,7 +481,7 @@ def test_no_job_is_taken_while_the_worker_is_not_ready(
 
 
 def test_a_worker_that_stood_still_does_not_judge_a_job_that_is_anothers_by_now(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, running: RqWorker
 ) -> None:
     runner.verdict = Verdict.FAIL
     runs: list[str] = []
@@ -500,7 +501,7 @@ def test_a_worker_that_stood_still_does_not_judge_a_job_that_is_anothers_by_now(
 
 
 def test_a_verdict_that_cannot_be_had_holds_up_no_other_job(
-    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: ThreadWorker
+    redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: RqWorker
 ) -> None:
     def raise_for_the_first(job_id: str, meta: dict[str, Any], error: BaseException) -> Verdict:
         if job_id == "first":
@@ -518,6 +519,6 @@ def test_a_verdict_that_cannot_be_had_holds_up_no_other_job(
     assert sorted(queued(redis_client)) == [b"first", b"second"]
 
 
-def test_an_execution_is_short_lived_whatever_the_job_may_take(worker: ThreadWorker) -> None:
+def test_an_execution_is_short_lived_whatever_the_job_may_take(worker: RqWorker) -> None:
     job = Job.create("operator.add", connection=worker.connection, serializer=JSONSerializer)
     assert worker.get_heartbeat_ttl(job) == 45

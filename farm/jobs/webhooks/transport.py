@@ -1,8 +1,9 @@
-"""One try: the message by HTTP, through the farm's egress proxy and in bounded time.
+"""Makes one try to send a webhook: an HTTP request through the farm's egress proxy.
 
-The proxy looks the receiver's name up, holds it against the policy, and dials what it has checked,
-as for a page. Redirects are not followed. Nothing of what fails is told but a few words: the
-library's own messages have the URL in them, which is a secret.
+`sender` calls `Transport.send` in a thread for each try. As for a page, the proxy resolves the
+receiver's name, checks its addresses against the policy, and dials one that it has checked.
+Redirects are not followed. The reason of a failure is one of a few fixed phrases: the library's
+messages contain the URL, which is a secret.
 """
 
 import time
@@ -22,9 +23,10 @@ from farm.storage import NotStored, Storage
 
 log = structlog.get_logger()
 
-#: The proxy is on this machine, but its process may be busy.
+#: The proxy runs on this machine, but its process may be busy.
 _CONNECT_TIMEOUT_S = 5.0
-#: Of the answer's body, which says nothing; a receiver may want to be rid of it.
+#: How much of the answer's body is read, so that the receiver can finish sending it. The body is
+#: not used.
 _ANSWER_BYTES = 16_384
 _GONE = 410
 
@@ -34,7 +36,7 @@ BROKEN_OFF = "the connection was broken off"
 
 @dataclass(frozen=True)
 class Outcome:
-    """`status` of the answer, or the `reason` why there is none. `ends_it`: do not try again."""
+    """`status`: the answer's. `reason`: why there is no answer. `ends_it`: do not try again."""
 
     status: int | None = None
     reason: str | None = None
@@ -45,7 +47,7 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
-class Sending:
+class Transport:
     def __init__(
         self,
         open_port: Callable[[], Port],
@@ -53,14 +55,17 @@ class Sending:
         keys: Sequence[bytes],
         timeout_s: float,
     ) -> None:
-        """`open_port`: of the egress proxy; raises `BrowserUnavailable`. `keys`: to sign with."""
+        """`open_port` opens a port of the egress proxy, and raises `BrowserUnavailable`.
+
+        `keys`: the keys of the signatures.
+        """
         self._open_port = open_port
         self._storage = storage
         self._keys = keys
         self._timeout_s = timeout_s
 
     def send(self, parcel: Parcel) -> Outcome:
-        """Whatever comes of it, it is an outcome."""
+        """Send the message within the time-out. Every failure is an `Outcome`; raises nothing."""
         try:
             port = self._open_port()
         except FarmError:
@@ -87,7 +92,7 @@ class Sending:
         timestamp_s = parcel.taken.now_ms // 1000
         signed = signing.headers(self._keys, parcel.delivery.id, timestamp_s, body)
         with requests.Session() as session:
-            # No proxy, password or certificate of the environment's.
+            # Do not use a proxy, password or certificate that the environment names.
             session.trust_env = False
             session.headers.clear()
             with session.request(
@@ -106,7 +111,7 @@ class Sending:
 
 
 class _InTime:
-    """A body that raises `TimeoutError` once its time is over."""
+    """A body whose iteration raises `TimeoutError` after `end`, a time by `time.monotonic()`."""
 
     def __init__(self, body: Bytes | StoredFile, end: float) -> None:
         self._body = body
@@ -132,7 +137,7 @@ def _failure(port: Port, exc: Exception) -> Outcome:
             reason="its certificate is not valid" if is_unknown else "TLS with it failed"
         )
     if not isinstance(exc, requests.RequestException | OSError):
-        # A defect; its message may have the URL in it.
+        # A defect of the farm. The exception's message may contain the URL.
         log.error("webhook not sent", cause=type(exc).__name__)
         return Outcome(reason="it could not be sent")
     return Outcome(reason=notes[-1].reason if notes else BROKEN_OFF)
