@@ -18,13 +18,13 @@ _LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 60">
 <path d="M8 36q11-10 22 0t22 0" fill="none" stroke="#fff" stroke-width="5"/></svg>"""
 _HEAD = """# Gallery: what the options look like
 
-One page, [page.html](gallery/page.html), rendered once for each option that can be seen. Below each
-picture is what was asked for beside `"width": 480, "height": 320` (a device has its own). All of it
-was made by the farm:
-`make gallery`. What each option means is in [options.md](options.md).
+The farm renders one page, [page.html](gallery/page.html), once for each option with a visible
+effect. Below each picture are the options of the request, apart from `"width": 480, "height": 320`
+(a device has its own size). `make gallery` makes this page. [options.md](options.md) explains each
+option.
 
 """
-_PDF_HEAD = """The first page of each, as a picture. All of it was asked for with `"format": "pdf"`.
+_PDF_HEAD = """Each picture shows the first page of a PDF. All requests have `"format": "pdf"` too.
 
 """
 _SMALL = "font-size: 9px; width: 100%; text-align: center"
