@@ -70,6 +70,10 @@ class Group(BaseModel):
         """
         yield from ()
 
+    def __deepcopy__(self, memo: object) -> Self:
+        """Itself, since it is frozen: pydantic copies the default of `options` for each request."""
+        return self
+
     @model_validator(mode="after")
     def _has_no_conflicts(self) -> Self:
         if texts := [("", text) for text in self.conflicts()]:
