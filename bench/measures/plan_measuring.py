@@ -143,7 +143,8 @@ async def _loop(
     async def client() -> None:
         nonlocal count
         while time.monotonic() < end:
-            count += (await sender.send(kind)).status == 200
+            answer = await sender.send(kind)
+            count += answer.status == 200  # after the `await`, or others' counts would be lost
 
     own, everybody = _used(farms), cpu_s(myself)
     clients = BUSY_URL_CLIENTS if WORKS[kind].path else BUSY_CLIENTS
