@@ -65,17 +65,17 @@ class Kind:
         return self.waiting_ms * factor / 1000
 
 
-#: Pages of `bench/workloads/pages.py`. Processor time, latency without load, memory and bytes are
-#: those of bench/results/2026-11-25-0909/report.md (2 cores of an Intel Xeon, Chromium 156). The
-#: part of the processor time before the answer is an estimate, and so are all figures of `long`.
-#: `python -m bench.measures.plan --kinds` measures them.
+#: Pages of `bench/workloads/pages.py`. All processor time, memory and bytes are those of
+#: bench/results/2026-11-25-0909/report.md (2 cores of an Intel Xeon, Chromium 156). The part of the
+#: processor time before the answer, the waiting time, and the work of `long` relative to the others
+#: are those of `python -m bench.measures.plan --kinds` on a slower machine (docs/plan.md).
 MEASURED = {
     kind.name: kind
     for kind in (
-        Kind("simple", 45, 21, 42, 13, 89_000),
-        Kind("complex", 140, 26, 42, 27, 502_000),
-        Kind("url", 80, 550, 65, 14, 220_000),
-        Kind("long", 60, 2100, 60, 14, 20_000),
+        Kind("simple", 77, 0, 10, 13, 89_000),
+        Kind("complex", 170, 5, 12, 27, 502_000),
+        Kind("url", 132, 509, 13, 14, 220_000),
+        Kind("long", 101, 2034, 5, 14, 21_000),
     )
 }
 

@@ -70,7 +70,7 @@ class Group(BaseModel):
         """
         yield from ()
 
-    def __deepcopy__(self, memo: object) -> Self:
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Itself, since it is frozen: pydantic copies the default of `options` for each request."""
         return self
 

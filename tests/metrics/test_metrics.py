@@ -149,6 +149,7 @@ def python(script: str, folder: Path) -> str:
     return subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
 
 
+@pytest.mark.dedicated
 def test_what_dead_processes_counted_stays_and_their_files_go(tmp_path: Path) -> None:
     for _ in range(3):
         python(COUNT, tmp_path)

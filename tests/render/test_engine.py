@@ -351,6 +351,7 @@ def test_a_browser_that_is_started_again_at_once_is_no_news_to_health(
     assert renders(engine)
 
 
+@pytest.mark.dedicated
 def test_renders_wait_for_a_browser_and_are_told_if_none_comes() -> None:
     engine = Engine(Settings(chromium_path="/bin/false", render_deadline_s=1))
     engine.start()
@@ -615,6 +616,7 @@ time.sleep(1000)
 """
 
 
+@pytest.mark.dedicated
 def test_a_process_whose_engine_is_stuck_is_left() -> None:
     """When not even the death of browser and driver helps."""
     run = subprocess.run([sys.executable, "-c", _STUCK], capture_output=True, text=True, timeout=60)
@@ -654,6 +656,7 @@ def test_closing_answers_what_is_under_way_and_leaves_nothing(
         engine.render(request_for(engine, GREEN))
 
 
+@pytest.mark.dedicated
 def test_closing_while_the_browser_starts_leaves_nothing() -> None:
     before = set(psutil.Process().children(recursive=True))
 
@@ -720,6 +723,7 @@ engine.close()
 """
 
 
+@pytest.mark.dedicated
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_started_by_a_user_its_page_processes_are_under_seccomp_too() -> None:
     become = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]

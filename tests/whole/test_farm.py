@@ -315,6 +315,7 @@ def test_a_worker_is_replaced_after_its_requests_and_none_is_lost(
         assert set(load.answers) == {"ok"}, load.answers
 
 
+@pytest.mark.dedicated
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
