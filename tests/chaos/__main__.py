@@ -14,6 +14,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=1, help="the same faults in the same order")
     parser.add_argument("--faults", nargs="+", choices=FAULTS, default=FAULTS, metavar="FAULT")
+    parser.add_argument("--isolation", choices=["render", "key"], default="render")
     parser.add_argument("--log", type=Path, help="where the farm's log goes")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -23,6 +24,7 @@ def main() -> None:
             args.faults,
             args.seed,
             log_path,
+            isolation=args.isolation,
             tell=lambda line: print(line, file=sys.stderr, flush=True),
         )
     print(ledger.table())

@@ -28,6 +28,7 @@ def run(
     seed: int,
     log_path: Path,
     pause_s: float = 4.0,
+    isolation: str = "render",
     tell: Callable[[str], None] = lambda _: None,
 ) -> Ledger:
     """Do each fault in turn, again and again in a new order, `pause_s` apart, for `seconds`.
@@ -43,6 +44,7 @@ def run(
             "browser_memory_mb": 700,
             "recycle_after_renders": 200,
             "pages_per_browser": 6,
+            "isolation": isolation,
             "storage_url": (disk or log_path.parent).as_uri(),
         }
         possible = [fault for fault in faults if disk or fault != FULL_DISK]
