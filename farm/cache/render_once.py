@@ -21,11 +21,13 @@ from farm.errors import Busy, FarmError
 from farm.renderer import Renderer
 from farm.request import CacheUse, RenderResult
 
-#: The failed renders of other requests that a request waits for.
+#: The renders of other requests that end without a file, after which a request renders itself.
 _MAX_FAILED_WAITS = 2
 
 
 class RenderOnce:
+    """Joins equal requests. One of them renders."""
+
     def __init__(
         self,
         inner: Renderer[Any],

@@ -2,17 +2,16 @@
 
 `queue`, `submissions` and `dashboard` call `RqQueue`, from any thread. `rq_worker` takes jobs from
 the same queue. These two modules alone touch RQ's private parts, of exactly the version that
-setup.cfg pins. RQ loses no job if it is used with care. What RQ does by default in its queue, and
-what this module does instead:
+setup.cfg pins. What RQ does by default in its queue, and what this module does instead:
 
-- RQ takes jobs in the order of their arrival. `Queue` takes the job whose turn it is (`turns`), and
-  moves it as reliably as RQ does.
-- A worker that is killed during maintenance leaves RQ's maintenance lock for 899 s. `Queue` lets
-  the lock expire after 30 s.
-- RQ requeues a job whose worker was killed during the dequeue after ten minutes. `Queue` does so
-  after 30 s, counted by Redis's clock.
-- RQ's worker measures its idle time by the wall clock, which may jump. `Queue` ends every wait
-  after the first time-out.
+- RQ takes jobs in the order of their arrival. `FairQueue` takes the job whose turn it is (`turns`),
+  and moves it as reliably as RQ does.
+- A worker that is killed during maintenance leaves RQ's maintenance lock for 899 s. `FairQueue`
+  lets the lock expire after 30 s.
+- If a worker is killed during the dequeue, RQ requeues its job after ten minutes. `FairQueue` does
+  so after 30 s, counted by Redis's clock.
+- RQ's worker measures its idle time by the wall clock, which may jump. `FairQueue.dequeue_any`
+  returns after one time-out of Redis, so that this clock does not matter.
 """
 
 import time
@@ -59,7 +58,7 @@ class _Intermediate(IntermediateQueue):
         return 0 <= left_s < _FIRST_SEEN_TTL_S - _STUCK_S
 
 
-class Queue(rq.Queue):
+class FairQueue(rq.Queue):
     """RQ's queue with the changes that the module's docstring lists."""
 
     def acquire_maintenance_lock(self) -> bool:
@@ -107,7 +106,7 @@ class RqQueue:
     def __init__(self, client: redis.Redis, job_ttl_s: int, name: str = QUEUE_NAME) -> None:
         self._client = client
         self._job_ttl_s = job_ttl_s
-        self._queue = Queue(name, connection=client, serializer=JSONSerializer)
+        self._queue = FairQueue(name, connection=client, serializer=JSONSerializer)
 
     def enqueue(
         self,

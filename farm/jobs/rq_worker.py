@@ -14,8 +14,11 @@ and what this module does instead:
   maintenance, `RqWorker` corrects RQ's times by what Redis says of the executions.
 - RQ retries a job a fixed number of times, whatever the reason. `RqWorker` asks a `Judge` instead.
 
-A job whose worker was killed is requeued within 105 s, and somewhat later on a busy machine: after
-15 + 30 + 15 s in the dequeue, 45 + 15 s while it ran, and 45 + 15 + 30 + 15 s between the two.
+A job whose worker was killed is requeued after at most (and somewhat later on a busy machine)::
+
+     60 s   during the dequeue: 15 + 30 + 15
+     60 s   while it ran: 45 + 15
+    105 s   between the two: 45 + 15 + 30 + 15
 """
 
 import logging
@@ -36,7 +39,7 @@ from rq.job_lifecycle import call_exception_handlers
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
-from farm.jobs.rq_queue import QUEUE_NAME, Queue
+from farm.jobs.rq_queue import QUEUE_NAME, FairQueue
 from farm.renderer import RenderCancelled
 
 log = structlog.get_logger()
@@ -79,7 +82,7 @@ class Abandoned(Exception):
 class RqWorker(SimpleWorker):
     """One thread that takes jobs one after another. RQ lists each thread as a worker."""
 
-    queue_class = Queue
+    queue_class = FairQueue
     death_penalty_class = TimerDeathPenalty  # threads have no alarm
     max_connection_wait_time = 2.0
     log_result_lifespan = False

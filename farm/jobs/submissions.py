@@ -36,7 +36,7 @@ _FULL = 0.9
 #: How long one look at Redis's memory stays valid.
 _LOOK_VALID_S = 0.5
 #: How long a submission waits until fewer than `max_submissions` are under way.
-_TURN_S = 0.5
+_PLACE_S = 0.5
 
 
 class Submissions:
@@ -48,7 +48,7 @@ class Submissions:
         self._client = client
         self._storage = storage
         self._queue = queue
-        self._turns = threading.BoundedSemaphore(settings.max_submissions)
+        self._places = threading.BoundedSemaphore(settings.max_submissions)
         self._looked_at = 0.0
         self._policy = settings.egress_policy
         self._weight_of = settings.weight_of
@@ -66,13 +66,13 @@ class Submissions:
             targets = [request.webhook.target, *targets]
         for target in targets:
             self._check_allowed(target)
-        if not self._turns.acquire(timeout=_TURN_S):
+        if not self._places.acquire(timeout=_PLACE_S):
             raise Busy("Too many jobs are being submitted; try again in a moment.")
         try:
             claim = _Claim(idempotency_key, caller, request) if idempotency_key else None
             return self._submit(request, request_id, claim, caller, targets)
         finally:
-            self._turns.release()
+            self._places.release()
 
     def _submit(
         self,

@@ -1,6 +1,7 @@
 """Decides whether the engine can render, and why a render was too late.
 
-`engine` calls it in request threads: `check` for health checks, and `why_late` after a deadline.
+`engine` calls it in request and job threads: `check` for health checks, and `why_late` after a
+deadline.
 """
 
 from farm.egress import NO_PROXY, Egress

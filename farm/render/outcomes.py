@@ -160,7 +160,7 @@ class Outcomes:
             self.escalation.end(rendering)
 
     def displace(self, rendering: Rendering, reason: Busy) -> None:
-        """Answer a rendering that had to leave the line for another caller's."""
+        """Answer a rendering that had to leave the queue for another caller's."""
         rendering.fail(reason)
         rendering.unassign(State.ENDED)
 

@@ -26,7 +26,7 @@ from farm.request import RenderRequest, RenderResult
 class State(Enum):
     """Where a rendering is."""
 
-    WAITING = "in the line"
+    WAITING = "in the queue"
     RENDERING = "in a browser"
     SUSPECT = "before a browser of its own"
     ENDED = "nowhere: nothing of it is left in a browser, nor will be"

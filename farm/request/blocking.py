@@ -1,4 +1,4 @@
-"""What a page does not load."""
+"""What a page does not load: the option `block`."""
 
 from typing import Literal
 

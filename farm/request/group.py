@@ -71,7 +71,11 @@ class Group(BaseModel):
         yield from ()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """Itself, since it is frozen: pydantic copies the default of `options` for each request."""
+        """Itself. A group is frozen, and no code changes a dict in it.
+
+        Otherwise pydantic would copy the default of `options` for each request. It follows that
+        `model_copy(deep=True)` copies nothing.
+        """
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,7 @@
-"""The metadata of a PDF, and what its readers are permitted to do. `pdf` and `pdf_files` use it."""
+"""The metadata of a PDF, and what may be done with it without the owner's password.
+
+`pdf` and `pdf_files` use it.
+"""
 
 import re
 from datetime import datetime

@@ -16,13 +16,13 @@ class Rendering(Group):
         "some take longer than three seconds.",
     )
     max_waiting: int = Field(
-        32, ge=0, le=1000, description="Renders that may wait in a worker's line for a page."
+        32, ge=0, le=1000, description="Renders that may wait in a worker's queue for a page."
     )
     render_deadline_s: float = Field(
         30,
         gt=0,
         le=600,
-        description="Seconds a render may take, its wait in line included; then it is a 504.",
+        description="Seconds a render may take, its wait in the queue included; then it is a 504.",
     )
     settle_max_s: float = Field(
         5,

@@ -329,7 +329,7 @@ def test_no_more_may_wait_than_there_are_threads_for() -> None:
         shared_renders.join("a", Waiter())
 
 
-def test_of_many_that_board_at_once_one_makes_each_flight() -> None:
+def test_of_many_that_join_at_once_one_runs_each_shared_render() -> None:
     shared_renders, made = SharedRenders(MANY), []
     start = threading.Barrier(8)
 

@@ -1,4 +1,4 @@
-"""What is done about RQ's inside: a test for each override, on a real server."""
+"""The changes to RQ's queue and worker: a test for each of them, on a real server."""
 
 import itertools
 import json

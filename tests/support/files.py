@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def files_left(count: int) -> Iterator[None]:
-    """Let this process open no more than so many files; with 0, not even in place of a closed one."""
+    """Let this process open no more than `count` files; with 0, not even if it closes one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     # The bound is on a descriptor's number, so the free ones below it are taken first.
     held = [os.dup(0)]

@@ -137,7 +137,7 @@ def put_all(
             put(pipe, Name(receiver, job_id, place, caller or ""), due_ms)
 
 
-class Queue:
+class DueQueue:
     """The queue, for a process that delivers. All methods raise `RedisError`."""
 
     def __init__(self, client: redis.Redis) -> None:

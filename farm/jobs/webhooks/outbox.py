@@ -50,12 +50,12 @@ class Outbox:
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
-        self._queue = due.Queue(client)
+        self._queue = due.DueQueue(client)
 
     def take(self, lease_s: float, busy: Collection[str]) -> Parcel | None:
         """Take the next due delivery that is not `busy`, for `lease_s`. None if there is none.
 
-        `busy`: see `due.Queue.take`. Raises `Expired`. Raises `InternalError` if this version
+        `busy`: see `due.DueQueue.take`. Raises `Expired`. Raises `InternalError` if this version
         cannot read the delivery or its record, which another version has written. Such a delivery
         stays in the queue.
         """
