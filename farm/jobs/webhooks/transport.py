@@ -1,7 +1,8 @@
 """Makes one try to send a webhook: an HTTP request through the farm's egress proxy.
 
 `sender` calls `Transport.send` in a thread for each try. As for a page, the proxy resolves the
-receiver's name, checks its addresses against the policy, and connects to one of them. Redirects are not followed. The reason of a failure is one of a few fixed phrases: the library's
+receiver's name, checks its addresses against the policy, and connects to one of them.
+Redirects are not followed. The reason of a failure is one of a few fixed phrases: the library's
 messages contain the URL, which is a secret.
 """
 
