@@ -18,6 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.instances", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--seconds", type=float, default=60, help="how long a fault lasts")
+    parser.add_argument("--farms", type=int, default=3, help="renderers, and as many workers")
     parser.add_argument("--before", default=versions.before(), help="revision to upgrade from")
     parser.add_argument("--logs", type=Path, help="the folder where all logs go")
     args = parser.parse_args()
@@ -35,7 +36,9 @@ def main() -> None:
             folder = Path(name)
             folder.chmod(0o755)  # Chromium and nginx may run as other users
             try:
-                ledger = play(scenario, switch, folder, args.seconds, args.before, _tell)
+                ledger = play(
+                    scenario, switch, folder, args.seconds, args.before, args.farms, _tell
+                )
             finally:
                 if args.logs:
                     _keep(folder, args.logs / scenario.name)

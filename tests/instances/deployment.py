@@ -125,10 +125,13 @@ def deployed(
     clocks: Mapping[str, str] | None = None,
     *,
     fails_over: bool = False,
-    renderers: int = 3,
-    workers: int = 3,
+    farms: int = 3,
 ) -> Iterator[Deployment]:
-    """All of it, up. `package`: another version of the farm; `clocks`: of machines, by names."""
+    """All of it, up.
+
+    `package`: another version of the farm; `clocks`: of machines, by names; `farms`: so many
+    renderers, and as many workers.
+    """
     clocks = clocks or {}
     with ExitStack() as stack:
         stack.callback(network.clear)
@@ -159,8 +162,8 @@ def deployed(
         else:
             queue = _server(folder, redis)
         front = network.machine("nginx")
-        farms = [network.machine(f"renderer-{number + 1}") for number in range(renderers)]
-        upstreams = [f"{machine.address}:{FARM_PORT}" for machine in farms]
+        renderers = [network.machine(f"renderer-{number + 1}") for number in range(farms)]
+        upstreams = [f"{machine.address}:{FARM_PORT}" for machine in renderers]
         conf = folder / "nginx.conf"
         conf.write_text(nginx_conf(upstreams, f"{front.address}:{FRONT_PORT}", folder))
         nginx = [nginx_program() or "nginx", "-c", str(conf), "-p", str(folder)]
@@ -175,14 +178,14 @@ def deployed(
         for each in [up.nginx, up.store, *(part for one in group for part in vars(one).values())]:
             each.start()
         up.redis.start()
-        for machine in farms:
-            env = farm_env | {"FARM_DATA_DIR": str(folder / machine.name)}
-            serve = [sys.executable, "-m", "farm.cli", "serve"]
-            up.renderers.append(program(machine, serve, env))
-        for number in range(workers):
-            machine = network.machine(f"worker-{number + 1}")
-            env = farm_env | {"FARM_DATA_DIR": str(folder / machine.name)}
-            up.workers.append(program(machine, [sys.executable, "-m", "farm.cli", "worker"], env))
+        workers = [network.machine(f"worker-{number + 1}") for number in range(farms)]
+        for machines, programs, command in (
+            (renderers, up.renderers, "serve"),
+            (workers, up.workers, "worker"),
+        ):
+            for machine in machines:
+                env = farm_env | {"FARM_DATA_DIR": str(folder / machine.name)}
+                programs.append(program(machine, [sys.executable, "-m", "farm.cli", command], env))
         for farm in up.farms:
             farm.start(package)
         for farm in up.farms:

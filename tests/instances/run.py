@@ -25,8 +25,10 @@ def play(
     folder: Path,
     seconds: float,
     before: str,
+    farms: int = 3,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Ledger:
+    """The ledger. `before`: the revision to upgrade from; `farms`: renderers, and workers."""
     ledger = Ledger(Answers(_LONGEST_S))
     package = versions.unpack(before, folder) if scenario.upgrades else None
     if package:
@@ -34,7 +36,12 @@ def play(
     with (
         running_site(HOST) as site,
         deployed(
-            folder, network, package, scenario.clocks, fails_over=scenario.fails_over
+            folder,
+            network,
+            package,
+            scenario.clocks,
+            fails_over=scenario.fails_over,
+            farms=farms,
         ) as deployment,
     ):
         tell(f"{scenario.name}: up")

@@ -205,7 +205,7 @@ def _fail_over(how: str) -> Callable[[Run], None]:
 def _run_on(run: Run) -> None:
     """Nothing but wrong clocks, and a worker that is killed."""
     run.wait(0.5)
-    victim = run.deployment.workers[2]
+    victim = run.deployment.workers[-1]
     victim.kill()
     run.wait(0.5)
     ups = victim.count("worker up")
