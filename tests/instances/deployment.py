@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,7 +67,8 @@ class Program:
         assert self._process is not None
         tree = psutil.Process(self._process.pid).children(recursive=True)
         for process in [psutil.Process(self._process.pid), *tree]:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self._process.wait()
 
     def count(self, event: str, **facts: object) -> int:

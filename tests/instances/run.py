@@ -29,10 +29,7 @@ def play(
     tell: Callable[[str], None] = lambda _: None,
 ) -> Ledger:
     """The ledger. `before`: the revision to upgrade from; `farms`: renderers, and workers."""
-    ledger = Ledger(Answers(_LONGEST_S))
     package = versions.unpack(before, folder) if scenario.upgrades else None
-    if package:
-        ledger.note(f"upgraded from {versions.name(before)}")
     with (
         running_site(HOST) as site,
         deployed(
@@ -45,6 +42,9 @@ def play(
         ) as deployment,
     ):
         tell(f"{scenario.name}: up")
+        ledger = Ledger(Answers(_LONGEST_S))
+        if package:
+            ledger.note(f"upgraded from {versions.name(before)}")
         clients = Clients(deployment.nginx.machine, site, ledger)
         clients.start()
         try:

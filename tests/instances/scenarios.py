@@ -100,7 +100,7 @@ def _from(peer: str, how: How) -> Callable[[Run], None]:
         victims = (renderer,) if peer == "nginx" else (renderer, worker)
         machine: Machine = getattr(deployment, peer).machine
         run.wait(0.3)
-        with run.clients.asking(renderer), _cut_off(run, machine, how, *victims):
+        with _cut_off(run, machine, how, *victims), run.clients.asking(renderer.machine):
             run.wait()
         run.wait_back(*victims)
         run.wait(0.3)
