@@ -1,6 +1,7 @@
 """The machines of a deployment, and what runs on each."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,11 +20,16 @@ from tests.support.farm_process import START_TIMEOUT_S, end, environment, log_li
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 8
 FRONT_PORT, FARM_PORT, REDIS_PORT, SENTINEL_PORT, STORE_PORT = 8080, 3000, 6379, 26379, 9000
-_FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 
 
 def clock_problem() -> str:
-    return "" if _FAKETIME.exists() else "libfaketime is not installed"
+    """Why no clock can be wrong here; empty if one can."""
+    return "" if shutil.which("cc") else "there is no C compiler"
+
+
+def queue_problem() -> str:
+    """Why no Redis can fail over here; empty if one can."""
+    return "" if shutil.which("haproxy", path="/usr/sbin:/usr/bin") else "haproxy is not installed"
 
 
 class Program:
@@ -35,16 +41,13 @@ class Program:
         log_path: Path,
         command: list[str],
         env: Mapping[str, str] | None = None,
-        clock: str = "",
+        clock: Mapping[str, str] | None = None,
     ) -> None:
-        """`clock`: by how much that of its machine differs, as in `+7m`."""
+        """`clock`: variables that make that of its machine wrong."""
         self.machine = machine
         self.log_path = log_path
         self._command = command
-        self._env = dict(os.environ if env is None else env)
-        if clock:
-            faked = {"LD_PRELOAD": str(_FAKETIME), "FAKETIME": clock}
-            self._env |= faked | {"FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        self._env = dict(os.environ if env is None else env) | (clock or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -123,17 +126,18 @@ def deployed(
     folder: Path,
     network: Network,
     package: Path | None = None,
-    clocks: Mapping[str, str] | None = None,
+    clocks: Mapping[str, int] | None = None,
     *,
     fails_over: bool = False,
     farms: int = 3,
 ) -> Iterator[Deployment]:
     """All of it, up.
 
-    `package`: another version of the farm; `clocks`: of machines, by names; `farms`: so many
-    renderers, and as many workers.
+    `package`: another version of the farm; `clocks`: by how many seconds those of machines are
+    wrong, by names; `farms`: so many renderers, and as many workers.
     """
     clocks = clocks or {}
+    library = _wrong_clock(folder) if clocks else None
     with ExitStack() as stack:
         stack.callback(network.clear)
 
@@ -144,7 +148,10 @@ def deployed(
             log: str = "",
         ) -> Program:
             log_path = folder / f"{log or machine.name}.log"
-            made = Program(machine, log_path, command, env, clocks.get(machine.name, ""))
+            clock = {}
+            if offset_s := clocks.get(machine.name):
+                clock = {"LD_PRELOAD": str(library), "CLOCK_OFFSET_S": str(offset_s)}
+            made = Program(machine, log_path, command, env, clock)
             stack.callback(made.stop)
             return made
 
@@ -216,8 +223,9 @@ def _server(folder: Path, machine: Machine, primary: Machine | None = None) -> l
     data = folder / f"{machine.name}.data"
     data.mkdir()
     place = ["--port", str(REDIS_PORT), "--bind", "0.0.0.0", "--protected-mode", "no"]
-    command = [str(get_binary_path()), str(CONF.with_name("redis-queue.conf")), *place]
-    command += ["--dir", str(data)]
+    # A copy, since Sentinel has the servers write theirs anew.
+    conf = shutil.copy(CONF.with_name("redis-queue.conf"), folder / f"{machine.name}.conf")
+    command = [str(get_binary_path()), str(conf), *place, "--dir", str(data)]
     if machine.name != "redis":
         command += ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "3"]
         command += ["--repl-diskless-sync-delay", "0"]
@@ -237,6 +245,13 @@ def _sentinel(folder: Path, machine: Machine, primary: Machine) -> list[str]:
         "sentinel failover-timeout queue 15000\n"
     )
     return [str(get_binary_path()), str(conf), "--sentinel"]
+
+
+def _wrong_clock(folder: Path) -> Path:
+    library = folder / "clock.so"
+    source = Path(__file__).with_name("clock.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+    return library
 
 
 def _haproxy_conf(folder: Path, machines: list[Machine]) -> Path:
