@@ -102,31 +102,36 @@ def nginx_program() -> str | None:
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 
+def nginx_conf(
+    upstreams: Sequence[str], listen: str, folder: Path, log_path: Path | None = None
+) -> str:
+    """What is shipped; only addresses and places of files are changed."""
+    text = re.sub(
+        r"^( +server )renderer:3000( .*)$",
+        lambda line: "\n".join(f"{line[1]}{each}{line[2]}" for each in upstreams),
+        CONF.read_text(),
+        flags=re.MULTILINE,
+    )
+    text = text.replace("listen 8080", f"listen {listen}")
+    text = text.replace("/tmp/render-farm-nginx", f"{folder}/nginx")
+    return text.replace(
+        "access_log /dev/stderr farm;",
+        f"access_log {log_path} farm;" if log_path else "access_log off;",
+    )
+
+
 @contextmanager
 def running_nginx(instances: Sequence[Listener], log_path: Path | None = None) -> Iterator[str]:
-    """nginx before these; gives its URL. Only addresses and places of files are changed.
+    """nginx before these; gives its URL.
 
     `log_path`: of its log of requests; None: it has none.
     """
     port = free_port()
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)  # nginx's workers may run as another user
-        text = re.sub(
-            r"^( +server )renderer:3000( .*)$",
-            lambda line: "\n".join(
-                f"{line[1]}127.0.0.1:{each.port}{line[2]}" for each in instances
-            ),
-            CONF.read_text(),
-            flags=re.MULTILINE,
-        )
-        text = text.replace("listen 8080", f"listen 127.0.0.1:{port}")
-        text = text.replace("/tmp/render-farm-nginx", f"{name}/nginx")
-        text = text.replace(
-            "access_log /dev/stderr farm;",
-            f"access_log {log_path} farm;" if log_path else "access_log off;",
-        )
+        upstreams = [f"127.0.0.1:{each.port}" for each in instances]
         conf = Path(name) / "nginx.conf"
-        conf.write_text(text)
+        conf.write_text(nginx_conf(upstreams, f"127.0.0.1:{port}", Path(name), log_path))
         program = nginx_program() or "nginx"
         command = [program, "-c", str(conf), "-p", name, "-g", "daemon off;"]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)

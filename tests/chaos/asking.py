@@ -3,6 +3,7 @@
 import http.client
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,17 +41,26 @@ class Answer:
 
 
 def ask(
-    port: int, method: str, path: str, body: object = None, accept: str = "*/*", *, timeout_s: float
+    port: int,
+    method: str,
+    path: str,
+    body: object = None,
+    accept: str = "*/*",
+    *,
+    timeout_s: float,
+    host: str = "127.0.0.1",
+    more: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Never raises: what goes wrong is in the answer."""
+    """Never raises: what goes wrong is in the answer. `more`: headers."""
     started = time.monotonic()
     local_port = 0
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
         connection.connect()
         local_port = connection.sock.getsockname()[1]
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", "Accept": accept, "Connection": "close"}
+        headers |= more or {}
         connection.request(method, path, data, headers)
         response = connection.getresponse()
         content = response.read()

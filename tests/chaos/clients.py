@@ -1,7 +1,6 @@
 """Who sends: good clients that check every pixel, bad and slow ones, jobs, the health check."""
 
 import base64
-import io
 import random
 import threading
 import time
@@ -11,11 +10,11 @@ from PIL import Image
 
 from tests.chaos.asking import Answer, ask
 from tests.chaos.corpus import CORPUS
+from tests.chaos.grids import SIDE, grid, shows
 from tests.chaos.ledger import Ledger
 from tests.chaos.slow import hold
 from tests.support.site import Site
 
-_SIDE = 96
 #: What a good render may be told instead.
 _PASSING = frozenset({"busy", "browser_unavailable"})
 _QUEUE = frozenset({"busy", "queue_unavailable", "storage_unavailable"})
@@ -69,16 +68,16 @@ class Clients:
 
     def good_render(self, chance: random.Random) -> bool:
         """One good render, not counted; whether it was right."""
-        html, picture = _grid(chance)
+        html, picture = grid(chance)
         answer = self._ask("POST", "/render", {"html": html, "options": _size()}, "image/png")
-        return answer.status == 200 and _is(answer.body, picture)
+        return answer.status == 200 and shows(answer.body, picture)
 
     def _repeat(self, loop: Callable[[random.Random], None], chance: random.Random) -> None:
         while not self._stop.is_set():
             loop(chance)
 
     def _good(self, chance: random.Random) -> None:
-        html, picture = _grid(chance, self._site.url + "/red.svg")
+        html, picture = grid(chance, self._site.url + "/red.svg")
         format_ = chance.choice(["png", "png", "webp"])
         body = {"html": html, "options": _size(format=format_)}
         as_file = chance.random() < 0.5
@@ -89,7 +88,7 @@ class Clients:
             data = answer.body
             if not as_file:
                 data = base64.b64decode(answer.json["data"]["imageBase64"])
-            right = _is(data, picture)
+            right = shows(data, picture)
         self._ledger.count("good", answer, right, self._good_codes)
 
     def _bad(self, chance: random.Random) -> None:
@@ -103,7 +102,7 @@ class Clients:
         self._ledger.count("bad", answer, right, bad.codes | self._good_codes)
 
     def _submit(self, chance: random.Random) -> None:
-        html, picture = _grid(chance)
+        html, picture = grid(chance)
         answer = self._ask("POST", "/render-async", {"html": html, "options": _size()})
         accepted = answer.status == 202
         self._ledger.count("submissions", answer, accepted, _QUEUE)
@@ -120,7 +119,7 @@ class Clients:
         if state == "completed":
             answer = self._ask("GET", f"/download/{job_id}")
             if answer.status == 200:
-                right = _is(answer.body, self.jobs.pop(job_id))
+                right = shows(answer.body, self.jobs.pop(job_id))
                 self._ledger.count_job("right" if right else "wrong file", frozenset())
             else:
                 self._ledger.count("downloads", answer, False, _QUEUE)
@@ -141,41 +140,4 @@ class Clients:
 
 
 def _size(**options: object) -> dict[str, object]:
-    return {"width": _SIDE, "height": _SIDE, **options}
-
-
-def _grid(chance: random.Random, image_url: str = "") -> tuple[str, Image.Image]:
-    """A page of sixteen squares of colours that no other page has, and its picture.
-
-    Over one of them there may be an image from the network, all red.
-    """
-    picture = Image.new("RGB", (_SIDE, _SIDE))
-    square = _SIDE // 4
-    cells = []
-    for x in range(0, _SIDE, square):
-        for y in range(0, _SIDE, square):
-            colour = tuple(chance.randrange(256) for _ in range(3))
-            picture.paste(colour, (x, y, x + square, y + square))
-            cells.append(
-                f"<i style='position:fixed;left:{x}px;top:{y}px;width:{square}px;"
-                f"height:{square}px;background:rgb{colour}'></i>"
-            )
-    if image_url and chance.random() < 0.5:
-        x, y = (chance.randrange(0, _SIDE, square) for _ in range(2))
-        picture.paste((255, 0, 0), (x, y, x + square, y + square))
-        cells.append(
-            f"<img src='{image_url}' style='position:fixed;left:{x}px;top:{y}px;"
-            f"width:{square}px;height:{square}px'>"
-        )
-    return "<body>" + "".join(cells), picture
-
-
-def _is(data: bytes, picture: Image.Image) -> bool:
-    """Whether the file shows exactly this, pixel by pixel."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return image.size == picture.size and image.convert("RGB").tobytes() == (
-                picture.tobytes()
-            )
-    except OSError:
-        return False
+    return {"width": SIDE, "height": SIDE, **options}

@@ -28,7 +28,7 @@ _STARTING = frozenset(
 #: A farm or a browser for one test alone.
 _DEDICATED = frozenset({"make_engine", "log_path"})
 #: Nearly all of their tests start something, so that `--fast` does not even import them.
-_SLOW = ("whole", "chaos", "field", "mcp", "web/test_schema.py")
+_SLOW = ("whole", "chaos", "instances", "field", "mcp", "web/test_schema.py")
 #: Audit events of a process that begins.
 _STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"})
 #: What takes longest begins first. Whatever is not here follows in the order of its files.
