@@ -17,7 +17,7 @@ def main() -> None:
     names = [scenario.name for scenario in SCENARIOS]
     parser = argparse.ArgumentParser(prog="python -m tests.instances", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
-    parser.add_argument("--seconds", type=float, default=60, help="how long a fault lasts")
+    parser.add_argument("--seconds", type=float, default=30, help="how long a fault lasts")
     parser.add_argument("--farms", type=int, default=3, help="renderers, and as many workers")
     parser.add_argument("--before", default=versions.before(), help="revision to upgrade from")
     parser.add_argument("--logs", type=Path, help="the folder where all logs go")

@@ -46,6 +46,8 @@ class Clients:
         #: Jobs to be looked at, again and again until they have ended.
         self._open: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._left = 0
+        #: The longest that a submission to a renderer that is asked directly took.
+        self._there_s = 0.0
         self._lock = threading.Lock()
 
     def start(self, renders: int = 3, submissions: int = 2) -> None:
@@ -73,6 +75,9 @@ class Clients:
             over.set()
             for thread in threads:
                 thread.join()
+            self._ledger.note(
+                f"a submission there was answered after {self._there_s:.1f} s at most"
+            )
 
     def stop(self) -> None:
         self._stop.set()
@@ -148,6 +153,8 @@ class Clients:
             answer = ask(
                 to[1], "POST", "/render-async", body, timeout_s=_PATIENCE_S, host=to[0], more=more
             )
+            if to != self._front:
+                self._there_s = max(self._there_s, answer.seconds)
             is_accepted = answer.status == 202
             self._ledger.answers.count(kind, answer, is_accepted, _QUEUE)
             if is_accepted:

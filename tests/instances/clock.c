@@ -1,21 +1,25 @@
 /* A wall clock that is wrong by CLOCK_OFFSET_S seconds, for programs that preload this. All other
    clocks, and so all waits, stay right. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
+/* Chromium's sandbox forbids some of the system calls, which the C library spares. */
+static int (*real)(clockid_t, struct timespec *);
 static long offset_s;
 
 __attribute__((constructor)) static void read_offset(void) {
+    real = dlsym(RTLD_NEXT, "clock_gettime");
     const char *text = getenv("CLOCK_OFFSET_S");
     offset_s = text ? atol(text) : 0;
 }
 
 int clock_gettime(clockid_t id, struct timespec *now) {
-    long status = syscall(SYS_clock_gettime, id, now);
+    int status = real ? real(id, now) : (int)syscall(SYS_clock_gettime, id, now);
     if (!status && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)) now->tv_sec += offset_s;
     return status;
 }

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import redis
 from redis.backoff import NoBackoff
@@ -186,7 +187,7 @@ def _fail_over(how: str) -> Callable[[Run], None]:
                 machine.unplug()
             case "asked":
                 with _asked(primary.sentinel, SENTINEL_PORT) as client:
-                    client.execute_command("SENTINEL", "FAILOVER", "queue")
+                    client.execute_command("SENTINEL", "FAILOVER", "queue", "COORDINATED")
         wait_until(lambda: _primary(other) != machine.address, 60)
         run.ledger.note(f"another primary after {time.monotonic() - began:.1f} s")
         run.wait_back(*run.deployment.farms)
@@ -205,6 +206,11 @@ def _fail_over(how: str) -> Callable[[Run], None]:
 
 def _run_on(run: Run) -> None:
     """Nothing but wrong clocks, and a worker that is killed."""
+    for farm in run.deployment.renderers:
+        health = ask(FARM_PORT, "GET", "/health", timeout_s=10, host=farm.machine.address)
+        told = datetime.fromisoformat(health.json["timestamp"])
+        wrong_s = (told - datetime.now(UTC)).total_seconds()
+        run.ledger.note(f"{farm.name}'s clock is {wrong_s:+.0f} s from ours")
     run.wait(0.5)
     victim = run.deployment.workers[-1]
     victim.kill()

@@ -44,7 +44,7 @@ class FakeInstance:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 asked.append((self.path, self.headers["X-Request-Id"]))
-                self.rfile.read(int(self.headers["Content-Length"]))
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 if does == "hangs up":
                     self.close_connection = True
                     return
@@ -55,6 +55,8 @@ class FakeInstance:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            do_GET = do_DELETE = do_POST  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -255,6 +257,18 @@ def test_a_job_is_not_submitted_twice(trouble: str) -> None:
             assert answer.json() == BUSY
         else:
             assert_error(answer, 503, "browser_unavailable")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("trouble", ["busy", "hangs up"])
+def test_a_jobs_state_is_asked_of_another_instance(method: str, trouble: str) -> None:
+    # "busy" stands for any 503: that of an instance that is cut off from Redis, too.
+    with before_fakes(trouble, trouble, "renders") as (url, fakes):
+        for _ in range(6):
+            answer = requests.request(method, f"{url}/render-async/{uuid.uuid4()}", timeout=20)
+            assert answer.json() == {"success": True}
+        assert len(fakes[2].asked) == 6
+        assert min(times_asked(fakes)) > 0
 
 
 def submitted_id(front: str) -> str:
