@@ -163,7 +163,7 @@ class EmbeddedValkey:
             # SIGTERM has the effect of the command SHUTDOWN. SIGKILL ends a Valkey that hangs.
             for number in (signal.SIGTERM, signal.SIGKILL):
                 signal.pidfd_send_signal(orphan, number)
-                if select.select([orphan], [], [], _STOP_TIMEOUT_S)[0]:
+                if _has_ended(orphan, _STOP_TIMEOUT_S):
                     return
         except ProcessLookupError:
             return
@@ -227,6 +227,13 @@ class EmbeddedCache(EmbeddedValkey):
             "maxmemory-policy": "allkeys-lru",
             "loglevel": "warning",
         }
+
+
+def _has_ended(pidfd: int, timeout_s: float) -> bool:
+    """Whether the process ends in time. `select` refuses descriptors from 1024 on."""
+    waiting = select.poll()
+    waiting.register(pidfd, select.POLLIN)
+    return bool(waiting.poll(timeout_s * 1000))
 
 
 @contextmanager

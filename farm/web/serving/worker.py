@@ -345,6 +345,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for listener in self.sockets:
             if listener.fileno() < 0:  # it was full as well, and has come here already
                 continue
-            while select.select([listener], [], [], 0)[0]:
+            arriving = select.poll()
+            arriving.register(listener, select.POLLIN)
+            while arriving.poll(0):
                 self.accept(listener)
             listener.close()

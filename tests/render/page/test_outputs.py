@@ -103,7 +103,8 @@ def test_what_never_comes_is_not_waited_for_in_each_viewport(make_engine: Any, s
 
 def test_all_files_of_a_page_whose_time_has_passed_are_captured(engine: Engine) -> None:
     outputs = [*({"width": 300 + place, "fullPage": True} for place in range(9)), {"format": "pdf"}]
-    options = {"timeout": 4000, "onTimeout": "capture", "waitForSelector": "#never"}
+    # Half of the time is kept for ten files. A busy machine needs seconds for them.
+    options = {"timeout": 12_000, "onTimeout": "capture", "waitForSelector": "#never"}
     assert len(rendered(engine, outputs, options=options)) == 10
 
 

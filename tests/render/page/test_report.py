@@ -31,6 +31,12 @@ def report_of(engine: Engine, **body: Any) -> dict[str, Any]:
     return report
 
 
+def complete_report_of(engine: Engine, **body: Any) -> dict[str, Any]:
+    """A report whose search for characters was not cut short, as it may be on a busy machine."""
+    reports = (report_of(engine, **body) for _ in range(10))
+    return next(report for report in reports if "fontsAreIncomplete" not in report)
+
+
 def script(text: str) -> str:
     return f"<!doctype html><body><script>{text}</script>"
 
@@ -255,7 +261,7 @@ NAMED = (
     ids=["named elements", "styles", "globals"],
 )
 def test_a_page_does_not_disturb_the_search(engine: Engine, html: str) -> None:
-    report = report_of(engine, html="<meta charset=utf-8>" + html)
+    report = complete_report_of(engine, html="<meta charset=utf-8>" + html)
     assert [told["character"] for told in report["missingGlyphs"]] == ["\u0378"]
     assert report["fonts"]
 
