@@ -187,7 +187,7 @@ def _fail_over(how: str) -> Callable[[Run], None]:
                 machine.unplug()
             case "asked":
                 with _asked(primary.sentinel, SENTINEL_PORT) as client:
-                    client.execute_command("SENTINEL", "FAILOVER", "queue", "COORDINATED")
+                    client.execute_command("SENTINEL", "FAILOVER", "queue")
         wait_until(lambda: _primary(other) != machine.address, 60)
         run.ledger.note(f"another primary after {time.monotonic() - began:.1f} s")
         run.wait_back(*run.deployment.farms)
