@@ -22,7 +22,7 @@ PYTEST = .venv/bin/pytest --numprocesses 4 --dist loadgroup --no-loadscope-reord
 test: setup  ## Run the tests that share a farm and a browser; ARGS go to pytest
 	$(PYTEST) -m "not dedicated" $(ARGS)
 
-test-dedicated: setup  ## Run the tests that have a farm or a browser of their own, 10 minutes
+test-dedicated: setup  ## Run the tests that have a farm or a browser of their own, 10 to 14 minutes
 	$(PYTEST) -m dedicated $(ARGS)
 
 test-fast: setup  ## Run the tests that start no browser and no server

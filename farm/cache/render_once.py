@@ -34,7 +34,6 @@ class RenderOnce:
         store: Store | None,
         recent: Recent,
         shared: SharedRenders,
-        locks: Locks | None,
         max_bytes: int,
     ) -> None:
         """`max_bytes`: larger files are not kept."""
@@ -42,13 +41,15 @@ class RenderOnce:
         self._store = store
         self._recent = recent
         self._shared = shared
-        self._locks = locks
+        self._locks = Locks(store) if store is not None else None
         self._max_bytes = max_bytes
         self._closing = False
 
     def close(self) -> None:
         """From now on no request waits for another process."""
         self._closing = True
+        if self._locks is not None:
+            self._locks.close()
 
     def join(self, pending: PendingRender, key: str, entry: Entry | None) -> RenderResult:
         """Wait for the render of an equal request of this process, or be the one that renders.

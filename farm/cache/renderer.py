@@ -22,7 +22,6 @@ from typing import Any, Protocol
 
 from farm.cache.joining import SharedRenders
 from farm.cache.key import Keys
-from farm.cache.locks import Locks
 from farm.cache.pending import PendingRender
 from farm.cache.recent import RECENT_S, Recent
 from farm.cache.render_once import RenderOnce, hit, off
@@ -67,9 +66,8 @@ class CachedRenderer(Renderer[PendingRender]):
         self._default_ttl_s = settings.cache_ttl_s
         self._deadline_s = settings.render_deadline_s
         self._shared = SharedRenders(MAX_JOINED)
-        self._locks = Locks(store) if store is not None else None
         self._once = RenderOnce(
-            inner, store, self._recent, self._shared, self._locks, settings.cache_max_file_bytes
+            inner, store, self._recent, self._shared, settings.cache_max_file_bytes
         )
 
     @classmethod
@@ -152,7 +150,5 @@ class CachedRenderer(Renderer[PendingRender]):
         Does not close the inner renderer; its owner does.
         """
         self._once.close()
-        if self._locks is not None:
-            self._locks.close()
         if self._store is not None:
             self._store.close()

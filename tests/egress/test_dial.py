@@ -13,7 +13,7 @@ from farm.egress.dial import NO_FILES, Failed, dial
 from farm.egress.resolver import Resolver
 from farm.policy import NOT_PUBLIC, Names, Policy, Refused
 from farm.policy.addresses import Address
-from tests.support.files import files_left
+from tests.support.files import no_more_files
 
 LOOPBACK = Policy(allow=Names.parse(["127.0.0.0/8"]))
 
@@ -91,7 +91,7 @@ def test_a_lack_of_file_descriptors_is_reported_as_the_farms_own(host: str) -> N
         async def one(host: str) -> list[Address]:
             return [ip_address(host)]
 
-        with files_left(0):
+        with no_more_files():
             await dial(LOOPBACK, host, 8080, one)
 
     with pytest.raises(Failed, match=NO_FILES):

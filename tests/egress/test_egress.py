@@ -19,7 +19,7 @@ from farm.policy import Names, Policy, Refusal
 from farm.render import Engine
 from tests.conftest import request_for
 from tests.support.farm_process import wait_until
-from tests.support.files import files_left
+from tests.support.files import no_more_files
 from tests.support.images import RED, opened
 from tests.support.site import SITES, Site
 
@@ -274,7 +274,7 @@ def test_without_a_descriptor_left_it_ends_and_is_started_again(proxy: Egress, s
 
 def test_a_farm_without_a_descriptor_left_keeps_its_proxy(proxy: Egress, site: Site) -> None:
     pid = proxy.pid
-    with files_left(0), pytest.raises(BrowserUnavailable, match="no port"):
+    with no_more_files(), pytest.raises(BrowserUnavailable, match="no port"):
         proxy.open()
     assert get(proxy.open(), site.url).status_code == 200
     assert proxy.pid == pid

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from PIL import Image
@@ -150,9 +150,7 @@ class Clients:
         end = time.monotonic() + _GIVE_UP_S
         while time.monotonic() < end:
             more = {"Idempotency-Key": key}
-            answer = ask(
-                to[1], "POST", "/render-async", body, timeout_s=_PATIENCE_S, host=to[0], more=more
-            )
+            answer = self._ask(to, "POST", "/render-async", body, more=more)
             if to != self._front:
                 self._there_s = max(self._there_s, answer.seconds)
             is_accepted = answer.status == 202
@@ -223,6 +221,13 @@ class Clients:
         self._stop.wait(0.5)
 
     def _ask(
-        self, to: tuple[str, int], method: str, path: str, body: object = None, accept: str = "*/*"
+        self,
+        to: tuple[str, int],
+        method: str,
+        path: str,
+        body: object = None,
+        accept: str = "*/*",
+        more: Mapping[str, str] | None = None,
     ) -> Answer:
-        return ask(to[1], method, path, body, accept, timeout_s=_PATIENCE_S, host=to[0])
+        host, port = to
+        return ask(port, method, path, body, accept, timeout_s=_PATIENCE_S, host=host, more=more)

@@ -101,6 +101,12 @@ class Deployment:
     def farms(self) -> list[Program]:
         return [*self.workers, *self.renderers]
 
+    def start_again(self, farm: Program) -> None:
+        """Start a renderer or a worker that has ended, and wait until it is up."""
+        ups = farm.count("worker up")
+        farm.start()
+        self.wait_up(farm, ups)
+
     def wait_up(self, program: Program, before: int = 0) -> None:
         """`before`: how often it had been up, if it is a worker."""
         wait_until(lambda: self._is_up(program, before), START_TIMEOUT_S)

@@ -2,8 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -83,17 +82,12 @@ class Scenario:
     fails_over: bool = False
     #: It begins with the version before.
     upgrades: bool = False
-    #: Why it cannot be played here.
-    problem: Callable[[], str] = lambda: ""
 
-
-@contextmanager
-def _cut_off(run: Run, peer: Machine, how: How, *victims: Program) -> Iterator[None]:
-    for victim in victims:
-        victim.machine.cut(peer, how)
-    yield
-    for machine in (peer, *(victim.machine for victim in victims)):
-        machine.heal()
+    def problem(self) -> str:
+        """Why it cannot be played here; empty if it can."""
+        if self.fails_over:
+            return queue_problem()
+        return clock_problem() if self.clocks else ""
 
 
 def _from(peer: str, how: How) -> Callable[[Run], None]:
@@ -105,8 +99,12 @@ def _from(peer: str, how: How) -> Callable[[Run], None]:
         victims = (renderer,) if peer == "nginx" else (renderer, worker)
         machine: Machine = getattr(deployment, peer).machine
         run.wait(0.3)
-        with _cut_off(run, machine, how, *victims), run.clients.asking(renderer.machine):
+        for victim in victims:
+            victim.machine.cut(machine, how)
+        with run.clients.asking(renderer.machine):
             run.wait()
+        for healed in (machine, *(victim.machine for victim in victims)):
+            healed.heal()
         run.wait_back(*victims)
         run.wait(0.3)
 
@@ -115,22 +113,22 @@ def _from(peer: str, how: How) -> Callable[[Run], None]:
 
 def _unplug(run: Run) -> None:
     victims = (run.deployment.renderers[0], run.deployment.workers[0])
-    run.wait(0.3)
-    for victim in victims:
-        victim.machine.unplug()
-    run.wait()
-    for victim in victims:
-        victim.machine.plug()
-    run.wait_back(*victims)
-    run.wait(0.3)
+    _pull([victim.machine for victim in victims], run, victims)
 
 
 def _unplug_redis(run: Run) -> None:
+    _pull([run.deployment.redis.machine], run, run.deployment.farms)
+
+
+def _pull(machines: Sequence[Machine], run: Run, victims: Sequence[Program]) -> None:
+    """Pull the machines' cables, which keeps the victims from their work."""
     run.wait(0.3)
-    run.deployment.redis.machine.unplug()
+    for machine in machines:
+        machine.unplug()
     run.wait()
-    run.deployment.redis.machine.plug()
-    run.wait_back(*run.deployment.farms)
+    for machine in machines:
+        machine.plug()
+    run.wait_back(*victims)
     run.wait(0.3)
 
 
@@ -143,10 +141,8 @@ def _lose_machines(run: Run) -> None:
         victim.kill()
     run.wait()
     for victim in victims:
-        ups = victim.count("worker up")
         victim.machine.plug()
-        victim.start()
-        run.deployment.wait_up(victim, ups)
+        run.deployment.start_again(victim)
     run.wait_back(*victims)
     run.wait(0.3)
 
@@ -215,9 +211,7 @@ def _run_on(run: Run) -> None:
     victim = run.deployment.workers[-1]
     victim.kill()
     run.wait(0.5)
-    ups = victim.count("worker up")
-    victim.start()
-    run.deployment.wait_up(victim, ups)
+    run.deployment.start_again(victim)
     run.wait_back(*run.deployment.farms)
 
 
@@ -226,11 +220,9 @@ def _upgrade(run: Run) -> None:
     deployment = run.deployment
     run.wait(0.3)
     for farm in deployment.farms:
-        ups = farm.count("worker up")
         run.tell(f"upgrading {farm.name}")
         farm.stop()
-        farm.start()
-        deployment.wait_up(farm, ups)
+        deployment.start_again(farm)
         run.wait_back(farm)
     run.wait(0.3)
 
@@ -253,28 +245,24 @@ SCENARIOS = (
         "Redis's primary is killed",
         _fail_over("killed"),
         fails_over=True,
-        problem=queue_problem,
     ),
     Scenario(
         "failover-cable",
         "its cable is pulled instead",
         _fail_over("unplugged"),
         fails_over=True,
-        problem=queue_problem,
     ),
     Scenario(
         "failover-asked",
         "Sentinel is told to",
         _fail_over("asked"),
         fails_over=True,
-        problem=queue_problem,
     ),
     Scenario(
         "clocks",
         "clocks are up to 17 minutes apart; a worker is killed",
         _run_on,
         clocks=_CLOCKS,
-        problem=clock_problem,
     ),
     Scenario("upgrade", "each is upgraded from the version before", _upgrade, upgrades=True),
 )

@@ -103,6 +103,14 @@ def take(worker: RqWorker) -> Job:
     return taken[0]
 
 
+def begin(worker: RqWorker) -> Job:
+    """What a worker does to the point where the job is registered as running."""
+    job = take(worker)
+    worker.prepare_execution(job)
+    worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+    return job
+
+
 def expire(client: redis.Redis, registry: StartedJobRegistry) -> None:
     """As if a running job's worker had been dead for a while."""
     for member in client.zrange(registry.key, 0, -1):
@@ -246,9 +254,7 @@ def test_a_job_whose_worker_was_killed_is_queued_again(
     redis_client: redis.Redis, queue: RqQueue, runner: FakeRunner, worker: RqWorker
 ) -> None:
     enqueue(redis_client, queue)
-    job = take(worker)
-    worker.prepare_execution(job)
-    worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+    job = begin(worker)
     worker.maintain()
     assert queued(redis_client) == []
     expire(redis_client, job.started_job_registry)
@@ -264,9 +270,7 @@ def test_a_job_whose_worker_was_killed_goes_before_all_others(
     runner.verdict = Verdict.RETRY_FIRST
     for job_id in ("first", "second"):
         enqueue(redis_client, queue, job_id)
-    job = take(worker)
-    worker.prepare_execution(job)
-    worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+    job = begin(worker)
     expire(redis_client, job.started_job_registry)
     worker.maintain()
     assert queued(redis_client) == [b"first", b"second"]
@@ -297,9 +301,7 @@ def test_a_job_that_killed_its_workers_fails_if_the_verdict_is_so(
 ) -> None:
     runner.verdict = Verdict.FAIL
     enqueue(redis_client, queue)
-    job = take(worker)
-    worker.prepare_execution(job)
-    worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+    job = begin(worker)
     expire(redis_client, job.started_job_registry)
     worker.maintain()
     assert queued(redis_client) == []
@@ -347,9 +349,7 @@ def test_a_clock_that_jumps_abandons_no_running_job_and_hides_no_dead_one(
 ) -> None:
     for job_id in ("alive", "dead"):
         enqueue(redis_client, queue, job_id)
-        job = take(worker)
-        worker.prepare_execution(job)
-        worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+        begin(worker)
     (dead,) = [each for each in worker.executions.values() if each.job_id == "dead"]
     redis_client.delete(dead.key)
 
@@ -511,9 +511,7 @@ def test_a_verdict_that_cannot_be_had_holds_up_no_other_job(
     worker._judge = raise_for_the_first
     for job_id in ("first", "second"):
         enqueue(redis_client, queue, job_id)
-        job = take(worker)
-        worker.prepare_execution(job)
-        worker.prepare_job_execution(job, remove_from_intermediate_queue=True)
+        job = begin(worker)
     expire(redis_client, job.started_job_registry)
     worker.maintain()
     assert sorted(queued(redis_client)) == [b"first", b"second"]

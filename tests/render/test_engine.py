@@ -3,7 +3,6 @@
 import errno
 import os
 import pwd
-import resource
 import signal
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from farm.request import RenderResult
 from farm.settings import Settings
 from tests.conftest import request_for
 from tests.support.farm_process import command_line, gone, is_browser, running_farm, wait_until
+from tests.support.files import no_more_files
 from tests.support.images import LIME, is_filled
 from tests.support.site import Site
 
@@ -239,16 +239,6 @@ def test_a_farm_that_may_open_no_more_files_keeps_its_browser(make_engine: MakeE
     assert engine.chromium_pid == pid
     chromium(engine).kill()
     wait_until(lambda: engine.status.browser_restarts == 1)
-
-
-@contextmanager
-def no_more_files() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("victim", ["chromium", "driver", "proxy"])

@@ -66,14 +66,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if is_fast(config):
-        slow = [item for item in items if _starts_something(item)]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if not _starts_something(item)]
     for item in items:
         is_short_form = item.get_closest_marker("short_form")
         if not is_short_form and not _DEDICATED.isdisjoint(_fixtures(item)):
             item.add_marker(pytest.mark.dedicated)
+    if is_fast(config):
+        slow = [item for item in items if _starts_something(item)]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not _starts_something(item)]
     # A group is run by one process, in turn.
     groups = {item: _group(item) for item in items}
     places = {group: place for place, group in enumerate(_LONGEST)}
