@@ -1,5 +1,6 @@
 """`farm mcp`: tools for agents."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -21,6 +22,10 @@ def mcp(farm: str | None, key: str | None, folder: Path) -> None:
 
     docs/mcp.md has the configuration of Claude, Cursor and others.
     """
+    if sys.stdin is None or sys.stdout is None:
+        raise click.ClickException(
+            "Standard input or output is closed: an agent starts this command and talks over them."
+        )
     try:
         from farm.mcp.rendering import OwnEngine, RemoteFarm
         from farm.mcp.saving import Folder

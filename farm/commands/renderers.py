@@ -7,9 +7,11 @@ about the page, can be cancelled, and start their engine at the first render.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any, Protocol
 
 import click
+from click.core import ParameterSource
 
 #: The number of concurrent requests to a farm, which may have other clients.
 _REMOTE_JOBS = 8
@@ -99,9 +101,19 @@ class RemoteFarm:
 def farm_arguments(function: Callable[..., None]) -> Callable[..., None]:
     """Decorator that adds `--farm URL` and `--key KEY` to a command.
 
-    Their environment variables do not begin with FARM_. Such names are settings, and a farm does
+    A key in the arguments without a farm is refused. A key in the environment may stay there.
+    The environment variables do not begin with FARM_. Such names are settings, and a farm does
     not start if one of them is unknown.
     """
+
+    @wraps(function)
+    def checked(**given: Any) -> None:
+        source = click.get_current_context().get_parameter_source("key")
+        if source is ParameterSource.COMMANDLINE and not given["farm"]:
+            raise click.UsageError("--key needs --farm: this machine renders without a key.")
+        function(**given)
+
+    command = checked
     for option in (
         click.option(
             "--key",
@@ -118,8 +130,8 @@ def farm_arguments(function: Callable[..., None]) -> Callable[..., None]:
             help="Have a running farm render, and not this machine.",
         ),
     ):
-        function = option(function)
-    return function
+        command = option(command)
+    return command
 
 
 @contextmanager

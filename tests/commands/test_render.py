@@ -37,6 +37,7 @@ def test_a_whole_request_in_a_file_needs_no_page_beside_it(tmp_path: Path) -> No
         (["-", "--out", "x"], 2, "`-` is one page"),
         (["a.html", "--out", "x", "-o", "x.png"], 2, "--out is without -o"),
         (["--out", "x"], 2, "Name pages"),
+        (["-", "-o", "x.png", "--key", "secret"], 2, "--key needs --farm"),
         (["no/*.html", "--out", "x"], 2, "no/*.html matches no file"),
         (["a.html", "--out", "x", "--name", "../{n}"], 2, "inside of the folder"),
         (["a/i.html", "b/i.html", "--out", "x"], 2, "i.png: a/i.html and b/i.html"),

@@ -329,3 +329,11 @@ def test_an_engine_that_cannot_start_is_a_tool_error_that_says_why() -> None:
         result = ask(process, "tools/call", name="render_html", arguments={"html": "x"})
         assert result["isError"]
         assert "FARM_CHROMIUM_PATH" in result["content"][0]["text"]
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_without_an_agent_on_the_other_side_it_says_so(closed: str) -> None:
+    command = f'exec "{sys.executable}" -m farm.cli mcp {closed}'
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment())
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: Standard input or output is closed")
