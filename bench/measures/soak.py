@@ -34,6 +34,8 @@ from tests.support.site import SITES, running_site
 
 CLIENTS = 8
 SAMPLE_EVERY_S = 1.0
+#: Lines of the farm's log that are printed with wrong answers.
+_MAX_WARNINGS = 30
 
 
 class Clients:
@@ -127,8 +129,16 @@ def soak(renders: int, settings: dict[str, str]) -> Run:
             if status := farm.stop():
                 run.left_over.append(f"the farm ended with status {status}")
             run.left_over += [f"process {p.pid} ({p.name()})" for p in tree.survivors(3)]
+            if run.wrong:
+                run.warnings = warnings(folder / "log")
             run.left_over += [f"{path.name} in TMPDIR" for path in temporary.iterdir()]
     return run
+
+
+def warnings(log_path: Path) -> list[str]:
+    """The farm's log without what it says of requests: what is more than information."""
+    lines = log_path.read_text().splitlines()
+    return [line for line in lines if '"level": "info"' not in line]
 
 
 def report(run: Run) -> bool:
@@ -144,6 +154,8 @@ def report(run: Run) -> bool:
         print(f"| {upto:,} | " + " | ".join(row) + f" | {count:.0f} |")
     strays, without = run.strays(), run.strays(with_handovers=False)
     print(f"\nZombies: {run.zombies}. Wrong answers: {len(run.wrong)} {run.wrong[:5]}")
+    for line in run.warnings[:_MAX_WARNINGS]:
+        print(f"The farm's log: {line}")
     print(f"Left over: {'; '.join(run.left_over) or 'nothing'}.")
     named = f"Not within {TOLERANCE:.0%} of the second row"
     print(f"{named}: {'; '.join(strays) or 'nothing'}.")

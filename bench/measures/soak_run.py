@@ -25,7 +25,10 @@ class Sample:
 
 @dataclass
 class Run:
-    """What came of it; `wrong` and `left_over` are sentences."""
+    """What came of it; `wrong` and `left_over` are sentences.
+
+    `warnings`: lines of the farm's log, if an answer was wrong.
+    """
 
     renders: int
     seconds: float = 0.0
@@ -33,6 +36,7 @@ class Run:
     answers: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     left_over: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def block(self) -> int:
