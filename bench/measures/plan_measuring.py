@@ -15,7 +15,7 @@ import psutil
 
 from bench.contenders.instances import running_instances, running_nginx
 from bench.measures.deployment import Redis
-from bench.measures.overload import ANSWER_TIMEOUT_S, Answer, Exchange
+from bench.measures.generator import ANSWER_TIMEOUT_S, Answer, Exchange
 from bench.workloads.pages import COMPLEX, LONG_URL, SIMPLE, SLOW_URL, Workload
 from farm.plan.kinds import MEASURED, Kind
 from farm.plan.simulation import Arrival, Load, Outcome, arrivals

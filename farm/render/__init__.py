@@ -6,6 +6,7 @@ to the picture:
 - `slots`, `turns`: a bounded number of pages, and the queue before them
 - `health`: whether the engine can render, and why a render is late
 - `rendering`: the state of one render
+- `attempt`: one try at a render, and why it has failed
 - `outcomes`: what becomes of a render: answered, failed, retried, given up
 - `finishing`, `finishing_pdf`: what is done to a file after its capture
 - `page`: the steps of one render

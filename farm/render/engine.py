@@ -15,6 +15,7 @@ import structlog
 from farm.egress import Egress, Port
 from farm.errors import BrowserUnavailable
 from farm.markdown import Converter
+from farm.render.attempt import Attempts
 from farm.render.browser.chromium import find_chromium
 from farm.render.browser.kept import Keeping
 from farm.render.finishing import Finishing
@@ -63,17 +64,15 @@ class Engine(Renderer[Rendering]):
             drain_s=self._deadline_s,
         )
         self._health = Health(self._keeper, self._egress, self._deadline_s)
+        caps = Caps(
+            settings.max_output_bytes,
+            settings.max_pdf_pages,
+            settings.max_page_height_px,
+            settings.max_pixels,
+        )
         self._outcomes = Outcomes(
             self._slots,
-            self._egress,
-            Caps(
-                settings.max_output_bytes,
-                settings.max_pdf_pages,
-                settings.max_page_height_px,
-                settings.max_pixels,
-            ),
-            settings.settle_max_s,
-            settings.deterministic_epoch,
+            Attempts(self._egress, caps, settings.settle_max_s, settings.deterministic_epoch),
             lambda: self._make_host(is_alone=True),
             self._dispatch,
         )

@@ -1,13 +1,6 @@
 """A browser: the thread that owns a Playwright driver and its Chromium, until they end.
 
-Synchronous Playwright belongs to the thread that started it, but its calls are greenlet switches:
-while one call waits, other greenlets of the same thread may be inside calls of their own. So one
-thread serves many pages. Other threads hand work over by `spawn`, and each piece runs as a greenlet
-of plain, synchronous code. Three rules make it sound:
-
-- a greenlet is started from a callback of the loop; the callback itself never waits;
-- every greenlet catches all that it raises;
-- nothing blocks or computes for long in this thread.
+Other threads hand work over by `spawn`, and each piece of it runs in a greenlet (`greenlets`).
 
 Playwright launches and ends the browser. The farm makes pages by its own commands (`devtools`),
 which share Playwright's pipe (`pipe`). The thread itself waits on an empty context, the sentinel,
@@ -21,8 +14,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
-import greenlet
 import psutil
 import structlog
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
@@ -33,6 +26,7 @@ from farm.logs import first_line
 from farm.processes import has_argument, is_exiting
 from farm.render.browser.chromium import Chromium
 from farm.render.browser.devtools import BrowserGone, DevToolsError, Session
+from farm.render.browser.greenlets import Greenlets
 from farm.render.browser.pipe import Switch
 from farm.render.browser.running import RunningBrowser, attach, child_processes, kill_process
 
@@ -65,13 +59,12 @@ class BrowserThread:
         self._on_up = on_up
         self._on_down = on_down
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._greenlets = Greenlets()
         self._sentinel: BrowserContext | None = None
         self._running: RunningBrowser | None = None
         self._last_running: RunningBrowser | None = None
         self._started = threading.Event()
         self._stopping = threading.Event()
-        self._greenlets: set[greenlet.greenlet] = set()
         self._last_answer_at = time.monotonic()
         #: Set once the browser renders no more, or never will.
         self.down = threading.Event()
@@ -111,18 +104,8 @@ class BrowserThread:
         return self.up
 
     def spawn(self, work: Callable[[], None]) -> bool:
-        """Run `work` in a greenlet of this thread. False if there is no loop to run it.
-
-        Even after True, `work` may never run: a loop that ends drops it.
-        """
-        loop = self._loop
-        if loop is None:
-            return False
-        try:
-            loop.call_soon_threadsafe(self._start_greenlet, work)
-        except RuntimeError:  # the loop was closed in between
-            return False
-        return True
+        """Run `work` in a greenlet of this thread: see `Greenlets.spawn`."""
+        return self._greenlets.spawn(work)
 
     def ping(self) -> None:
         """Make one round trip to the browser. For greenlets of this thread only."""
@@ -203,31 +186,6 @@ class BrowserThread:
                 kill("it did not close in time")
                 self._thread.join(1)
 
-    def _start_greenlet_soon(self, work: Callable[[], None]) -> None:
-        asyncio.get_running_loop().call_soon(self._start_greenlet, work)
-
-    def _start_greenlet(self, work: Callable[[], None]) -> None:
-        def run() -> None:
-            try:
-                work()
-            except Exception:
-                log.exception("work in the engine's thread failed")
-            finally:
-                self._greenlets.discard(worker)
-
-        worker = greenlet.greenlet(run)
-        self._greenlets.add(worker)
-        worker.switch()
-
-    def _end_greenlets(self) -> None:
-        """Throw `BrowserGone` into every greenlet that still waits for the browser."""
-        workers, self._greenlets = self._greenlets, set()
-        loop = self._loop
-        if loop is None:
-            return
-        for worker in workers:
-            loop.call_soon(_throw_gone, worker)
-
     def _close_sentinel(self) -> None:
         if (sentinel := self._sentinel) is not None:
             with suppress(BrowserGone, *_PlaywrightFailure):
@@ -236,7 +194,7 @@ class BrowserThread:
     def _run(self) -> None:
         try:
             with sync_playwright() as playwright:
-                self._loop = asyncio.get_running_loop()
+                self._greenlets.open()
                 if not self._stopping.is_set():
                     self._launch_and_wait(playwright)
         except (Exception, *_PlaywrightFailure) as exc:
@@ -244,7 +202,7 @@ class BrowserThread:
             if not self._stopping.is_set():
                 log.error("browser does not start", cause=first_line(exc))
         finally:
-            self._loop = None
+            self._greenlets.close()
             self.down.set()
             self._on_down()
             self._started.set()
@@ -256,7 +214,7 @@ class BrowserThread:
         try:
             browser = self._chromium.launch(playwright, switch)
             self._sentinel = browser.new_context()
-            self._start_greenlet_soon(lambda: self._mark_up(switch, browser))
+            self.spawn(partial(self._mark_up, switch, browser))
             # `stop` closes the sentinel, but may have been called before there was one.
             if not self._stopping.is_set():
                 with suppress(*_PlaywrightFailure):
@@ -300,7 +258,7 @@ class BrowserThread:
                 killed = self.killed_because
                 log.warning("browser lost", chromium_pid=running.process.pid, killed=killed)
         self._on_down()
-        self._end_greenlets()
+        self._greenlets.end()
 
     def _clean_up(self, running: RunningBrowser) -> None:
         if not self._stopping.is_set():
@@ -313,8 +271,3 @@ def _starting_drivers() -> list[psutil.Process]:
     children = child_processes(psutil.Process())
     new = (child for child in children if child.pid not in _drivers)
     return [child for child in new if has_argument(child, "run-driver")]
-
-
-def _throw_gone(worker: greenlet.greenlet) -> None:
-    if not worker.dead:
-        worker.throw(BrowserGone("the browser died"))

@@ -1,4 +1,4 @@
 """The steps of one render, from loading the page to the file. `render` calls them in order.
 
-The engine's `outcomes` calls `render`. All of it runs in greenlets of the browser's thread.
+The engine's `attempt` calls `render`. All of it runs in greenlets of the browser's thread.
 """
