@@ -51,8 +51,9 @@ _FULL = frozenset({"MISCONF", "OOM"})
 #: An error begins with its code. `EXEC` puts a code and some words before it, and so do scripts in
 #: Redis 6.2.
 _CODES = re.compile(r"(?:^|: -?)([A-Z]+) ")
-#: A key that never exists.
-_PROBED_KEY = "farm:writable"
+#: A write that does nothing, since the key never exists. It needs a primary, replicas, a disk that
+#: works, and memory.
+_PROBE = ("LPUSHX", "farm:writable", "")
 #: How often a process logs that Redis rejects writes.
 _LOG_INTERVAL_S = 60.0
 
@@ -112,10 +113,10 @@ class _PatientConnection(AbstractConnection):
 
     def on_connect_check_health(self, check_health: bool = True) -> None:
         super().on_connect_check_health(check_health)
-        # A write that does nothing. Without it, transactions on watched keys would be repeated
-        # without a pause, and for ever: a replica accepts WATCH, and when the connection is lost
-        # after that, redis-py raises `WatchError` instead of retrying.
-        self.send_command("LPUSHX", _PROBED_KEY, "", check_health=False)
+        # Without this, transactions on watched keys would be repeated without a pause, and for
+        # ever: a replica accepts WATCH, and when the connection is lost after that, redis-py raises
+        # `WatchError` instead of retrying.
+        self.send_command(*_PROBE, check_health=False)
         with suppress(ResponseError):  # the user may not use the command, for example
             self.read_response()
 
@@ -131,6 +132,12 @@ class _PatientConnection(AbstractConnection):
                 _PatientConnection._next_log = time.monotonic() + _LOG_INTERVAL_S
                 log.warning("Redis rejects writes; they are retried", cause=first_line(lost))
             raise lost from exc
+
+
+def await_writable(client: redis.Redis) -> None:
+    """Wait until Redis accepts writes. `client`: a patient one."""
+    with suppress(ResponseError):
+        client.execute_command(*_PROBE)
 
 
 def _with(mixin: type[AbstractConnection], pool: redis.ConnectionPool) -> redis.ConnectionPool:
