@@ -51,9 +51,9 @@ _FULL = frozenset({"MISCONF", "OOM"})
 #: An error begins with its code. `EXEC` puts a code and some words before it, and so do scripts in
 #: Redis 6.2.
 _CODES = re.compile(r"(?:^|: -?)([A-Z]+) ")
-#: A write that does nothing, since the key never exists. It needs a primary, replicas, a disk that
-#: works, and memory.
-_PROBE = ("LPUSHX", "farm:writable", "")
+#: `LPUSHX` for a key that never exists does nothing, but is rejected like any write that needs
+#: memory.
+_PROBED_KEY = "farm:writable"
 #: How often a process logs that Redis rejects writes.
 _LOG_INTERVAL_S = 60.0
 
@@ -97,7 +97,7 @@ class _Connection(AbstractConnection):
             return super().read_response(*args, **kwargs)
         except ResponseError as exc:
             if _codes(exc) & _DEMOTED:
-                self.mark_for_reconnect()
+                self.mark_for_reconnect()  # type: ignore[no-untyped-call]
             raise
 
 
@@ -116,7 +116,7 @@ class _PatientConnection(AbstractConnection):
         # Without this, transactions on watched keys would be repeated without a pause, and for
         # ever: a replica accepts WATCH, and when the connection is lost after that, redis-py raises
         # `WatchError` instead of retrying.
-        self.send_command(*_PROBE, check_health=False)
+        self.send_command("LPUSHX", _PROBED_KEY, "", check_health=False)  # type: ignore[no-untyped-call]
         with suppress(ResponseError):  # the user may not use the command, for example
             self.read_response()
 
@@ -126,7 +126,7 @@ class _PatientConnection(AbstractConnection):
         except ResponseError as exc:
             if not _codes(exc) & (_DEMOTED | _FULL):
                 raise
-            self.disconnect()
+            self.disconnect()  # type: ignore[no-untyped-call]
             lost = redis.exceptions.ConnectionError(_text(exc))
             if time.monotonic() >= _PatientConnection._next_log:
                 _PatientConnection._next_log = time.monotonic() + _LOG_INTERVAL_S
@@ -137,10 +137,10 @@ class _PatientConnection(AbstractConnection):
 def await_writable(client: redis.Redis) -> None:
     """Wait until Redis accepts writes. `client`: a patient one."""
     with suppress(ResponseError):
-        client.execute_command(*_PROBE)
+        client.lpushx(_PROBED_KEY, "")
 
 
-def _with(mixin: type[AbstractConnection], pool: redis.ConnectionPool) -> redis.ConnectionPool:
+def _with(mixin: type, pool: redis.ConnectionPool) -> redis.ConnectionPool:
     """Add the mixin to the connections of a pool that has none yet."""
     kind = pool.connection_class
     pool.connection_class = type(f"{mixin.__name__}To{kind.__name__}", (mixin, kind), {})
