@@ -19,7 +19,7 @@ import structlog
 
 from farm.cache import CachedRenderer
 from farm.errors import StartError
-from farm.jobs import task
+from farm.jobs import broker, task
 from farm.jobs.record import Records
 from farm.jobs.rq_worker import HEARTBEAT_S, MAINTENANCE_S, RqWorker
 from farm.jobs.webhooks.outbox import Outbox
@@ -116,6 +116,7 @@ class Worker:
         while True:
             began = time.monotonic()
             try:
+                broker.await_writable(self._client)  # if no job runs here, no heartbeat waits
                 workers = [worker for worker in self._workers if worker is not None]
                 for worker in workers:
                     worker.send_heartbeats(longest_s)

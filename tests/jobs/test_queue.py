@@ -291,6 +291,37 @@ def test_a_redis_that_is_gone_refuses_and_one_that_is_back_accepts(
     server.stop()
 
 
+@pytest.mark.parametrize(
+    ("away", "back"),
+    [
+        (
+            ("CONFIG", "SET", "min-replicas-to-write", 1),
+            ("CONFIG", "SET", "min-replicas-to-write", 0),
+        ),
+        (("REPLICAOF", "127.0.0.1", 1), ("REPLICAOF", "NO", "ONE")),
+    ],
+    ids=["too few replicas", "a replica"],
+)
+def test_a_redis_that_fails_over_refuses_and_the_new_primary_accepts(
+    tmp_path: Path, storage: ObjectStorage, away: tuple[object, ...], back: tuple[object, ...]
+) -> None:
+    with ValkeyServer(port=0, data_dir=tmp_path / "v", unix_socket_path=tmp_path / "s"):
+        admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
+        jobs = RedisJobQueue(broker.connect(f"unix://{tmp_path}/s"), storage, Settings())
+        job_id = jobs.submit(request(), "")
+        admin.execute_command(*away)
+        for call in (lambda: jobs.submit(request(), "", "a key"), lambda: jobs.cancel(job_id)):
+            with pytest.raises(QueueUnavailable) as caught:
+                call()
+            assert caught.value.retry_after_s >= 1
+        assert jobs.read(job_id)[0].status is State.PENDING
+        admin.execute_command(*back)
+        again = jobs.submit(request(), "", "a key")
+        assert queued(admin) == [job_id, again]
+        assert jobs.cancel(job_id).status is State.CANCELLED
+        jobs.close()
+
+
 def test_a_redis_that_is_nearly_full_refuses_before_it_is_full(
     jobs: RedisJobQueue, redis_client: redis.Redis, records: Records
 ) -> None:

