@@ -177,8 +177,7 @@ def fresh_farm(**settings: object) -> Iterator[Farm]:
         folder = Path(name)
         folder.chmod(0o755)  # Chromium may run as another user
         count = Settings().worker_count
-        given = {"workers": count, "egress_allow": SITES, **settings}
-        with running_farm(folder / "log", **given) as farm:
+        with running_farm(folder / "log", count, egress_allow=SITES, **settings) as farm:
             yield farm
 
 

@@ -82,12 +82,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-def request_for(
-    engine: Engine, html: str | None = None, url: str | None = None, **options: object
-) -> RenderRequest:
-    """A request as a client would send it; options by their JSON names."""
-    source = "html" if url is None else "url"
-    body = json.dumps({source: html if url is None else url, "options": options})
+def request_for(engine: Engine, html: str | None = None, /, **options: object) -> RenderRequest:
+    """A request for HTML or for a `url`, as a client would send it; options by their JSON names."""
+    source = "url" if html is None else "html"
+    page = options.pop("url") if html is None else html
+    body = json.dumps({source: page, "options": options})
     return RenderRequest.parse(body.encode(), (source,), engine.limits)
 
 

@@ -57,7 +57,7 @@ def make_venv(folder: Path, *what: str | Path) -> Path:
     """With that installed and nothing else, not even pip. Returns its Python."""
     run(sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / "bin/python"
-    pip = [sys.executable, "-m", "pip", "--python", python]
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python]
     run(*pip, "install", "-qq", *what)
     run(*pip, "check")
     return python
@@ -80,7 +80,7 @@ def constraints(folder: Path) -> Path:
 
 
 def write_sbom(tools: Path, venv: Path, file: Path) -> None:
-    tool = [tools, "-m", "cyclonedx_py", "environment", "--output-reproducible"]
+    tool: list[str | Path] = [tools, "-m", "cyclonedx_py", "environment", "--output-reproducible"]
     run(*tool, "--output-file", file, venv)
     parts = {part["name"] for part in json.loads(file.read_text())["components"]}
     check(f"{file.name} lists {len(parts)} packages", {"render-farm", "falcon"} <= parts)

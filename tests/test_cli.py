@@ -99,7 +99,7 @@ def test_the_doctor_finds_nothing_wrong_here() -> None:
 def test_the_doctor_says_what_is_wrong(
     environment: dict[str, str], subject: str, says: str
 ) -> None:
-    finished = farm("doctor", **environment)
+    finished = farm("doctor", stdin=b"", **environment)
     printed = finished.stdout.decode()
     assert finished.returncode == 1
     assert f"BAD  {subject}: " in printed

@@ -2,6 +2,7 @@
 
 import base64
 import traceback
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -135,12 +136,17 @@ def test_workers_follow_half_of_the_cores(
     ],
 )
 def test_a_cache_on_the_queues_server_is_refused(cache: str, is_the_same: bool) -> None:
-    given = {"redis_url": "redis://user:secret@h:6379/0", "storage_url": "redis:"}
+    settings = partial(
+        Settings,
+        redis_url="redis://user:secret@h:6379/0",
+        storage_url="redis:",
+        cache_url=cache,
+    )
     if not is_the_same:
-        assert Settings(**given, cache_url=cache).cache_address == cache
+        assert settings().cache_address == cache
         return
     with pytest.raises(ValueError, match="FARM_CACHE_URL: must be another server") as caught:
-        Settings(**given, cache_url=cache)
+        settings()
     assert "secret" not in str(caught.value)
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -110,7 +111,7 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
         yield started
     finally:
         if started.process.poll() is None:
-            for process in [*started.tree(), started.process]:
+            for process in [*started.tree(), psutil.Process(started.process.pid)]:
                 process.kill()
         started.process.wait(10)
 
@@ -149,10 +150,13 @@ def test_a_second_signal_ends_it_at_once(supervisor: Supervisor) -> None:
 
 
 def test_gunicorns_own_signals_reach_it(supervisor: Supervisor) -> None:
+    def is_noted(line: str) -> bool:
+        return line in supervisor.journal()
+
     supervisor.process.send_signal(signal.SIGUSR2)  # this one is not passed on
     for name in ("SIGHUP", "SIGUSR1", "SIGTTIN", "SIGTTOU"):
         supervisor.process.send_signal(getattr(signal, name))
-        wait_until(lambda name=name: f"gunicorn {name}" in supervisor.journal())
+        wait_until(partial(is_noted, f"gunicorn {name}"))
     assert not [line for line in supervisor.journal() if line.startswith("worker SIG")]
     assert "gunicorn SIGUSR2" not in supervisor.journal()
 
@@ -168,7 +172,7 @@ def test_a_worker_that_dies_is_started_again(supervisor: Supervisor) -> None:
 def test_a_valkey_that_dies_is_started_again_with_its_data(supervisor: Supervisor) -> None:
     def answers() -> bool:
         with redis.Redis.from_url(supervisor.settings.queue_url) as client:
-            return client.get("job") == b"accepted"
+            return bool(client.get("job") == b"accepted")
 
     with redis.Redis.from_url(supervisor.settings.queue_url) as client:
         client.set("job", "accepted")

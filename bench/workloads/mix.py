@@ -81,7 +81,8 @@ def opened(data: bytes) -> Image.Image:
     with _pdfium, pypdfium2.PdfDocument(data) as document:
         if len(document) != 1:
             raise ValueError(f"{len(document)} pages")
-        return document[0].render(scale=PDF_SCALE).to_pil().convert("RGB")
+        picture: Image.Image = document[0].render(scale=PDF_SCALE).to_pil()
+        return picture.convert("RGB")
 
 
 def colour(number: int) -> tuple[int, int, int]:

@@ -115,7 +115,7 @@ def test_versions_are_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "changed", [{"egress": "none"}, {"egress_allow": ("10.0.0.0/8",)}, {"webgl": "off"}]
 )
-def test_what_pages_may_do_is_part_of_it(changed: dict[str, object]) -> None:
+def test_what_pages_may_do_is_part_of_it(changed: dict[str, Any]) -> None:
     assert key({"html": "x"}, **changed) != key({"html": "x"})
 
 

@@ -14,7 +14,8 @@ import pytest
 from farm.cache import CachedRenderer
 from farm.errors import Busy, NavigationFailed
 from farm.render import Engine
-from farm.renderer import Renderer
+from farm.render.rendering import Rendering
+from farm.renderer import EngineStatus, Renderer
 from farm.request import HTML_OR_URL, CacheUse, RenderRequest, RenderResult
 from tests.cache.conftest import MakeRenderer, Server
 from tests.support.farm_process import wait_until
@@ -108,23 +109,36 @@ def test_anew_is_rendered_anew_and_kept(make_renderer: MakeRenderer, site: Site)
     assert len(site.requests) == 3
 
 
-class Changing(Renderer[Any]):
+class Changing(Renderer[Rendering]):
     """An engine for which the page of a request is another one each time."""
 
     def __init__(self, engine: Engine, *pages: str) -> None:
         self.limits, self.chromium_version = engine.limits, engine.chromium_version
         self._engine = engine
         self._pages = list(pages)
-        self.begun: list[Any] = []
+        self.begun: list[Rendering] = []
         #: Until it is set, the first render does not end.
         self.first_may_end = threading.Event()
 
-    def begin(self, request: RenderRequest, *others: Any) -> Any:
+    @property
+    def status(self) -> EngineStatus:
+        return self._engine.status
+
+    def admit(self, caller: str | None = None) -> None:
+        self._engine.admit(caller)
+
+    def check(self) -> None:
+        self._engine.check()
+
+    def cancel(self, rendering: Rendering) -> None:
+        self._engine.cancel(rendering)
+
+    def begin(self, request: RenderRequest, *others: Any, **more: Any) -> Rendering:
         page = request.model_copy(update={"html": self._pages.pop(0)})
-        self.begun.append(self._engine.begin(page, *others))
+        self.begun.append(self._engine.begin(page, *others, **more))
         return self.begun[-1]
 
-    def wait(self, rendering: Any) -> RenderResult:
+    def wait(self, rendering: Rendering) -> RenderResult:
         if rendering is self.begun[0]:
             assert self.first_may_end.wait(60)
         return self._engine.wait(rendering)
@@ -178,9 +192,10 @@ def test_what_the_servers_url_says_beside_breaks_no_answer(
 def test_before_anybody_knows_what_renders_nothing_is_kept_and_the_answer_says_so(
     make_renderer: MakeRenderer, engine: Engine
 ) -> None:
-    renderer = make_renderer(inner=Changing(engine, HTML, HTML))
-    renderer._inner.first_may_end.set()
-    renderer._inner.chromium_version = None
+    inner = Changing(engine, HTML, HTML)
+    inner.first_may_end.set()
+    inner.chromium_version = None
+    renderer = make_renderer(inner=inner)
     assert outcomes(renderer, request(renderer)) == ["off"]
     assert renderer.render(request(renderer, ttl=None)).cache is None
 

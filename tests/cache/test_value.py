@@ -81,16 +81,19 @@ def test_a_format_that_this_version_does_not_know_is_a_miss() -> None:
     assert decode(KEY, VALUE, 1, {"pdf": FORMATS["pdf"]}) is None
 
 
+#: By the names of a head's fields.
+WRONG: dict[str, tuple[object, ...]] = {
+    "tag": ("x", "a" * 31, "a" * 32 + "\r\nSet-Cookie: a=b", 1, None),
+    "ttlMs": (float("inf"), -1, "1", None, 10**30, True),
+    "width": (0, -1, 1.5, "1", []),
+    "refusals": (1, [1], [{}], None),
+    "format": (1, [], "gif"),
+    "size": (1, "x"),
+}
+
+
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *(("tag", wrong) for wrong in ("x", "a" * 31, "a" * 32 + "\r\nSet-Cookie: a=b", 1, None)),
-        *(("ttlMs", wrong) for wrong in (float("inf"), -1, "1", None, 10**30, True)),
-        *(("width", wrong) for wrong in (0, -1, 1.5, "1", [])),
-        *(("refusals", wrong) for wrong in (1, [1], [{}], None)),
-        *(("format", wrong) for wrong in (1, [], "gif")),
-        *(("size", wrong) for wrong in (1, "x")),
-    ],
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
 )
 def test_a_head_with_a_wrong_value_is_not_believed(name: str, value: object) -> None:
     head, _, content = VALUE.partition(b"\n")

@@ -90,7 +90,12 @@ def test_open_shows_the_file_and_says_where_it_cannot(
     tmp_path: Path, rendered: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     launched: list[str] = []
-    monkeypatch.setattr(click, "launch", lambda path: launched.append(path) or 0)
+
+    def launch(path: str) -> int:
+        launched.append(path)
+        return 0
+
+    monkeypatch.setattr(click, "launch", launch)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert run("-", "--open", DISPLAY=":0").exit_code == 0
     assert Path(launched[0]).read_bytes() == b"data"

@@ -4,7 +4,6 @@
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -31,12 +30,12 @@ WAIT_MS = 500
 PAGES = 16
 
 #: All that has requests paused or sent otherwise; the first for pages with an origin of their own.
-OF_URLS = {
+OF_URLS: dict[str, object] = {
     "headers": {"X-Token": "secret"},
     "cookies": [{"name": "a", "value": "1"}],
     "auth": {"username": "u", "password": "p"},
 }
-OF_ALL = {"block": {"urls": ["*/nothing"], "cookieBanners": True}}
+OF_ALL: dict[str, object] = {"block": {"urls": ["*/nothing"], "cookieBanners": True}}
 
 Hits = dict[str, dict[str, int]]
 
@@ -162,4 +161,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

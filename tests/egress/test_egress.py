@@ -202,6 +202,7 @@ def test_nobody_else_can_have_a_port_that_a_browser_still_uses(proxy: Egress) ->
 def test_a_proxy_that_hangs_is_killed_and_started_again(proxy: Egress) -> None:
     proxy.silence_s = 1.5
     port, pid = proxy.open(), proxy.pid
+    assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: proxy.pid not in (None, pid))
     assert not port.alive
@@ -241,6 +242,7 @@ def test_it_does_not_outlive_the_farm() -> None:
     running = Egress(Policy(), None, 64, 1_000_000)
     running.start()
     process = psutil.Process(running.pid)
+    assert running._process is not None
     running._process._control.shutdown(socket.SHUT_RDWR)
     wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
     running.close()
@@ -256,8 +258,9 @@ def test_the_process_that_looks_names_up_does_not_outlive_it(proxy: Egress, site
 
 def test_it_may_open_as_many_files_as_the_machine_allows(proxy: Egress) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert proxy.pid is not None
-    wait_until(lambda: resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE) == (hard, hard))
+    pid = proxy.pid
+    assert pid is not None
+    wait_until(lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE) == (hard, hard))
 
 
 def test_without_a_descriptor_left_it_ends_and_is_started_again(proxy: Egress, site: Site) -> None:

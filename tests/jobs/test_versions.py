@@ -18,7 +18,6 @@ import redis
 import farm
 from farm.errors import InvalidRequest
 from farm.job import State
-from farm.jobs import task
 from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records
 from farm.jobs.rq_worker import Verdict
@@ -204,7 +203,7 @@ def test_a_job_of_another_version_is_not_handed_back_at_once(
     runner = JobRunner(None, storage, Records(redis_client, 3600))  # type: ignore[arg-type]
     pauses: list[float] = []
     monkeypatch.setattr(runner.stopping, "wait", pauses.append)
-    monkeypatch.setattr(task.random, "random", lambda: 1.0)
+    monkeypatch.setattr("random.random", lambda: 1.0)
     meta: dict[str, Any] = {}
     for _ in range(6):
         assert runner.on_failure("a job", meta, OtherVersion("x")) is Verdict.RETRY

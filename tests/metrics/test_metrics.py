@@ -170,7 +170,7 @@ def test_figures_that_cannot_be_kept_break_no_answer(monkeypatch: pytest.MonkeyP
     for metric in (figures.RENDERS, figures.REQUESTS, figures.JOBS, figures.STEP_SECONDS):
         monkeypatch.setattr(metric, "labels", fails)
     with figures.render("render") as counted:
-        counted.completed(Timings(1, 1, 1, 1), refusals=0)
+        counted.completed(result(Timings(1, 1, 1, 1)))
     figures.request("/render", "POST", "200", 0.1)
     figures.job("completed")
 

@@ -40,7 +40,8 @@ def test_one_that_comes_slows_the_others_down() -> None:
 
 
 def test_a_cancelled_task_leaves_its_core_to_the_others() -> None:
-    clock, found = Clock(), []
+    clock = Clock()
+    found: list[object] = []
     cores = Cores(clock, 1)
     first = cores.work(10, found.append, "first")
     cores.work(1, lambda _: found.append(clock.now), "second")

@@ -1,11 +1,12 @@
 """nginx's rules before several machines."""
 
 import random
+from functools import partial
 
 from farm.plan.events import Clock
 from farm.plan.fleet import TRIES, Balanced
 from farm.plan.kinds import Kind
-from farm.plan.machine import MachineType, Render
+from farm.plan.machine import Machine, MachineType, Render
 
 PAGE = Kind("page", cpu_ms=0, waiting_ms=1000, closing_ms=0, memory_mib=0, file_bytes=0)
 ONE_PAGE = MachineType(pages=1, max_waiting=0)
@@ -41,9 +42,14 @@ def test_a_refused_request_is_tried_on_others() -> None:
 def test_it_is_tried_so_often_and_no_more() -> None:
     balanced = fleet(5)
     offered = []
+
+    def refuse(machine: Machine, _: Render) -> int:
+        offered.append(machine)
+        return 7
+
     for machine in balanced.machines:
         (worker,) = machine.workers
-        worker.offer = lambda render, at=machine: offered.append(at) or 7  # type: ignore[method-assign, misc, assignment]
+        worker.offer = partial(refuse, machine)  # type: ignore[method-assign]
     assert balanced.send(render()) == 7
     assert len(offered) == len({id(each) for each in offered}) == TRIES
 

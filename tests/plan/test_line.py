@@ -62,10 +62,10 @@ def test_it_admits_refuses_and_gives_pages_as_the_farm_does(
                 item = running.pop(which % len(running))
                 real.release(item)
                 model.release(now, item)
-            while (item := real.take()) is not None:
-                assert model.take(now) == item
-                waiting.remove(item)
-                running.append(item)
+            while (taken := real.take()) is not None:
+                assert model.take(now) == taken
+                waiting.remove(taken)
+                running.append(taken)
             assert model.take(now) is None
             assert model.running == real.running <= pages
 
@@ -91,4 +91,4 @@ def test_the_line_moves_when_a_page_has_had_its_share() -> None:
 
 
 def test_the_real_clock_is_back() -> None:
-    assert slots.time is time
+    assert vars(slots)["time"] is time

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -26,7 +27,14 @@ from farm.render.rendering import State
 from farm.request import RenderResult
 from farm.settings import Settings
 from tests.conftest import request_for
-from tests.support.farm_process import command_line, gone, is_browser, running_farm, wait_until
+from tests.support.farm_process import (
+    command_line,
+    driver_of,
+    gone,
+    is_browser,
+    running_farm,
+    wait_until,
+)
 from tests.support.files import no_more_files
 from tests.support.images import LIME, is_filled
 from tests.support.site import Site
@@ -41,13 +49,24 @@ def chromium(engine: Engine) -> psutil.Process:
     return psutil.Process(engine.chromium_pid)
 
 
+def host_of(engine: Engine) -> Host:
+    host = engine._keeper.host
+    assert host is not None
+    return host
+
+
 def part(browser: psutil.Process, name: str) -> psutil.Process:
     """`chromium` itself, its `driver`, or the first of its children with the name in its line."""
     if name in ("chromium", "driver"):
-        return browser if name == "chromium" else browser.parent()
+        return browser if name == "chromium" else driver_of(browser)
     # One that has just been started has no line of its own yet.
     found: list[psutil.Process] = []
-    wait_until(lambda: found or found.extend(p for p in browser.children() if has_in_line(p, name)))
+
+    def find() -> bool:
+        found.extend(p for p in browser.children() if has_in_line(p, name))
+        return bool(found)
+
+    wait_until(find)
     return found[0]
 
 
@@ -119,10 +138,14 @@ def test_a_line_full_of_one_callers_renders_lets_another_caller_in(
     engine = make_engine(pages_per_browser=1, max_waiting=3)
     with ThreadPoolExecutor(6) as pool:
         runs = start_held(pool, engine, site, 1)
-        anna = []
-        for number in range(3):
+
+        def has_joined() -> bool:
+            return engine.status.waiting == len(anna)
+
+        anna: list[Future[RenderResult]] = []
+        for _ in range(3):
             anna.append(pool.submit(engine.render, request_for(engine, GREEN), "", "anna"))
-            wait_until(lambda count=number + 1: engine.status.waiting == count)
+            wait_until(has_joined)
         with pytest.raises(Busy):
             engine.render(request_for(engine, GREEN), caller="anna")
         engine.admit("bob")
@@ -224,17 +247,19 @@ def test_the_processes_that_a_browser_cannot_do_without_are_watched(
     engine = make_engine()
     browser = chromium(engine)
     zygotes = [p.pid for p in browser.children() if "--type=zygote" in command_line(p)]
-    running = engine._keeper.host.browser._running
+    running = host_of(engine).browser._running
+    assert running is not None
     assert sorted(running.vital) == sorted([*zygotes, part(browser, "NetworkService").pid])
 
 
 def test_a_farm_that_may_open_no_more_files_keeps_its_browser(make_engine: MakeEngine) -> None:
     engine = make_engine()
     pid = engine.chromium_pid
-    host = engine._keeper.host
-    host._memory = MemoryWatch(1)  # it looks at once
+    host = host_of(engine)
+    usual, host._memory = host._memory, MemoryWatch(1)  # it looks at once
     with no_more_files():
         assert host.check() is False
+        host._memory = usual  # whose limit the browser keeps to
     assert renders(engine)
     assert engine.chromium_pid == pid
     chromium(engine).kill()
@@ -267,7 +292,7 @@ def test_every_answer_is_right_or_typed_while_things_die(
         for _ in range(2):
             process = victim_of(engine, victim)
             process.kill()
-            wait_until(lambda process=process: gone([process]))
+            wait_until(partial(gone, [process]))
             assert_renders_again(engine)
     finally:
         stop.set()
@@ -422,15 +447,21 @@ def test_a_suspect_whose_second_browser_dies_before_it_has_a_page_gets_a_third(
             with super().page(width, height, caller) as page:
                 yield page
 
+    def is_asked_for(path: str) -> bool:
+        return path in [asked for asked, _ in site.requests]
+
+    def has_retried(before: int) -> bool:
+        return engine.status.retries > before
+
     monkeypatch.setattr("farm.render.keeping.host.FreshContexts", Dying)
     engine = make_engine(pages_per_browser=2)
     for path in ("/slow?1", "/slow?2"):
         site.hold.clear()
         rendering = engine.begin(request_for(engine, url=site.url + path))
-        wait_until(lambda path=path: path in [asked for asked, _ in site.requests])
+        wait_until(partial(is_asked_for, path))
         retries = engine.status.retries
         chromium(engine).kill()
-        wait_until(lambda retries=retries: engine.status.retries > retries)
+        wait_until(partial(has_retried, retries))
         site.hold.set()
         assert engine.wait(rendering).size > 0
     assert len(deaths) == 1
@@ -634,7 +665,7 @@ def test_closing_answers_what_is_under_way_and_leaves_nothing(
 ) -> None:
     engine = make_engine(pages_per_browser=1)
     browser = chromium(engine)
-    processes = [browser, browser.parent(), *browser.children(recursive=True)]
+    processes = [browser, driver_of(browser), *browser.children(recursive=True)]
     with ThreadPoolExecutor(2) as pool:
         futures = start_held(pool, engine, site, 2)
         engine.close()

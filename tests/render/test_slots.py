@@ -30,8 +30,8 @@ def test_no_more_run_than_there_are_slots() -> None:
 
 def test_the_oldest_goes_first() -> None:
     slots: Slots[int] = Slots(slots=1, max_waiting=8)
-    for item in range(3):
-        slots.join(item)
+    for number in range(3):
+        slots.join(number)
     order = []
     while (item := slots.take()) is not None:
         order.append(item)
@@ -228,8 +228,8 @@ def test_retry_after_and_the_deadline_are_by_the_callers_own_turn(now: list[floa
 
 def test_one_that_leaves_or_rejoins_is_nobodys_turn() -> None:
     slots: Slots[str] = Slots(slots=1, max_waiting=20)
-    for item in ("a0", "a1", "b0", "b1"):
-        slots.join(item, caller=item[0])
+    for name in ("a0", "a1", "b0", "b1"):
+        slots.join(name, caller=name[0])
     assert slots.take() == "a0"
     slots.requeue("a0")
     assert slots.remove_waiting("b0")

@@ -171,7 +171,7 @@ def test_a_large_file_is_checked_without_a_copy() -> None:
 
 def test_address_and_files_are_stored_and_decide_what_is_rendered() -> None:
     plain = parse({"html": "x"})
-    bodies = [
+    bodies: list[dict[str, Any]] = [
         {"html": "x", "assets": {"a.png": {"base64": "AAAA", "contentType": "image/png"}}},
         {"html": "x", "assets": {"a.png": {"base64": "AAAA"}}},
         {"html": "x", "assets": {"a.png": "AAAA"}},

@@ -84,7 +84,7 @@ class Farm:
 
     def drivers(self) -> list[psutil.Process]:
         """The Playwright drivers of gunicorn's workers."""
-        return [browser.parent() for browser in self.chromiums()]
+        return [driver_of(browser) for browser in self.chromiums()]
 
     def log_lines(self, event: str) -> list[dict[str, Any]]:
         return log_lines(self.log_path, event)
@@ -131,6 +131,12 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 30) -> None:
         pause_s = min(1.5 * pause_s, 0.05)
 
 
+def driver_of(chromium: psutil.Process) -> psutil.Process:
+    driver = chromium.parent()
+    assert driver is not None
+    return driver
+
+
 def gone(processes: list[psutil.Process]) -> bool:
     return not any(_runs(process) for process in processes)
 
@@ -162,19 +168,20 @@ def environment(**settings: object) -> dict[str, str]:
 def end(process: subprocess.Popen[bytes], timeout_s: float = 60) -> None:
     """SIGTERM, and if that does not do, SIGKILL for it and all below it."""
     if process.poll() is None:
-        tree = psutil.Process(process.pid).children(recursive=True)
+        started = psutil.Process(process.pid)
+        tree = [started, *started.children(recursive=True)]
         process.terminate()
         try:
             process.wait(timeout_s)
         finally:
-            for survivor in [process, *tree]:
+            for survivor in tree:
                 with suppress(psutil.Error, OSError):
                     survivor.kill()
 
 
 @contextmanager
 def running_worker(
-    log_path: Path, package: Path | None = None, **settings: object
+    log_path: Path, package: Path | None = None, /, **settings: object
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A `farm worker`, which may not be up yet; its settings as of `running_farm`.
 

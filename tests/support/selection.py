@@ -120,7 +120,7 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(refuse)
     # Both start it in a thread or an event loop of their own.
     BrowserThread.start = refuse_browser  # type: ignore[method-assign]
-    sync_api.sync_playwright = refuse_browser  # type: ignore[assignment]
+    sync_api.sync_playwright = refuse_browser
 
 
 def _is_in_event_loop() -> bool:

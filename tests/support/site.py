@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 
@@ -28,7 +28,7 @@ SITES = "127.0.0.0/8"
 class Site:
     """The site while it is up. `hold` keeps `/slow…` waiting until it is set."""
 
-    def __init__(self, host: str, port: int, pages: Mapping[str, str]) -> None:
+    def __init__(self, host: str, port: int, pages: dict[str, str]) -> None:
         self.url = f"http://{host}:{port}"
         self.pages = pages
         self.hold = threading.Event()
@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_site(host: str = "127.0.0.1", pages: Mapping[str, str] | None = None) -> Iterator[Site]:
+def running_site(host: str = "127.0.0.1", pages: dict[str, str] | None = None) -> Iterator[Site]:
     """`pages`: more of them, by their paths."""
     server = QuietServer((host, 0), _Handler)
     site = Site(host, server.server_port, {} if pages is None else pages)

@@ -30,6 +30,7 @@ from farm.storage import ObjectStorage
 from farm.web import create_app
 from farm.web.serving.sending import ClientSocket, Senders
 from tests.support.farm_process import wait_until
+from tests.support.redis_data import spoil
 from tests.web.test_app import NOBODYS, assert_is_error
 
 Client = falcon.testing.TestClient
@@ -79,7 +80,7 @@ def begin(client: Client, path: str, **environ: object) -> Any:
     """A download as a WSGI server has it under way: to be iterated, and to be closed."""
     start_response = falcon.testing.StartResponseMock()
     pieces = client.app(falcon.testing.create_environ(path) | environ, start_response)
-    assert start_response.status.startswith("200 ")
+    assert str(start_response.status).startswith("200 ")
     return pieces
 
 
@@ -314,8 +315,9 @@ def test_a_job_that_has_not_ended_is_not_ready(
     client: Client, records: Records, method: str
 ) -> None:
     job_id = submit(client)
-    for step in (lambda: None, lambda: records.start(job_id)):
-        step()
+    for is_started in (False, True):
+        if is_started:
+            records.start(job_id)
         result = client.simulate_request(method, f"/download/{job_id}")
         assert result.status_code == 409
         if method == "GET":
@@ -461,8 +463,7 @@ def test_a_record_of_a_format_that_is_gone_takes_no_place(
 ) -> None:
     client = client_of(max_downloads=1)
     strange, path = make_file(), make_file()
-    key = record_key(strange.rpartition("/")[2])
-    redis_client.set(key, redis_client.get(key).replace(b'"png"', b'"gif"'))
+    spoil(redis_client, record_key(strange.rpartition("/")[2]), b'"png"', b'"gif"')
     assert client.simulate_get(strange).status_code >= 400
     assert not is_busy(client, path)
 

@@ -51,6 +51,7 @@ def forms(draw: st.DrawFn) -> tuple[tuple[Part, ...], bytes, str]:
     parts = []
     for part, content_type in sent:
         part.make_multipart(content_type=content_type)
+        assert isinstance(part.data, bytes)
         charset = "utf-8" if "charset" in (content_type or "") else None
         parts.append(Part(part._name, part._filename, content_type, part.data, charset))
     body, content_type = encode_multipart_formdata([part for part, _ in sent])

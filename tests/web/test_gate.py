@@ -17,7 +17,8 @@ def gate(**given: Any) -> Gate:
     """Of an application that nobody asks: its engine is not started, and it has no jobs."""
     settings = Settings(**given)
     app: Any = create_app(Engine(settings), None, None, settings)  # type: ignore[arg-type]
-    return app.gate
+    gate: Gate = app.gate
+    return gate
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def job_ids(
 ) -> dict[str, str]:
     """The jobs that `PLACES` stand for."""
     told = [Target("https://example.com/")]
-    ids = [jobs.submit(request_for(engine, html="x"), "id", targets=told) for _ in range(6)]
+    ids = [jobs.submit(request_for(engine, "x"), "id", targets=told) for _ in range(6)]
     records = Records(redis_client, 3600)
     records.start(ids[0])
     complete(records, storage, ids[1])
@@ -197,7 +197,7 @@ def app(
     suppress_health_check=list(HealthCheck),
 )
 def test_whatever_is_asked_the_answer_is_as_documented(
-    case: schemathesis.Case,
+    case: schemathesis.Case[Any],
     app: falcon.App[falcon.Request, falcon.Response],
     job_ids: dict[str, str],
 ) -> None:
@@ -228,21 +228,25 @@ def test_a_report_is_as_documented(client: falcon.testing.TestClient, site: Site
         "/start": "<title>x</title><p>\u0378<img src=/none.svg><img src=http://10.9.8.7/>"
         "<script>console.log(1); console.warn(2); throw Error(3)</script>"
     }
-    body = {"url": f"{site.url}/redirect?to=/start", "report": True}
     operation = schema_of("/render-url")["/render-url"]["POST"]
-    case = operation.Case(body=body, media_type="application/json")
+    case = operation.Case(
+        body={"url": f"{site.url}/redirect?to=/start", "report": True},
+        media_type="application/json",
+    )
     response = case.call_and_validate(app=client.app, checks=[response_schema_conformance])
     report = json.loads(response.content)["data"]["report"]
     assert all(report["requests"].values())
     assert [name for name, value in report.items() if not value] == []
 
 
-def no_defect(ctx: CheckContext, response: Response, case: schemathesis.Case) -> None:
+def no_defect(ctx: CheckContext, response: Response, case: schemathesis.Case[Any]) -> None:
     # 500 is documented, so that clients know its shape; here it is a failure all the same.
     assert response.status_code < 500 or response.status_code in (503, 504)
 
 
-def errors_have_one_shape(ctx: CheckContext, response: Response, case: schemathesis.Case) -> None:
+def errors_have_one_shape(
+    ctx: CheckContext, response: Response, case: schemathesis.Case[Any]
+) -> None:
     """Also of answers that no route documents, such as 405, but not of those without a body."""
     assert response.headers["x-request-id"]
     if response.status_code < 400 or response.request.method == "HEAD":
@@ -258,7 +262,7 @@ def errors_have_one_shape(ctx: CheckContext, response: Response, case: schemathe
 
 
 def valid_data_is_not_called_invalid(
-    ctx: CheckContext, response: Response, case: schemathesis.Case
+    ctx: CheckContext, response: Response, case: schemathesis.Case[Any]
 ) -> None:
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
@@ -283,7 +287,7 @@ def json_of(request: requests.PreparedRequest) -> Any:
 
 
 def invalid_data_is_rejected(
-    ctx: CheckContext, response: Response, case: schemathesis.Case
+    ctx: CheckContext, response: Response, case: schemathesis.Case[Any]
 ) -> None:
     # In a form all is text: what is no text in the data is some text in the body.
     if case.media_type != "multipart/form-data":

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -376,9 +377,11 @@ def is_zombie(process: psutil.Process) -> bool:
 
 def test_a_worker_has_no_zombies_and_no_more_browsers_than_one(farm: Farm) -> None:
     assert green(farm)
+
+    def has_no_zombies(worker: psutil.Process) -> bool:
+        return not any(is_zombie(process) for process in worker.children(recursive=True))
+
     for worker in farm.workers():
         children = worker.children(recursive=True)
         assert sum(is_browser(process) for process in children) == 1
-        wait_until(
-            lambda worker=worker: not any(is_zombie(p) for p in worker.children(recursive=True))
-        )
+        wait_until(partial(has_no_zombies, worker))

@@ -1,5 +1,6 @@
 """Disks and Redis that fail: typed errors, nothing lost, and no restart."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def test_a_disk_that_takes_nothing_refuses_jobs_and_loses_none(log_path: Path, s
 def state_or_none(farm: Farm, job_id: str) -> str | None:
     """None while nobody can say."""
     response = requests.get(f"{farm.url}/render-async/{job_id}", timeout=10)
-    return response.json().get("status")
+    status: str | None = response.json().get("status")
+    return status
 
 
 def test_a_redis_that_is_slow_or_gone_is_told_in_time_and_used_again_when_it_is_back(
@@ -75,11 +77,12 @@ def test_a_redis_that_is_slow_or_gone_is_told_in_time_and_used_again_when_it_is_
         accepted = farm.post("/render-async", GREEN).json()["jobId"]
         wait_until(lambda: state(farm, accepted) == "completed")
 
-        for fault, allowed in (
+        faults: list[tuple[Callable[[], None], set[str]]] = [
             (lambda: setattr(proxy, "delay_s", 0.3), {"ok", "queue_unavailable"}),
             (lambda: setattr(proxy, "delay_s", 3.0), {"queue_unavailable"}),
             (proxy.leave, {"queue_unavailable"}),
-        ):
+        ]
+        for fault, allowed in faults:
             fault()
             assert answers(farm, accepted) <= allowed
             assert requests.get(farm.url + "/health", timeout=5).status_code == 200

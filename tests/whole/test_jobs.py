@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def submit(farm: Farm, html: str = RED, **options: object) -> str:
     return str(response.json()["jobId"])
 
 
-def state(farm: Farm, job_id: str, **params: object) -> dict[str, Any]:
+def state(farm: Farm, job_id: str, **params: int) -> dict[str, Any]:
     url = f"{farm.url}/render-async/{job_id}"
     answer: dict[str, Any] = requests.get(url, params=params, timeout=60).json()
     return answer
@@ -161,8 +162,12 @@ def test_instances_and_workers_need_share_nothing_but_a_redis(tmp_path: Path) ->
         assert left()
         wait_until(lambda: not left(), timeout_s=20)
         wait_until(lambda: client.hgetall("farm:blobs") in ({}, {b"total": b"0"}))
+
+        def is_forgotten(job_id: str) -> bool:
+            return not list(client.scan_iter(f"*{job_id}*"))
+
         for job_id in [*ids, cancelled]:
-            wait_until(lambda job_id=job_id: not list(client.scan_iter(f"*{job_id}*")))
+            wait_until(partial(is_forgotten, job_id))
             assert download(first, job_id).status_code == 404
 
 

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import requests
@@ -78,7 +78,7 @@ def visit(browser: Browser, its_farm: Farm) -> Iterator[Open]:
     """Opens the playground in a window of its own; nothing may complain there."""
     opened = []
 
-    def visit(fragment: str = "", key: str | None = KEY, **context: object) -> Playground:
+    def visit(fragment: str = "", key: str | None = KEY, **context: Any) -> Playground:
         playground = Playground(window(browser, key, **context).new_page())
         opened.append(playground)
         playground.page.goto(its_farm.url + "/" + fragment)
@@ -90,7 +90,7 @@ def visit(browser: Browser, its_farm: Farm) -> Iterator[Open]:
         assert playground.complaints == []
 
 
-def window(browser: Browser, key: str | None, **context: object) -> BrowserContext:
+def window(browser: Browser, key: str | None, **context: Any) -> BrowserContext:
     """One whose tabs have the key, each as if its reader had typed it there."""
     # Colours on their way from one scheme to the other are nobody's.
     given = {"viewport": {"width": 1440, "height": 900}, "reduced_motion": "reduce", **context}
@@ -514,7 +514,7 @@ def test_the_editor_is_left_by_keyboard_and_the_divider_moves(playground: Playgr
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(playground: Playground, scheme: str) -> None:
+def test_axe_finds_nothing(playground: Playground, scheme: Literal["light", "dark"]) -> None:
     playground.page.emulate_media(color_scheme=scheme)
     playground.wait_rendered()
     assert playground.violations() == []

@@ -13,7 +13,7 @@ import psutil
 from farm.render.browser.chromium import find_chromium
 from farm.render.browser.thread import BrowserThread
 from farm.settings import Settings
-from tests.support.farm_process import wait_until
+from tests.support.farm_process import driver_of, wait_until
 
 
 def descriptors() -> list[str]:
@@ -29,8 +29,7 @@ def launch_and_end(way: str) -> None:
     thread.start()
     assert thread.wait_started(30)
     chromium = psutil.Process(thread.pid)
-    driver = chromium.parent()
-    assert driver is not None
+    driver = driver_of(chromium)
     if way == "driver":
         driver.kill()
     elif way == "chromium":

@@ -117,7 +117,7 @@ def test_what_chromium_prints_becomes_a_sentence(printed: str, says: str) -> Non
 def test_profiles_that_no_browser_uses_are_swept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chromium.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     names = {"left", "new", "used"}
     paths = {name: tmp_path / f"playwright_chromiumdev_profile-{name}" for name in names}
     other = tmp_path / "other"

@@ -1,6 +1,8 @@
 """DevTools commands to targets, on a real browser."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any
 
 import pytest
 
@@ -41,14 +43,12 @@ def test_concurrent_commands_get_their_own_answers(runner: Runner) -> None:
     def ask(browser: Session) -> list[object]:
         session = opened(browser)
         answers: list[object] = []
-        asking = [
-            runner.begin(
-                lambda _, ms=ms: answers.append(
-                    evaluated(session, f"new Promise(r => setTimeout(r, {ms}, {ms}))")
-                )
-            )
-            for ms in (300, 200, 100)
-        ]
+
+        def begun(ms: int) -> Future[Any]:
+            script = f"new Promise(r => setTimeout(r, {ms}, {ms}))"
+            return runner.begin(lambda _: answers.append(evaluated(session, script)))
+
+        asking = [begun(ms) for ms in (300, 200, 100)]
         while not all(each.done() for each in asking):
             session.sleep(0.01)
         return answers

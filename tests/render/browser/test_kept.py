@@ -21,14 +21,10 @@ MakeEngine = Callable[..., Engine]
 
 
 def render(
-    engine: Engine,
-    html: str | None = None,
-    caller: str | None = None,
-    url: str | None = None,
-    **options: object,
+    engine: Engine, html: str | None = None, /, caller: str | None = None, **options: object
 ) -> bytes:
     """The file, once the page has been made ready for the next render."""
-    data = engine.render(request_for(engine, html, url, **options), caller=caller).data
+    data = engine.render(request_for(engine, html, **options), caller=caller).data
     wait_until(lambda: engine.status.rendering == 0 and is_renewed(engine))
     return data
 
@@ -213,7 +209,7 @@ LEAVES_NOTHING = {
     "timeout": 20_000,
     "failOn": {"status": [404], "resourceStatus": [404], "resourceError": True},
 }
-LEAVES_MORE = {
+LEAVES_MORE: dict[str, dict[str, object]] = {
     "click": {"click": ["b"]},
     "pageError": {"failOn": {"pageError": True}},
     "onTimeout": {"onTimeout": "capture", "timeout": 1_000, "waitForSelector": "#never"},

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from farm.render.browser import memory
 from farm.render.browser.memory import MemoryWatch, proportional_bytes, resident_bytes
 
 _HOLD = "import sys; kept = b'x' * 100_000_000; print(flush=True); sys.stdin.read()"
@@ -73,7 +72,7 @@ def test_a_jump_far_beyond_the_limit_is_reported_at_once() -> None:
 
 def test_looking_takes_less_than_a_hundredth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = itertools.count()  # each look at the clock takes a second
-    monkeypatch.setattr(memory.time, "monotonic", lambda: float(next(ticks)))
+    monkeypatch.setattr("time.monotonic", lambda: float(next(ticks)))
     with holding_100_mb() as child:
         # Beyond its limit, but not far.
         watch = MemoryWatch(resident_bytes(child.pid) * 3 // 4)

@@ -15,13 +15,14 @@ import hypothesis.strategies as st
 import psutil
 import pytest
 from hypothesis import given
+from playwright.sync_api import Browser
 
 from farm.render.browser import pipe, pipe_ends
 from farm.render.browser.chromium import find_chromium
 from farm.render.browser.devtools import BrowserGone, Session, TimedOut
 from farm.render.browser.thread import BrowserThread
 from farm.settings import Settings
-from tests.support.farm_process import gone, wait_until
+from tests.support.farm_process import driver_of, gone, wait_until
 from tests.support.greenlets import Runner
 from tests.support.site import Site
 
@@ -43,10 +44,11 @@ class Started:
         return psutil.Process(self.thread.pid)
 
     @property
-    def playwright(self) -> object:
+    def playwright(self) -> Browser:
         """Playwright's own object of the same browser."""
         sentinel = self.thread._sentinel
         assert sentinel is not None
+        assert sentinel.browser is not None
         return sentinel.browser
 
 
@@ -62,7 +64,7 @@ def test_the_process_that_playwright_started_is_the_chromium_that_is_used(
 ) -> None:
     chromium = started.chromium
     assert "--remote-debugging-pipe" in chromium.cmdline()
-    assert "run-driver" in chromium.parent().cmdline()
+    assert "run-driver" in driver_of(chromium).cmdline()
     answer = started.run(lambda browser: browser.send("SystemInfo.getProcessInfo"))
     (pid,) = [p["id"] for p in answer["processInfo"] if p["type"] == "browser"]
     assert pid == chromium.pid
@@ -144,11 +146,14 @@ def test_what_playwright_says_at_the_start_is_known(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("victims", [("chromium",), ("driver",), ("driver", "chromium")])
 def test_when_an_end_dies_nothing_is_left(started: Started, victims: tuple[str, ...]) -> None:
     chromium = started.chromium
-    driver = chromium.parent()
+    driver = driver_of(chromium)
     tree = [driver, *driver.children(recursive=True)]
-    waiting = started.run.begin(
-        lambda browser: (browser.send("Browser.getVersion"), browser.sleep(60))
-    )
+
+    def work(browser: Session) -> None:
+        browser.send("Browser.getVersion")
+        browser.sleep(60)
+
+    waiting = started.run.begin(work)
     for victim in victims:
         {"chromium": chromium, "driver": driver}[victim].kill()
     with pytest.raises(BrowserGone):
@@ -157,7 +162,7 @@ def test_when_an_end_dies_nothing_is_left(started: Started, victims: tuple[str, 
 
 
 def test_a_browser_that_is_stopped_leaves_nothing(started: Started) -> None:
-    driver = started.chromium.parent()
+    driver = driver_of(started.chromium)
     tree = [driver, *driver.children(recursive=True)]
     started.thread.stop()
     wait_until(lambda: gone(tree))
@@ -173,7 +178,7 @@ def test_a_farm_that_is_killed_leaves_nothing() -> None:
     ) as farm:
         assert farm.stdout is not None
         pid = next(int(line) for line in farm.stdout if line.strip().isdigit())
-        driver = psutil.Process(pid).parent()
+        driver = driver_of(psutil.Process(pid))
         tree = [driver, *driver.children(recursive=True)]
         farm.kill()
     wait_until(lambda: gone(tree))
@@ -192,7 +197,7 @@ def test_a_driver_that_hangs_delays_no_page(started: Started) -> None:
         session = browser.attach(target)
         return session.send("Runtime.evaluate", {"expression": "6 * 7"})["result"]["value"]
 
-    driver = started.chromium.parent()
+    driver = driver_of(started.chromium)
     driver.send_signal(signal.SIGSTOP)
     try:
         assert [started.run(evaluate) for _ in range(20)] == [42] * 20

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import psutil
 import pytest
@@ -125,6 +126,10 @@ def test_a_death_of_the_gpu_process_does_not_affect_pages_without_webgl(
 ) -> None:
     engine = make_engine()
     pid = engine.chromium_pid
+
+    def has_asked(count: int) -> bool:
+        return len(site.requests) >= count
+
     for _ in range(8):  # by default the sixth death is the browser's
         site.hold.clear()
         gpu = gpu_of(engine)
@@ -132,9 +137,9 @@ def test_a_death_of_the_gpu_process_does_not_affect_pages_without_webgl(
             before = len(site.requests)
             html = f"{GREEN}<img src='{site.url}/slow.svg' hidden>"
             held = [pool.submit(engine.render, request_for(engine, html)) for _ in range(2)]
-            wait_until(lambda before=before: len(site.requests) >= before + 2)
+            wait_until(partial(has_asked, before + 2))
             gpu.kill()
-            wait_until(lambda gpu=gpu: gone([gpu]))
+            wait_until(partial(gone, [gpu]))
             site.hold.set()
             assert all(is_filled(each.result().data, LIME) for each in held)
     assert engine.chromium_pid == pid
@@ -212,6 +217,7 @@ def test_a_page_with_hundreds_of_busy_workers_harms_no_neighbour(make_engine: Ma
 
 def test_while_nothing_is_drawn_the_health_check_says_so(make_engine: MakeEngine) -> None:
     engine = make_engine()
+    assert engine._keeper.host is not None
     stalled = engine._keeper.host.drawing
     assert stalled is not None
     stalled._unanswered_since = 0.0  # the boot of the machine

@@ -1,5 +1,7 @@
 """Pages that took the browser down: refused for a while, and nothing else is."""
 
+from typing import Any
+
 import pytest
 
 from farm.errors import PageCrashes
@@ -8,7 +10,7 @@ from farm.render.keeping.poison import Poison
 from farm.request import RenderRequest
 
 
-def html(text: str, **fields: object) -> RenderRequest:
+def html(text: str, **fields: Any) -> RenderRequest:
     return RenderRequest.model_construct(html=text, **fields)
 
 
@@ -33,7 +35,7 @@ def test_only_the_same_html_is_refused() -> None:
 
 def test_it_is_refused_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(poison.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     refused = Poison()
     refused.add(html("<p>bad"))
     now[0] = 599.0

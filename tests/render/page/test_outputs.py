@@ -19,7 +19,7 @@ body { margin: 0; height: 3000px; background: linear-gradient(red, blue) }
 #far { position: absolute; top: 2000px; width: 300px; height: 100px; background: lime }
 @media (max-width: 500px) { body { background: blue } }
 </style><h1>Hello</h1><div id="far"></div>"""
-OUTPUTS = [
+OUTPUTS: list[dict[str, Any]] = [
     {"name": "view"},
     {"name": "far", "selector": "#far"},
     {"name": "again", "format": "jpeg"},

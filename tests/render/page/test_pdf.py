@@ -57,7 +57,8 @@ def texts(document: pypdfium2.PdfDocument) -> list[str]:
 
 
 def drawn(page: pypdfium2.PdfPage) -> Image.Image:
-    return page.render().to_pil().convert("RGB")
+    picture: Image.Image = page.render().to_pil()
+    return picture.convert("RGB")
 
 
 @pytest.fixture(scope="module")

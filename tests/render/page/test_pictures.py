@@ -86,7 +86,7 @@ def test_the_next_render_in_the_same_context_has_its_background(kept_engine: Eng
     render(kept_engine, "x", omitBackground=True)
     ends = kept_engine.status.context_ends
     png = Image.open(io.BytesIO(render(kept_engine, "<p>")))
-    assert png.convert("RGBA").getextrema()[3] == (255, 255)
+    assert png.convert("RGBA").getchannel("A").getextrema() == (255, 255)
     assert kept_engine.status.context_ends == ends
 
 

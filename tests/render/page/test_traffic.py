@@ -102,12 +102,13 @@ def test_of_very_many_that_failed_some_are_told_and_all_counted(
 
 
 def test_only_redirects_of_the_document_are_told_as_such(page: Page, traffic: Traffic) -> None:
-    answer = {"redirectResponse": {"status": 301, "encodedDataLength": 5}}
-    for name, more in (
-        ("page", {"type": "Document", "frameId": "main"}),
-        ("frame", {"type": "Document", "frameId": "other"}),
-        ("image", {}),
-    ):
+    answer: dict[str, Any] = {"redirectResponse": {"status": 301, "encodedDataLength": 5}}
+    loads: dict[str, dict[str, Any]] = {
+        "page": {"type": "Document", "frameId": "main"},
+        "frame": {"type": "Document", "frameId": "other"},
+        "image": {},
+    }
+    for name, more in loads.items():
         page.begin(name, **more)
         page.begin(name, URL + "there", **more, **answer)
         page.finish(name)

@@ -197,7 +197,7 @@ def test_xhtml_is_read_too(client: Client, site: Site) -> None:
 
 def test_elements_are_waited_for(client: Client) -> None:
     html = "<script>setTimeout(() => document.body.innerHTML = '<i>late</i>', 300)</script>"
-    body = {"html": html, "elements": [{"selector": "i"}]}
+    body: dict[str, object] = {"html": html, "elements": [{"selector": "i"}]}
     assert post(client, "/scrape", body).json["data"][0]["results"][0]["text"] == "late"
     body = {"html": "x", "elements": [{"selector": "blink", "timeout": 100}]}
     assert "Timed out waiting for selector" in refused(post(client, "/scrape", body), 408)
@@ -392,7 +392,7 @@ def test_requests_are_answered_from_the_body(client: Client, site: Site) -> None
 
 
 def test_every_wrong_field_is_named(client: Client) -> None:
-    body = {
+    body: dict[str, object] = {
         "html": "x",
         "colour": "red",
         "options": {"type": "gif", "quality": "high"},

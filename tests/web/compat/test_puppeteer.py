@@ -16,7 +16,7 @@ from farm.web.compat.puppeteer.declared import Body, declarations, requested
 from farm.web.compat.puppeteer.draft import Draft
 
 LIMITS = Limits(30_000, 100_000_000)
-MODELS = [
+MODELS: list[type[Body]] = [
     *(bodies.Screenshot, bodies.PdfPage, bodies.Content, bodies.Scrape),
     *(cloudflares.Screenshot, cloudflares.PdfPage, cloudflares.Content, cloudflares.Snapshot),
     *(cloudflares.Scrape, cloudflares.Links),
@@ -50,7 +50,8 @@ def values(model: type[Body]) -> st.SearchStrategy[Any]:
 
 def _inner_names() -> list[str]:
     found = {"a"}
-    for model in [*MODELS, launch.LaunchOptions]:
+    models: list[type[Body]] = [*MODELS, launch.LaunchOptions]
+    for model in models:
         found |= {part for name, _ in declarations(model) for part in name.split(".")[1:]}
     more = ["selector", "timeout", "fn", "event", "url", "content", "name", "value", "pattern"]
     return sorted({*found, *more, "response", "body", "hidden", "domain", "id", "type"})
