@@ -2,6 +2,7 @@
 
 import threading
 import time
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -70,7 +71,18 @@ class Tree:
 
     def survivors(self, timeout_s: float) -> list[psutil.Process]:
         """Those of it that still run after so long."""
-        return psutil.wait_procs(self._known, timeout_s)[1]
+        end = time.monotonic() + timeout_s
+        while (running := [each for each in self._known if _runs(each)]) and time.monotonic() < end:
+            time.sleep(0.05)
+        return running
+
+
+def _runs(process: psutil.Process) -> bool:
+    """`psutil.wait_procs` fails where a process's number belongs to a thread by now."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 #: Moments by `time.monotonic()`, and what was seen then.

@@ -43,7 +43,9 @@ class RunningBrowser:
         The driver does so too, unless it has died.
         """
         kill_process(self.process)
-        with suppress(psutil.Error):  # Chromium writes there until it has ended.
+        # Chromium writes there until it has ended. Its number may belong to a thread by now, for
+        # which psutil raises the `OSError` of `pidfd_open`.
+        with suppress(psutil.Error, OSError):
             self.process.wait(1)
         shutil.rmtree(self.profile, ignore_errors=True)
 
