@@ -6,6 +6,7 @@ A thread for each browser runs all of it:
   knows the processes.
 - `chromium` finds and launches Chromium, through `launcher`.
 - `pipe` and `pipe_ends` forward the messages of Chromium's pipe; `devtools` sends commands.
-- `contexts` and `kept` provide pages, each a `page`, whose document `renewal` replaces.
+- `contexts` and `kept` provide pages, each a `page`, whose document `renewal` replaces; `sessions`
+  reaches its workers and frames.
 - `memory` measures the processes; `gpu` watches the one that draws for all pages.
 """

@@ -12,6 +12,7 @@ from typing import Any
 from farm.egress import Port
 from farm.render.browser.devtools import DevToolsError, Params, Session, TargetGone, Wait
 from farm.render.browser.looks import Looks
+from farm.render.browser.sessions import Sessions
 
 #: The default viewport of requests, and so the viewport of spares.
 VIEWPORT = (1280, 720)
@@ -25,15 +26,10 @@ _FONT_FAMILIES = {
     "cursive": "Comic Sans MS",
     "fantasy": "Impact",
 }
-#: How many children (frames of other processes, and workers) one page may have, and how many of its
-#: dialogs are dismissed at once. More would keep the browser's thread busy: further children are
-#: not attached to, and further dialogs are dismissed after a pause.
-_MAX_CHILDREN = 200
+#: How many dialogs of one page are dismissed at once. More would keep the browser's thread busy:
+#: further dialogs are dismissed after a pause.
 _MAX_QUICK_DIALOGS = 50
 _SLOW_DIALOG_S = 0.05
-#: Frames and workers that are nested deeper are not waited for. A page could nest them for ever,
-#: and each costs the browser a session.
-_MAX_DEPTH = 8
 #: The fonts of generic families, by the families' names in CSS.
 GENERIC_FAMILIES = {
     "serif": _FONT_FAMILIES["serif"],
@@ -79,10 +75,7 @@ class Page:
         self._is_shell = is_shell
         #: Final once the page is closed.
         self._died: bool | None = None
-        #: The handlers, each with its event.
-        self._handlers: list[tuple[str, Callable[[Params], None]]] = []
         self._dialogs = 0
-        self._adopted = 0
         #: The size of the viewport now, and the device pixels for each CSS pixel.
         self.size = VIEWPORT
         self.scale: float = 1
@@ -91,11 +84,6 @@ class Page:
         self._place: tuple[int, int] | None = None
         #: Something was done to the page that a new document does not undo.
         self.is_altered = False
-        #: Called with each worker: its `TargetInfo` and its session.
-        self.on_worker: Callable[[Params, Session], None] = lambda _info, _session: None
-        #: Called with each worker and each frame of another process (its `TargetInfo` and its
-        #: session), before it begins to run.
-        self.prepare_child: list[Callable[[Params, Session], None]] = []
         try:
             width, height = VIEWPORT
             place = {"browserContextId": context.id, "width": width, "height": height}
@@ -103,6 +91,7 @@ class Page:
             #: The id of its target, which is the id of its main frame too.
             self.id: str = target["targetId"]
             self.session = browser.attach(self.id)
+            self.sessions = Sessions(self.session, self._draw_as_playwright)
             self._set_up()
             world = self.session.send(
                 "Page.createIsolatedWorld", {"frameId": self.id, "worldName": WORLD}
@@ -146,7 +135,7 @@ class Page:
         Leftovers of the network are not looked for one by one (cookies, caches, logins, what a site
         has said of its security): any use of the network counts.
         """
-        has_helpers = bool(self._adopted or self._dialogs)
+        has_helpers = bool(self.sessions.adopted or self._dialogs)
         return self.is_altered or has_helpers or self.port.was_used
 
     def wait(self, milliseconds: int) -> None:
@@ -224,39 +213,10 @@ class Page:
                 self.session.post("Emulation.setEmulatedMedia", medium)
                 self._hold_size()
 
-    def on(self, event: str, handler: Callable[[Params], None]) -> None:
-        """Call the handler at each such event of the page, its frames and its workers."""
-        self._handlers.append((event, handler))
-        for session in self.sessions():
-            session.on(event, handler)
-
-    def forget_handlers(self) -> None:
-        """Remove all handlers: those of the last render, if the page is used again."""
-        for event, handler in self._handlers:
-            for session in self.sessions():
-                session.off(event, handler)
-        self._handlers.clear()
-
     def check(self) -> None:
         """Raises `TargetGone` if the page is gone."""
         if self.session.ended:
             raise TargetGone("the page is gone")
-
-    def _stop_attaching(self) -> None:
-        """The page has more children than any page needs: do not attach to further ones."""
-        for session in self.sessions():
-            with suppress(DevToolsError):
-                params = {"autoAttach": False, "waitForDebuggerOnStart": False, "flatten": True}
-                session.post("Target.setAutoAttach", params)
-
-    def sessions(self) -> list[Session]:
-        """The page's session, and those of its workers and of frames of other processes."""
-        return [self.session, *_descendants(self.session)]
-
-    def interrupt(self, error: DevToolsError) -> None:
-        """End all current waits of the page, its frames and its workers with the error."""
-        for session in self.sessions():
-            session.interrupt(error)
 
     def close(self) -> None:
         self._died = self.died
@@ -280,7 +240,7 @@ class Page:
         self.session.on("Page.javascriptDialogOpening", self._dismiss_dialog)
         # No bodies are kept, since no debugger will ask for them.
         post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
-        self._attach_children(self.session)
+        self.sessions.attach()
         # The headless shell refuses downloads by itself.
         if not self._is_shell:
             refusal = {"behavior": "deny", "browserContextId": self._context.id}
@@ -308,36 +268,3 @@ class Page:
     def _end_dialog(self, accept: bool) -> None:
         with suppress(DevToolsError):
             self.session.post("Page.handleJavaScriptDialog", {"accept": accept})
-
-    def _attach_children(self, session: Session, depth: int = 1) -> None:
-        """Attach to workers and to frames of other processes before they begin to run."""
-        kinds = [{"type": "iframe"}, {"type": "worker"}]
-        params = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
-        session.on("Target.attachedToTarget", lambda params: self._adopt(session, params, depth))
-        session.post("Target.setAutoAttach", {**params, "filter": kinds})
-
-    def _adopt(self, parent: Session, params: Params, depth: int) -> None:
-        self._adopted += 1
-        if self._adopted == _MAX_CHILDREN:
-            self._stop_attaching()
-        info, child = params["targetInfo"], parent.adopt(params["sessionId"])
-        for event, handler in self._handlers:
-            child.on(event, handler)
-        with suppress(DevToolsError):
-            if self._adopted < _MAX_CHILDREN and depth < _MAX_DEPTH:
-                self._attach_children(child, depth + 1)
-            if info["type"] == "iframe":
-                child.post("Page.enable")
-                self._draw_as_playwright(child)
-            else:
-                self.on_worker(info, child)
-            child.post("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
-            for prepare in self.prepare_child:
-                prepare(info, child)
-            child.post("Runtime.runIfWaitingForDebugger")
-
-
-def _descendants(session: Session) -> Iterator[Session]:
-    for child in list(session.children.values()):
-        yield child
-        yield from _descendants(child)

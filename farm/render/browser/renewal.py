@@ -23,15 +23,15 @@ class Watch:
         self._has_arrived = False
         self._has_acted = False
         self._stopped = page.session.wait()
-        page.forget_handlers()
-        page.on("Page.frameRequestedNavigation", self._on_other_navigation)
-        page.on("Page.frameScheduledNavigation", self._on_other_navigation)
-        page.on("Page.frameStartedNavigating", self._on_started)
-        page.on("Page.frameNavigated", self._on_navigated)
-        page.on("Page.frameStoppedLoading", self._on_stopped)
-        page.on("Page.frameAttached", self._on_action)
-        page.on("Network.requestWillBeSent", self._on_request)
-        page.on("Network.webSocketCreated", self._on_action)
+        page.sessions.forget_handlers()
+        page.sessions.on("Page.frameRequestedNavigation", self._on_other_navigation)
+        page.sessions.on("Page.frameScheduledNavigation", self._on_other_navigation)
+        page.sessions.on("Page.frameStartedNavigating", self._on_started)
+        page.sessions.on("Page.frameNavigated", self._on_navigated)
+        page.sessions.on("Page.frameStoppedLoading", self._on_stopped)
+        page.sessions.on("Page.frameAttached", self._on_action)
+        page.sessions.on("Network.requestWillBeSent", self._on_request)
+        page.sessions.on("Network.webSocketCreated", self._on_action)
 
     def wait_until_loaded(self, timeout_s: float | None) -> None:
         """Wait until the new document is loaded, which its last loading event reports."""

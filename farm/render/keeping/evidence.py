@@ -59,9 +59,9 @@ def has_lost_webgl(browser: Session, page: Page) -> bool:
             told.append(params)
 
     try:
-        page.on("Log.entryAdded", on_entry)
+        page.sessions.on("Log.entryAdded", on_entry)
         # Earlier console messages are reported too, before the answer.
-        answers = [session.begin("Log.enable") for session in page.sessions()]
+        answers = [session.begin("Log.enable") for session in page.sessions]
         for answer in answers:
             answer.wait(_left_s(asked_until))
         while not told and time.monotonic() < until:

@@ -72,10 +72,10 @@ class Activity:
             "Network.loadingFinished": self._on_finished,
             "Network.loadingFailed": self._on_failed,
         }
-        self.page.forget_handlers()
+        self.page.sessions.forget_handlers()
         for event, handler in handlers.items():
-            self.page.on(event, handler)
-        self.page.on_worker = self._on_worker
+            self.page.sessions.on(event, handler)
+        self.page.sessions.on_worker = self._on_worker
 
     # ---- For steps
 
@@ -315,6 +315,6 @@ class Activity:
     def _stop_counting(self) -> None:
         """The page makes requests without end: stop waiting for any."""
         self.requests.drop(lambda _: True)
-        for session in self.page.sessions():
+        for session in self.page.sessions:
             with suppress(DevToolsError):
                 session.post("Network.disable")

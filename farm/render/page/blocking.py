@@ -82,8 +82,8 @@ class Blocking:
             return None
         command = "Network.emulateNetworkConditionsByRule", _NO_WEB_SOCKETS
         self._page.is_altered = True
-        self._page.on("Network.webSocketCreated", lambda params: self._note(params["url"]))
-        self._page.prepare_child.append(lambda _, session: session.post(*command))
+        self._page.sessions.on("Network.webSocketCreated", lambda params: self._note(params["url"]))
+        self._page.sessions.prepare_child.append(lambda _, session: session.post(*command))
         return self._page.session.begin(*command)
 
     def _is_blocked(self, paused: Paused) -> bool:

@@ -34,16 +34,16 @@ class Console:
         self.errors: list[dict[str, Any]] = []
         self.error_count = 0
         self._page = page
-        page.on("Runtime.consoleAPICalled", self._on_call)
-        page.on("Log.entryAdded", self._on_entry)
-        page.on("Runtime.exceptionThrown", self._on_exception)
+        page.sessions.on("Runtime.consoleAPICalled", self._on_call)
+        page.sessions.on("Log.entryAdded", self._on_entry)
+        page.sessions.on("Runtime.exceptionThrown", self._on_exception)
 
     def listen(self, until: float) -> None:
         """Collect what has been logged so far and is reported by `until` (`monotonic`)."""
         # A new document does not undo this.
         self._page.is_altered = True
         begun = []
-        for session in self._page.sessions():
+        for session in self._page.sessions:
             with suppress(DevToolsError):
                 begun += [session.begin("Runtime.enable"), session.begin("Log.enable")]
                 session.post("Runtime.disable")

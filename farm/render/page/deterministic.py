@@ -45,7 +45,7 @@ class VirtualClock:
         self._budget_ms = _BUDGET_MS + request.options.wait_for
         script = f"({_FUNCTION})({epoch_s * 1000 + self._budget_ms:.0f})"
         page.is_altered = True
-        page.prepare_child.append(partial(_prepare_child, script))
+        page.sessions.prepare_child.append(partial(_prepare_child, script))
         session.post("Page.addScriptToEvaluateOnNewDocument", {"source": script})
         session.send(_POLICY, {"policy": "pause", "initialVirtualTime": epoch_s})
         if request.url is None:

@@ -46,7 +46,7 @@ def prepare(page: Page, request: RenderRequest) -> None:
     frame, worker = dict(_of_frame(options)), dict(_of_browser(options))
     if frame or worker:
         page.is_altered = True
-        page.prepare_child.append(
+        page.sessions.prepare_child.append(
             lambda info, child: _post(child, frame if info["type"] == "iframe" else worker)
         )
     # A document that is loaded before the answers may ignore the commands.

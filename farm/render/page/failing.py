@@ -37,17 +37,17 @@ class Failures:
         self._noted: dict[Failure, None] = {}
         self._urls: dict[str, str] = {}
         if fail_on.resource_status or fail_on.resource_error or fail_on.page_error:
-            page.on("Page.frameNavigated", self._on_navigated)
+            page.sessions.on("Page.frameNavigated", self._on_navigated)
         if fail_on.resource_status:
-            page.on("Network.responseReceived", self._on_response)
+            page.sessions.on("Network.responseReceived", self._on_response)
         if fail_on.resource_error:
-            page.on("Network.requestWillBeSent", self._on_request)
-            page.on("Network.loadingFailed", self._on_failed)
+            page.sessions.on("Network.requestWillBeSent", self._on_request)
+            page.sessions.on("Network.loadingFailed", self._on_failed)
         if fail_on.page_error:
             # The page's sessions report errors until they end.
             page.is_altered = True
-            page.on("Runtime.exceptionThrown", self._on_exception)
-            page.prepare_child.append(self._enable_errors)
+            page.sessions.on("Runtime.exceptionThrown", self._on_exception)
+            page.sessions.prepare_child.append(self._enable_errors)
             page.session.post("Runtime.enable")
 
     def note_missing(self, field: str, selector: str) -> None:

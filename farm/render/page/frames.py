@@ -37,7 +37,7 @@ class Frames:
         Frames that are gone or in which the function fails are skipped. Raises `TargetGone` if the
         page is gone.
         """
-        sessions = self._page.sessions()
+        sessions = list(self._page.sessions)
         trees = self.answers(
             [begin_if_there(each.begin, "Page.getFrameTree") for each in sessions], limit
         )

@@ -130,9 +130,9 @@ class Interception:
 
     def _enable(self) -> Wait:
         self._page.is_altered = True
-        if self._prepare_child not in self._page.prepare_child:
-            self._page.prepare_child.append(self._prepare_child)
-        main, *children = self._page.sessions()
+        if self._prepare_child not in self._page.sessions.prepare_child:
+            self._page.sessions.prepare_child.append(self._prepare_child)
+        main, *children = self._page.sessions
         for child in children:
             with suppress(DevToolsError):
                 self._prepare_child({}, child)

@@ -57,5 +57,5 @@ class TimeLimit:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._end_waits)
 
     def _end_waits(self) -> None:
-        self._page.interrupt(TimeUp("the time limit has passed"))
+        self._page.sessions.interrupt(TimeUp("the time limit has passed"))
         self._call_in(_AGAIN_S)

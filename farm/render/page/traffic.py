@@ -63,10 +63,10 @@ class Traffic:
     _number: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
-        self.page.on("Network.requestWillBeSent", self._on_request)
-        self.page.on("Network.responseReceived", self._on_response)
-        self.page.on("Network.loadingFinished", self._on_finished)
-        self.page.on("Network.loadingFailed", self._on_failed)
+        self.page.sessions.on("Network.requestWillBeSent", self._on_request)
+        self.page.sessions.on("Network.responseReceived", self._on_response)
+        self.page.sessions.on("Network.loadingFinished", self._on_finished)
+        self.page.sessions.on("Network.loadingFailed", self._on_failed)
 
     @property
     def slowest(self) -> list[dict[str, Any]]:

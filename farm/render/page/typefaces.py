@@ -78,7 +78,7 @@ class _Search:
         """The page's own document first, then the frames of other processes."""
         count = 0
         workers = self._work.activity.requests.workers
-        for session in self._work.page.sessions():
+        for session in self._work.page.sessions:
             if session in workers:  # a worker has no frames, and may be busy for ever
                 continue
             try:
