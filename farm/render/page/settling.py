@@ -6,7 +6,9 @@ been pending for a moment. Requests that never end are not waited for (`requests
 waited for longer than `FARM_SETTLE_MAX_S` after the first `load`. After that, the page counts as
 ready, and `Settling.unfinished` says what it lacks.
 
-If the page navigates meanwhile, the new document is waited for in the same way.
+If the page navigates meanwhile, the new document is waited for in the same way. A page that still
+navigates when its time is over is stopped (`freezing`). Steps of a render call `Settling`, in the
+render's greenlet.
 """
 
 import math
@@ -21,10 +23,11 @@ from farm.render.browser.devtools import (
     Wait,
 )
 from farm.render.browser.page import Page
+from farm.render.page import freezing
 from farm.render.page.activity import Activity
 from farm.render.page.deterministic import VirtualClock
 from farm.render.page.frames import Frames, begin_if_there
-from farm.render.page.interception import Interception, Paused
+from farm.render.page.interception import Interception
 from farm.render.page.navigation import DocumentGone
 from farm.render.page.scripts import (
     begin_call,
@@ -202,13 +205,9 @@ class Settling:
         self._limit = time.monotonic()
         self.loaded_at = min(self.loaded_at, self._limit)
         self._note_unfinished()
-        activity = self._activity
-        if activity.navigating_to is not None:
+        if self._activity.navigating_to is not None:
             # A page that is about to navigate answers no commands.
-            self._page.session.post("Page.stopLoading")
-            activity.wait_until(
-                lambda: activity.navigating_to is None, time.monotonic() + _LAST_CALL_S
-            )
+            freezing.stop_loading(self._page, self._activity)
 
     def run_clock(self) -> None:
         """Wait until the virtual clock reaches the moment of the capture, then settle the page."""
@@ -229,29 +228,9 @@ class Settling:
         self.settle()
 
     def freeze(self) -> None:
-        """Stop the page: its scripts run no more, and no navigation continues.
-
-        The page's process may learn of the first too late, so the browser's process refuses
-        navigations.
-        """
+        """Hold the page as it is: see `freezing`."""
         self._note_unfinished()
-        self._page.is_altered = True
-        session = self._page.session
-        refusing = self._interception.add(
-            _refuse_navigation, [{"resourceType": "Document"}], first=True
-        )
-        session.post("Emulation.setScriptExecutionDisabled", {"value": True})
-        activity, end = self._activity, time.monotonic() + _LAST_CALL_S
-        # The answer comes after the event of a navigation that has started. A document that is
-        # stopped while it arrives may never be drawn, so its HTML is parsed first.
-        with suppress(CommandFailed, TimedOut):
-            refusing.wait(_LAST_CALL_S)
-        activity.wait_until(
-            lambda: activity.navigating_to is None and activity.document.parsed, end
-        )
-        session.post("Page.stopLoading")
-        end = time.monotonic() + _LAST_CALL_S
-        activity.wait_until(lambda: activity.navigating_to is None, end)
+        freezing.freeze(self._page, self._activity, self._interception)
 
     def _note_unfinished(self) -> None:
         lacks_load = [] if self._activity.document.loaded else ["the load event"]
@@ -377,8 +356,3 @@ class Settling:
 
     def _value(self, call: Wait, timeout_s: float | None = None) -> Params | None:
         return value_in(self._activity.await_answer(call, timeout_s))
-
-
-def _refuse_navigation(paused: Paused) -> None:
-    if paused.kind == "Document":
-        paused.fail("Aborted")
