@@ -1,6 +1,8 @@
 """A WSGI application for the farm's gunicorn worker, and gunicorn to run it: no Chromium."""
 
+import http.client
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,13 +16,16 @@ from farm.errors import BodyTooLarge, FarmError
 from farm.settings import MAX_BODY_BYTES
 from tests.support.farm_process import end, free_port, wait_until
 
+#: More than there are threads.
+MANY = 20
+
 _CONF = """
 from farm.settings import Settings
-from farm.web.serving import sending, worker
+from farm.web.serving import sending, steps, worker
 from tests.support.small_app import wants_body
 
-worker._HEAD_S = {head_s}
-worker._LINGER_S = 30
+steps._HEAD_S = {head_s}
+steps._LINGER_S = 30
 sending.MAX_SENDING = {sending}
 
 bind = "127.0.0.1:{port}"
@@ -61,6 +66,28 @@ def wants_body(
     method: str, path: str, headers: Mapping[str, str], length: int | None, query: str
 ) -> bool:
     return path == "/take" and (length or 0) <= MAX_BODY_BYTES
+
+
+def head(method: str, path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
+
+
+def post(path: str, length: int, start: bytes = b"") -> bytes:
+    return head("POST", path, f"Content-Length: {length}") + start
+
+
+def answer(sock: socket.socket, method: str = "GET") -> tuple[int, bytes]:
+    response = http.client.HTTPResponse(sock, method=method)
+    response.begin()
+    return response.status, response.read()
+
+
+def is_ended(sock: socket.socket) -> bool:
+    """Wait for the server to close, and see that there was nothing more to read."""
+    try:
+        return sock.recv(1) == b""
+    except ConnectionResetError:
+        return True
 
 
 class Server:

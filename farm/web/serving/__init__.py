@@ -6,7 +6,8 @@ want. It never waits for a client. A thread gets a request only when all of it h
 phase of a connection has a deadline. When connections or memory run out, the slowest client is
 dropped in favour of a new one::
 
-    worker.py      the main loop: a connection from its first head to its end
+    worker.py      the main loop, gunicorn's threads, and stopping
+    steps.py       a connection from its first head to its end
     clients.py     all connections: what the loop waits for, and which is dropped to make room
     connection.py  one connection: its bytes, its request
     incoming.py    a body as it arrives
