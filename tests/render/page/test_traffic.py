@@ -12,11 +12,12 @@ URL = "http://a.example/"
 
 
 class Page:
-    """Tells `Traffic` of events."""
+    """Tells `Traffic` of events. It is its own `Sessions`."""
 
     id = "main"
 
     def __init__(self) -> None:
+        self.sessions = self
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {}
 
     def on(self, event: str, handler: Callable[[dict[str, Any]], None]) -> None:
