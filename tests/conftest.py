@@ -84,9 +84,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 def request_for(engine: Engine, html: str | None = None, /, **options: object) -> RenderRequest:
     """A request for HTML or for a `url`, as a client would send it; options by their JSON names."""
-    source = "url" if html is None else "html"
-    page = options.pop("url") if html is None else html
-    body = json.dumps({source: page, "options": options})
+    source = "url" if "url" in options else "html"
+    body = json.dumps({source: options.pop(source, html), "options": options})
     return RenderRequest.parse(body.encode(), (source,), engine.limits)
 
 
