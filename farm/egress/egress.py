@@ -111,19 +111,22 @@ class Egress:
                 return
             if time.monotonic() - process.started > _LONG_LIFE_S:
                 pause_s = 0.0
-            pause_s = min(max(2 * pause_s, self.first_pause_s), _MAX_PAUSE_S)
+            pause_s = self._longer(pause_s)
             log.error("egress proxy died, and is started again", again_in_s=pause_s)
             self._on_death()
-            if self._stopping.wait(pause_s):
-                return
-            try:
-                process = ProxyChild(self._first_message, process.down_since)
-            except OSError as exc:
-                log.error("egress proxy does not start", cause=str(exc))
-                continue
-            self._process = process
+            while not self._stopping.wait(pause_s):
+                try:
+                    self._process = process = ProxyChild(self._first_message, process.down_since)
+                    break
+                except OSError as exc:
+                    pause_s = self._longer(pause_s)
+                    log.error("egress proxy not started", cause=str(exc), again_in_s=pause_s)
             if self._stopping.is_set():
                 process.end()
+
+    def _longer(self, pause_s: float) -> float:
+        """The pause after one of `pause_s`."""
+        return min(max(2 * pause_s, self.first_pause_s), _MAX_PAUSE_S)
 
     def _watch(self, process: "ProxyChild") -> None:
         """Returns when the process is dead or hangs."""

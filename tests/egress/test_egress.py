@@ -12,8 +12,9 @@ from contextlib import suppress
 import psutil
 import pytest
 import requests
+import structlog
 
-from farm.egress import Egress, Port
+from farm.egress import Egress, Port, egress
 from farm.errors import BrowserUnavailable, FarmError, NavigationFailed, UrlRefused
 from farm.policy import Names, Policy, Refusal
 from farm.render import Engine
@@ -281,6 +282,21 @@ def test_a_farm_without_a_descriptor_left_keeps_its_proxy(proxy: Egress, site: S
         proxy.open()
     assert get(proxy.open(), site.url).status_code == 200
     assert proxy.pid == pid
+
+
+def test_while_it_cannot_be_started_each_pause_is_longer(
+    proxy: Egress, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(egress, "_LONG_LIFE_S", 0.0)  # as if the one that dies had run for long
+    pid = proxy.pid
+    assert pid is not None
+    with structlog.testing.capture_logs() as logs, no_more_files():
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: len(logs) >= 4)
+    pauses = [line["again_in_s"] for line in logs[:4]]
+    assert pauses == [proxy.first_pause_s * 2**tries for tries in range(4)]
+    wait_until(lambda: proxy.pid is not None)
+    assert get(proxy.open(), site.url).status_code == 200
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
