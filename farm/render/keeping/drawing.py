@@ -44,6 +44,11 @@ _LAST_QUIET_S = 5.0
 _TIMEOUT_S = 2.0
 #: The same for a browser with one page only, for which few renders wait.
 _ALONE_TIMEOUT_S = 3.0
+#: If other programs leave the browser little processor time, everything takes longer. So the
+#: capture may take so many times as long as making the page took, up to `_MAX_TIMEOUT_S`. Making it
+#: needs twice the processor time of the capture, and no GPU process.
+_CAPTURE_BY_MAKING = 5
+_MAX_TIMEOUT_S = 10.0
 #: The time in which a page must say whether it has many layers.
 _LAYERS_S = 0.3
 #: A page that was present at so many deaths of the GPU process is withdrawn.
@@ -175,14 +180,10 @@ class DrawingWatch:
     def _probe(self) -> None:
         wanted, self._waiting_for_proof = self._waiting_for_proof, []
         self._should_probe = False
+        began = time.monotonic()
         try:
             with self._gpu.new_page() as page:
-                self._unanswered_since = self._unanswered_since or time.monotonic()
-                capture = page.begin("Page.captureScreenshot", {"format": "png"})
-                capture.wait(_ALONE_TIMEOUT_S if self._is_alone else _TIMEOUT_S)
-                is_drawing = True
-        except TimedOut:
-            is_drawing = False
+                is_drawing = self._is_captured(page, time.monotonic() - began)
         except DevToolsError:
             self._waiting_for_proof += wanted
             self._should_probe = True
@@ -202,6 +203,16 @@ class DrawingWatch:
             self._browser.kill(_REASON)
         else:
             self.kill(_REASON)
+
+    def _is_captured(self, page: Session, made_s: float) -> bool:
+        """Whether the page, which was made in `made_s` seconds, is captured in time."""
+        self._unanswered_since = self._unanswered_since or time.monotonic()
+        capture = page.begin("Page.captureScreenshot", {"format": "png"})
+        try:
+            capture.wait(capture_timeout_s(made_s, self._is_alone))
+        except TimedOut:
+            return False
+        return True
 
     def _find(self) -> None:
         """Find the GPU process, which may just be starting."""
@@ -230,3 +241,9 @@ class DrawingWatch:
         if page is not None and rendering.given_up is None and not rendering.is_suspect:
             rendering.is_suspect = True
             page.close()
+
+
+def capture_timeout_s(made_s: float, is_alone: bool) -> float:
+    """The time that the capture of a page may take, which was made in `made_s` seconds."""
+    usual_s = _ALONE_TIMEOUT_S if is_alone else _TIMEOUT_S
+    return max(usual_s, min(_CAPTURE_BY_MAKING * made_s, _MAX_TIMEOUT_S))

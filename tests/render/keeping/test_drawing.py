@@ -4,7 +4,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 
 import psutil
@@ -13,7 +13,10 @@ from PIL import Image
 
 from farm.errors import FarmError, PageCrashes
 from farm.render import Engine
+from farm.render.browser.devtools import Session
+from farm.render.browser.gpu import GpuProcess
 from farm.render.browser.memory import proportional_bytes
+from farm.render.keeping.drawing import capture_timeout_s
 from tests.chaos.hostile import HOSTILE
 from tests.conftest import request_for
 from tests.support.farm_process import command_line, gone, wait_until
@@ -119,6 +122,40 @@ def test_gpu_work_of_a_late_page_is_ended_before_the_next_render(
     wait_until(lambda: gone([gpu]))
     assert renders(engine)
     assert engine.chromium_pid == pid
+
+
+def test_a_page_that_cannot_be_made_says_nothing_of_the_gpu_process(
+    make_engine: MakeEngine, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine the farm's own page may take longer to make than it is waited for."""
+    monkeypatch.setattr("farm.render.browser.gpu._PAGE_S", 0.0)
+    tries, new_page = [], GpuProcess.new_page
+
+    def counted(own: GpuProcess) -> AbstractContextManager[Session]:
+        tries.append(own)
+        return new_page(own)
+
+    monkeypatch.setattr(GpuProcess, "new_page", counted)
+    engine = make_engine()
+    process = gpu_of(engine)
+    with ThreadPoolExecutor(1) as pool:
+        html = f"{GREEN}<img src='{site.url}/slow.svg' hidden>"
+        held = pool.submit(engine.render, request_for(engine, html))
+        wait_until(lambda: len(tries) > 5)
+        site.hold.set()
+        assert is_filled(held.result().data, LIME)
+    assert process.is_running()
+    assert engine.status.gpu_ends == {}
+
+
+@pytest.mark.parametrize(
+    ("made_s", "is_alone", "timeout_s"),
+    [(0.05, False, 2), (0.05, True, 3), (0.8, False, 4), (0.8, True, 4), (9, False, 10)],
+)
+def test_where_a_page_takes_long_to_be_made_its_capture_may_too(
+    made_s: float, is_alone: bool, timeout_s: float
+) -> None:
+    assert capture_timeout_s(made_s, is_alone) == timeout_s
 
 
 def test_a_death_of_the_gpu_process_does_not_affect_pages_without_webgl(
