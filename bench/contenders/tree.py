@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from tests.support.farm_process import is_browser
+from tests.support.farm_process import is_browser, runs
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,10 @@ class Tree:
     def survivors(self, timeout_s: float) -> list[psutil.Process]:
         """Those of it that still run after so long."""
         end = time.monotonic() + timeout_s
-        while (running := [each for each in self._known if _runs(each)]) and time.monotonic() < end:
+        # `psutil.wait_procs` fails where a process's number belongs to a thread by now.
+        while (running := [each for each in self._known if runs(each)]) and time.monotonic() < end:
             time.sleep(0.05)
         return running
-
-
-def _runs(process: psutil.Process) -> bool:
-    """`psutil.wait_procs` fails where a process's number belongs to a thread by now."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 #: Moments by `time.monotonic()`, and what was seen then.

@@ -20,7 +20,7 @@ from farm.errors import BrowserUnavailable, FarmError, NavigationFailed, UrlRefu
 from farm.policy import Names, Policy, Refusal
 from farm.render import Engine
 from tests.conftest import request_for
-from tests.support.farm_process import wait_until
+from tests.support.farm_process import gone, wait_until
 from tests.support.files import no_more_files
 from tests.support.images import RED, opened
 from tests.support.site import SITES, Site
@@ -246,7 +246,7 @@ def test_it_does_not_outlive_the_farm() -> None:
     process = psutil.Process(running.pid)
     assert running._process is not None
     running._process._control.shutdown(socket.SHUT_RDWR)
-    wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: gone([process]))
     running.close()
 
 
@@ -255,7 +255,7 @@ def test_the_process_that_looks_names_up_does_not_outlive_it(proxy: Egress, site
     assert get(proxy.open(), host).status_code == 200
     (resolver,) = psutil.Process(proxy.pid).children()
     psutil.Process(proxy.pid).kill()
-    wait_until(lambda: not resolver.is_running() or resolver.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: gone([resolver]))
 
 
 def test_it_may_open_as_many_files_as_the_machine_allows(proxy: Egress) -> None:

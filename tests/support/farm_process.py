@@ -138,10 +138,11 @@ def driver_of(chromium: psutil.Process) -> psutil.Process:
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    return not any(_runs(process) for process in processes)
+    return not any(runs(process) for process in processes)
 
 
-def _runs(process: psutil.Process) -> bool:
+def runs(process: psutil.Process) -> bool:
+    """Asks of this process only: its number may belong to another one, or to a thread, by now."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:  # it went between the two questions
