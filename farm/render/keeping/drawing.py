@@ -55,6 +55,8 @@ _LAYERS_S = 0.3
 _MAX_DEATHS = 2
 #: After so many kills of the GPU process in a row, the browser itself is killed.
 _MAX_KILLS = 2
+#: The same after so many tiny pages in a row that could not be made in time.
+_MAX_UNMADE = 2
 #: The time that Chromium may take to start another GPU process.
 _START_S = 5.0
 _REASON = "it does not draw"
@@ -89,6 +91,7 @@ class DrawingWatch:
         self._should_probe = False
         self._unanswered_since: float | None = None
         self._kills_in_a_row = 0
+        self._unmade_in_a_row = 0
         self._killed = False
         #: Renderings whose pages are being asked whether they have lost anything.
         self._examined: set[Rendering] = set()
@@ -184,10 +187,14 @@ class DrawingWatch:
         try:
             with self._gpu.new_page() as page:
                 is_drawing = self._is_captured(page, time.monotonic() - began)
-        except DevToolsError:
+        except DevToolsError as exc:
             self._waiting_for_proof += wanted
             self._should_probe = True
+            self._unmade_in_a_row += isinstance(exc, TimedOut)
+            if self._unmade_in_a_row > _MAX_UNMADE:
+                self._browser.kill("it makes no page")
             raise
+        self._unmade_in_a_row = 0
         if is_drawing:
             self._unanswered_since = None
             self._last_drawn = time.monotonic()

@@ -129,6 +129,7 @@ def test_a_page_that_cannot_be_made_says_nothing_of_the_gpu_process(
 ) -> None:
     """On a busy machine the farm's own page may take longer to make than it is waited for."""
     monkeypatch.setattr("farm.render.browser.gpu._PAGE_S", 0.0)
+    monkeypatch.setattr("farm.render.keeping.drawing._MAX_UNMADE", 1000)
     tries, new_page = [], GpuProcess.new_page
 
     def counted(own: GpuProcess) -> AbstractContextManager[Session]:
@@ -146,6 +147,22 @@ def test_a_page_that_cannot_be_made_says_nothing_of_the_gpu_process(
         assert is_filled(held.result().data, LIME)
     assert process.is_running()
     assert engine.status.gpu_ends == {}
+
+
+def test_a_browser_that_makes_no_page_again_and_again_is_replaced(
+    make_engine: MakeEngine, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("farm.render.browser.gpu._PAGE_S", 0.0)
+    engine = make_engine()
+    pid = engine.chromium_pid
+    with ThreadPoolExecutor(1) as pool:
+        html = f"{GREEN}<img src='{site.url}/slow.svg' hidden>"
+        held = pool.submit(engine.render, request_for(engine, html))
+        wait_until(lambda: engine.chromium_pid not in (None, pid))
+        monkeypatch.undo()
+        site.hold.set()
+        held.exception()  # it has lost one browser, and perhaps two
+    assert renders(engine)
 
 
 @pytest.mark.parametrize(
