@@ -74,8 +74,8 @@ def flooding(first: bytes, again: bytes) -> Iterator[Flood]:
 def test_another_render_gets_its_page_during_a_flood(
     make_engine: Callable[..., Engine], site: Site, answer: tuple[bytes, bytes]
 ) -> None:
-    # The flood is to last for as long as the test.
-    engine = make_engine(egress_max_bytes=10**12, render_deadline_s=580)
+    # The flood is to last for as long as the test: nothing may end the render that takes it.
+    engine = make_engine(egress_max_bytes=10**12, render_deadline_s=580, settle_max_s=580)
     proxy = engine.egress_pid
     with flooding(*answer) as flood:
         # A browser has six connections to a host.
