@@ -41,7 +41,7 @@ for name in [
 
 # Nothing is timed: a busy machine is no test's fault. A fixture that examples share they leave as
 # they found it. `--hypothesis-profile` is for `make test-fast` and `make test-long`.
-for profile, examples in (("farm", 40), ("fast", 10), ("long", 1000)):
+for profile, examples in (("farm", 40), ("fast", 5), ("long", 1000)):
     hypothesis.settings.register_profile(
         profile,
         max_examples=examples,

@@ -52,7 +52,7 @@ def served(app: WSGIApplication) -> Iterator[str]:
         return app(environ, start)
 
     with make_server("127.0.0.1", 0, whole, Server, Quiet) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 

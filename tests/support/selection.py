@@ -27,8 +27,13 @@ _STARTING = frozenset(
 )
 #: A farm or a browser for one test alone.
 _DEDICATED = frozenset({"make_engine", "log_path"})
-#: Nearly all of their tests start something, so that `--fast` does not even import them.
-_SLOW = ("whole", "chaos", "instances", "field", "mcp", "web/test_schema.py")
+#: Nearly all of their tests start something or compute for long: `--fast` does not import them.
+_SLOW = (
+    *("whole", "chaos", "instances", "field", "mcp", "web/test_schema.py"),
+    *("plan/test_simulation.py", "plan/test_sizing.py", "comparing/test_comparing.py"),
+    *("render/page/test_pixels.py", "render/page/test_regions.py", "render/page/test_render.py"),
+    "egress/test_answers_in_chromium.py",
+)
 #: Audit events of a process that begins.
 _STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"})
 #: What takes longest begins first. Whatever is not here follows in the order of its files.
@@ -59,7 +64,7 @@ def is_fast(config: pytest.Config) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """`--fast` passes over what takes long to import, or starts something in each of its tests."""
+    """`--fast` passes over what takes long, or starts something in nearly all of its tests."""
     is_slow = any(collection_path.match(f"tests/{each}") for each in _SLOW)
     return True if is_slow and is_fast(config) else None
 

@@ -242,7 +242,7 @@ def font_site() -> Iterator[ThreadingHTTPServer]:
         "/import.css": ("text/css", b"@import '/font.css';"),
     }
     server.asked = []  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.shutdown()
 

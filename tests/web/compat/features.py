@@ -141,7 +141,7 @@ def running_server(data: Path) -> Iterator[Server]:
 
     listening = QuietServer(("127.0.0.1", 0), Handler)
     server.port = listening.server_port
-    thread = threading.Thread(target=listening.serve_forever, daemon=True)
+    thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield server
