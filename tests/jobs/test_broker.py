@@ -18,6 +18,7 @@ from farm.errors import QueueUnavailable, StartError
 from farm.jobs import broker
 from farm.settings import Settings
 from tests.support.farm_process import wait_until
+from tests.support.quiet import serving
 from tests.support.redis_data import command
 
 #: Certificate and key of 127.0.0.1, which nobody vouches for.
@@ -94,11 +95,10 @@ def tls_in_front(path: Path) -> Iterator[int]:
             while data := source.recv(65536):
                 target.sendall(data)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as front:
-        front.daemon_threads = True
-        threading.Thread(target=front.serve_forever, args=(0.02,), daemon=True).start()
+    front = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    front.daemon_threads = True
+    with serving(front):
         yield front.server_address[1]
-        front.shutdown()
 
 
 def test_a_user_who_may_not_look_is_told_so(tmp_path: Path) -> None:

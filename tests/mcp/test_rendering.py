@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from farm.render import Engine
 from farm.settings import Settings
 from tests.conftest import MakeApp
 from tests.support.images import LIME, opened
+from tests.support.quiet import serving
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -51,10 +51,9 @@ def served(app: WSGIApplication) -> Iterator[str]:
         environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(length))
         return app(environ, start)
 
-    with make_server("127.0.0.1", 0, whole, Server, Quiet) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    server = make_server("127.0.0.1", 0, whole, Server, Quiet)
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def test_a_farm_renders_and_tells_of_the_page(url: str) -> None:

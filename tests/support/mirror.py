@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.quiet import QuietServer
+from tests.support.quiet import QuietServer, serving
 
 #: What a window or a worker tells of itself.
 _TELL = """
@@ -177,10 +177,5 @@ def running_mirror() -> Iterator[Mirror]:
     server = QuietServer(("127.0.0.1", 0), _Handler)
     mirror = Mirror(server.server_port)
     server.RequestHandlerClass = type("Handler", (_Handler,), {"mirror": mirror})
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield mirror
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from tests.support.quiet import QuietServer
+from tests.support.quiet import QuietServer, serving
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -99,12 +99,8 @@ def running_receiver(port: int = 0, certificate: Path | None = None) -> Iterator
         context.load_cert_chain(certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True)
         receiver.url = receiver.url.replace("http:", "https:")
-    thread = threading.Thread(target=server.serve_forever, args=[0.05])
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        receiver.closing.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(server):
+        try:
+            yield receiver
+        finally:
+            receiver.closing.set()

@@ -2,7 +2,6 @@
 
 import base64
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote
 
 from tests.support.allowed_site import CERTIFICATE
-from tests.support.quiet import QuietServer
+from tests.support.quiet import QuietServer, serving
 from tests.support.site import RED
 
 USERNAME, PASSWORD = "ursula", "open, sesame: 1"
@@ -119,10 +118,5 @@ def running_recording_site(
     url = f"http{'s' if tls else ''}://{host}:{server.server_port}"
     site = RecordingSite(url, {} if pages is None else pages)
     server.RequestHandlerClass = type("Handler", (_Handler,), {"site": site})
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield site
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -29,10 +29,19 @@ _STARTING = frozenset(
 _DEDICATED = frozenset({"make_engine", "log_path"})
 #: Nearly all of their tests start something or compute for long: `--fast` does not import them.
 _SLOW = (
-    *("whole", "chaos", "instances", "field", "mcp", "web/test_schema.py"),
-    *("plan/test_simulation.py", "plan/test_sizing.py", "comparing/test_comparing.py"),
-    *("render/page/test_pixels.py", "render/page/test_regions.py", "render/page/test_render.py"),
+    "chaos",
+    "comparing/test_comparing.py",
     "egress/test_answers_in_chromium.py",
+    "field",
+    "instances",
+    "mcp",
+    "plan/test_simulation.py",
+    "plan/test_sizing.py",
+    "render/page/test_pixels.py",
+    "render/page/test_regions.py",
+    "render/page/test_render.py",
+    "web/test_schema.py",
+    "whole",
 )
 #: Audit events of a process that begins.
 _STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"})

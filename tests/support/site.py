@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 
-from tests.support.quiet import QuietServer
+from tests.support.quiet import QuietServer, serving
 
 #: A red and a blue image, 40 × 40.
 RED = (
@@ -121,11 +121,8 @@ def running_site(host: str = "127.0.0.1", pages: dict[str, str] | None = None) -
     server = QuietServer((host, 0), _Handler)
     site = Site(host, server.server_port, {} if pages is None else pages)
     server.RequestHandlerClass = type("Handler", (_Handler,), {"site": site})
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield site
-    finally:
-        site.hold.set()
-        server.shutdown()
-        server.server_close()
+    with serving(server):
+        try:
+            yield site
+        finally:
+            site.hold.set()

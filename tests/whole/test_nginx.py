@@ -20,6 +20,7 @@ import requests
 from bench.contenders.instances import Instance, nginx_program, running_instances, running_nginx
 from farm.links import MAX_PAYLOAD, make_link
 from tests.support.farm_process import log_lines, wait_until
+from tests.support.quiet import serving
 
 pytestmark = [
     pytest.mark.dedicated,
@@ -71,11 +72,7 @@ def before_fakes(*does: str) -> Iterator[tuple[str, list[FakeInstance]]]:
     with ExitStack() as stack:
         fakes = [FakeInstance(each) for each in does]
         for fake in fakes:
-            thread = threading.Thread(target=fake.server.serve_forever, args=(0.01,))
-            thread.start()
-            stack.callback(thread.join)
-            stack.callback(fake.server.shutdown)
-            stack.enter_context(fake.server)
+            stack.enter_context(serving(fake.server))
         yield stack.enter_context(running_nginx(fakes)), fakes
 
 

@@ -3,7 +3,6 @@
 import base64
 import ctypes
 import re
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +22,7 @@ from farm.request import RenderResult
 from farm.request.pdf import DEFAULTS
 from farm.settings import Settings
 from tests.conftest import request_for
+from tests.support.quiet import serving
 from tests.support.site import running_site
 
 MakeEngine = Callable[..., Engine]
@@ -242,9 +242,8 @@ def font_site() -> Iterator[ThreadingHTTPServer]:
         "/import.css": ("text/css", b"@import '/font.css';"),
     }
     server.asked = []  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield server
-    server.shutdown()
+    with serving(server):
+        yield server
 
 
 def font_of(page: pypdfium2.PdfPage, text: str) -> str:

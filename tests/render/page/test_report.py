@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +180,13 @@ def test_what_is_said_before_the_document_is_not_told(engine: Engine, site: Site
 
 def test_looking_at_a_page_asks_the_network_for_nothing(engine: Engine, site: Site) -> None:
     site.pages = {"/start": "<link rel=stylesheet href=/no-store.css><p>x"}
-    report = complete_report_of(engine, url=site.url + "/start")
+    is_whole = False
+    while not is_whole:  # a busy machine may cut the search short, and then it is made again
+        asked = len(site.requests)
+        report = report_of(engine, url=site.url + "/start")
+        assert len(site.requests) - asked == 2
+        is_whole = "fontsAreIncomplete" not in report
     assert report["fonts"]
-    asked = Counter(path for path, _ in site.requests)
-    assert asked["/start"] == asked["/no-store.css"]
 
 
 # ---- Fonts

@@ -15,7 +15,6 @@ import json
 import re
 import sys
 import tempfile
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +30,7 @@ import pypdfium2
 import requests
 
 from tests.support.farm_process import Farm, running_farm, wait_until
-from tests.support.quiet import QuietServer
+from tests.support.quiet import QuietServer, serving
 from tests.support.site import SITES
 from tests.web.compat.gherkin import Scenario, Step, scenarios
 
@@ -141,13 +140,8 @@ def running_server(data: Path) -> Iterator[Server]:
 
     listening = QuietServer(("127.0.0.1", 0), Handler)
     server.port = listening.server_port
-    thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with serving(listening):
         yield server
-    finally:
-        listening.shutdown()
-        listening.server_close()
 
 
 class Farms:
