@@ -40,8 +40,11 @@ def note(what):
 def on_signal(number, _):
     note(signal.Signals(number).name)
     if number == signal.SIGUSR1:
+        # The next one would find a half-made module if it came amid the import.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [number])
         from farm.cache import SupervisorSocket
         SupervisorSocket.from_environment().request_cache()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
     if number == signal.SIGTERM:
         while not os.path.exists(f"{folder}/release"):
             time.sleep(0.02)

@@ -262,7 +262,8 @@ def test_a_page_that_floods_the_browsers_own_process_harms_no_neighbour(
 
 
 def test_a_page_with_hundreds_of_busy_workers_harms_no_neighbour(make_engine: MakeEngine) -> None:
-    engine = make_engine(render_deadline_s=15)
+    # On a busy machine it has time to be tried again, alone.
+    engine = make_engine(render_deadline_s=60)
     with neighbours(engine, 1) as wrong, pytest.raises(PageCrashes):
         engine.render(request_for(engine, hostile("page: workers")))
     assert wrong == []
