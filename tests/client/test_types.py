@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """\
 from farm.client import Farm
 
@@ -20,6 +22,7 @@ farm.link(html="x", report=True)
 FIRST_WRONG = 7
 
 
+@pytest.mark.dedicated
 def test_wrong_names_and_types_are_found_and_right_ones_are_not(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)

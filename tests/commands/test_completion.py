@@ -22,6 +22,7 @@ def test_the_script_is_one_of_the_shell_and_says_how_it_is_installed(shell: str)
         subprocess.run([program, "-n"], input=result.output, text=True, check=True)
 
 
+@pytest.mark.dedicated
 def test_bash_completes_commands_flags_and_values_with_spaces(tmp_path: Path) -> None:
     (tmp_path / "farm").write_text(
         f"#!/bin/sh\nexec {sys.executable} -c "

@@ -94,6 +94,7 @@ def _look(page: Page, url: str, case: Case) -> Sight:
     return Sight(body, bool(ends[0]))
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_is_the_same_with_and_without_the_proxy(
     name: str, direct: BrowserContext, through: BrowserContext, port: Port, site: RawSite

@@ -1,8 +1,10 @@
 """Which tests run, in what order, and which of pytest-xdist's processes runs which.
 
 A test is `dedicated` if it has a farm or a browser of its own, to break it or to set it up in a way
-of its own. `make test` leaves these out, except those that are marked as the `short_form` of the
-others. `make test-dedicated` runs them. `--fast` runs only the tests that start nothing at all.
+of its own, or if it takes long. `make test` leaves these out, except those that are marked as the
+`short_form` of the others. `make test-dedicated` runs them. A test with many cases of one kind has
+the mark `one_in(n)`: every n-th case is the short form, and the others are dedicated. `--fast` runs
+only the tests that start nothing at all.
 
 `tests/conftest.py` imports the hooks. A test that uses a fixture of `_DEDICATED` needs no mark.
 A test that starts a farm in another way has to be marked.
@@ -12,6 +14,7 @@ import asyncio
 import os
 import sys
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -84,6 +87,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         is_short_form = item.get_closest_marker("short_form")
         if not is_short_form and not _DEDICATED.isdisjoint(_fixtures(item)):
             item.add_marker(pytest.mark.dedicated)
+    _leave_cases_to_dedicated(items)
     if is_fast(config):
         slow = [item for item in items if _starts_something(item)]
         config.hook.pytest_deselected(items=slow)
@@ -94,6 +98,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: places.get(groups[item], len(places)))
     for item in items:
         item.add_marker(pytest.mark.xdist_group(groups[item]))
+
+
+def _leave_cases_to_dedicated(items: list[pytest.Item]) -> None:
+    cases: Counter[str] = Counter()
+    for item in items:
+        if (mark := item.get_closest_marker("one_in")) is None:
+            continue
+        test = item.nodeid.partition("[")[0]
+        if cases[test] % mark.args[0]:
+            item.add_marker(pytest.mark.dedicated)
+        cases[test] += 1
 
 
 def _group(item: pytest.Item) -> str:

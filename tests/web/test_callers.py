@@ -72,6 +72,7 @@ def test_who_has_a_key_is_let_in(client: Client, headers: dict[str, str]) -> Non
     assert client.simulate_post("/render", json=HTML, headers=headers).status_code == 200
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     "headers",
     [

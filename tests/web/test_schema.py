@@ -128,9 +128,10 @@ def _narrow_options(schemas: dict[str, Any]) -> None:
             schema["properties"]["options"] = {"$ref": "#/components/schemas/FewRenderOptions"}
 
 
-#: The route whose requests have every option takes ten times as long as all others.
+#: One has requests with every option, the other is as long as all that remain.
+LONG = ("/render", "/render-url")
 PATHS = [
-    pytest.param(path, marks=[pytest.mark.dedicated] if path == "/render" else [])
+    pytest.param(path, marks=[pytest.mark.dedicated] if path in LONG else [])
     for path in DOCUMENT["paths"]
 ]
 

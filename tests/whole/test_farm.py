@@ -177,6 +177,7 @@ def test_more_than_fits_is_refused_and_all_that_is_accepted_is_right(
             assert int(response.headers["Retry-After"]) >= 1
 
 
+@pytest.mark.dedicated
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_of_50_mb_passes_and_a_byte_more_does_not(farm: Farm, chunked: bool) -> None:
     head, tail = b'{"html": "' + GREEN.encode() + b"<!--", b'-->"}'
@@ -196,6 +197,7 @@ def test_a_body_of_50_mb_passes_and_a_byte_more_does_not(farm: Farm, chunked: bo
     assert response.json()["code"] == "body_too_large"
 
 
+@pytest.mark.dedicated
 def test_a_form_of_50_mb_is_read_as_it_arrives(farm: Farm) -> None:
     page = ("index.html", b"<link rel=stylesheet href=page.css>")
     css = ("page.css", b"html { background: lime }/*" + b"x" * 52_420_000 + b"*/")

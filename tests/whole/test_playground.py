@@ -513,6 +513,7 @@ def test_the_editor_is_left_by_keyboard_and_the_divider_moves(playground: Playgr
     assert after["width"] > before["width"]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(playground: Playground, scheme: Literal["light", "dark"]) -> None:
     playground.page.emulate_media(color_scheme=scheme)
@@ -538,6 +539,7 @@ def test_the_scheme_is_the_readers_choice_and_stays(playground: Playground) -> N
     assert playground.evaluate(ground) == dark
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("width", [320, 360])
 def test_a_phone_has_one_view_at_a_time_and_no_more_width(visit: Open, width: int) -> None:
     playground = visit(viewport={"width": width, "height": 740}, has_touch=True)
@@ -565,6 +567,7 @@ def test_the_dialog_for_the_key_fits_a_phone(visit: Open) -> None:
     assert dialog.evaluate("dialog => dialog.scrollWidth === dialog.clientWidth")
 
 
+@pytest.mark.dedicated
 def test_the_api_page_tries_the_api_of_this_farm(
     shared_window: BrowserContext, its_farm: Farm
 ) -> None:

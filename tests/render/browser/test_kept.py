@@ -156,6 +156,7 @@ LEFT = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("what", LEFT)
 def test_nothing_that_a_page_left_is_there_for_the_next(kept_engine: Engine, what: str) -> None:
     leave, is_not_left = LEFT[what]
@@ -356,6 +357,7 @@ def test_what_goes_on_beside_the_page_ends_with_it(kept_engine: Engine, site: Si
         assert kept_engine.status.context_ends.get("remains", 0) == ends + 1, script
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "script",
     [

@@ -20,6 +20,7 @@ def rendered(engine: Engine, html: str, format_: str = "html", **options: object
     return engine.render(request_for(engine, html, format=format_, **options))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("path", CORPUS[::10], ids=lambda path: path.stem)
 def test_html_is_the_content_that_playwright_has(
     engine: Engine, browser: Browser, path: object

@@ -82,6 +82,7 @@ HEADER = "<b style='font-size: 12px'>Page <i class=pageNumber></i> of <i class=t
 ARIAL = "<style>#header, #footer { font-family: Arial }</style>"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
@@ -255,6 +256,7 @@ def font_of(page: pypdfium2.PdfPage, text: str) -> str:
     return name.value.decode().partition("+")[2]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "html",
     [

@@ -5,7 +5,8 @@ the same encoder writes the JPEG at the same quality. So there is no tolerance: 
 two JPEGs have the same bytes, while quality 79 instead of 80 changes pixels of every page.
 
 PNG is compared of every page, WebP, JPEG and PDF of every fourth, or with `--whole-corpus` of every
-page too. `--isolation key` does it all in contexts that are used again.
+page too. `make test` runs a third of it. `--isolation key` does it all in contexts that are used
+again.
 """
 
 from collections.abc import Iterator
@@ -151,6 +152,7 @@ def assert_same(actual: Image.Image, expected: Image.Image, folder: Path) -> Non
     pytest.fail(f"{count} pixels differ, within {where}; see {folder}")
 
 
+@pytest.mark.one_in(3)
 def test_png_has_the_pixels_of_playwrights_screenshot(
     engine: Engine, reference: Reference, tmp_path: Path
 ) -> None:
@@ -158,6 +160,7 @@ def test_png_has_the_pixels_of_playwrights_screenshot(
     assert_same(opened(actual), opened(reference.png), tmp_path)
 
 
+@pytest.mark.one_in(3)
 def test_webp_has_the_pixels_of_playwrights_screenshot(
     engine: Engine, file_reference: FileReference, tmp_path: Path
 ) -> None:
@@ -178,6 +181,7 @@ def test_a_page_that_was_used_before_draws_the_same(
     rendered(kept_engine, reference.html, "pdf")
 
 
+@pytest.mark.one_in(3)
 def test_jpeg_has_the_pixels_of_playwrights_jpeg_of_quality_80(
     engine: Engine, file_reference: FileReference, tmp_path: Path
 ) -> None:
@@ -185,6 +189,7 @@ def test_jpeg_has_the_pixels_of_playwrights_jpeg_of_quality_80(
     assert_same(opened(actual), opened(file_reference.jpeg), tmp_path)
 
 
+@pytest.mark.one_in(3)
 def test_pdf_has_the_pages_of_playwrights_pdf(
     engine: Engine, file_reference: FileReference, tmp_path: Path
 ) -> None:
@@ -206,6 +211,7 @@ def test_pdf_has_the_pages_of_playwrights_pdf(
             assert_same(ours_drawn, theirs_drawn, tmp_path)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("size", [(375, 667), (1, 1), (1920, 1080), (1281, 719)])
 @pytest.mark.parametrize("stem", VIEWPORT_PAGES)
 def test_other_viewports_match_too(
@@ -241,6 +247,7 @@ def test_one_wrong_pixel_is_found(tmp_path: Path) -> None:
         assert_same(wrong, right, tmp_path)
 
 
+@pytest.mark.dedicated
 def test_no_two_pages_of_the_corpus_look_alike(
     reference: Reference, stems: dict[bytes, str]
 ) -> None:

@@ -99,6 +99,7 @@ ELEMENTS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ELEMENTS)
 def test_an_element_is_as_playwrights(
     engine: Engine, browser: Browser, name: str, tmp_path: Path
@@ -233,6 +234,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("corpus_page", paths, ids=[path.stem for path in paths])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_full_page_is_as_playwrights(
     engine: Engine, browser: Browser, name: str, tmp_path: Path
@@ -242,6 +244,7 @@ def test_a_full_page_is_as_playwrights(
     assert_same(opened(rendered(engine, PAGES[name], fullPage=True).data), expected, tmp_path)
 
 
+@pytest.mark.one_in(3)
 def test_a_full_page_of_the_corpus_is_as_playwrights(
     engine: Engine, browser: Browser, corpus_page: Path, tmp_path: Path
 ) -> None:
@@ -251,6 +254,7 @@ def test_a_full_page_of_the_corpus_is_as_playwrights(
     assert_same(opened(rendered(engine, html, fullPage=True).data), expected, tmp_path)
 
 
+@pytest.mark.dedicated
 def test_a_page_higher_than_a_surface_has_no_seams(
     engine: Engine, browser: Browser, tmp_path: Path
 ) -> None:

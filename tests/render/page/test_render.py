@@ -155,6 +155,7 @@ def test_frames_of_other_sites_are_settled_however_deep(engine: Engine) -> None:
     assert (0, 0, 0) in colours, "the input's text"
 
 
+@pytest.mark.dedicated
 def test_frames_that_come_and_go_hold_nothing_up(engine: Engine) -> None:
     with running_site("127.0.0.2", {"/frame": page("frame")}) as other:
         script = f"""

@@ -157,6 +157,7 @@ LOADS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("script", LOADS.values(), ids=LOADS)
 @pytest.mark.parametrize("at", ["its own address", "a site"])
 def test_a_page_has_its_files(engine: Engine, site: Site, script: str, at: str) -> None:

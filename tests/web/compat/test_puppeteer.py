@@ -66,6 +66,7 @@ def parsed(model: type[Body], fields: dict[str, Any]) -> RenderRequest:
     return requested(model, draft)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{model.__module__}.{model.__name__}")
 @given(data=st.data())
 def test_a_body_is_a_request_or_is_refused(model: type[Body], data: st.DataObject) -> None:
