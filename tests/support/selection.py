@@ -30,22 +30,28 @@ _STARTING = frozenset(
 )
 #: A farm or a browser for one test alone.
 _DEDICATED = frozenset({"make_engine", "log_path"})
-#: Nearly all of their tests start something or compute for long: `--fast` does not import them.
-_SLOW = (
-    "chaos",
-    "comparing/test_comparing.py",
-    "egress/test_answers_in_chromium.py",
-    "field",
-    "instances",
-    "mcp",
-    "plan/test_simulation.py",
-    "plan/test_sizing.py",
-    "render/page/test_pixels.py",
-    "render/page/test_regions.py",
-    "render/page/test_render.py",
-    "web/test_schema.py",
-    "whole",
+#: Nearly all tests of these folders and files start something or compute for long: `--fast` does
+#: not import them.
+_SLOW_FOLDERS = frozenset(
+    {"chaos", "comparing", "field", "instances", "jobs", "kubernetes", "mcp", "whole"}
 )
+_SLOW_FILES = {
+    "": "cli downloading processes release selection signals supervisor wheel",
+    "cache": "connection renderer",
+    "client": "transport types",
+    "commands": "diff many plan",
+    "egress": "allowed answers_in_chromium boundary egress floods peers process",
+    "plan": "cores plan simulation sizing",
+    "render": "engine",
+    "render/browser": "devtools kept memory pipe",
+    "render/page": "actions banners commands deterministic documents emulation facts failing "
+    "filters interception manners mocking network pdf pictures pixels regions render report "
+    "waiting",
+    "web": "app cache callers downloads job_resources links outputs routes schema sources",
+    "web/compat": "browserless cloudflare gotenberg",
+    "web/serving": "steps worker",
+}
+_TESTS = Path(__file__).parents[1]
 #: Audit events of a process that begins.
 _STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"})
 #: What takes longest begins first. Whatever is not here follows in the order of its files.
@@ -77,8 +83,15 @@ def is_fast(config: pytest.Config) -> bool:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """`--fast` passes over what takes long, or starts something in nearly all of its tests."""
-    is_slow = any(collection_path.match(f"tests/{each}") for each in _SLOW)
-    return True if is_slow and is_fast(config) else None
+    return True if is_fast(config) and _is_slow(collection_path.relative_to(_TESTS)) else None
+
+
+def _is_slow(path: Path) -> bool:
+    """Whether a folder or a file below `tests/` has next to no fast test."""
+    if path.as_posix() in _SLOW_FOLDERS:
+        return True
+    files = _SLOW_FILES.get(path.parent.as_posix().removeprefix("."), "")
+    return path.stem.removeprefix("test_") in files.split() and path.suffix == ".py"
 
 
 @pytest.hookimpl(tryfirst=True)
