@@ -213,7 +213,7 @@ LEAVES_NOTHING = {
 LEAVES_MORE: dict[str, dict[str, object]] = {
     "click": {"click": ["b"]},
     "pageError": {"failOn": {"pageError": True}},
-    "onTimeout": {"onTimeout": "capture", "timeout": 1_000, "waitForSelector": "#never"},
+    "onTimeout": {"onTimeout": "capture", "timeout": 4_000, "waitForSelector": "#never"},
 }
 
 

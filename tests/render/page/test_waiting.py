@@ -124,6 +124,9 @@ def test_a_function_that_throws_is_an_error_with_the_pages_message(
         rendered(engine, page(""), waitForFunction=function)
 
 
+#: A tenth of it is for the picture, which on a busy machine takes hundreds of milliseconds.
+TIMEOUT_MS = 4_000
+
 NEVER = {
     "waitForSelector": "#never",
     "waitForFunction": "() => false",
@@ -137,13 +140,13 @@ def test_what_never_comes_is_named_when_the_time_has_passed(engine: Engine, name
     named = "scripts.0" if name == "scripts" else name
     with pytest.raises(RenderTimeout, match=f"{named} was still waited for"):
         rendered(engine, html, timeout=1000, **{name: NEVER[name]})
-    result = rendered(engine, html, timeout=1500, onTimeout="capture", **{name: NEVER[name]})
+    result = rendered(engine, html, timeout=TIMEOUT_MS, onTimeout="capture", **{name: NEVER[name]})
     assert is_lime(result)
     assert result.facts["timedOut"] == named
 
 
 def test_a_promise_that_never_settles_is_waited_for(engine: Engine) -> None:
-    options = {"timeout": 1500, "onTimeout": "capture"}
+    options = {"timeout": TIMEOUT_MS, "onTimeout": "capture"}
     result = rendered(engine, page(""), waitForFunction="new Promise(() => {})", **options)
     assert result.facts["timedOut"] == "waitForFunction"
 
@@ -161,7 +164,7 @@ def test_a_wait_that_succeeds_is_not_reported(engine: Engine) -> None:
 
 @pytest.mark.parametrize("path", ["/with-slow-image", "/endless"])
 def test_a_page_that_loads_for_ever_is_captured(engine: Engine, site: Site, path: str) -> None:
-    request = request_for(engine, url=site.url + path, timeout=2000, onTimeout="capture")
+    request = request_for(engine, url=site.url + path, timeout=TIMEOUT_MS, onTimeout="capture")
     result = engine.render(request)
     assert result.facts["timedOut"] == "waitUntil"
     assert result.unfinished
@@ -172,20 +175,20 @@ def test_a_page_that_loads_for_ever_is_captured(engine: Engine, site: Site, path
 def test_html_is_printed_without_the_image_that_never_comes(engine: Engine, site: Site) -> None:
     """Chromium waits two seconds for it, which is more than there is left."""
     html = page("", f"<img src='{site.url}/slow.svg'>")
-    result = rendered(engine, html, timeout=1500, onTimeout="capture", format="pdf")
+    result = rendered(engine, html, timeout=TIMEOUT_MS, onTimeout="capture", format="pdf")
     assert result.data.startswith(b"%PDF")
     assert result.facts["timedOut"] == "waitUntil"
 
 
 def test_a_page_that_is_about_to_leave_is_captured_as_it_is(engine: Engine, site: Site) -> None:
     html = f"<body style='background:lime'><script>location = '{site.url}/slow'</script>"
-    result = rendered(engine, html, timeout=2000, onTimeout="capture")
+    result = rendered(engine, html, timeout=TIMEOUT_MS, onTimeout="capture")
     assert result.facts["timedOut"] == "waitUntil"
     assert is_lime(result)
 
 
 def test_a_page_that_never_answers_is_not_captured(engine: Engine, site: Site) -> None:
-    request = request_for(engine, url=site.url + "/slow", timeout=1500, onTimeout="capture")
+    request = request_for(engine, url=site.url + "/slow", timeout=TIMEOUT_MS, onTimeout="capture")
     with pytest.raises(RenderTimeout, match="Nothing of the page came in time"):
         engine.render(request)
 
@@ -256,7 +259,7 @@ def test_a_wait_may_have_a_time_of_its_own(
 
 
 def test_the_time_for_all_of_it_ends_a_wait_that_has_more(engine: Engine) -> None:
-    options = {"waitForSelector": "#never", "waitTimeout": 20_000, "timeout": 500}
+    options = {"waitForSelector": "#never", "waitTimeout": 20_000, "timeout": TIMEOUT_MS}
     with pytest.raises(RenderTimeout, match="waitForSelector was still waited for"):
         rendered(engine, page(""), **options)
     result = rendered(engine, page(""), onTimeout="capture", **options)
