@@ -32,11 +32,11 @@ _STARTING = frozenset(
 _DEDICATED = frozenset({"make_engine", "log_path"})
 #: Nearly all tests of these folders and files start something or compute for long: `--fast` does
 #: not import them.
-_SLOW_FOLDERS = frozenset(
+SLOW_FOLDERS = frozenset(
     {"chaos", "comparing", "field", "instances", "jobs", "kubernetes", "mcp", "whole"}
 )
-_SLOW_FILES = {
-    "": "cli downloading processes release selection signals supervisor wheel",
+SLOW_FILES = {
+    "": "cli downloading processes release signals supervisor wheel",
     "cache": "connection renderer",
     "client": "transport types",
     "commands": "diff many plan",
@@ -51,7 +51,7 @@ _SLOW_FILES = {
     "web/compat": "browserless cloudflare gotenberg",
     "web/serving": "steps worker",
 }
-_TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[1]
 #: Audit events of a process that begins.
 _STARTS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"})
 #: What takes longest begins first. Whatever is not here follows in the order of its files.
@@ -83,14 +83,14 @@ def is_fast(config: pytest.Config) -> bool:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """`--fast` passes over what takes long, or starts something in nearly all of its tests."""
-    return True if is_fast(config) and _is_slow(collection_path.relative_to(_TESTS)) else None
+    return True if is_fast(config) and _is_slow(collection_path.relative_to(TESTS)) else None
 
 
 def _is_slow(path: Path) -> bool:
     """Whether a folder or a file below `tests/` has next to no fast test."""
-    if path.as_posix() in _SLOW_FOLDERS:
+    if path.as_posix() in SLOW_FOLDERS:
         return True
-    files = _SLOW_FILES.get(path.parent.as_posix().removeprefix("."), "")
+    files = SLOW_FILES.get(path.parent.as_posix().removeprefix("."), "")
     return path.stem.removeprefix("test_") in files.split() and path.suffix == ".py"
 
 
