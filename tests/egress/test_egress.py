@@ -210,6 +210,7 @@ def test_a_proxy_that_hangs_is_killed_and_started_again(proxy: Egress) -> None:
     assert not port.alive
 
 
+@pytest.mark.dedicated
 def test_a_proxy_that_dies_at_each_start_is_not_up(proxy: Egress) -> None:
     deaths: list[float] = []
     returns: list[float] = []

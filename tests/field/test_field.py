@@ -29,7 +29,7 @@ def asked(chosen: list[Case], engine: Engine, field_site: Site, pool: ThreadPool
     return {case: pool.submit(ask_engine, engine, field_site, case) for case in chosen}
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in CASES.items()])
 def test_a_page_is_captured_as_it_should_be(asked: Asked, case: Case) -> None:
     outcome = asked[case].result()

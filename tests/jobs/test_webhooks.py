@@ -211,6 +211,7 @@ def test_only_the_ends_that_are_asked_for_are_told(
     assert told(queue, quiet) == []
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("status", [302, 404, 429, 500, 503])
 def test_what_is_no_success_is_tried_again_as_the_same_message(
     queue: RedisJobQueue,

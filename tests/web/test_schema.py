@@ -128,8 +128,8 @@ def _narrow_options(schemas: dict[str, Any]) -> None:
             schema["properties"]["options"] = {"$ref": "#/components/schemas/FewRenderOptions"}
 
 
-#: One has requests with every option, the other is as long as all that remain.
-LONG = ("/render", "/render-url")
+#: These take longer than all others; requests of the first have every option.
+LONG = ("/render", "/render-url", "/render-async")
 PATHS = [
     pytest.param(path, marks=[pytest.mark.dedicated] if path in LONG else [])
     for path in DOCUMENT["paths"]

@@ -60,6 +60,7 @@ def fill(own: RecordingSite, other: RecordingSite) -> None:
     }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_of_requests_is_not_sent(
     engine: Engine, own: RecordingSite, other: RecordingSite, kind: str

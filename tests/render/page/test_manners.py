@@ -77,6 +77,7 @@ def test_file_choosers_are_ignored(engine: Engine) -> None:
     assert color(engine, script) == LIME
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("size", [{}, {"width": 800, "height": 600}])
 @pytest.mark.parametrize(
     "when",

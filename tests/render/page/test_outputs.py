@@ -155,6 +155,7 @@ def test_all_is_scrolled_back_from_an_element(engine: Engine, doctype: str) -> N
     assert files["a"]["data"] == files["b"]["data"]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "pause_ms",
     [140, 230, *(pytest.param(ms, marks=pytest.mark.dedicated) for ms in (110, 170, 200, 260))],

@@ -5,7 +5,7 @@ the same encoder writes the JPEG at the same quality. So there is no tolerance: 
 two JPEGs have the same bytes, while quality 79 instead of 80 changes pixels of every page.
 
 PNG is compared of every page, WebP, JPEG and PDF of every fourth, or with `--whole-corpus` of every
-page too. `make test` runs a third of it. `--isolation key` does it all in contexts that are used
+page too. `make test` runs a quarter of it. `--isolation key` does it all in contexts that are used
 again.
 """
 
@@ -152,7 +152,7 @@ def assert_same(actual: Image.Image, expected: Image.Image, folder: Path) -> Non
     pytest.fail(f"{count} pixels differ, within {where}; see {folder}")
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(4)
 def test_png_has_the_pixels_of_playwrights_screenshot(
     engine: Engine, reference: Reference, tmp_path: Path
 ) -> None:
@@ -160,7 +160,7 @@ def test_png_has_the_pixels_of_playwrights_screenshot(
     assert_same(opened(actual), opened(reference.png), tmp_path)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(4)
 def test_webp_has_the_pixels_of_playwrights_screenshot(
     engine: Engine, file_reference: FileReference, tmp_path: Path
 ) -> None:
@@ -181,7 +181,7 @@ def test_a_page_that_was_used_before_draws_the_same(
     rendered(kept_engine, reference.html, "pdf")
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(4)
 def test_jpeg_has_the_pixels_of_playwrights_jpeg_of_quality_80(
     engine: Engine, file_reference: FileReference, tmp_path: Path
 ) -> None:
@@ -189,7 +189,7 @@ def test_jpeg_has_the_pixels_of_playwrights_jpeg_of_quality_80(
     assert_same(opened(actual), opened(file_reference.jpeg), tmp_path)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(4)
 def test_pdf_has_the_pages_of_playwrights_pdf(
     engine: Engine, file_reference: FileReference, tmp_path: Path
 ) -> None:
@@ -211,7 +211,7 @@ def test_pdf_has_the_pages_of_playwrights_pdf(
             assert_same(ours_drawn, theirs_drawn, tmp_path)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("size", [(375, 667), (1, 1), (1920, 1080), (1281, 719)])
 @pytest.mark.parametrize("stem", VIEWPORT_PAGES)
 def test_other_viewports_match_too(

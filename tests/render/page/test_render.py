@@ -302,6 +302,7 @@ def test_every_step_is_timed(engine: Engine) -> None:
     assert min(timings.waiting_ms, timings.loading_ms, timings.capturing_ms) > 0
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("loads", ["", "fetch('{url}/slow')", "new Worker('{url}/slow')"])
 @pytest.mark.parametrize(
     "ends", ["worker.terminate()", "setTimeout(() => worker.terminate(), 200)"]
