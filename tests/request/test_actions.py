@@ -3,7 +3,7 @@
 import pytest
 
 from farm.request import RenderRequest
-from tests.request.test_request import LIMITS, parse, problems
+from tests.request.parsing import LIMITS, parse, problems
 
 ALL = {
     "styles": ["a { color: red }"],

@@ -7,7 +7,7 @@ from playwright.sync_api import sync_playwright
 
 from farm.request import RenderOptions, RenderRequest
 from farm.request.devices import devices
-from tests.request.test_request import LIMITS, problems, with_options
+from tests.request.parsing import LIMITS, problems, with_options
 
 NO_TIMEZONE = "must be a name of the IANA time zone database, such as Europe/Zurich"
 NO_LOCALE = "must be a BCP 47 language tag, such as de-CH"

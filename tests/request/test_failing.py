@@ -3,7 +3,7 @@
 import pytest
 
 from farm.request import includes_status
-from tests.request.test_request import parse, problems, with_options
+from tests.request.parsing import parse, problems, with_options
 
 
 def test_statuses_are_numbers_or_classes() -> None:

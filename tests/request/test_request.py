@@ -1,7 +1,6 @@
 """From a body to a `RenderRequest`, or to every problem that it has."""
 
 import base64
-import json
 from typing import Any
 
 import pytest
@@ -12,24 +11,8 @@ from pydantic_core import PydanticCustomError
 from farm.errors import InvalidRequest, InvalidUrl, OutputTooLarge
 from farm.formats import FORMATS
 from farm.parsing import parse_url
-from farm.request import Limits, RenderRequest, RenderResult, Timings
-
-LIMITS = Limits(deadline_ms=30_000, max_pixels=67_108_864)
-
-
-def parse(value: object, source: str = "html") -> RenderRequest:
-    body = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return RenderRequest.parse(body, (source,), LIMITS)
-
-
-def with_options(**options: object) -> RenderRequest:
-    return parse({"html": "x", "options": options})
-
-
-def problems(value: object, source: str = "html") -> dict[str, str]:
-    with pytest.raises(InvalidRequest) as caught:
-        parse(value, source)
-    return {problem.field: problem.problem for problem in caught.value.problems}
+from farm.request import RenderRequest, RenderResult, Timings
+from tests.request.parsing import LIMITS, parse, problems, with_options
 
 
 def test_defaults_are_those_of_the_contract() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.request.test_request import problems, with_options
+from tests.request.parsing import problems, with_options
 
 
 def test_a_selector_alone_is_waited_for_until_it_is_visible() -> None:
