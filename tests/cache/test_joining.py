@@ -14,7 +14,7 @@ from farm.errors import Busy, RenderTimeout
 from farm.renderer import RenderCancelled
 from farm.request import CacheUse, RenderResult
 from tests.cache.conftest import MakeRenderer, Server
-from tests.cache.test_renderer import request, use
+from tests.cache.outcomes import request, use
 from tests.support.farm_process import wait_until
 from tests.support.site import Site
 

@@ -7,7 +7,7 @@ from farm.cache.recent import Recent
 from farm.cache.value import Stored
 from farm.formats import FORMATS
 from tests.cache.conftest import MakeRenderer, Server
-from tests.cache.test_renderer import outcomes, request
+from tests.cache.outcomes import outcomes, request
 from tests.support.farm_process import wait_until
 
 #: So long that it passes in no test.

@@ -1,6 +1,5 @@
 """What is kept, for whom, and for how long, over a real engine and a real server."""
 
-import json
 import os
 import signal
 import threading
@@ -11,36 +10,15 @@ from typing import Any
 
 import pytest
 
-from farm.cache import CachedRenderer
 from farm.errors import Busy, NavigationFailed
 from farm.render import Engine
 from farm.render.rendering import Rendering
 from farm.renderer import EngineStatus, Renderer
-from farm.request import HTML_OR_URL, CacheUse, RenderRequest, RenderResult
+from farm.request import RenderRequest, RenderResult
 from tests.cache.conftest import MakeRenderer, Server
+from tests.cache.outcomes import HTML, outcomes, request, use
 from tests.support.farm_process import wait_until
 from tests.support.site import Site
-
-HTML = "<body style='margin:0;background:lime'>"
-
-
-def request(
-    renderer: CachedRenderer, ttl: int | None = 60, url: str | None = None, html: str = HTML
-) -> RenderRequest:
-    body: dict[str, object] = {"html": html} if url is None else {"url": url}
-    body |= {"options": {"width": 64, "height": 32}}
-    if ttl is not None:
-        body |= {"cache": {"ttl": ttl}}
-    return RenderRequest.parse(json.dumps(body).encode(), HTML_OR_URL, renderer.limits)
-
-
-def use(result: RenderResult) -> CacheUse:
-    assert result.cache is not None
-    return result.cache
-
-
-def outcomes(renderer: CachedRenderer, *requests: RenderRequest) -> list[str]:
-    return [use(renderer.render(each)).outcome for each in requests]
 
 
 def test_the_second_answer_is_the_first_ones_file(make_renderer: MakeRenderer, site: Site) -> None:
