@@ -18,25 +18,10 @@ from tests.conftest import MakeApp
 from tests.support.farm_process import wait_until
 from tests.support.images import LIME, is_filled
 from tests.support.site import Site
+from tests.web.answers import assert_is_error
 
 Client = falcon.testing.TestClient
 GREEN = "<body style='background:lime'>"
-#: The id of a job that nobody has.
-NOBODYS = "0b8e1f5c-7d0a-4a53-9a3c-3d1f3c5a8e21"
-
-
-def assert_is_error(result: falcon.testing.Result, status: int, code: str) -> dict[str, Any]:
-    """Every error has the contract's one shape."""
-    assert result.status_code == status
-    assert result.headers["Content-Type"] == "application/json"
-    body: dict[str, Any] = result.json
-    assert set(body) <= {"success", "error", "code", "requestId", "details"}
-    assert body["success"] is False
-    assert body["code"] == code
-    assert body["error"].endswith(".")
-    uuid.UUID(body["requestId"], version=4)
-    assert result.headers["X-Request-Id"] == body["requestId"]
-    return body
 
 
 @pytest.mark.parametrize(

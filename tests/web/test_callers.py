@@ -18,8 +18,8 @@ from farm.render import Engine
 from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
-from tests.web.test_app import NOBODYS, assert_is_error
-from tests.web.test_job_resources import FILE, complete
+from tests.web.answers import assert_is_error
+from tests.web.jobs import FILE, UNKNOWN_JOB_ID, complete
 
 Client = falcon.testing.TestClient
 
@@ -94,9 +94,9 @@ def test_who_has_a_key_is_let_in(client: Client, headers: dict[str, str]) -> Non
         ("POST", "/render"),
         ("POST", "/render-url"),
         ("POST", "/render-async"),
-        ("GET", f"/render-async/{NOBODYS}"),
-        ("DELETE", f"/render-async/{NOBODYS}"),
-        ("GET", f"/download/{NOBODYS}"),
+        ("GET", f"/render-async/{UNKNOWN_JOB_ID}"),
+        ("DELETE", f"/render-async/{UNKNOWN_JOB_ID}"),
+        ("GET", f"/download/{UNKNOWN_JOB_ID}"),
         ("GET", "/status"),
         ("GET", "/nowhere"),
         ("GET", "/health/"),
@@ -193,8 +193,8 @@ def test_only_what_makes_renders_counts(make_client: Any) -> None:
     for method, path in [
         ("GET", "/status"),
         ("GET", "/health"),
-        ("GET", f"/render-async/{NOBODYS}"),
-        ("GET", f"/download/{NOBODYS}"),
+        ("GET", f"/render-async/{UNKNOWN_JOB_ID}"),
+        ("GET", f"/download/{UNKNOWN_JOB_ID}"),
         ("POST", "/nowhere"),
         ("GET", "/render"),
     ]:

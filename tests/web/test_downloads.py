@@ -31,7 +31,8 @@ from farm.web import create_app
 from farm.web.serving.sending import ClientSocket, Senders
 from tests.support.farm_process import wait_until
 from tests.support.redis_data import spoil
-from tests.web.test_app import NOBODYS, assert_is_error
+from tests.web.answers import assert_is_error
+from tests.web.jobs import UNKNOWN_JOB_ID
 
 Client = falcon.testing.TestClient
 Result = falcon.testing.Result
@@ -332,7 +333,7 @@ def test_a_job_that_failed_or_was_cancelled_has_no_file(client: Client, records:
         assert_is_error(client.simulate_get(f"/download/{job_id}"), 404, "not_found")
 
 
-@pytest.mark.parametrize("name", [NOBODYS, "x", "..", "%2e%2e", "%00", "%ff", "a.png"])
+@pytest.mark.parametrize("name", [UNKNOWN_JOB_ID, "x", "..", "%2e%2e", "%00", "%ff", "a.png"])
 def test_what_is_no_job_has_no_file(client: Client, name: str) -> None:
     assert_is_error(client.simulate_get(f"/download/{name}"), 404, "not_found")
 

@@ -16,24 +16,21 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from farm.errors import RenderTimeout
-from farm.formats import FORMATS
 from farm.job import file_name
 from farm.jobs import broker
 from farm.jobs.queue import RedisJobQueue
 from farm.jobs.record import Records, record_key
 from farm.render import Engine
-from farm.request import RenderResult, Timings
 from farm.settings import MAX_BODY_BYTES, Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
 from tests.support.farm_process import wait_until
-from tests.web.test_app import assert_is_error
+from tests.web.answers import assert_is_error
+from tests.web.jobs import FILE, complete
 
 Client = falcon.testing.TestClient
 Result = falcon.testing.Result
 
-FILE = b"\x89PNG and so on"
-RESULT = RenderResult(base64.b64encode(FILE).decode(), FORMATS["png"], 40, 30, Timings())
 #: JSON can spell half of a surrogate pair; no UTF-8 can.
 HALF_A_PAIR = b'{"html": "\\ud800"}'
 #: Characters that a header's value can have on its way through WSGI.
@@ -55,13 +52,6 @@ def submit(client: Client, **body: object) -> str:
 
 def ask(client: Client, job_id: str, query: str = "") -> Result:
     return client.simulate_get(f"/render-async/{job_id}", query_string=query)
-
-
-def complete(records: Records, storage: ObjectStorage, job_id: str) -> None:
-    """What a worker does."""
-    records.start(job_id)
-    storage.put(file_name(job_id), FILE)
-    assert records.complete(job_id, RESULT)
 
 
 def assert_is_job_id(text: str) -> None:

@@ -20,7 +20,7 @@ from farm.web import create_app
 from tests.cache.conftest import Server, make_renderer, server  # noqa: F401
 from tests.support.images import LIME, is_filled, opened
 from tests.support.site import Site
-from tests.web.test_app import assert_is_error
+from tests.web.answers import assert_is_error
 
 Client = falcon.testing.TestClient
 Result = falcon.testing.Result

@@ -12,7 +12,7 @@ import falcon.testing
 import pytest
 
 from tests.support.images import LIME, is_filled
-from tests.web.test_app import assert_is_error
+from tests.web.answers import assert_is_error
 
 Client = falcon.testing.TestClient
 BODY = {

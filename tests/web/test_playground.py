@@ -18,7 +18,7 @@ from farm.web import playground
 from farm.web.playground.resources import HomeResource
 from farm.web.routes import Resource
 from tests.conftest import MakeApp
-from tests.web.test_app import assert_is_error
+from tests.web.answers import assert_is_error
 
 STATIC = Path(playground.__file__).parent / "static"
 DOCS = Path(__file__).parents[2] / "docs"

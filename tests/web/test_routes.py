@@ -15,7 +15,8 @@ from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
 from farm.web.routes import Resource
-from tests.web.test_app import NOBODYS, assert_is_error
+from tests.web.answers import assert_is_error
+from tests.web.jobs import UNKNOWN_JOB_ID
 
 KEY = "0123456789abcdef"
 LINK_KEY = "0123456789abcdef" * 2
@@ -80,7 +81,7 @@ def routes(app: Any) -> Iterator[tuple[str, str]]:
 def ask(app: Any, method: str, template: str, **more: Any) -> falcon.testing.Result:
     given = {"name": "a.png", "account_id": "mine", "session": "1", "route": "x", "action": "y"}
     given |= {"payload": "1AA", "signature": sign("1AA", LINK_KEY)}
-    path = template.format(job_id=NOBODYS, digest="0", inner="b.png", **given)
+    path = template.format(job_id=UNKNOWN_JOB_ID, digest="0", inner="b.png", **given)
     return falcon.testing.TestClient(app).simulate_request(method, path, **more)
 
 

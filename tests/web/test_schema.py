@@ -44,7 +44,7 @@ from farm.web.forms import parse_form
 from farm.webhooks import Target
 from tests.conftest import MakeApp, request_for, running
 from tests.support.site import Site
-from tests.web.test_job_resources import complete
+from tests.web.jobs import complete
 
 DOCUMENT: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "docs" / "openapi.json").read_text()
