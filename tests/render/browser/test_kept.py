@@ -11,27 +11,13 @@ import pytest
 
 from farm.errors import FarmError, OutputTooLarge
 from farm.render import Engine
-from farm.render.browser.kept import KeptContexts
 from tests.conftest import request_for
+from tests.render.kept import is_renewed, render
 from tests.support.farm_process import command_line, wait_until
 from tests.support.images import LIME, is_filled, opened
 from tests.support.site import Site
 
 MakeEngine = Callable[..., Engine]
-
-
-def render(
-    engine: Engine, html: str | None = None, /, caller: str | None = None, **options: object
-) -> bytes:
-    """The file, once the page has been made ready for the next render."""
-    data = engine.render(request_for(engine, html, **options), caller=caller).data
-    wait_until(lambda: engine.status.rendering == 0 and is_renewed(engine))
-    return data
-
-
-def is_renewed(engine: Engine) -> bool:
-    host = engine._keeper.host
-    return host is None or not isinstance(host.pages, KeptContexts) or not host.pages.renewing
 
 
 def renderers(engine: Engine) -> set[int]:

@@ -10,10 +10,8 @@ from farm.errors import OutputTooLarge
 from farm.render import Engine
 from farm.request import RenderResult
 from tests.conftest import request_for
-from tests.render.page.test_pixels import CORPUS, browser, shown
+from tests.render.page.references import CORPUS, shown
 from tests.support.site import Site
-
-__all__ = ["browser"]
 
 
 def rendered(engine: Engine, html: str, format_: str = "html", **options: object) -> RenderResult:

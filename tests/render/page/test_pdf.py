@@ -12,15 +12,13 @@ import falcon.testing
 import pypdfium2
 import pytest
 from PIL import Image, ImageChops
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from farm.errors import InvalidRequest, OutputTooLarge, PageCrashes
 from farm.render import Engine
-from farm.render.browser.chromium import find_chromium
 from farm.render.page.pdf import parameters
 from farm.request import RenderResult
 from farm.request.pdf import DEFAULTS
-from farm.settings import Settings
 from tests.conftest import request_for
 from tests.support.quiet import serving
 from tests.support.site import running_site
@@ -59,14 +57,6 @@ def texts(document: pypdfium2.PdfDocument) -> list[str]:
 def drawn(page: pypdfium2.PdfPage) -> Image.Image:
     picture: Image.Image = page.render().to_pil()
     return picture.convert("RGB")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=find_chromium(Settings()).path)
-        yield launched
-        launched.close()
 
 
 def playwrights(browser: Browser, html: str, **options: Any) -> pypdfium2.PdfDocument:

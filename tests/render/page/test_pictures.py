@@ -11,7 +11,7 @@ from farm.render import Engine
 from farm.render.browser.devtools import Session, Wait
 from farm.request import RenderResult
 from tests.conftest import request_for
-from tests.render.browser.test_kept import render
+from tests.render.kept import render
 from tests.support.images import is_filled
 
 MakeEngine = Callable[..., Engine]

@@ -9,24 +9,19 @@ page too. `make test` runs a quarter of it. `--isolation key` does it all in con
 again.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pypdfium2
 import pytest
 from PIL import Image, ImageChops
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
 from farm.render import Engine
-from farm.render.browser.chromium import find_chromium
-from farm.settings import Settings
 from tests.conftest import request_for
+from tests.render.page.references import CORPUS, assert_same, shown
 from tests.support.images import opened
 from tests.support.site import running_site
-
-CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.html"))
 
 #: Playwright hides the text cursor in screenshots but prints it: a line one pixel wide.
 WITH_A_CURSOR = {"form-with-focused-input", "focus-in-a-shadow-tree", "frames"}
@@ -71,33 +66,6 @@ class FileReference:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The farm's Chromium, launched and driven as Playwright's manual says."""
-    chromium = find_chromium(Settings())
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium.path)
-        yield launched
-        launched.close()
-
-
-@contextmanager
-def shown(
-    browser: Browser, html: str, width: int = 1280, height: int = 720, url: str | None = None
-) -> Iterator[Page]:
-    """A page of Playwright's that has settled; from the URL, if there is one."""
-    page = browser.new_context(viewport={"width": width, "height": height}).new_page()
-    if url is None:
-        page.set_content(html)
-    else:
-        page.goto(url)
-    page.evaluate("document.fonts.ready")
-    page.evaluate("Promise.all([...document.images].map(i => i.decode().catch(() => {})))")
-    page.evaluate("new Promise(requestAnimationFrame)")  # when `autofocus` is heeded
-    yield page
-    page.context.close()
-
-
-@pytest.fixture(scope="module")
 def stems() -> dict[bytes, str]:
     """The pages by their pictures."""
     return {}
@@ -135,21 +103,6 @@ def file_reference(request: pytest.FixtureRequest, browser: Browser) -> FileRefe
 
 def rendered(engine: Engine, html: str, format_: str, **options: object) -> bytes:
     return engine.render(request_for(engine, html, format=format_, **options)).data
-
-
-def assert_same(actual: Image.Image, expected: Image.Image, folder: Path) -> None:
-    """Equal in every pixel; else the pictures and their difference are kept to be looked at."""
-    assert actual.size == expected.size
-    difference = ImageChops.difference(actual, expected)
-    where = difference.getbbox()
-    if where is None:
-        return
-    for name, image in {"actual": actual, "expected": expected, "difference": difference}.items():
-        image.save(folder / f"{name}.png")
-    red, green, blue = difference.split()
-    largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    count = sum(largest.histogram()[1:])
-    pytest.fail(f"{count} pixels differ, within {where}; see {folder}")
 
 
 @pytest.mark.one_in(4)

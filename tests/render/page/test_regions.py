@@ -12,12 +12,10 @@ from farm.errors import InvalidRequest, OutputTooLarge, SelectorNotFound
 from farm.render import Engine
 from farm.request import RenderResult
 from tests.conftest import request_for
-from tests.render.browser.test_kept import render
-from tests.render.page.test_pixels import CORPUS, assert_same, browser, shown
+from tests.render.kept import render
+from tests.render.page.references import CORPUS, assert_same, shown
 from tests.support.images import LIME, RED, colour, is_filled, opened
 from tests.support.site import Site, running_site
-
-__all__ = ["browser"]
 
 #: Stripes, each of its own colour, so that every row says where it is.
 STRIPES = """<!doctype html><body style='margin:0'><script>
