@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+_IMPORT_OF_A_TEST = re.compile(r"^\s*(?:from|import) tests\b.*\btest_", re.MULTILINE)
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -37,6 +38,12 @@ def headings(page: Path) -> set[str]:
     lines = _FENCE.sub("", page.read_text()).splitlines()
     words = [line.lstrip("#").strip().lower() for line in lines if line.startswith("#")]
     return {re.sub(r"[^\w\- ]", "", word).replace(" ", "-") for word in words}
+
+
+def test_nothing_imports_a_test_module() -> None:
+    """What several tests use is in a module of helpers, or a fixture of `conftest.py`."""
+    modules = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "bench").rglob("*.py")]
+    assert not [path for path in modules if _IMPORT_OF_A_TEST.search(path.read_text())]
 
 
 def test_every_decision_is_in_the_index() -> None:
