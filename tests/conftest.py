@@ -24,12 +24,6 @@ from farm.request import RenderRequest
 from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
-
-# pytest explains a failed `assert` of a helper only if its package is registered before the import.
-pytest.register_assert_rewrite(
-    *(f"tests.{each.parent.name}" for each in Path(__file__).parent.glob("*/__init__.py"))
-)
-
 from tests.support.allowed_site import CERTIFICATE_SPKI
 from tests.support.farm_process import Farm, running_farm
 from tests.support.receiver import SECRET
