@@ -19,10 +19,10 @@ test test-fast test-dedicated test-long coverage: export PYTHONDONTWRITEBYTECODE
 
 PYTEST = .venv/bin/pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-test: setup  ## Run the tests that share a farm and a browser; ARGS go to pytest
+test: setup  ## Run the tests, some of them in a short form; ARGS go to pytest
 	$(PYTEST) -m "not dedicated" $(ARGS)
 
-test-dedicated: setup  ## Run the tests that have a farm or a browser of their own, 10 to 14 minutes
+test-dedicated: setup  ## Run the tests that `make test` leaves out, 15 to 20 minutes
 	$(PYTEST) -m dedicated $(ARGS)
 
 test-fast: setup  ## Run the tests that start no browser and no server
