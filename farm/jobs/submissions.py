@@ -70,18 +70,20 @@ class Submissions:
             raise Busy("Too many jobs are being submitted; try again in a moment.")
         try:
             claim = _Claim(idempotency_key, caller, request) if idempotency_key else None
-            return self._submit(request, request_id, claim, caller, targets)
+            record = Record(
+                status=State.PENDING,
+                created_at=timestamp(),
+                request_id=request_id,
+                idempotency=claim.key if claim else None,
+                owner=caller,
+                targets=[target.to_dict() for target in targets] or None,
+            )
+            return self._submit(request, record, claim)
         finally:
             self._places.release()
 
-    def _submit(
-        self,
-        request: RenderRequest,
-        request_id: str,
-        claim: "_Claim | None",
-        caller: str | None,
-        targets: Sequence[Target],
-    ) -> str:
+    def _submit(self, request: RenderRequest, record: Record, claim: "_Claim | None") -> str:
+        """Store the request and enqueue a job for it, unless one has its idempotency key."""
         self._check_memory()
         if claim and (job_id := self._claimed(self._client, claim)):
             return job_id
@@ -90,7 +92,7 @@ class Submissions:
         # If this raises any other error, the job may be in the queue all the same, because only
         # Redis's answer was lost. So the input stays: the job needs it, or the sweep removes it.
         try:
-            accepted = self._enqueue(job_id, request, request_id, claim, caller, targets)
+            accepted = self._enqueue(job_id, request, record, claim)
         except IdempotencyConflict:
             discard(self._storage, input_name(job_id))
             raise
@@ -134,26 +136,12 @@ class Submissions:
         return str(job_id)
 
     def _enqueue(
-        self,
-        job_id: str,
-        request: RenderRequest,
-        request_id: str,
-        claim: "_Claim | None",
-        caller: str | None,
-        targets: Sequence[Target],
+        self, job_id: str, request: RenderRequest, record: Record, claim: "_Claim | None"
     ) -> str:
         """Write the record, the claim and the queue entry, all or none.
 
         Returns the id of the job that has the claim.
         """
-        record = Record(
-            status=State.PENDING,
-            created_at=timestamp(),
-            request_id=request_id,
-            idempotency=claim.key if claim else None,
-            owner=caller,
-            targets=[target.to_dict() for target in targets] or None,
-        )
 
         def enqueue(pipe: "redis.client.Pipeline") -> str:
             if pipe.exists(record_key(job_id)):
@@ -167,10 +155,10 @@ class Submissions:
             self._queue.enqueue(
                 pipe,
                 job_id,
-                request_id,
+                record.request_id,
                 _description(request),
-                caller,
-                self._weight_of(caller),
+                record.owner,
+                self._weight_of(record.owner),
                 request.priority,
             )
             return job_id
