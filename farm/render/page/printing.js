@@ -3,11 +3,21 @@
 async function (name, ...args) {
   // Further elements are ignored: they would take too long.
   const MAX_ELEMENTS = 20_000;
-  const HEIGHTS = ['height', 'min-height', 'max-height'];
+  const HEIGHTS = [
+    'height', 'min-height', 'max-height',
+    'padding-top', 'padding-bottom', 'margin-top', 'margin-bottom',
+  ];
 
   const heightsOf = (element) => {
     const style = getComputedStyle(element);
     return HEIGHTS.map((name) => style.getPropertyValue(name));
+  };
+
+  // A height that follows from the content, or from the space that is left, need not be kept.
+  const isSet = (element, name) => {
+    const value = own('computedStyleMap', Element).value.call(element).get(name);
+    const isAbsolute = name === 'height' && getComputedStyle(element).position === 'absolute';
+    return isAbsolute || `${value}` !== 'auto';
   };
 
   // Elements of the page can hide the properties of `document`. So the properties are taken from
@@ -22,6 +32,15 @@ async function (name, ...args) {
   const styleOf = (element) => {
     const type = [HTMLElement, SVGElement, MathMLElement].find((each) => element instanceof each);
     return type && own('style', type).get.call(element);
+  };
+
+  // Until `undo`.
+  const setStyle = (element, name, value) => {
+    const style = styleOf(element);
+    if (!style) return;
+    const before = [style.getPropertyValue(name), style.getPropertyPriority(name)];
+    globalThis.farmPrinting.styles.push([style, name, ...before]);
+    style.setProperty(name, value, 'important');
   };
 
   const facesIn = (rules, base) =>
@@ -86,6 +105,8 @@ async function (name, ...args) {
     },
 
     // No page ends before its content does, and the page's CSS sets no margins other than these.
+    // Sections that are laid out only in view (`content-visibility: auto`) are all laid out, as in
+    // the print.
     joinPages: (margins) => {
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(`
@@ -95,6 +116,9 @@ async function (name, ...args) {
         }`);
       adopt([...get('adoptedStyleSheets'), sheet]);
       globalThis.farmPrinting = { sheet, heights: [], styles: [] };
+      for (const element of elements())
+        if (getComputedStyle(element).contentVisibility === 'auto')
+          setStyle(element, 'content-visibility', 'visible');
     },
 
     noteHeights: () => {
@@ -102,16 +126,17 @@ async function (name, ...args) {
       globalThis.farmPrinting.heights = noted;
     },
 
-    // Elements whose height has changed with the viewport's get the height back that was noted.
-    freezeHeights: () => {
-      const { heights, styles } = globalThis.farmPrinting;
+    // Elements whose height or vertical space has changed with the viewport get back what was noted.
+    // `mayBeLower`: except the least height (`min-height: 100vh`), which low content need not fill.
+    freezeHeights: (mayBeLower) => {
+      const { heights } = globalThis.farmPrinting;
       const changed = heights.map(([element, before]) => [element, before, heightsOf(element)]);
       for (const [element, before, now] of changed) {
-        const style = styleOf(element);
+        // A fixed element makes no page higher, and may fill all of it.
+        if (before.join() === now.join() || getComputedStyle(element).position === 'fixed') continue;
         HEIGHTS.forEach((name, index) => {
-          if (!style || before[index] === now[index]) return;
-          styles.push([style, name, style.getPropertyValue(name), style.getPropertyPriority(name)]);
-          style.setProperty(name, before[index], 'important');
+          if (before[index] === now[index] || (mayBeLower && name === 'min-height')) return;
+          if (isSet(element, name)) setStyle(element, name, before[index]);
         });
       }
     },

@@ -67,15 +67,15 @@ class SinglePage:
             shrink = min(content["width"] / width, _MAX_SHRINK)
             viewport = math.ceil(width * shrink), viewport[1]
             content = self._measure(resize, *viewport)
-        if content["height"] <= viewport[1]:
-            low = self._measure(resize, viewport[0], _LOW_PX)
-            # Content that finds no room below may extend to the right.
-            return shrink, (low if low["width"] <= content["width"] else content)["height"]
+        is_low = content["height"] <= viewport[1]
         self._call("noteHeights")
-        if self._measure(resize, viewport[0], 2 * viewport[1])["height"] != content["height"]:
-            self._call("freezeHeights")
-            content = self._measure(resize, *viewport)
-        return shrink, content["height"]
+        self._measure(resize, viewport[0], _LOW_PX if is_low else 2 * viewport[1])
+        self._call("freezeHeights", is_low)
+        if not is_low:
+            return shrink, self._measure(resize, *viewport)["height"]
+        low = self._measure(resize, viewport[0], _LOW_PX)
+        # Content that finds no room below may extend to the right.
+        return shrink, (low if low["width"] <= content["width"] else content)["height"]
 
     def _measure(self, resize: Resize, width: int, height: int) -> Params:
         resize(width, height)

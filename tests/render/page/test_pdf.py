@@ -363,8 +363,38 @@ def test_headers_reach_no_network(engine: Engine, monkeypatch: pytest.MonkeyPatc
             ),
             1440,
         ),
+        ("<div style='height: 100vh'>a slide", 720),
+        ("<div style='height: 50vh'>half</div><div style='height: 60px'>", 420),
+        ("<div style='position: absolute; inset: 0'>a cover", 720),
+        (
+            (
+                "<style>html, body { height: 100%; overflow: hidden } "
+                "main { height: 100%; overflow: auto }</style>"
+                "<main><div style='height: 3000px'>scrolls"
+            ),
+            720,
+        ),
+        ("<style>body { min-height: 100vh; margin: 8px }</style><p style='height: 3000px'>", 3032),
+        (
+            (
+                "<style>html, body { height: 100% } div { min-height: 100% } "
+                "p { height: 3000px }</style><div><p>"
+            ),
+            3016,
+        ),
+        ("<div style='padding: 25vh 0'></div><div style='height: 3000px'>", 3360),
+        (
+            (
+                "<style>section { content-visibility: auto; contain-intrinsic-size: 300px } "
+                "p { margin: 0; height: 500px }</style>" + "<section><p>long</section>" * 20
+            ),
+            10_000,
+        ),
     ],
-    ids=["low", "high", "wide", "vh", "min-vh", "css", "media", "hostile"],
+    ids=[
+        *("low", "high", "wide", "vh", "min-vh", "css", "media", "hostile", "slide", "half"),
+        *("cover", "scroller", "min-vh-high", "percent-high", "padding", "skipped"),
+    ],
 )
 def test_one_page_is_as_high_as_the_content(engine: Engine, html: str, height: int) -> None:
     html = f"<!doctype html><style>body {{ margin: 0 }}</style>{html}"
