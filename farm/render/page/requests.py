@@ -26,6 +26,12 @@ _WORKER_START_S = 2.0
 _MAX_REQUESTS = 10_000
 
 
+def _is_prefetch(request: Params) -> bool:
+    """Whether it is for a later page. The type of `<link rel=prefetch>` is only `Other`."""
+    purpose: str = request.get("headers", {}).get("Sec-Purpose", "")
+    return purpose.startswith("prefetch")
+
+
 @dataclass
 class Request:
     url: str
@@ -114,6 +120,8 @@ class Requests:
         url, kind = params["request"]["url"], params.get("type", "Other")
         request = Request(url, kind, params.get("frameId", ""), params["loaderId"])
         if kind in _NOT_WAITED_FOR or (url.startswith("data:") and request.loader):
+            return
+        if _is_prefetch(params["request"]):
             return
         self.begun += 1
         self._under_way[params["requestId"]] = request

@@ -325,6 +325,13 @@ def test_a_worker_that_ends_before_it_begins_is_not_waited_for_until_the_limit(
         assert engine.render(request_for(engine, url=site.url + "/page")).unfinished == ()
 
 
+@pytest.mark.parametrize("more", ["", " as=script"])
+def test_what_is_loaded_for_a_later_page_is_not_waited_for(engine: Engine, more: str) -> None:
+    with running_site() as site:
+        site.pages["/page"] = page(f"<link rel=prefetch href=/slow{more}>")
+        assert engine.render(request_for(engine, url=site.url + "/page")).unfinished == ()
+
+
 @pytest.mark.parametrize("element", ["<div id=hidden>", "<img name=hidden>", "<i id=farm>"])
 def test_an_elements_name_disturbs_no_function_of_the_farms(engine: Engine, element: str) -> None:
     html = page(element + "<input autofocus style='position:fixed;top:-99px'>")
