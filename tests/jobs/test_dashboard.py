@@ -59,7 +59,7 @@ class Dashboard:
 
     def ask(self, path: str, method: str = "GET", **kwargs: Any) -> requests.Response:
         kwargs.setdefault("auth", self.auth)
-        return requests.request(method, self.url + path, timeout=10, **kwargs)
+        return requests.request(method, self.url + path, timeout=60, **kwargs)
 
     def jobs(self, registry: str, queue: str = "renders") -> list[dict[str, Any]]:
         listed = self.ask(f"/0/data/jobs/{queue}/{registry}/50/asc/1.json").json()["jobs"]
