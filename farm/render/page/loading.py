@@ -23,6 +23,9 @@ from farm.render.page.work import Work
 #: Scripts, event handlers in attributes, `loading=lazy`, and content that is laid out only when
 #: visible.
 _LATE_LOADERS = re.compile(r"<script|\son[a-z]+\s*=|lazy|content-visibility", re.IGNORECASE)
+#: A script may close a window without a history, such as one whose HTML was written. Pages that are
+#: made to be printed do so: `onload="print(); close()"`. With a history, Chromium refuses it.
+_KEEP_OPEN = "window.close = function close() {}"
 #: The time for the egress policy's verdict on the page's own host, whose name is looked up for it.
 _VERDICT_S = 2.0
 _VERDICT_STEP_MS = 2
@@ -75,6 +78,8 @@ def load(work: Work) -> None:
         _serve(work, html)
         settling.settle()
     else:
+        if may_load_late(html):
+            work.page.session.post("Runtime.evaluate", {"expression": _KEEP_OPEN})
         settling.write(html, may_load_late(html), may_have_workers(html))
 
 

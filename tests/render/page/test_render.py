@@ -1,5 +1,6 @@
 """One render: what is loaded, what settled means, what is captured, what is kept apart."""
 
+import json
 import threading
 import urllib.parse
 from collections.abc import Callable
@@ -7,11 +8,12 @@ from collections.abc import Callable
 import pypdfium2
 import pytest
 
-from farm.errors import InternalError, NavigationFailed, PageCrashes
+from farm.errors import InternalError, NavigationFailed
 from farm.render import Engine
 from farm.render.browser.devtools import Session, Wait
 from farm.render.page import scripts, settling
 from farm.render.page.scripts import begin_call
+from farm.request import RenderRequest
 from tests.conftest import request_for
 from tests.support.images import BLUE, LIME, ORANGE, RED, colour, is_filled, opened
 from tests.support.site import BLUE as BLUE_SVG
@@ -224,9 +226,17 @@ def test_html_that_goes_elsewhere_is_rendered_there(engine: Engine, site: Site) 
     assert colour(result.data, 600, 600) == LIME
 
 
-def test_a_page_that_closes_itself_is_told_so(engine: Engine) -> None:
-    with pytest.raises(PageCrashes):
-        engine.render(request_for(engine, page("<script>window.close()</script>")))
+@pytest.mark.parametrize("options", [{}, {"baseUrl": "http://127.0.0.2/"}])
+@pytest.mark.parametrize(
+    "script", ["close()", "onload = () => { print(); window.close() }", "self.close()"]
+)
+def test_a_page_that_closes_itself_is_rendered_as_by_its_url(
+    engine: Engine, script: str, options: dict[str, str]
+) -> None:
+    html = page(f"<body bgcolor=lime><script>{script}</script>")
+    body = json.dumps({"html": html, **options}).encode()
+    request = RenderRequest.parse(body, ("html",), engine.limits)
+    assert is_filled(engine.render(request).data, LIME)
 
 
 def test_a_url_is_rendered(engine: Engine, site: Site) -> None:
