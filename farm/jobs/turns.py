@@ -39,6 +39,7 @@ local PRIORITIES = {high = 0, normal = 1, low = 2}
 
 local function lane_of(caller) return turns .. ':' .. caller end
 
+-- The caller, its weight and the place of the priority.
 local function read(id)
   local text = redis.call('HGET', JOB .. id, 'meta')
   local is_json, meta = pcall(cjson.decode, text or '')
@@ -167,8 +168,8 @@ for i = 1, #before, 2 do
   local caller = before[i]
   local next_id = caller ~= own and redis.call('ZRANGE', lane_of(caller), 0, 0)[1]
   if next_id then
-    local _, turns_of_it = read(next_id)
-    local due = (time - before[i + 1]) * turns_of_it
+    local _, weight = read(next_id)
+    local due = (time - before[i + 1]) * weight
     due = caller < own and math.floor(due + 1e-9) + 1 or math.ceil(due - 1e-9)
     ahead = ahead + math.max(0, math.min(redis.call('ZCARD', lane_of(caller)), due))
   end

@@ -53,9 +53,9 @@ _MAX_TIMEOUT_S = 10.0
 _LAYERS_S = 0.3
 #: A page that was present at so many deaths of the GPU process is withdrawn.
 _MAX_DEATHS = 2
-#: After so many kills of the GPU process in a row, the browser itself is killed.
+#: After more kills of the GPU process in a row, the browser itself is killed.
 _MAX_KILLS = 2
-#: The same after so many tiny pages in a row that could not be made in time.
+#: The same after more of the watch's pages in a row that could not be made in time.
 _MAX_UNMADE = 2
 #: The time that Chromium may take to start another GPU process.
 _START_S = 5.0
