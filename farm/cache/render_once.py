@@ -114,8 +114,8 @@ class RenderOnce:
         if pending.without_store and (found := pending.accept(self._recent.get(key))):
             return hit(found)  # of a shared render that ended a moment ago
         while store is not None and not pending.without_store and not self._closing:
-            # An entry without a holder has a file that this request does not accept: the lock, which
-            # was not asked for, is taken despite the file.
+            # An entry without a holder has a file that this request does not accept. Its lock was
+            # not asked for, and is taken now despite the file.
             if entry is None or entry.holder is None:
                 entry = store.find_or_lock(key, anyway=entry is not None)
                 if entry is None:
