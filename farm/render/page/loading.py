@@ -77,10 +77,16 @@ def load(work: Work) -> None:
     if request.base_url is not None or request.assets:
         _serve(work, html)
         settling.settle()
-    else:
-        if may_load_late(html):
-            work.page.session.post("Runtime.evaluate", {"expression": _KEEP_OPEN})
-        settling.write(html, may_load_late(html), may_have_workers(html))
+        return
+    written_into = work.activity.document
+    if may_load_late(html):
+        work.page.session.post("Runtime.evaluate", {"expression": _KEEP_OPEN})
+    settling.write(html, may_load_late(html), may_have_workers(html))
+    document = work.activity.document
+    if document is not written_into and document.url.startswith("about:blank"):
+        # The page has loaded itself anew, and written HTML has no address for that.
+        _serve(work, html)
+        settling.settle()
 
 
 def _serve(work: Work, html: str) -> None:

@@ -79,7 +79,7 @@ class Serving:
 
     def _answer(self, paused: Paused) -> None:
         is_read = paused.method in ("GET", "HEAD")
-        if is_read and self._is_document(paused):
+        if self._is_document(paused, is_read):
             self._fulfil(paused, "text/html; charset=utf-8", self._html.encode())
         elif is_read and (found := self._files.get(_key(paused.url))) is not None:
             name, asset = found
@@ -88,12 +88,14 @@ class Serving:
         elif self._has_own_address and paused.url.startswith(OWN_ADDRESS):
             paused.fail("Failed")
 
-    def _is_document(self, paused: Paused) -> bool:
+    def _is_document(self, paused: Paused, is_read: bool) -> bool:
         if paused.kind != "Document" or paused.frame != self._page.id:
             return False
+        if self._has_own_address:  # a form that is sent to its own page shows the page again
+            return paused.url.partition("?")[0] == OWN_ADDRESS
         # The first one is the document, however the browser writes the address.
         self._document = self._document or paused.url
-        return paused.url == self._document
+        return is_read and paused.url == self._document
 
     def _fulfil(self, paused: Paused, content_type: str, body: bytes | str) -> None:
         self._left -= len(body)

@@ -226,6 +226,23 @@ def test_html_that_goes_elsewhere_is_rendered_there(engine: Engine, site: Site) 
     assert colour(result.data, 600, 600) == LIME
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<script>onload = () => location.reload()</script>",
+        "<script>onload = () => { location.href = location.href }</script>",
+        "<meta http-equiv=refresh content=0>",
+        "<a id=again href=''></a><script>onload = () => again.click()</script>",
+        "<form id=f><input hidden name=a></form><script>location.search || f.submit()</script>",
+        "<form method=post></form><script>onload = () => document.forms[0].submit()</script>",
+    ],
+    ids=["reload", "location", "refresh", "link", "form", "posted-form"],
+)
+def test_html_that_loads_itself_anew_is_there_again(engine: Engine, body: str) -> None:
+    html = f"<!doctype html><body style='background:lime'>{body}"
+    assert is_filled(engine.render(request_for(engine, html)).data, LIME)
+
+
 @pytest.mark.parametrize("options", [{}, {"baseUrl": "http://127.0.0.2/"}])
 @pytest.mark.parametrize(
     "script", ["close()", "onload = () => { print(); window.close() }", "self.close()"]
