@@ -234,8 +234,10 @@ def test_a_report_is_as_documented(client: falcon.testing.TestClient, site: Site
         body={"url": f"{site.url}/redirect?to=/start", "report": True},
         media_type="application/json",
     )
-    response = case.call_and_validate(app=client.app, checks=[response_schema_conformance])
-    report = json.loads(response.content)["data"]["report"]
+    report: dict[str, Any] = {"fontsAreIncomplete": True}
+    while "fontsAreIncomplete" in report:  # a busy machine may cut the search short
+        response = case.call_and_validate(app=client.app, checks=[response_schema_conformance])
+        report = json.loads(response.content)["data"]["report"]
     assert all(report["requests"].values())
     assert [name for name, value in report.items() if not value] == []
 

@@ -95,9 +95,9 @@ def test_a_forms_fields_cannot_disturb_them_either(engine: Engine) -> None:
 
 
 def test_wait_for_is_for_what_the_page_does_later(engine: Engine) -> None:
-    html = page("<script>setTimeout(() => document.body.style.background = 'lime', 200)</script>")
+    html = page("<script>setTimeout(() => document.body.style.background = 'lime', 2000)</script>")
     assert not is_filled(engine.render(request_for(engine, html)).data, LIME)
-    assert is_filled(engine.render(request_for(engine, html, waitFor=400)).data, LIME)
+    assert is_filled(engine.render(request_for(engine, html, waitFor=3000)).data, LIME)
 
 
 def test_html_larger_than_one_message_arrives_whole(engine: Engine) -> None:
