@@ -136,10 +136,23 @@ class Session:
             wait.fail(BrowserGone("the browser died"))
         return wait
 
-    def post(self, method: str, params: Params | None = None) -> None:
-        """Send a command whose answer does not matter. Raises `TargetGone`."""
+    def post(
+        self,
+        method: str,
+        params: Params | None = None,
+        on_rejected: Callable[[], None] | None = None,
+    ) -> None:
+        """Send a command whose answer does not matter. Raises `TargetGone`.
+
+        `on_rejected`: called in a callback of the loop if the answer is an error.
+        """
         self._check()
-        self._switch.send(method, params or {}, self._id)
+
+        def on_answer(message: Message) -> None:
+            if "error" in message and on_rejected is not None:
+                on_rejected()
+
+        self._switch.send(method, params or {}, self._id, on_answer if on_rejected else None)
 
     def wait(self) -> Wait:
         """A wait that also ends when the target does. Raises `TargetGone`."""

@@ -77,14 +77,18 @@ class Paused:
     def _answer(self, method: str, params: Params) -> None:
         self.answered = True
         with suppress(DevToolsError):  # the page is gone
-            self._session.post(method, {"requestId": self._id, **params})
-            if method == "Fetch.fulfillRequest" or self._has_changed:
-                # This has an effect only if Chromium has rejected the answer; then the request
-                # would stay paused. Chromium pauses a request again if the site asks for a password
-                # by then, and never resumes that one. So this is not sent for a request that goes
-                # on as it is, which Chromium does not reject.
-                failure = {"requestId": self._id, "errorReason": "Failed"}
-                self._session.post("Fetch.failRequest", failure)
+            self._session.post(method, {"requestId": self._id, **params}, self._end)
+
+    def _end(self) -> None:
+        """Chromium has rejected the answer, and the request would stay paused.
+
+        Not to be sent before the rejection: if the site asks for a password meanwhile, the request
+        is paused again, and this would end that pause for ever.
+        """
+        with suppress(DevToolsError):
+            self._session.post(
+                "Fetch.failRequest", {"requestId": self._id, "errorReason": "Failed"}
+            )
 
 
 #: Called in a callback of the loop, so it cannot wait. It answers the request, or leaves it.

@@ -1,6 +1,7 @@
 """What a page sends and loads, as recorded by the sites that it speaks to."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -242,6 +243,16 @@ def test_a_cookie_that_chromium_refuses_is_named(engine: Engine, own: RecordingS
     assert [problem.field for problem in caught.value.problems] == ["options.cookies.1"]
     assert SECRET not in str(caught.value)
     assert own.sent == []
+
+
+def test_a_site_that_asks_for_the_password_at_once_gets_it_beside_headers(
+    engine: Engine, own: RecordingSite
+) -> None:
+    """On a busy machine it asks before Chromium has answered that the request goes on."""
+    request = request_for(engine, url=own.url + "/private", headers=HEADERS, auth=AUTH)
+    with ThreadPoolExecutor(16) as pool:
+        results = list(pool.map(lambda _: engine.render(request), range(48)))
+    assert {result.status for result in results} == {200}
 
 
 def test_no_render_has_what_another_was_given(kept_engine: Engine, own: RecordingSite) -> None:
