@@ -167,7 +167,7 @@ def test_what_frames_and_workers_say_is_told(engine: Engine) -> None:
 
 def test_very_many_console_messages_are_reported_in_part(engine: Engine) -> None:
     html = script("for (let n = 0; n < 2_000; n++) { console.log('\\u00e9'.repeat(2_000), n) }")
-    counts = []
+    counts: list[int] = []
     # On a busy machine, not all of them arrive within the time of a report.
     while 1_000 not in counts and len(counts) < 10:
         report = report_of(engine, html=html)
