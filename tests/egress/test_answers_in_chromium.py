@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page
 
 from farm.egress import Egress, Port
 from farm.errors import NavigationFailed
 from farm.policy import Names, Policy
 from farm.render import Engine
-from farm.render.browser.chromium import find_chromium
-from farm.settings import Settings
 from tests.conftest import request_for
 from tests.egress.raw_answers import ANSWERS, HTML, Case, RawSite, raw_site
 from tests.support.images import opened
@@ -39,16 +37,6 @@ class Sight:
 def site() -> Iterator[RawSite]:
     with raw_site() as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium as it is: nothing of the farm."""
-    path = find_chromium(Settings()).path
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from tests.field.asking import (
     ask_playwright,
     log_nothing,
     running_engine,
-    running_playwright,
 )
 from tests.field.case import Case
 from tests.field.cases import CASES, PAGES
 from tests.field.outcome import Outcome
 from tests.field.site import running_field_site
+from tests.support.chromium import running_playwright
 
 Outcomes = dict[str, list[Outcome]]
 

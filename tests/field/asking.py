@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import structlog
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from farm.errors import FarmError
 from farm.render import Engine
-from farm.render.browser.chromium import find_chromium
 from farm.settings import Settings
 from tests.conftest import request_for
 from tests.field.case import Case
@@ -58,16 +57,6 @@ def ask_engine(engine: Engine, site: Site, case: Case) -> Outcome:
     except FarmError as exc:
         return Outcome(error=exc.code, milliseconds=(time.monotonic() - began) * 1000)
     return Outcome.of_file(data, (time.monotonic() - began) * 1000)
-
-
-@contextmanager
-def running_playwright() -> Iterator[Browser]:
-    """The farm's Chromium, launched and driven as Playwright's manual says."""
-    chromium = find_chromium(Settings())
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.path)
-        yield browser
-        browser.close()
 
 
 def ask_playwright(browser: Browser, site: Site, case: Case) -> Outcome:

@@ -20,11 +20,9 @@ from typing import Any, Literal
 import pytest
 import requests
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from farm.client.names import as_request
-from farm.render.browser.chromium import find_chromium
-from farm.settings import Settings
 from tests.support.farm_process import Farm, running_farm, wait_until
 from tests.support.playground import NODE, Playground
 
@@ -63,14 +61,6 @@ def its_farm(
     keys = {"api_keys": f"me:{KEY}", "link_key": LINK_KEY}
     with running_farm(log_path, 1, **keys, **few, **without_jobs) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=find_chromium(Settings()).path)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

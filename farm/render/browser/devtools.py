@@ -147,12 +147,8 @@ class Session:
         `on_rejected`: called in a callback of the loop if the answer is an error.
         """
         self._check()
-
-        def on_answer(message: Message) -> None:
-            if "error" in message and on_rejected is not None:
-                on_rejected()
-
-        self._switch.send(method, params or {}, self._id, on_answer if on_rejected else None)
+        on_answer = None if on_rejected is None else partial(_call_if_rejected, on_rejected)
+        self._switch.send(method, params or {}, self._id, on_answer)
 
     def wait(self) -> Wait:
         """A wait that also ends when the target does. Raises `TargetGone`."""
@@ -247,6 +243,11 @@ class Session:
             case _:
                 for handler in tuple(self._handlers.get(method, ())):
                     handler(params)
+
+
+def _call_if_rejected(on_rejected: Callable[[], None], message: Message) -> None:
+    if "error" in message:
+        on_rejected()
 
 
 def attach_to_browser(switch: Switch) -> Session:

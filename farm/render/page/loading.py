@@ -74,19 +74,21 @@ def load(work: Work) -> None:
         settling.settle()
         return
     html = clean(request.html or "")
-    if request.base_url is not None or request.assets:
+    has_address = request.base_url is not None or bool(request.assets)
+    # HTML that loads itself anew needs an address too.
+    if has_address or not _write(work, html):
         _serve(work, html)
         settling.settle()
-        return
-    written_into = work.activity.document
-    if may_load_late(html):
+
+
+def _write(work: Work, html: str) -> bool:
+    """Show the HTML without an address. False if the page has lost it: it has loaded itself anew."""
+    written_into, loads_late = work.activity.document, may_load_late(html)
+    if loads_late:
         work.page.session.post("Runtime.evaluate", {"expression": _KEEP_OPEN})
-    settling.write(html, may_load_late(html), may_have_workers(html))
+    work.settling.write(html, loads_late, may_have_workers(html))
     document = work.activity.document
-    if document is not written_into and document.url.startswith("about:blank"):
-        # The page has loaded itself anew, and written HTML has no address for that.
-        _serve(work, html)
-        settling.settle()
+    return document is written_into or not document.url.startswith("about:blank")
 
 
 def _serve(work: Work, html: str) -> None:

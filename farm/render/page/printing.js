@@ -13,13 +13,6 @@ async function (name, ...args) {
     return HEIGHTS.map((name) => style.getPropertyValue(name));
   };
 
-  // A height that follows from the content, or from the space that is left, need not be kept.
-  const isSet = (element, name) => {
-    const value = own('computedStyleMap', Element).value.call(element).get(name);
-    const isAbsolute = name === 'height' && getComputedStyle(element).position === 'absolute';
-    return isAbsolute || `${value}` !== 'auto';
-  };
-
   // Elements of the page can hide the properties of `document`. So the properties are taken from
   // the prototypes, where no page can change them.
   const own = (name, type = Document) => Object.getOwnPropertyDescriptor(type.prototype, name);
@@ -32,6 +25,13 @@ async function (name, ...args) {
   const styleOf = (element) => {
     const type = [HTMLElement, SVGElement, MathMLElement].find((each) => element instanceof each);
     return type && own('style', type).get.call(element);
+  };
+
+  // A height that follows from the content, or from the space that is left, need not be kept.
+  const isSet = (element, name) => {
+    const value = own('computedStyleMap', Element).value.call(element).get(name);
+    const isAbsolute = name === 'height' && getComputedStyle(element).position === 'absolute';
+    return isAbsolute || `${value}` !== 'auto';
   };
 
   // Until `undo`.

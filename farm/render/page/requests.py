@@ -119,9 +119,8 @@ class Requests:
         """A request has begun. `params` are those of `Network.requestWillBeSent`."""
         url, kind = params["request"]["url"], params.get("type", "Other")
         request = Request(url, kind, params.get("frameId", ""), params["loaderId"])
-        if kind in _NOT_WAITED_FOR or (url.startswith("data:") and request.loader):
-            return
-        if _is_prefetch(params["request"]):
+        has_no_end = kind in _NOT_WAITED_FOR or _is_prefetch(params["request"])
+        if has_no_end or (url.startswith("data:") and request.loader):
             return
         self.begun += 1
         self._under_way[params["requestId"]] = request

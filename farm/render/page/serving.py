@@ -26,6 +26,7 @@ from farm.request import Asset, RenderRequest
 OWN_ADDRESS = "http://page.localhost/"
 #: Bytes that one page may get, however often it asks: each answer costs the browser's thread time.
 _MAX_SERVED_BYTES = 512 << 20
+_READS = ("GET", "HEAD")
 #: Types that Python does not know, or knows by an old name.
 _MORE_TYPES = {
     ".avif": "image/avif",
@@ -78,24 +79,23 @@ class Serving:
         return [documents, {"urlPattern": f"{_escaped(folder)}/*"}]
 
     def _answer(self, paused: Paused) -> None:
-        is_read = paused.method in ("GET", "HEAD")
-        if self._is_document(paused, is_read):
+        if self._is_document(paused):
             self._fulfil(paused, "text/html; charset=utf-8", self._html.encode())
-        elif is_read and (found := self._files.get(_key(paused.url))) is not None:
+        elif paused.method in _READS and (found := self._files.get(_key(paused.url))) is not None:
             name, asset = found
             body = asset.encode() if isinstance(asset, str) else asset.base64
             self._fulfil(paused, content_type(name, asset), body)
         elif self._has_own_address and paused.url.startswith(OWN_ADDRESS):
             paused.fail("Failed")
 
-    def _is_document(self, paused: Paused, is_read: bool) -> bool:
+    def _is_document(self, paused: Paused) -> bool:
         if paused.kind != "Document" or paused.frame != self._page.id:
             return False
         if self._has_own_address:  # a form that is sent to its own page shows the page again
             return paused.url.partition("?")[0] == OWN_ADDRESS
         # The first one is the document, however the browser writes the address.
         self._document = self._document or paused.url
-        return is_read and paused.url == self._document
+        return paused.method in _READS and paused.url == self._document
 
     def _fulfil(self, paused: Paused, content_type: str, body: bytes | str) -> None:
         self._left -= len(body)

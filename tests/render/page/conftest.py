@@ -1,19 +1,21 @@
-"""A fixture: Playwright's own browser, which draws what the farm's pictures are compared with."""
+"""A fixture: what the farm sends to the browser."""
 
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
-from farm.render.browser.chromium import find_chromium
-from farm.settings import Settings
+from farm.render.browser.pipe import Switch
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The farm's Chromium, launched and driven as Playwright's manual says."""
-    chromium = find_chromium(Settings())
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium.path)
-        yield launched
-        launched.close()
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """All DevTools commands from now on, with their parameters, in order."""
+    commands: list[tuple[str, Any]] = []
+    send = Switch.send
+
+    def noted(switch: Switch, method: str, params: Any, *rest: Any, **more: Any) -> int:
+        commands.append((method, params))
+        return send(switch, method, params, *rest, **more)
+
+    monkeypatch.setattr(Switch, "send", noted)
+    return commands

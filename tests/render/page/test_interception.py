@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
 from farm.errors import PageCrashes, UrlRefused
 from farm.render import Engine
-from farm.render.browser.devtools import Session
 from farm.render.page import interception, network
 from farm.render.page.interception import Handler, Interception, Paused
 from farm.render.page.work import Work
@@ -40,26 +40,14 @@ def intercept(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def test_a_plain_render_pauses_nothing(
-    engine: Engine, own: RecordingSite, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, own: RecordingSite, sent: list[tuple[str, Any]]
 ) -> None:
-    sent: list[str] = []
-    begin, post = Session.begin, Session.post
-
-    def note_begin(self: Session, method: str, *rest: object) -> object:
-        sent.append(method)
-        return begin(self, method, *rest)  # type: ignore[arg-type]
-
-    def note_post(self: Session, method: str, *rest: object) -> None:
-        sent.append(method)
-        post(self, method, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Session, "begin", note_begin)
-    monkeypatch.setattr(Session, "post", note_post)
     engine.render(request_for(engine, url=own.url + "/", headers={}, block={}))
-    assert "Page.navigate" in sent
-    assert not [method for method in sent if method.startswith(("Fetch.", "Network.set"))]
+    methods = [method for method, _ in sent]
+    assert "Page.navigate" in methods
+    assert not [method for method in methods if method.startswith(("Fetch.", "Network.set"))]
     engine.render(request_for(engine, url=own.url + "/", headers={"X-A": "1"}))
-    assert "Fetch.enable" in sent
+    assert "Fetch.enable" in [method for method, _ in sent]
 
 
 def test_the_first_handler_that_answers_is_the_last_that_is_asked(

@@ -8,7 +8,6 @@ import pytest
 
 from farm.errors import InvalidRequest, NavigationFailed
 from farm.render import Engine
-from farm.render.browser.devtools import Session
 from tests.conftest import request_for
 from tests.support.images import LIME, colour
 from tests.support.recording_site import (
@@ -246,21 +245,14 @@ def test_a_cookie_that_chromium_refuses_is_named(engine: Engine, own: RecordingS
 
 
 def test_a_request_that_was_accepted_is_not_ended_beside_it(
-    engine: Engine, own: RecordingSite, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, own: RecordingSite, sent: list[tuple[str, Any]]
 ) -> None:
     """A site may have asked for the password by then, and the ending would hold the page up."""
-    posted: list[str] = []
-    post = Session.post
-
-    def noted(session: Session, method: str, *args: Any) -> None:
-        posted.append(method)
-        post(session, method, *args)
-
-    monkeypatch.setattr(Session, "post", noted)
     request = request_for(engine, url=own.url + "/private", headers=HEADERS, auth=AUTH)
     assert engine.render(request).status == 200
-    assert "Fetch.continueRequest" in posted
-    assert "Fetch.failRequest" not in posted
+    methods = [method for method, _ in sent]
+    assert "Fetch.continueRequest" in methods
+    assert "Fetch.failRequest" not in methods
 
 
 def test_no_render_has_what_another_was_given(kept_engine: Engine, own: RecordingSite) -> None:

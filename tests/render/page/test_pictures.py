@@ -2,13 +2,13 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from farm.errors import OutputTooLarge
 from farm.render import Engine
-from farm.render.browser.devtools import Session, Wait
 from farm.request import RenderResult
 from tests.conftest import request_for
 from tests.render.kept import render
@@ -119,23 +119,10 @@ def test_the_next_render_in_the_same_context_has_a_scale_of_its_own(kept_engine:
 
 
 def test_a_plain_render_is_one_screenshot(
-    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+    make_engine: MakeEngine, sent: list[tuple[str, Any]]
 ) -> None:
     engine = make_engine(spare_contexts=0)
-    sent: list[tuple[str, object]] = []
-    begin = Session.begin
-    post = Session.post
-
-    def noted(self: Session, method: str, params: object = None) -> Wait:
-        sent.append((method, params))
-        return begin(self, method, params)  # type: ignore[arg-type]
-
-    def noted_post(self: Session, method: str, params: object = None) -> None:
-        sent.append((method, params))
-        post(self, method, params)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Session, "begin", noted)
-    monkeypatch.setattr(Session, "post", noted_post)
+    sent.clear()
     rendered(engine, "<p>hello")
     capturing = [each for each in sent if each[0] == "Page.captureScreenshot"]
     assert capturing == [("Page.captureScreenshot", {"format": "png", "optimizeForSpeed": True})]
