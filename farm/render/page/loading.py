@@ -82,7 +82,7 @@ def load(work: Work) -> None:
 
 
 def _write(work: Work, html: str) -> bool:
-    """Show the HTML without an address. False if the page has lost it: it has loaded itself anew."""
+    """Show the HTML without an address. False if the page then loads itself anew, and loses it."""
     written_into, loads_late = work.activity.document, may_load_late(html)
     if loads_late:
         work.page.session.post("Runtime.evaluate", {"expression": _KEEP_OPEN})
