@@ -45,7 +45,7 @@ class Stored:
         sides = result.width, result.height
         return cls(result.data, result.format, *sides, tag, refusals, result.facts, 0, ttl_ms)
 
-    def result(self, outcome: "CacheUse") -> RenderResult:
+    def result(self, use: CacheUse) -> RenderResult:
         return RenderResult(
             self.content,
             self.format,
@@ -54,7 +54,7 @@ class Stored:
             Timings(),
             self.refusals,
             facts=self.facts,
-            cache=outcome,
+            cache=use,
         )
 
 

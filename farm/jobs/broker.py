@@ -47,7 +47,7 @@ _START_WAIT_S = 5.0
 #: server that becomes a replica.
 _DEMOTED = frozenset({"READONLY", "MASTERDOWN", "UNBLOCKED", "NOREPLICAS"})
 #: The error codes of a server that has no room on its disk, or in its memory.
-_FULL = frozenset({"MISCONF", "OOM"})
+_NO_ROOM = frozenset({"MISCONF", "OOM"})
 #: An error begins with its code. `EXEC` puts a code and some words before it, and so do scripts in
 #: Redis 6.2.
 _CODES = re.compile(r"(?:^|: -?)([A-Z]+) ")
@@ -124,7 +124,7 @@ class _PatientConnection(AbstractConnection):
         try:
             return super().read_response(*args, **kwargs)
         except ResponseError as exc:
-            if not _codes(exc) & (_DEMOTED | _FULL):
+            if not _codes(exc) & (_DEMOTED | _NO_ROOM):
                 raise
             self.disconnect()  # type: ignore[no-untyped-call]
             lost = redis.exceptions.ConnectionError(_text(exc))

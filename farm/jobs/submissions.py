@@ -32,7 +32,7 @@ from farm.webhooks import Target
 
 #: The share of `maxmemory` from which submissions are refused, so that workers can always write the
 #: outcome of the jobs that were accepted.
-_FULL = 0.9
+_FULL_SHARE = 0.9
 #: How long one look at Redis's memory stays valid.
 _LOOK_VALID_S = 0.5
 #: How long a submission waits until fewer than `max_submissions` are under way.
@@ -118,7 +118,7 @@ class Submissions:
             return
         with broker.translated():
             memory = self._client.info("memory")
-        if memory["used_memory"] >= _FULL * (memory.get("maxmemory") or float("inf")):
+        if memory["used_memory"] >= _FULL_SHARE * (memory.get("maxmemory") or float("inf")):
             raise broker.full()
         self._looked_at = time.monotonic()
 

@@ -19,10 +19,14 @@ from farm.render.browser.page import Page
 from farm.render.page.activity import Activity
 from farm.render.page.serving import Serving
 from farm.render.page.work import Work
+from farm.request import RenderOptions
 
 #: Scripts, event handlers in attributes, `loading=lazy`, and content that is laid out only when
 #: visible.
 _LATE_LOADERS = re.compile(r"<script|\son[a-z]+\s*=|lazy|content-visibility", re.IGNORECASE)
+#: By these a page loads itself anew; by the last ones, if it is clicked.
+_RELOADS = re.compile(r"location|history|refresh|<form|submit", re.IGNORECASE)
+_RELOADS_BY_CLICK = re.compile(r"<a\b", re.IGNORECASE)
 #: A script may close a window without a history, such as one whose HTML was written. Pages that are
 #: made to be printed do so: `onload="print(); close()"`. With a history, Chromium refuses it.
 _KEEP_OPEN = "window.close = function close() {}"
@@ -66,6 +70,20 @@ def may_load_late(html: str) -> bool:
     return _LATE_LOADERS.search(html) is not None
 
 
+def _may_reload_later(options: RenderOptions, html: str) -> bool:
+    """Whether the page may load itself anew after it has settled, while the request waits or acts.
+
+    Then it is too late to load it at an address: the waits and acts would begin again.
+    """
+    scripts = (*options.on_load, *options.scripts)
+    waits = options.wait_for or options.wait_for_selector or options.wait_for_function
+    if not (waits or scripts or options.click):
+        return False
+    if options.click and _RELOADS_BY_CLICK.search(html):
+        return True
+    return any(_RELOADS.search(text) for text in (html, *scripts))
+
+
 def load(work: Work) -> None:
     """Load the page and wait until it has settled. Raises `UrlRefused` or `NavigationFailed`."""
     request, settling = work.request, work.settling
@@ -76,7 +94,7 @@ def load(work: Work) -> None:
     html = clean(request.html or "")
     has_address = request.base_url is not None or bool(request.assets)
     # HTML that loads itself anew needs an address too.
-    if has_address or not _write(work, html):
+    if has_address or _may_reload_later(work.options, html) or not _write(work, html):
         _serve(work, html)
         settling.settle()
 

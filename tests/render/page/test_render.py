@@ -243,6 +243,35 @@ def test_html_that_loads_itself_anew_is_there_again(engine: Engine, body: str) -
     assert is_filled(engine.render(request_for(engine, html)).data, LIME)
 
 
+@pytest.mark.parametrize(
+    ("body", "options"),
+    [
+        (
+            "<script>again || setTimeout(() => location.reload(), 500)</script>",
+            {"waitForFunction": "again"},
+        ),
+        (
+            "<script>again || document.write('<meta http-equiv=refresh content=1>')</script>",
+            {"waitForFunction": "again"},
+        ),
+        ("", {"scripts": ["location.reload()"]}),
+        ("", {"onLoad": ["history.go(0)"]}),
+        ("<a href=''>Again</a>", {"click": ["a"]}),
+        ("<form><button>Again</button></form>", {"click": ["button"]}),
+    ],
+    ids=["reload", "refresh", "script", "on-load", "link", "form"],
+)
+def test_html_that_loads_itself_anew_after_it_has_settled_is_there_again(
+    engine: Engine, body: str, options: dict[str, object]
+) -> None:
+    html = (
+        "<!doctype html><style>a, button { opacity: 0 }</style><body style='background: red'>"
+        "<script>const again = 'loaded' in sessionStorage; sessionStorage.loaded = 1;"
+        f"if (again) document.body.style.background = 'lime'</script>{body}"
+    )
+    assert is_filled(engine.render(request_for(engine, html, **options)).data, LIME)
+
+
 @pytest.mark.parametrize("options", [{}, {"baseUrl": "http://127.0.0.2/"}])
 @pytest.mark.parametrize(
     "script", ["close()", "onload = () => { print(); window.close() }", "self.close()"]
