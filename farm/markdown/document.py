@@ -30,6 +30,17 @@ _MAX_HIGHLIGHTED = 500_000
 #: Lists and quotes that are nested deeper are not parsed.
 _MAX_NESTING = 100
 _MAX_TITLE = 300
+#: Hebrew, Arabic and the other scripts between them, with their presentation forms.
+_RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff]")
+#: The blocks whose direction is that of their text, as on GitHub.
+_WITH_DIRECTION = (
+    "blockquote_open",
+    "bullet_list_open",
+    "heading_open",
+    "ordered_list_open",
+    "paragraph_open",
+    "table_open",
+)
 _NOT_IN_SLUGS = re.compile(r"[^\w\- ]")
 #: The host and path after `www.`: https://github.github.com/gfm/#extended-www-autolink
 _HOST_AND_PATH = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:[/?#][^\s<]*[^\s<?!.,:*_~'\")\]])?/?")
@@ -86,6 +97,8 @@ class _Conversion:
         tokens = self._parser.parse(markdown.removeprefix("\ufeff"))
         headings = _headings(tokens)
         _give_ids(headings)
+        if _RIGHT_TO_LEFT.search(markdown):
+            _give_directions(tokens)
         return tokens, headings
 
     def _rendered(self, tokens: list[Token]) -> str:
@@ -128,6 +141,20 @@ def _text(inline: Token) -> str:
         if child.type in ("text", "code_inline", "softbreak", "hardbreak")
     ]
     return " ".join("".join(parts).split())[:_MAX_TITLE]
+
+
+def _give_directions(tokens: Sequence[Token]) -> None:
+    """Give each block the direction of its text. Blocks within it have the same.
+
+    They get no direction of their own: `dir=auto` does not look at the text of such elements.
+    """
+    level: int | None = None
+    for token in tokens:
+        if level is None and token.type in _WITH_DIRECTION:
+            token.attrSet("dir", "auto")
+            level = token.level
+        elif token.nesting == -1 and token.level == level:
+            level = None
 
 
 def _give_ids(headings: Sequence[tuple[Token, str]]) -> None:

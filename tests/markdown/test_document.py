@@ -51,6 +51,17 @@ def test_a_byte_order_mark_is_no_text() -> None:
     assert '<h1 id="a">' in body("\ufeff# a")
 
 
+def test_text_that_is_read_from_right_to_left_begins_at_the_right() -> None:
+    html = body("# مرحبا\n\nنص\n\n- نص\n\n  نص\n\n> نص\n\n|نص|\n|-|\n\nنص[^1]\n\n[^1]: نص")
+    for start in ('<h1 id="مرحبا"', "<p", "<ul", "<blockquote", "<table"):
+        assert f'{start} dir="auto"' in html
+    # `dir=auto` ignores the text of elements within that have a direction of their own.
+    assert '<blockquote dir="auto">\n<p>نص' in html
+    assert '<ul dir="auto">\n<li>\n<p>نص' in html
+    assert html.count('<p dir="auto">') == 3
+    assert "dir=" not in body("# Hi\n\n- 日本語 ไทย 😀")
+
+
 def test_very_long_code_is_not_highlighted() -> None:
     many = "```python\n" + "(" * 600_000 + "\n```\n"
     assert "<span" not in body(many)
