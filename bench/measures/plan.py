@@ -10,6 +10,7 @@ It wants a machine where nothing else runs; it takes ten minutes, with `--quick`
 """
 
 import asyncio
+import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from bench.report.figures import machine
 from bench.workloads.site import running_site
 from farm.machine import usable_cores
 from farm.plan.fleet import Balanced
-from farm.plan.kinds import Kind, Mix
+from farm.plan.kinds import Mix
 from farm.plan.machine import MachineType
 from farm.plan.simulation import Load, Outcome, Simulation
 
@@ -49,8 +50,10 @@ class Case:
     def settings(self) -> dict[str, int]:
         return {"pages_per_browser": self.pages, "max_waiting": self.max_waiting}
 
-    def type_(self, cores: float) -> MachineType:
-        return MachineType(cores, self.pages, self.max_waiting, workers=1)
+    def type_(self, cores: float, idle_penalty: float) -> MachineType:
+        return MachineType(
+            cores, self.pages, self.max_waiting, workers=1, idle_penalty=idle_penalty
+        )
 
 
 _HTML = {"simple": 75.0, "complex": 25.0}
@@ -112,24 +115,29 @@ class Comparison:
         )
 
 
-def capacity(case: Case, mix: Mix, cores: float) -> float:
+def capacity(case: Case, mix: Mix, type_: MachineType) -> float:
     """Renders a second that keep all cores, or all pages, at work."""
     busy_s = mix.mean("work_ms") / 1000
-    pages = min(case.pages, case.type_(cores).at_once) * case.instances
-    return min(cores / busy_s, pages / (busy_s + mix.mean("waiting_ms") / 1000))
+    pages = min(case.pages, type_.at_once) * case.instances
+    return min(type_.cores / busy_s, pages / (busy_s + mix.mean("waiting_ms") / 1000))
+
+
+def idle_penalty(found: dict[str, Calibrated]) -> float:
+    """The mean of the kinds that wait for nothing. While others wait, the browser computes, too."""
+    return statistics.mean(
+        max(0.0, each.idle_penalty) for kind, each in found.items() if not WORKS[kind].path
+    )
 
 
 def compare(
-    case: Case, kinds: dict[str, Kind], site_url: str, folder: Path, lengths: Lengths
+    case: Case, found: dict[str, Calibrated], site_url: str, folder: Path, lengths: Lengths
 ) -> Comparison:
-    cores = usable_cores()
-    mix = Mix({kinds[name]: share for name, share in case.mix.items()})
-    rate = case.factor * capacity(case, mix, cores)
+    type_ = case.type_(usable_cores(), idle_penalty(found))
+    mix = Mix({found[name].all: share for name, share in case.mix.items()})
+    rate = case.factor * capacity(case, mix, type_)
     load = Load(rate, lengths.load_s, mix, retries=case.retries, warm_up_s=lengths.warm_up_s)
     simulation = Simulation(
-        lambda clock, random_: Balanced(
-            clock, case.type_(cores), case.instances, random_, share_cores=True
-        ),
+        lambda clock, random_: Balanced(clock, type_, case.instances, random_, share_cores=True),
         load,
         SEED,
     )
@@ -154,14 +162,19 @@ def measure_kinds(site_url: str, folder: Path, lengths: Lengths) -> dict[str, Ca
 
 
 def kinds_table(found: dict[str, Calibrated]) -> Iterator[str]:
-    yield "| kind | core ms to its answer | after it | ms of waiting | KB | with all beside it |"
-    yield "|---|---|---|---|---|---|"
+    yield (
+        "| kind | core ms to its answer | after it | ms of waiting | KB | with all beside it "
+        "| if alone |"
+    )
+    yield "|---|---|---|---|---|---|---|"
     for name, each in found.items():
         farm = each.farm
         yield (
             f"| {name} | {farm.cpu_ms:.0f} | {farm.closing_ms:.0f} | {farm.waiting_ms:.0f} "
-            f"| {farm.file_bytes / 1000:.0f} | {each.all.work_ms / farm.work_ms:.2f} |"
+            f"| {farm.file_bytes / 1000:.0f} | {each.all.work_ms / farm.work_ms:.2f} "
+            f"| {1 + each.idle_penalty:.2f} |"
         )
+    yield f"\nidle penalty: {idle_penalty(found):.2f}"
 
 
 HEAD = """
@@ -198,9 +211,8 @@ def main(quick: bool, only_kinds: bool) -> None:
         if only_kinds:
             return
         print(HEAD, flush=True)
-        kinds = {kind: each.all for kind, each in found.items()}
         for number, case in enumerate(CASES):
-            compared = compare(case, kinds, site_url, folder / str(number), lengths)
+            compared = compare(case, found, site_url, folder / str(number), lengths)
             is_met = is_met and compared.is_met
             print(row(compared), flush=True)
     sys.exit(0 if is_met else 1)

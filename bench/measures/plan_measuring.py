@@ -91,19 +91,22 @@ class Sender:
 class Calibrated:
     """A kind as measured: `farm` has the farm's own processor time, `all` everybody's on this
     machine: nginx, the site and the program that sends the load too.
+
+    `idle_penalty`: how much more processor time a render takes that is the only one, as a share.
     """
 
     farm: Kind
     all: Kind
+    idle_penalty: float
 
 
 async def calibrate(
     sender: Sender, kind: str, farms: list[psutil.Process], alone: int, seconds: float
 ) -> Calibrated:
-    """Render one at a time, then by many clients in a loop.
+    """Render one at a time with rests, then by one client in a loop, then by many.
 
-    The former gives the latency, and which part of the processor time comes before the answer; the
-    latter, how much there is of it.
+    The first gives the latency, and which part of the processor time comes before the answer; the
+    loops, how much processor time there is.
     """
     latencies_s, before_s, after_s, sizes = [], [], [], []
     await sender.send(kind)
@@ -120,7 +123,9 @@ async def calibrate(
         sizes.append(len(answer.body))
     before_share = sum(before_s) / (sum(before_s) + sum(after_s))
     latency_ms = statistics.median(latencies_s) * 1000
-    farm_ms, all_ms = await _loop(sender, kind, farms, seconds)
+    alone_ms, _ = await _loop(sender, kind, farms, 1, seconds)
+    clients = BUSY_URL_CLIENTS if WORKS[kind].path else BUSY_CLIENTS
+    farm_ms, all_ms = await _loop(sender, kind, farms, clients, seconds)
 
     def measured(work_ms: float) -> Kind:
         cpu_ms = work_ms * before_share
@@ -128,16 +133,16 @@ async def calibrate(
             MEASURED[kind],
             cpu_ms=cpu_ms,
             closing_ms=work_ms - cpu_ms,
-            waiting_ms=max(0.0, latency_ms - farm_ms * before_share),
+            waiting_ms=max(0.0, latency_ms - alone_ms * before_share),
             file_bytes=round(statistics.mean(sizes)),
             spread=None,
         )
 
-    return Calibrated(measured(farm_ms), measured(all_ms))
+    return Calibrated(measured(farm_ms), measured(all_ms), alone_ms / farm_ms - 1)
 
 
 async def _loop(
-    sender: Sender, kind: str, farms: list[psutil.Process], seconds: float
+    sender: Sender, kind: str, farms: list[psutil.Process], clients: int, seconds: float
 ) -> tuple[float, float]:
     """Milliseconds of processor time a render: the farm's, and everybody's."""
     count, myself = 0, psutil.Process()
@@ -150,7 +155,6 @@ async def _loop(
             count += answer.status == 200  # after the `await`, or others' counts would be lost
 
     own, everybody = _used(farms), cpu_s(myself)
-    clients = BUSY_URL_CLIENTS if WORKS[kind].path else BUSY_CLIENTS
     await asyncio.gather(*(client() for _ in range(clients)))
     await asyncio.sleep(_REST_S)
     return (_used(farms) - own) * 1000 / count, (cpu_s(myself) - everybody) * 1000 / count
