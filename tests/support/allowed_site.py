@@ -181,13 +181,25 @@ def running_allowed_site(tls: bool) -> Iterator[AllowedSite]:
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(CERTIFICATE)
+    up, down = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(site.serve, "127.0.0.1", 0, ssl=context))
-    site.url = f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
+
+    async def run() -> None:
+        server = await asyncio.start_server(site.serve, "127.0.0.1", 0, ssl=context)
+        site.url = f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server:
+            up.set()
+            await down.wait()
+
+    def run_in_thread() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(run())  # cancels the connections that are still open
+
+    thread = threading.Thread(target=run_in_thread, daemon=True)
     thread.start()
     try:
+        assert up.wait(10)
         yield site
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(down.set)
         thread.join(10)
