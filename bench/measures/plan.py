@@ -3,10 +3,12 @@
 First it measures what a render of each kind takes on this machine. Then it sends five loads to
 farms behind nginx: two mixes, each within and beyond what a farm can do, and a third to three
 instances that share the machine's cores. The simulation has the same requests, and the kinds as
-measured with all that runs beside the farm. Prints both in Markdown; fails if a prediction misses
-its goal. `--kinds` only prints the kinds, whose figures are those of `farm/plan/kinds.py`.
+measured with all that runs beside the farm. A virtual machine's speed may change within minutes, so
+the processor time is measured again right before and after each load, and the mean is taken.
 
-It wants a machine where nothing else runs; it takes ten minutes, with `--quick` three.
+Prints both in Markdown; fails if a prediction misses its goal. `--kinds` only prints the kinds,
+whose figures are those of `farm/plan/kinds.py`. It wants a machine where nothing else runs; it
+takes 13 minutes, with `--quick` four.
 """
 
 import asyncio
@@ -14,13 +16,21 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 import psutil
 
-from bench.measures.plan_measuring import WORKS, Calibrated, Sender, calibrate, deployed, play
+from bench.measures.plan_measuring import (
+    WORKS,
+    Calibrated,
+    Loop,
+    Sender,
+    calibrate,
+    deployed,
+    play,
+)
 from bench.report.figures import machine
 from bench.workloads.site import running_site
 from farm.machine import usable_cores
@@ -76,15 +86,18 @@ CASES = (
 
 @dataclass(frozen=True)
 class Lengths:
-    """Renders one at a time and seconds in a loop for each kind; seconds of each load."""
+    """Renders one at a time and seconds in loops for each kind; seconds in a loop before and after
+    each load, for each of its kinds; seconds of each load.
+    """
 
     alone: int
     loop_s: float
+    again_s: float
     warm_up_s: float
     load_s: float
 
 
-FULL, QUICK = Lengths(25, 12, 10, 60), Lengths(4, 4, 3, 10)
+FULL, QUICK = Lengths(25, 12, 6, 10, 60), Lengths(4, 4, 2, 3, 10)
 
 
 @dataclass(frozen=True)
@@ -133,18 +146,29 @@ def compare(
     case: Case, found: dict[str, Calibrated], site_url: str, folder: Path, lengths: Lengths
 ) -> Comparison:
     type_ = case.type_(usable_cores(), idle_penalty(found))
-    mix = Mix({found[name].all: share for name, share in case.mix.items()})
-    rate = case.factor * capacity(case, mix, type_)
-    load = Load(rate, lengths.load_s, mix, retries=case.retries, warm_up_s=lengths.warm_up_s)
+    with deployed(folder, case.instances, **case.settings) as url:
+        sender = Sender(url, site_url)
+        loops = {kind: Loop(sender, kind) for kind in case.mix}
+
+        def mix_now() -> Mix:
+            for loop in loops.values():
+                asyncio.run(loop.run([], lengths.again_s))
+            shares = case.mix.items()
+            return Mix(
+                {found[kind].all.taking(loops[kind].all_ms): share for kind, share in shares}
+            )
+
+        mix = mix_now()
+        rate = case.factor * capacity(case, mix, type_)
+        load = Load(rate, lengths.load_s, mix, retries=case.retries, warm_up_s=lengths.warm_up_s)
+        measured = asyncio.run(play(sender, load, SEED))
+        load = replace(load, mix=mix_now())
     simulation = Simulation(
         lambda clock, random_: Balanced(clock, type_, case.instances, random_, share_cores=True),
         load,
         SEED,
     )
-    predicted = simulation.run()
-    with deployed(folder, case.instances, **case.settings) as url:
-        measured = asyncio.run(play(Sender(url, site_url), load, SEED))
-    return Comparison(case, rate, predicted, measured)
+    return Comparison(case, rate, simulation.run(), measured)
 
 
 def measure_kinds(site_url: str, folder: Path, lengths: Lengths) -> dict[str, Calibrated]:

@@ -27,6 +27,8 @@ WORKS = {"simple": SIMPLE, "complex": COMPLEX, "url": SLOW_URL, "long": LONG_URL
 BUSY_CLIENTS, BUSY_URL_CLIENTS = 8, 16
 #: After an answer, until its page is closed and all of it has been counted.
 _REST_S = 0.4
+#: So many times one client and many take turns, since a machine's speed changes within minutes.
+_ROUNDS = 3
 
 
 @contextmanager
@@ -103,10 +105,10 @@ class Calibrated:
 async def calibrate(
     sender: Sender, kind: str, farms: list[psutil.Process], alone: int, seconds: float
 ) -> Calibrated:
-    """Render one at a time with rests, then by one client in a loop, then by many.
+    """Render one at a time with rests, then by one client and by many, in turn.
 
     The first gives the latency, and which part of the processor time comes before the answer; the
-    loops, how much processor time there is.
+    others, how much processor time there is.
     """
     latencies_s, before_s, after_s, sizes = [], [], [], []
     await sender.send(kind)
@@ -123,9 +125,10 @@ async def calibrate(
         sizes.append(len(answer.body))
     before_share = sum(before_s) / (sum(before_s) + sum(after_s))
     latency_ms = statistics.median(latencies_s) * 1000
-    alone_ms, _ = await _loop(sender, kind, farms, 1, seconds)
-    clients = BUSY_URL_CLIENTS if WORKS[kind].path else BUSY_CLIENTS
-    farm_ms, all_ms = await _loop(sender, kind, farms, clients, seconds)
+    lone, busy = Loop(sender, kind, 1), Loop(sender, kind)
+    for _ in range(_ROUNDS):
+        await lone.run(farms, seconds / _ROUNDS)
+        await busy.run(farms, seconds / _ROUNDS)
 
     def measured(work_ms: float) -> Kind:
         cpu_ms = work_ms * before_share
@@ -133,31 +136,48 @@ async def calibrate(
             MEASURED[kind],
             cpu_ms=cpu_ms,
             closing_ms=work_ms - cpu_ms,
-            waiting_ms=max(0.0, latency_ms - alone_ms * before_share),
+            waiting_ms=max(0.0, latency_ms - lone.farm_ms * before_share),
             file_bytes=round(statistics.mean(sizes)),
             spread=None,
         )
 
-    return Calibrated(measured(farm_ms), measured(all_ms), alone_ms / farm_ms - 1)
+    farm, all_ = measured(busy.farm_ms), measured(busy.all_ms)
+    return Calibrated(farm, all_, lone.farm_ms / busy.farm_ms - 1)
 
 
-async def _loop(
-    sender: Sender, kind: str, farms: list[psutil.Process], clients: int, seconds: float
-) -> tuple[float, float]:
-    """Milliseconds of processor time a render: the farm's, and everybody's."""
-    count, myself = 0, psutil.Process()
-    end = time.monotonic() + seconds
+class Loop:
+    """Renders of one kind by clients in a loop: the processor time that one takes."""
 
-    async def client() -> None:
-        nonlocal count
-        while time.monotonic() < end:
-            answer = await sender.send(kind)
-            count += answer.status == 200  # after the `await`, or others' counts would be lost
+    def __init__(self, sender: Sender, kind: str, clients: int | None = None) -> None:
+        """`clients`: by default, as many as keep two cores at work."""
+        busy = BUSY_URL_CLIENTS if WORKS[kind].path else BUSY_CLIENTS
+        self._sender, self._kind, self._clients = sender, kind, clients or busy
+        self._farm_s = self._all_s = 0.0
+        self._count = 0
 
-    own, everybody = _used(farms), cpu_s(myself)
-    await asyncio.gather(*(client() for _ in range(clients)))
-    await asyncio.sleep(_REST_S)
-    return (_used(farms) - own) * 1000 / count, (cpu_s(myself) - everybody) * 1000 / count
+    @property
+    def farm_ms(self) -> float:
+        return self._farm_s * 1000 / self._count
+
+    @property
+    def all_ms(self) -> float:
+        """With the time of all that runs beside the farm: nginx, the site, and this program."""
+        return self._all_s * 1000 / self._count
+
+    async def run(self, farms: list[psutil.Process], seconds: float) -> None:
+        """Go on for so long. What was measured before counts too."""
+        myself, end = psutil.Process(), time.monotonic() + seconds
+        farm_s, all_s = _used(farms), cpu_s(myself)
+
+        async def client() -> None:
+            while time.monotonic() < end:
+                answer = await self._sender.send(self._kind)
+                self._count += answer.status == 200
+
+        await asyncio.gather(*(client() for _ in range(self._clients)))
+        await asyncio.sleep(_REST_S)
+        self._farm_s += _used(farms) - farm_s
+        self._all_s += cpu_s(myself) - all_s
 
 
 def _used(processes: list[psutil.Process]) -> float:

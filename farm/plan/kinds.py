@@ -4,7 +4,7 @@ import math
 import random
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 class KindsError(ValueError):
@@ -59,6 +59,11 @@ class Kind:
     def work_ms(self) -> float:
         """All processor time that a render takes."""
         return self.cpu_ms + self.closing_ms
+
+    def taking(self, work_ms: float) -> "Kind":
+        """The same kind, with so much processor time for a render."""
+        factor = work_ms / self.work_ms
+        return replace(self, cpu_ms=self.cpu_ms * factor, closing_ms=self.closing_ms * factor)
 
     def wait_s(self, random_: random.Random) -> float:
         factor = self.spread.sample(random_) if self.spread else 1.0

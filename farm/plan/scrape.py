@@ -9,7 +9,7 @@ take longer under load.
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -98,10 +98,7 @@ def _kind(steps_s: dict[str, Any], spread: Spread | None, cpu_ms: float | None) 
         file_bytes=MEASURED["url"].file_bytes,
         spread=spread,
     )
-    if cpu_ms is None:
-        return kind
-    factor = cpu_ms / kind.work_ms
-    return replace(kind, cpu_ms=kind.cpu_ms * factor, closing_ms=kind.closing_ms * factor)
+    return kind if cpu_ms is None else kind.taking(cpu_ms)
 
 
 class _Figures:

@@ -39,3 +39,11 @@ def test_a_spread_has_values_of_its_buckets() -> None:
     assert not any(1 < value < 2 for value in values)
     assert sum(values) / len(values) == pytest.approx(spread.mean, rel=0.05)
     assert spread.mean == pytest.approx((0.5 + 3.0) / 2)
+
+
+def test_a_kind_that_takes_longer_spends_the_same_part_after_its_answer() -> None:
+    kind = MEASURED["url"]
+    slow = kind.taking(2 * kind.work_ms)
+    assert slow.work_ms == pytest.approx(2 * kind.work_ms)
+    assert slow.closing_ms / slow.cpu_ms == pytest.approx(kind.closing_ms / kind.cpu_ms)
+    assert slow.waiting_ms == kind.waiting_ms
