@@ -12,7 +12,6 @@ takes 13 minutes, with `--quick` four.
 """
 
 import asyncio
-import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -60,10 +59,8 @@ class Case:
     def settings(self) -> dict[str, int]:
         return {"pages_per_browser": self.pages, "max_waiting": self.max_waiting}
 
-    def type_(self, cores: float, idle_penalty: float) -> MachineType:
-        return MachineType(
-            cores, self.pages, self.max_waiting, workers=1, idle_penalty=idle_penalty
-        )
+    def type_(self, cores: float) -> MachineType:
+        return MachineType(cores, self.pages, self.max_waiting, workers=1)
 
 
 _HTML = {"simple": 75.0, "complex": 25.0}
@@ -135,17 +132,10 @@ def capacity(case: Case, mix: Mix, type_: MachineType) -> float:
     return min(type_.cores / busy_s, pages / (busy_s + mix.mean("waiting_ms") / 1000))
 
 
-def idle_penalty(found: dict[str, Calibrated]) -> float:
-    """The mean of the kinds that wait for nothing. While others wait, the browser computes, too."""
-    return statistics.mean(
-        max(0.0, each.idle_penalty) for kind, each in found.items() if not WORKS[kind].path
-    )
-
-
 def compare(
     case: Case, found: dict[str, Calibrated], site_url: str, folder: Path, lengths: Lengths
 ) -> Comparison:
-    type_ = case.type_(usable_cores(), idle_penalty(found))
+    type_ = case.type_(usable_cores())
     with deployed(folder, case.instances, **case.settings) as url:
         sender = Sender(url, site_url)
         loops = {kind: Loop(sender, kind) for kind in case.mix}
@@ -186,19 +176,14 @@ def measure_kinds(site_url: str, folder: Path, lengths: Lengths) -> dict[str, Ca
 
 
 def kinds_table(found: dict[str, Calibrated]) -> Iterator[str]:
-    yield (
-        "| kind | core ms to its answer | after it | ms of waiting | KB | with all beside it "
-        "| if alone |"
-    )
-    yield "|---|---|---|---|---|---|---|"
+    yield "| kind | core ms to its answer | after it | ms of waiting | KB | with all beside it |"
+    yield "|---|---|---|---|---|---|"
     for name, each in found.items():
         farm = each.farm
         yield (
             f"| {name} | {farm.cpu_ms:.0f} | {farm.closing_ms:.0f} | {farm.waiting_ms:.0f} "
-            f"| {farm.file_bytes / 1000:.0f} | {each.all.work_ms / farm.work_ms:.2f} "
-            f"| {1 + each.idle_penalty:.2f} |"
+            f"| {farm.file_bytes / 1000:.0f} | {each.all.work_ms / farm.work_ms:.2f} |"
         )
-    yield f"\nidle penalty: {idle_penalty(found):.2f}"
 
 
 HEAD = """

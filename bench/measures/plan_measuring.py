@@ -93,13 +93,10 @@ class Sender:
 class Calibrated:
     """A kind as measured: `farm` has the farm's own processor time, `all` everybody's on this
     machine: nginx, the site and the program that sends the load too.
-
-    `idle_penalty`: how much more processor time a render takes that is the only one, as a share.
     """
 
     farm: Kind
     all: Kind
-    idle_penalty: float
 
 
 async def calibrate(
@@ -141,8 +138,7 @@ async def calibrate(
             spread=None,
         )
 
-    farm, all_ = measured(busy.farm_ms), measured(busy.all_ms)
-    return Calibrated(farm, all_, lone.farm_ms / busy.farm_ms - 1)
+    return Calibrated(measured(busy.farm_ms), measured(busy.all_ms))
 
 
 class Loop:

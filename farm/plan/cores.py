@@ -4,10 +4,6 @@ A task runs at the speed of one core while there are no more tasks than cores. W
 of them share the cores equally (egalitarian processor sharing). All tasks have the same speed, so
 one running total of work per task serves for all of them. A task ends when that total has grown by
 the task's own work since its start.
-
-The same work takes more processor time while there are few tasks: a core that was idle must wake
-up, and its caches are cold. That is `idle_penalty`, as a share of the work, while there are no more
-tasks than cores; with twice as many tasks as cores it is 0.
 """
 
 import heapq
@@ -30,9 +26,8 @@ class Task:
 
 
 class Cores:
-    def __init__(self, clock: Clock, cores: float, idle_penalty: float = 0.0) -> None:
+    def __init__(self, clock: Clock, cores: float) -> None:
         self.cores = cores
-        self._idle_penalty = idle_penalty
         self._used_s = 0.0
         self._clock = clock
         self._tasks: list[tuple[float, int, Task]] = []
@@ -45,7 +40,7 @@ class Cores:
 
     @property
     def used_s(self) -> float:
-        """Seconds for which the cores were busy so far, of all cores together."""
+        """Core-seconds of work done so far."""
         self._update()
         return self._used_s
 
@@ -67,19 +62,13 @@ class Cores:
         self._running -= 1
         self._set_alarm()
 
-    @property
-    def _speed(self) -> float:
-        """Seconds of work that each task gets done in a second, while there are tasks."""
-        load = self._running / self.cores
-        penalty = self._idle_penalty * min(1.0, max(0.0, 2.0 - load))
-        return min(1.0, 1 / load) / (1 + penalty)
-
     def _update(self) -> None:
         passed = self._clock.now - self._updated
         self._updated = self._clock.now
         if self._running and passed:
-            self._given += passed * self._speed
-            self._used_s += passed * min(self.cores, self._running)
+            given = passed * min(1.0, self.cores / self._running)
+            self._given += given
+            self._used_s += given * self._running
 
     def _set_alarm(self) -> None:
         self._alarm += 1
@@ -88,7 +77,8 @@ class Cores:
             heapq.heappop(tasks)
         if tasks:
             left = max(0.0, tasks[0][0] - self._given)
-            self._clock.at(self._clock.now + left / self._speed, self._end_first, self._alarm)
+            when = self._clock.now + left * max(1.0, self._running / self.cores)
+            self._clock.at(when, self._end_first, self._alarm)
 
     def _end_first(self, alarm: int) -> None:
         if alarm != self._alarm:  # the tasks have changed since the alarm was set

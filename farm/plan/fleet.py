@@ -5,6 +5,7 @@ import random
 from collections import deque
 from typing import Protocol
 
+from farm.plan.cores import Cores
 from farm.plan.events import Clock
 from farm.plan.machine import HIT_S, Answer, Machine, MachineType, Render, Worker
 
@@ -38,7 +39,7 @@ class Balanced:
         share_cores: bool = False,
     ) -> None:
         """`share_cores`: all instances run on one machine, as in a test, and share its cores."""
-        cores = type_.make_cores(clock) if share_cores else None
+        cores = Cores(clock, type_.cores) if share_cores else None
         self.machines = [Machine(clock, type_, cores) for _ in range(count)]
         self._random = random_
         self._turn = 0

@@ -29,11 +29,6 @@ class MachineType:
     max_waiting: int = 32
     deadline_s: float = 30
     workers: int | None = None
-    #: See `farm.plan.cores`. Measured with `python -m bench.measures.plan --kinds`.
-    idle_penalty: float = 0.15
-
-    def make_cores(self, clock: Clock) -> Cores:
-        return Cores(clock, self.cores, self.idle_penalty)
 
     @property
     def worker_count(self) -> int:
@@ -151,7 +146,7 @@ class Machine:
 
     def __init__(self, clock: Clock, type_: MachineType, cores: Cores | None = None) -> None:
         """`cores`: those of another machine, if several instances share one."""
-        self.cores = cores or type_.make_cores(clock)
+        self.cores = cores or Cores(clock, type_.cores)
         self.workers = [Worker(clock, self.cores, type_) for _ in range(type_.worker_count)]
         #: The number of requests under way.
         self.requests = 0

@@ -76,7 +76,7 @@ class Sizing:
     def check(self) -> None:
         """Raises `SizingError` if even renders on an idle machine miss the target."""
         random_ = random.Random(self._seed)
-        core = min(1.0, self._type.cores) / (1 + self._type.idle_penalty)
+        core = min(1.0, self._type.cores)
         alone_s = []
         for _ in range(_SAMPLES):
             kind = self._mix.pick(random_)

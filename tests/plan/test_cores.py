@@ -8,12 +8,10 @@ from farm.plan.cores import Cores
 from farm.plan.events import Clock
 
 
-def ends(
-    cores: float, tasks: dict[str, tuple[float, float]], idle_penalty: float = 0.0
-) -> dict[str, float]:
+def ends(cores: float, tasks: dict[str, tuple[float, float]]) -> dict[str, float]:
     """When each task ends, by when it comes and how much work it is."""
     clock, found = Clock(), {}
-    shared = Cores(clock, cores, idle_penalty)
+    shared = Cores(clock, cores)
 
     def begin(name: str) -> None:
         shared.work(tasks[name][1], end, name)
@@ -24,8 +22,7 @@ def ends(
     for name, (comes, _) in tasks.items():
         clock.at(comes, begin, name)
     clock.run()
-    if not idle_penalty:
-        assert shared.used_s == pytest.approx(sum(work for _, work in tasks.values()))
+    assert shared.used_s == pytest.approx(sum(work for _, work in tasks.values()))
     return found
 
 
@@ -40,22 +37,6 @@ def test_more_tasks_than_cores_share_them() -> None:
 
 def test_one_that_comes_slows_the_others_down() -> None:
     assert ends(1, {"a": (0, 1), "b": (0.5, 1)}) == pytest.approx({"a": 1.5, "b": 2})
-
-
-@pytest.mark.parametrize(
-    ("tasks", "seconds"), [(1, 1.5), (2, 1.5), (3, 1.25 * 3 / 2), (4, 4 / 2), (8, 8 / 2)]
-)
-def test_work_takes_longer_on_cores_that_are_often_idle(tasks: int, seconds: float) -> None:
-    found = ends(2, {str(number): (0, 1) for number in range(tasks)}, idle_penalty=0.5)
-    assert found == pytest.approx(dict.fromkeys(found, seconds))
-
-
-def test_cores_that_work_more_slowly_are_busy_for_longer() -> None:
-    clock = Clock()
-    cores = Cores(clock, 2, idle_penalty=0.5)
-    cores.work(1, lambda _: None, None)
-    clock.run()
-    assert cores.used_s == pytest.approx(1.5)
 
 
 def test_a_cancelled_task_leaves_its_core_to_the_others() -> None:

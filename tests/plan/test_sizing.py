@@ -18,7 +18,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sizing(target: Target, **given: object) -> Sizing:
-    return Sizing(target, MachineType(idle_penalty=0), Mix({HALF: 1}), **given)  # type: ignore[arg-type]
+    return Sizing(target, MachineType(), Mix({HALF: 1}), **given)  # type: ignore[arg-type]
 
 
 @given(least=st.integers(1, 500), guess=st.integers(-3, 500))
