@@ -32,6 +32,8 @@ _MAX_NESTING = 100
 _MAX_TITLE = 300
 #: Hebrew, Arabic and the other scripts between them, with their presentation forms.
 _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff]")
+#: A raw element with a direction, as in `<div dir="rtl">`. The author then sets all directions.
+_RAW_DIRECTION = re.compile(r"<[a-z]+\b[^<>]*\sdir\s*=", re.IGNORECASE)
 #: The blocks whose direction is that of their text, as on GitHub.
 _WITH_DIRECTION = (
     "blockquote_open",
@@ -97,7 +99,7 @@ class _Conversion:
         tokens = self._parser.parse(markdown.removeprefix("\ufeff"))
         headings = _headings(tokens)
         _give_ids(headings)
-        if _RIGHT_TO_LEFT.search(markdown):
+        if _RIGHT_TO_LEFT.search(markdown) and not _RAW_DIRECTION.search(markdown):
             _give_directions(tokens)
         return tokens, headings
 

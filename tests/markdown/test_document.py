@@ -62,6 +62,10 @@ def test_text_that_is_read_from_right_to_left_begins_at_the_right() -> None:
     assert "dir=" not in body("# Hi\n\n- 日本語 ไทย 😀")
 
 
+def test_an_author_who_sets_a_direction_sets_all() -> None:
+    assert "auto" not in body('<div dir="rtl">\n\nHTML نص\n\n- 1\n\n</div>')
+
+
 def test_very_long_code_is_not_highlighted() -> None:
     many = "```python\n" + "(" * 600_000 + "\n```\n"
     assert "<span" not in body(many)

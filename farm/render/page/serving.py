@@ -6,7 +6,8 @@ that site. Requests for files that came with the HTML are answered from memory. 
 site, through the egress proxy.
 
 Without a `baseUrl` the address is `OWN_ADDRESS`, which has nothing but the document and its files.
-Other requests to it fail in the browser.
+Other requests to it fail in the browser. Without files, they have as little effect as relative URLs
+in HTML without an address.
 """
 
 import mimetypes
@@ -73,20 +74,31 @@ class Serving:
     def _patterns(self) -> list[Params]:
         """The patterns of documents, and of URLs below the folder of the address."""
         documents: Params = {"resourceType": "Document"}
-        if not self._files:
+        if not (self._files or self._has_own_address):
             return [documents]
         folder, _, _ = self.address.partition("#")[0].partition("?")[0].rpartition("/")
         return [documents, {"urlPattern": f"{_escaped(folder)}/*"}]
 
     def _answer(self, paused: Paused) -> None:
         if self._is_document(paused):
-            self._fulfil(paused, "text/html; charset=utf-8", self._html.encode())
+            self._fulfil(paused, self._headers, self._html.encode())
         elif paused.method in _READS and (found := self._files.get(_key(paused.url))) is not None:
             name, asset = found
             body = asset.encode() if isinstance(asset, str) else asset.base64
-            self._fulfil(paused, content_type(name, asset), body)
+            self._fulfil(paused, {"Content-Type": content_type(name, asset)}, body)
         elif self._has_own_address and paused.url.startswith(OWN_ADDRESS):
-            paused.fail("Failed")
+            # `Aborted` is what Chromium reports if the page itself cancels a request: the page, or
+            # the frame, then stays as it is. With `Failed` it would show an error page.
+            paused.fail("Failed" if self._files else "Aborted")
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        """The headers of the document."""
+        headers = {"Content-Type": "text/html; charset=utf-8"}
+        if self._has_own_address:
+            # No site knows the address, and some refuse images to pages that they do not know.
+            headers["Referrer-Policy"] = "no-referrer"
+        return headers
 
     def _is_document(self, paused: Paused) -> bool:
         if paused.kind != "Document" or paused.frame != self._page.id:
@@ -97,12 +109,12 @@ class Serving:
         self._document = self._document or paused.url
         return paused.method in _READS and paused.url == self._document
 
-    def _fulfil(self, paused: Paused, content_type: str, body: bytes | str) -> None:
+    def _fulfil(self, paused: Paused, headers: dict[str, str], body: bytes | str) -> None:
         self._left -= len(body)
         if self._left < 0:
             paused.fail("Failed")
         else:
-            paused.fulfil(200, {"Content-Type": content_type}, body)
+            paused.fulfil(200, headers, body)
 
 
 def content_type(name: str, asset: str | Asset) -> str:

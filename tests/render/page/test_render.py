@@ -272,6 +272,28 @@ def test_html_that_loads_itself_anew_after_it_has_settled_is_there_again(
     assert is_filled(engine.render(request_for(engine, html, **options)).data, LIME)
 
 
+@pytest.mark.parametrize(
+    ("body", "options"),
+    [
+        ("<a href=other.html>Other</a>", {"click": ["a"]}),
+        ("<form action=/search><button>Search</button></form>", {"click": ["button"]}),
+        ("<script>setTimeout(() => { location = 'other.html' }, 100)</script>", {"waitFor": 500}),
+        ("", {"scripts": ["history.pushState(0, '', '/other'); location.reload()"]}),
+        ("<img src=logo.png alt=''><iframe hidden src=/a></iframe>", {"click": ["#none"]}),
+    ],
+    ids=["link", "form", "script", "reload", "resources"],
+)
+def test_html_that_leads_nowhere_keeps_its_picture(
+    engine: Engine, body: str, options: dict[str, object]
+) -> None:
+    options = {"failOn": {"resourceError": True}, **options}
+    html = (
+        "<!doctype html><!-- location --><style>a, button { opacity: 0 }</style>"
+        f"<body style='background: lime'>{body}"
+    )
+    assert is_filled(engine.render(request_for(engine, html, **options)).data, LIME)
+
+
 @pytest.mark.parametrize("options", [{}, {"baseUrl": "http://127.0.0.2/"}])
 @pytest.mark.parametrize(
     "script", ["close()", "onload = () => { print(); window.close() }", "self.close()"]
