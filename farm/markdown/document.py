@@ -150,13 +150,13 @@ def _give_directions(tokens: Sequence[Token]) -> None:
 
     They get no direction of their own: `dir=auto` does not look at the text of such elements.
     """
-    level: int | None = None
+    end: tuple[str, int] | None = None
     for token in tokens:
-        if level is None and token.type in _WITH_DIRECTION:
+        if end is not None:
+            end = None if (token.type, token.level) == end else end
+        elif token.type in _WITH_DIRECTION:
             token.attrSet("dir", "auto")
-            level = token.level
-        elif token.nesting == -1 and token.level == level:
-            level = None
+            end = token.type.removesuffix("_open") + "_close", token.level
 
 
 def _give_ids(headings: Sequence[tuple[Token, str]]) -> None:

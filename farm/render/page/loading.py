@@ -24,9 +24,15 @@ from farm.request import RenderOptions
 #: Scripts, event handlers in attributes, `loading=lazy`, and content that is laid out only when
 #: visible.
 _LATE_LOADERS = re.compile(r"<script|\son[a-z]+\s*=|lazy|content-visibility", re.IGNORECASE)
-#: By these a page loads itself anew; by the last ones, if it is clicked.
-_RELOADS = re.compile(r"location|history|refresh|<form|submit", re.IGNORECASE)
-_RELOADS_BY_CLICK = re.compile(r"<a\b", re.IGNORECASE)
+#: Without scripts and clicks, only `<meta http-equiv=refresh>` loads a page anew.
+_SCRIPTS = re.compile(r"<script|\son[a-z]+\s*=|srcdoc", re.IGNORECASE)
+#: By these scripts load a page anew: `navigation.reload()`, `open(document.URL, '_self')`, …
+_RELOADS = re.compile(
+    r"location|history|navigation\.|_(?:self|top|parent)\b|refresh|<form|submit|\bclick\(",
+    re.IGNORECASE,
+)
+_RELOADS_BY_CLICK = re.compile(r"<(?:a|area|form)\b", re.IGNORECASE)
+_REFRESH = re.compile("refresh", re.IGNORECASE)
 #: A script may close a window without a history, such as one whose HTML was written. Pages that are
 #: made to be printed do so: `onload="print(); close()"`. With a history, Chromium refuses it.
 _KEEP_OPEN = "window.close = function close() {}"
@@ -81,6 +87,8 @@ def _may_reload_later(options: RenderOptions, html: str) -> bool:
         return False
     if options.click and _RELOADS_BY_CLICK.search(html):
         return True
+    if not scripts and not _SCRIPTS.search(html):  # prose may have the words too
+        return _REFRESH.search(html) is not None
     return any(_RELOADS.search(text) for text in (html, *scripts))
 
 

@@ -142,6 +142,15 @@ def test_a_redirect_keeps_its_method_and_its_body(
     assert end.headers["X-Secret"] == SECRET
 
 
+def test_no_site_hears_of_an_address_that_is_the_farms_own(
+    engine: Engine, own: RecordingSite
+) -> None:
+    html = f"<img src='{own.url}/a'><iframe src='{own.url}/b'></iframe><script>location</script>"
+    engine.render(request_for(engine, html, waitFor=1))
+    assert len(own.sent) == 2
+    assert [each.headers.get("Referer") for each in own.sent] == [None, None]
+
+
 def test_headers_take_the_place_of_the_browsers_own(engine: Engine, own: RecordingSite) -> None:
     headers = {"user-agent": "mine", "Accept": "text/x", "Referer": "https://example.com/a"}
     engine.render(request_for(engine, url=own.url + "/", headers=headers))

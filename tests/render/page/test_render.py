@@ -254,12 +254,31 @@ def test_html_that_loads_itself_anew_is_there_again(engine: Engine, body: str) -
             "<script>again || document.write('<meta http-equiv=refresh content=1>')</script>",
             {"waitForFunction": "again"},
         ),
+        (
+            "<script>again || setTimeout(() => navigation.reload(), 500)</script>",
+            {"waitForFunction": "again"},
+        ),
+        (
+            "<script>again || setTimeout(() => open(document.URL, '_self'), 500)</script>",
+            {"waitForFunction": "again"},
+        ),
         ("", {"scripts": ["location.reload()"]}),
+        ("<a href=''>Again</a>", {"scripts": ["document.querySelector('a').click()"]}),
         ("", {"onLoad": ["history.go(0)"]}),
         ("<a href=''>Again</a>", {"click": ["a"]}),
         ("<form><button>Again</button></form>", {"click": ["button"]}),
     ],
-    ids=["reload", "refresh", "script", "on-load", "link", "form"],
+    ids=[
+        "reload",
+        "refresh",
+        "navigation",
+        "open",
+        "script",
+        "clicking-script",
+        "on-load",
+        "link",
+        "form",
+    ],
 )
 def test_html_that_loads_itself_anew_after_it_has_settled_is_there_again(
     engine: Engine, body: str, options: dict[str, object]
@@ -292,6 +311,13 @@ def test_html_that_leads_nowhere_keeps_its_picture(
         f"<body style='background: lime'>{body}"
     )
     assert is_filled(engine.render(request_for(engine, html, **options)).data, LIME)
+
+
+def test_html_without_scripts_has_no_address_whatever_its_words(
+    engine: Engine, sent: list[tuple[str, object]]
+) -> None:
+    engine.render(request_for(engine, "<p>Location, history: click (submit)", waitFor=1))
+    assert "Page.navigate" not in [command for command, _ in sent]
 
 
 @pytest.mark.parametrize("options", [{}, {"baseUrl": "http://127.0.0.2/"}])
