@@ -184,7 +184,7 @@ def test_a_saved_file_has_the_usual_permissions_and_as_long_a_name_as_any(agent:
         ({"html": "x", "options": "none"}, "options: must be an object"),
         ({"html": "x", "webhook": {}}, "webhook is not an argument of this tool"),
         ({}, "html is missing"),
-        ({"html": "x", "options": {"selector": "#no", "timeout": 200}}, "(selector_not_found)"),
+        ({"html": "x", "options": {"selector": "#no", "timeout": 3000}}, "(selector_not_found)"),
         ({"html": "x", "options": {"scripts": ["throw Error(7)"]}}, "(script_failed)"),
     ],
 )

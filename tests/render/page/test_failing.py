@@ -58,7 +58,7 @@ def test_what_has_failed_is_told_where_the_time_has_passed(engine: Engine, site:
         url=site.url + "/page",
         failOn={"resourceStatus": ["4xx"]},
         waitForSelector="#never",
-        timeout=500,
+        timeout=2000,
     )
     with pytest.raises(PageFailed):
         engine.render(request)

@@ -173,7 +173,7 @@ def test_a_page_that_goes_elsewhere_again_and_again_is_captured(
 
 def test_a_selector_without_a_match_names_its_file(engine: Engine) -> None:
     with pytest.raises(SelectorNotFound):
-        rendered(engine, [{}, {"selector": "#none"}], options={"timeout": 500})
+        rendered(engine, [{}, {"selector": "#none"}], options={"timeout": 3000})
     with pytest.raises(InvalidRequest, match=r"outputs\.1\.selector: must be a CSS selector"):
         rendered(engine, [{}, {"selector": "::"}])
     with pytest.raises(InvalidRequest, match=r"outputs\.0\.pdf\.pages: the document has fewer"):

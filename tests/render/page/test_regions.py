@@ -370,7 +370,7 @@ def test_frames_of_other_sites_are_in_the_picture(
 @pytest.mark.parametrize("on_timeout", ["fail", "capture"])
 def test_the_requests_own_time_holds_for_the_element_too(engine: Engine, on_timeout: str) -> None:
     with pytest.raises(SelectorNotFound):
-        rendered(engine, "<p>x", selector="#no", timeout=500, onTimeout=on_timeout)
+        rendered(engine, "<p>x", selector="#no", timeout=3000, onTimeout=on_timeout)
 
 
 def test_an_element_is_not_there_either_where_the_time_is_over(engine: Engine) -> None:
