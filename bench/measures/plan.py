@@ -83,8 +83,10 @@ CASES = (
 
 @dataclass(frozen=True)
 class Lengths:
-    """Renders one at a time and seconds in loops for each kind; seconds in a loop before and after
-    each load, for each of its kinds; seconds of each load.
+    """How much is measured.
+
+    Of each kind: `alone` renders one at a time, `loop_s` in loops, and `again_s` in a loop before
+    and after each load that has it. Of each load: `warm_up_s`, which do not count, and `load_s`.
     """
 
     alone: int

@@ -12,7 +12,6 @@ import hashlib
 import io
 import socket
 import struct
-import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from PIL import Image
+
+from tests.support.loops import loop_in_thread
 
 _HOSTS = {"$site": "127.0.0.1", "$other": "127.0.0.2", "$third": "127.0.0.3"}
 #: A font whose only glyph, the X, fills its em box.
@@ -294,29 +295,13 @@ def _png(colour: str) -> bytes:
 def running_field_site(pages: Mapping[str, Page]) -> Iterator[Site]:
     site = Site(pages)
     *listening, dead = site.listen()
-    loop = asyncio.new_event_loop()
 
     async def serve() -> None:
         for each in listening:
             await asyncio.start_server(site.talk, sock=each, backlog=256)
 
-    def run() -> None:
-        loop.run_until_complete(serve())
-        loop.run_forever()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
-
-    # A connection that is made before the thread accepts it waits in the socket's backlog.
-    for each in listening:
-        each.listen(256)
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
+    with loop_in_thread() as loop:
+        asyncio.run_coroutine_threadsafe(serve(), loop).result(10)
         yield site
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
         for each in (*listening, dead):
             each.close()

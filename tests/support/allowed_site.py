@@ -5,10 +5,11 @@ import base64
 import gzip
 import hashlib
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.support.loops import loop_in_thread
 
 #: A certificate of 127.0.0.1 that signed itself, its key, and the hash of its public key.
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
@@ -181,25 +182,8 @@ def running_allowed_site(tls: bool) -> Iterator[AllowedSite]:
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(CERTIFICATE)
-    up, down = threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def run() -> None:
-        server = await asyncio.start_server(site.serve, "127.0.0.1", 0, ssl=context)
+    with loop_in_thread() as loop:
+        started = asyncio.start_server(site.serve, "127.0.0.1", 0, ssl=context)
+        server = asyncio.run_coroutine_threadsafe(started, loop).result(10)
         site.url = f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with server:
-            up.set()
-            await down.wait()
-
-    def run_in_thread() -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(run())  # cancels the connections that are still open
-
-    thread = threading.Thread(target=run_in_thread, daemon=True)
-    thread.start()
-    try:
-        assert up.wait(10)
         yield site
-    finally:
-        loop.call_soon_threadsafe(down.set)
-        thread.join(10)

@@ -234,10 +234,11 @@ def test_a_report_is_as_documented(client: falcon.testing.TestClient, site: Site
         body={"url": f"{site.url}/redirect?to=/start", "report": True},
         media_type="application/json",
     )
-    report: dict[str, Any] = {"fontsAreIncomplete": True}
-    while "fontsAreIncomplete" in report:  # a busy machine may cut the search short
+    for _ in range(10):  # a busy machine may cut the search for fonts short
         response = case.call_and_validate(app=client.app, checks=[response_schema_conformance])
         report = json.loads(response.content)["data"]["report"]
+        if "fontsAreIncomplete" not in report:
+            break
     assert all(report["requests"].values())
     assert [name for name, value in report.items() if not value] == []
 
