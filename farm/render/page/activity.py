@@ -47,6 +47,10 @@ class Activity:
     page: Page
     document: Document = field(default_factory=Document)
     requests: Requests = field(default_factory=Requests)
+    #: Called in a callback of the loop when the first document, which was written and has no
+    #: address, was loaded anew and is empty now. It makes the page navigate and returns where to.
+    #: `url` is that of the empty document.
+    on_lost: Callable[[str], str] | None = None
     _navigation: Navigation | None = None
     _answers: dict[str, Answer] = field(default_factory=dict)
     _change: Wait | None = None
@@ -192,6 +196,7 @@ class Activity:
         if frame["id"] == self.page.id:
             answer = self._answers.pop(loader, Answer())
             failed = frame.get("unreachableUrl")
+            was_written = not self.document.loader
             self.document.is_gone = True
             self.document = Document(
                 loader,
@@ -201,6 +206,8 @@ class Activity:
                 is_error_page=failed is not None,
             )
             self._navigation = None
+            if was_written:
+                self._restore_if_lost()
             self._answers.clear()
             self.requests.drop(lambda request: request.loader != loader)
             self._fail_waits()
@@ -210,6 +217,14 @@ class Activity:
             )
         self.requests.last_progress = time.monotonic()
         self._notify()
+
+    def _restore_if_lost(self) -> None:
+        document = self.document
+        if self.on_lost is not None and document.url.startswith("about:blank"):
+            document.is_lost = True
+            with suppress(DevToolsError):  # the page is gone
+                url = self.on_lost(document.url)
+                self._navigation = Navigation(url, time.monotonic() + _MAY_NOT_BEGIN_S)
 
     def _on_navigated_within(self, params: Params) -> None:
         if self._is_main(params):

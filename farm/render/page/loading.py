@@ -8,6 +8,7 @@ error.
 import math
 import re
 import time
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,7 +29,9 @@ _LATE_LOADERS = re.compile(r"<script|\son[a-z]+\s*=|lazy|content-visibility", re
 _SCRIPTS = re.compile(r"<script|\son[a-z]+\s*=|srcdoc", re.IGNORECASE)
 #: By these scripts load a page anew: `navigation.reload()`, `open(document.URL, '_self')`, …
 _RELOADS = re.compile(
-    r"location|history|navigation\.|_(?:self|top|parent)\b|refresh|<form|submit|\bclick\(",
+    r"\blocation\s*(?:\.\s*\w+\s*)?=(?!=)|\blocation\.(?:reload|assign|replace)\b|"
+    r"\bhistory\.(?:go|back|forward)\b|\bnavigation\.|_(?:self|top|parent)\b|refresh|<form|"
+    r"submit|\bclick\(",
     re.IGNORECASE,
 )
 _RELOADS_BY_CLICK = re.compile(r"<(?:a|area|form)\b", re.IGNORECASE)
@@ -77,12 +80,13 @@ def may_load_late(html: str) -> bool:
 
 
 def _may_reload_later(options: RenderOptions, html: str) -> bool:
-    """Whether the page may load itself anew after it has settled, while the request waits or acts.
+    """Whether the page is likely to load itself anew while the request waits or acts.
 
-    Then it is too late to load it at an address: the waits and acts would begin again.
+    Such a page is given an address from the start, so that its storage works then too.
     """
     scripts = (*options.on_load, *options.scripts)
     waits = options.wait_for or options.wait_for_selector or options.wait_for_function
+    waits = waits or options.deterministic or options.wait_until == "networkidle"
     if not (waits or scripts or options.click):
         return False
     if options.click and _RELOADS_BY_CLICK.search(html):
@@ -101,20 +105,33 @@ def load(work: Work) -> None:
         return
     html = clean(request.html or "")
     has_address = request.base_url is not None or bool(request.assets)
-    # HTML that loads itself anew needs an address too.
-    if has_address or _may_reload_later(work.options, html) or not _write(work, html):
+    if has_address or _may_reload_later(work.options, html):
         _serve(work, html)
         settling.settle()
+    else:
+        _write(work, html)
 
 
-def _write(work: Work, html: str) -> bool:
-    """Show the HTML without an address. False if the page then loads itself anew, and loses it."""
-    written_into, loads_late = work.activity.document, may_load_late(html)
+def _write(work: Work, html: str) -> None:
+    """Show the HTML without an address, until the page loads itself anew: then it needs one."""
+    loads_late = may_load_late(html)
+    work.activity.on_lost = partial(_restore, work, html)
     if loads_late:
         work.page.session.post("Runtime.evaluate", {"expression": _KEEP_OPEN})
     work.settling.write(html, loads_late, may_have_workers(html))
-    document = work.activity.document
-    return document is written_into or not document.url.startswith("about:blank")
+
+
+def _restore(work: Work, html: str, blank_url: str) -> str:
+    """Show written HTML again, at an address, since the page shows an empty document instead.
+
+    Returns the address, with the query and the fragment of `blank_url`.
+    """
+    serving = Serving(work.page, work.request, html)
+    serving.begin(work.interception)
+    url = serving.address + blank_url.removeprefix("about:blank")
+    work.page.session.post("Page.navigate", {"url": url})
+    work.settling.begin_again()
+    return url
 
 
 def _serve(work: Work, html: str) -> None:

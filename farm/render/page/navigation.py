@@ -35,6 +35,8 @@ class Document:
     is_gone: bool = False
     #: It is Chromium's own error page for `url`.
     is_error_page: bool = False
+    #: It is empty: the page has loaded anew what had no address, and is about to be given it again.
+    is_lost: bool = False
 
 
 @dataclass

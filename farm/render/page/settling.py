@@ -145,8 +145,12 @@ class Settling:
 
     def resume(self) -> None:
         """Wait again, after a step of the request that may have changed the page."""
-        self._limit = math.inf
+        self.begin_again()
         self.settle()
+
+    def begin_again(self) -> None:
+        """Wait for the page as long as for a new one, from its next `load` on."""
+        self._limit = math.inf
 
     def forget_unfinished(self) -> None:
         """Do not wait again for requests that were waited for long enough."""

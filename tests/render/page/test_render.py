@@ -291,6 +291,45 @@ def test_html_that_loads_itself_anew_after_it_has_settled_is_there_again(
     assert is_filled(engine.render(request_for(engine, html, **options)).data, LIME)
 
 
+#: Red, then green when it has loaded itself anew. Its words do not say that it will.
+RELOADS_UNFORESEEN = (
+    "<!doctype html><script>"
+    "const again = performance.getEntriesByType('navigation')[0].type === 'reload';"
+    "document.documentElement.style.background = again ? 'lime' : 'red';"
+    "again || setTimeout(() => window['loca' + 'tion']['reload'](), {ms})</script>"
+)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"waitForFunction": "again"},
+        {"onLoad": ["await new Promise(() => {})"], "waitForFunction": "again"},
+        {"format": "pdf", "waitForFunction": "again"},
+    ],
+    ids=["wait", "on-load", "pdf"],
+)
+def test_html_that_loads_itself_anew_unforeseen_is_there_again(
+    engine: Engine, options: dict[str, object]
+) -> None:
+    html = RELOADS_UNFORESEEN.format(ms=300)
+    data = engine.render(request_for(engine, html, **options)).data
+    if "format" in options:
+        assert pypdfium2.PdfDocument(data)[0].render().to_pil().getpixel((300, 300)) == LIME
+    else:
+        assert is_filled(data, LIME)
+
+
+@pytest.mark.parametrize("wait_until", ["load", "settled", "networkidle"])
+@pytest.mark.parametrize("ms", [20, 35, 50, 65])
+def test_html_that_loads_itself_anew_while_it_is_captured_is_not_white(
+    engine: Engine, ms: int, wait_until: str
+) -> None:
+    html = RELOADS_UNFORESEEN.format(ms=ms)
+    data = engine.render(request_for(engine, html, waitUntil=wait_until)).data
+    assert is_filled(data, LIME) or is_filled(data, RED)
+
+
 @pytest.mark.parametrize(
     ("body", "options"),
     [
