@@ -47,9 +47,8 @@ class Activity:
     page: Page
     document: Document = field(default_factory=Document)
     requests: Requests = field(default_factory=Requests)
-    #: Called in a callback of the loop when the first document, which was written and has no
-    #: address, was loaded anew and is empty now. It makes the page navigate and returns where to.
-    #: `url` is that of the empty document.
+    #: Called once, when an empty `about:blank` replaces written HTML, with its URL. It starts a
+    #: navigation and returns its URL. It runs in an event handler, so it must not wait.
     on_lost: Callable[[str], str] | None = None
     _navigation: Navigation | None = None
     _answers: dict[str, Answer] = field(default_factory=dict)
@@ -87,6 +86,11 @@ class Activity:
     def is_navigating(self) -> bool:
         """Whether a navigation has started, so that the document will load no further."""
         return self._navigation is not None and self._navigation.loader is not None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the document is empty until a navigation shows its HTML again."""
+        return self.document.is_lost and self.navigating_to is not None
 
     @property
     def navigating_to(self) -> str | None:
@@ -196,7 +200,6 @@ class Activity:
         if frame["id"] == self.page.id:
             answer = self._answers.pop(loader, Answer())
             failed = frame.get("unreachableUrl")
-            was_written = not self.document.loader
             self.document.is_gone = True
             self.document = Document(
                 loader,
@@ -206,8 +209,7 @@ class Activity:
                 is_error_page=failed is not None,
             )
             self._navigation = None
-            if was_written:
-                self._restore_if_lost()
+            self._restore_if_lost()
             self._answers.clear()
             self.requests.drop(lambda request: request.loader != loader)
             self._fail_waits()
@@ -219,11 +221,12 @@ class Activity:
         self._notify()
 
     def _restore_if_lost(self) -> None:
-        document = self.document
-        if self.on_lost is not None and document.url.startswith("about:blank"):
+        document, restore = self.document, self.on_lost
+        if restore is not None and document.url.startswith("about:blank"):
+            self.on_lost = None
             document.is_lost = True
             with suppress(DevToolsError):  # the page is gone
-                url = self.on_lost(document.url)
+                url = restore(document.url)
                 self._navigation = Navigation(url, time.monotonic() + _MAY_NOT_BEGIN_S)
 
     def _on_navigated_within(self, params: Params) -> None:

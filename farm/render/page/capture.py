@@ -46,7 +46,7 @@ def capture(work: Work, take: Callable[[Work, Send], _Taken]) -> _Taken:
         try:
             emulation.finish_animations(work)
             captured = take(work, send)
-            if not (document.is_gone or document.is_lost):
+            if not (document.is_gone or activity.is_lost):
                 return captured
         except DocumentGone:
             pass

@@ -6,7 +6,6 @@ error.
 """
 
 import math
-import re
 import time
 from functools import partial
 from typing import Any
@@ -18,30 +17,19 @@ from farm.policy import Refusal
 from farm.render.browser.devtools import CommandFailed
 from farm.render.browser.page import Page
 from farm.render.page.activity import Activity
+from farm.render.page.hints import Hints
 from farm.render.page.serving import Serving
 from farm.render.page.work import Work
 from farm.request import RenderOptions
 
-#: Scripts, event handlers in attributes, `loading=lazy`, and content that is laid out only when
-#: visible.
-_LATE_LOADERS = re.compile(r"<script|\son[a-z]+\s*=|lazy|content-visibility", re.IGNORECASE)
-#: Without scripts and clicks, only `<meta http-equiv=refresh>` loads a page anew.
-_SCRIPTS = re.compile(r"<script|\son[a-z]+\s*=|srcdoc", re.IGNORECASE)
-#: By these scripts load a page anew: `navigation.reload()`, `open(document.URL, '_self')`, …
-_RELOADS = re.compile(
-    r"\blocation\s*(?:\.\s*\w+\s*)?=(?!=)|\blocation\.(?:reload|assign|replace)\b|"
-    r"\bhistory\.(?:go|back|forward)\b|\bnavigation\.|_(?:self|top|parent)\b|refresh|<form|"
-    r"submit|\bclick\(",
-    re.IGNORECASE,
-)
-_RELOADS_BY_CLICK = re.compile(r"<(?:a|area|form)\b", re.IGNORECASE)
-_REFRESH = re.compile("refresh", re.IGNORECASE)
 #: A script may close a window without a history, such as one whose HTML was written. Pages that are
 #: made to be printed do so: `onload="print(); close()"`. With a history, Chromium refuses it.
 _KEEP_OPEN = "window.close = function close() {}"
 #: The time for the egress policy's verdict on the page's own host, whose name is looked up for it.
 _VERDICT_S = 2.0
 _VERDICT_STEP_MS = 2
+#: Characters of a URL that Chromium navigates to (`kMaxURLChars` in its url/url_constants.h).
+_MAX_URL = 2 << 20
 #: Chromium's network errors (net/base/net_error_list.h) in words for the caller.
 _NET_ERRORS = {
     "ERR_NAME_NOT_RESOLVED": "its host name is not known",
@@ -64,36 +52,32 @@ _NET_ERRORS = {
 }
 
 
-def may_have_workers(html: str) -> bool:
-    """Whether a script in the HTML may start a worker."""
-    return "Worker" in html
-
-
 def clean(html: str) -> str:
     """The HTML without a byte order mark, which would be text before the doctype."""
     return html.removeprefix("\ufeff")
 
 
-def may_load_late(html: str) -> bool:
-    """Whether the HTML may start loads only when it is drawn: by a script, or lazily."""
-    return _LATE_LOADERS.search(html) is not None
-
-
-def _may_reload_later(options: RenderOptions, html: str) -> bool:
+def _is_likely_to_reload_later(options: RenderOptions, hints: Hints) -> bool:
     """Whether the page is likely to load itself anew while the request waits or acts.
 
-    Such a page is given an address from the start, so that its storage works then too.
+    Such a page gets an address from the start. Otherwise its storage would throw until it has
+    reloaded.
     """
     scripts = (*options.on_load, *options.scripts)
-    waits = options.wait_for or options.wait_for_selector or options.wait_for_function
-    waits = waits or options.deterministic or options.wait_until == "networkidle"
+    waits = (
+        options.wait_for
+        or options.wait_for_selector
+        or options.wait_for_function
+        or options.deterministic
+        or options.wait_until == "networkidle"
+    )
     if not (waits or scripts or options.click):
         return False
-    if options.click and _RELOADS_BY_CLICK.search(html):
+    if options.click and hints.is_likely_to_reload_by_click:
         return True
-    if not scripts and not _SCRIPTS.search(html):  # prose may have the words too
-        return _REFRESH.search(html) is not None
-    return any(_RELOADS.search(text) for text in (html, *scripts))
+    if not scripts and not hints.may_have_scripts:  # prose may have the words too
+        return hints.may_refresh
+    return hints.is_likely_to_reload or any(Hints(text).is_likely_to_reload for text in scripts)
 
 
 def load(work: Work) -> None:
@@ -105,32 +89,35 @@ def load(work: Work) -> None:
         return
     html = clean(request.html or "")
     has_address = request.base_url is not None or bool(request.assets)
-    if has_address or _may_reload_later(work.options, html):
+    hints = Hints(html)
+    if has_address or _is_likely_to_reload_later(work.options, hints):
         _serve(work, html)
         settling.settle()
     else:
-        _write(work, html)
+        _write(work, html, hints)
 
 
-def _write(work: Work, html: str) -> None:
-    """Show the HTML without an address, until the page loads itself anew: then it needs one."""
-    loads_late = may_load_late(html)
+def _write(work: Work, html: str, hints: Hints) -> None:
+    """Show the HTML without an address. If the page reloads itself, `_restore` shows it at one."""
+    loads_late = hints.may_load_late
     work.activity.on_lost = partial(_restore, work, html)
     if loads_late:
         work.page.session.post("Runtime.evaluate", {"expression": _KEEP_OPEN})
-    work.settling.write(html, loads_late, may_have_workers(html))
+    work.settling.write(html, loads_late, hints.may_have_workers)
 
 
 def _restore(work: Work, html: str, blank_url: str) -> str:
-    """Show written HTML again, at an address, since the page shows an empty document instead.
+    """Start to show the HTML at an address, because the page has reloaded itself and is empty.
 
     Returns the address, with the query and the fragment of `blank_url`.
     """
     serving = Serving(work.page, work.request, html)
     serving.begin(work.interception)
     url = serving.address + blank_url.removeprefix("about:blank")
+    if len(url) > _MAX_URL:
+        url = serving.address
     work.page.session.post("Page.navigate", {"url": url})
-    work.settling.begin_again()
+    work.settling.reset_limit()
     return url
 
 

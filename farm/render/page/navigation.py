@@ -35,7 +35,8 @@ class Document:
     is_gone: bool = False
     #: It is Chromium's own error page for `url`.
     is_error_page: bool = False
-    #: It is empty: the page has loaded anew what had no address, and is about to be given it again.
+    #: It is the empty document after written HTML has reloaded itself. A navigation that shows the
+    #: HTML again has been started.
     is_lost: bool = False
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from farm.render.page import loading, pictures, regions
+from farm.render.page import pictures, regions
 from farm.render.page.caps import check_bytes
 from farm.render.page.capture import capture, take_file
 from farm.render.page.captured import Captured
+from farm.render.page.hints import Hints
 from farm.render.page.tiles import MAX_SINGLE_PIXELS
 from farm.render.page.work import Work
 from farm.request import RenderOptions
@@ -67,7 +68,7 @@ def _show(work: Work) -> None:
     if work.capture_until is not None:
         work.settling.draw()
         return
-    if not work.activity.requests.begun and loading.may_load_late(work.request.html or ""):
+    if not work.activity.requests.begun and Hints(work.request.html or "").may_load_late:
         # The page may make its first request now, for which no settling would wait.
         work.settling.draw()
     work.settling.resume()

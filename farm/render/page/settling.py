@@ -55,6 +55,8 @@ _TWO_FRAMES_MS = 50
 _LOAD_EVENT_S = 0.2
 #: The time that the event that explains a failed command may take.
 _NEWS_S = 0.1
+#: The pause between two looks at whether a lost page still navigates.
+_LOST_S = 0.5
 _ANIMATIONS = function_in("animations.js")
 
 
@@ -95,6 +97,7 @@ class Settling:
         self._quiet_s = quiet_s
         #: When all waiting ends (`monotonic`); known from the first `load` on.
         self._limit = math.inf
+        self._has_given_up = False
         #: When the page had loaded (`monotonic`).
         self.loaded_at = math.inf
         #: `Requests.progress` when workers were last waited for.
@@ -145,12 +148,13 @@ class Settling:
 
     def resume(self) -> None:
         """Wait again, after a step of the request that may have changed the page."""
-        self.begin_again()
+        self.reset_limit()
         self.settle()
 
-    def begin_again(self) -> None:
-        """Wait for the page as long as for a new one, from its next `load` on."""
-        self._limit = math.inf
+    def reset_limit(self) -> None:
+        """Forget when all waiting ends: the next `load` sets it. Without effect after `give_up`."""
+        if not self._has_given_up:
+            self._limit = math.inf
 
     def forget_unfinished(self) -> None:
         """Do not wait again for requests that were waited for long enough."""
@@ -206,10 +210,11 @@ class Settling:
 
     def give_up(self) -> None:
         """The request's own time has passed: take the page as it is."""
+        self._has_given_up = True
         self._limit = time.monotonic()
         self.loaded_at = min(self.loaded_at, self._limit)
         self._note_unfinished()
-        if self._activity.navigating_to is not None:
+        if self._activity.navigating_to is not None and not self._activity.is_lost:
             # A page that is about to navigate answers no commands.
             freezing.stop_loading(self._page, self._activity)
 
@@ -248,8 +253,8 @@ class Settling:
 
     @property
     def _is_over(self) -> bool:
-        """Whether the page has been waited for long enough."""
-        return time.monotonic() >= self._limit
+        """Whether the page has been waited for long enough. A lost page has nothing to show."""
+        return time.monotonic() >= self._limit and not self._activity.is_lost
 
     def _wait_for_load(self) -> None:
         """Wait until the document has loaded and stays, or makes no progress any more."""
@@ -257,10 +262,13 @@ class Settling:
         while True:
             document = activity.document
             now = time.monotonic()
-            is_stuck_at = min(
-                activity.requests.last_progress + self._patience.settle_max_s, self._patience.latest
-            )
+            is_lost = activity.is_lost
+            is_stuck_at = self._patience.latest
+            if not is_lost:
+                waited_s = self._patience.settle_max_s
+                is_stuck_at = min(activity.requests.last_progress + waited_s, is_stuck_at)
             has_come = document.parsed if self.until == "domcontentloaded" else document.loaded
+            has_come = has_come and not is_lost
             may_be_stuck = not has_come and (document.parsed or activity.is_navigating)
             is_stuck = may_be_stuck and now >= is_stuck_at
             if (has_come or is_stuck) and self._limit == math.inf:
@@ -273,6 +281,8 @@ class Settling:
             until = self._limit if has_come else math.inf
             if may_be_stuck:
                 until = min(until, is_stuck_at)
+            if is_lost:  # no event says that its navigation does not start
+                until = min(until, now + _LOST_S)
             activity.wait_for_change(until - now)
 
     def _settle_document(self) -> bool:

@@ -81,7 +81,8 @@ def limit_capture(work: Work) -> Iterator[None]:
             work.settling.give_up()
             formats = {file.options.format for file in work.request.files}
             activity = work.activity
-            if "pdf" in formats and (activity.under_way or not activity.document.loaded):
+            is_loading = bool(activity.under_way) or not activity.document.loaded
+            if "pdf" in formats and is_loading and not activity.is_lost:
                 # Chromium prints no page that still loads, or that waits for images.
                 work.page.session.post("Page.stopLoading")
             yield

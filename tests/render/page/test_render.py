@@ -16,6 +16,7 @@ from farm.render.page.scripts import begin_call
 from farm.request import RenderRequest
 from tests.conftest import request_for
 from tests.support.images import BLUE, LIME, ORANGE, RED, colour, is_filled, opened
+from tests.support.recording_site import running_recording_site
 from tests.support.site import BLUE as BLUE_SVG
 from tests.support.site import RED as RED_SVG
 from tests.support.site import Site, running_site
@@ -318,6 +319,36 @@ def test_html_that_loads_itself_anew_unforeseen_is_there_again(
         assert pypdfium2.PdfDocument(data)[0].render().to_pil().getpixel((300, 300)) == LIME
     else:
         assert is_filled(data, LIME)
+
+
+@pytest.mark.parametrize("at_ms", [600, 900, 1100, 1300])
+def test_html_that_loads_itself_anew_when_its_time_ends_is_there_again(
+    engine: Engine, at_ms: int
+) -> None:
+    html = RELOADS_UNFORESEEN.format(ms=at_ms)
+    options = {"timeout": 3000, "onTimeout": "capture", "waitForFunction": "false"}
+    data = engine.render(request_for(engine, html, **options)).data
+    assert is_filled(data, LIME) or is_filled(data, RED)
+
+
+def test_html_whose_new_address_is_too_long_is_there_again(engine: Engine) -> None:
+    html = (
+        "<!doctype html><body style='background: lime'><script>"
+        "if (window['loca' + 'tion'].protocol === 'about:') {"
+        "window['loca' + 'tion'].hash = 'x'.repeat(2 ** 21 - 13);"
+        "onload = () => window['loca' + 'tion']['reload']() }</script>"
+    )
+    assert is_filled(engine.render(request_for(engine, html)).data, LIME)
+
+
+def test_html_that_a_site_leads_back_to_is_there_again(engine: Engine) -> None:
+    leads_back = "<script>setTimeout(() => { location = 'about:blank' }, 20)</script>"
+    with running_recording_site(pages={"/": leads_back}) as site:
+        html = (
+            "<!doctype html><body style='background: lime'><script>location.protocol === 'about:' "
+            f"&& (location = '{site.url}/')</script>"
+        )
+        assert is_filled(engine.render(request_for(engine, html)).data, LIME)
 
 
 @pytest.mark.parametrize("wait_until", ["load", "settled", "networkidle"])
