@@ -57,12 +57,14 @@ def clean(html: str) -> str:
     return html.removeprefix("\ufeff")
 
 
-def _is_likely_to_reload_later(options: RenderOptions, hints: Hints) -> bool:
+def _needs_address(options: RenderOptions, hints: Hints) -> bool:
     """Whether the page is likely to load itself anew while the request waits or acts.
 
     Such a page gets an address from the start. Otherwise its storage would throw until it has
-    reloaded.
+    reloaded. A virtual clock does not outlast the reload of a page without an address.
     """
+    if options.deterministic and hints.may_have_scripts:
+        return True
     scripts = (*options.on_load, *options.scripts)
     waits = (
         options.wait_for
@@ -90,7 +92,7 @@ def load(work: Work) -> None:
     html = clean(request.html or "")
     has_address = request.base_url is not None or bool(request.assets)
     hints = Hints(html)
-    if has_address or _is_likely_to_reload_later(work.options, hints):
+    if has_address or _needs_address(work.options, hints):
         _serve(work, html)
         settling.settle()
     else:

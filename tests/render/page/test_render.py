@@ -307,8 +307,9 @@ RELOADS_UNFORESEEN = (
         {"waitForFunction": "again"},
         {"onLoad": ["await new Promise(() => {})"], "waitForFunction": "again"},
         {"format": "pdf", "waitForFunction": "again"},
+        {"deterministic": True},
     ],
-    ids=["wait", "on-load", "pdf"],
+    ids=["wait", "on-load", "pdf", "deterministic"],
 )
 def test_html_that_loads_itself_anew_unforeseen_is_there_again(
     engine: Engine, options: dict[str, object]
