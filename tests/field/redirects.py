@@ -20,8 +20,6 @@ from tests.field.outcome import Outcome, either, shows
 from tests.field.site import Page, Site, running_field_site
 
 BEFORE, AFTER = shows("blue"), shows("lime")
-#: HTML that is sent is served by no site, so a reload of it may give an empty page.
-_BLANK = shows("white")
 
 _PAGE = "<!doctype html><body style='margin:0;background:blue'>"
 _TARGET = "<!doctype html><body style='margin:0;background:lime'>"
@@ -83,8 +81,7 @@ class Move:
 
     @property
     def case(self) -> Case:
-        blank = [_BLANK] if self.as_html and self.means == "reload" else []
-        right = either(BEFORE, AFTER, *blank)
+        right = either(BEFORE, AFTER)
         if self.as_html:
             return Case(self.name, right, html=self.html, format=self.format)
         return Case(self.name, right, page=Page(self.html), format=self.format)
