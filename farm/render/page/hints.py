@@ -2,10 +2,11 @@
 
 `loading` asks in the browser's thread, where all other pages wait meanwhile. So all patterns begin
 with letters, which Python finds quickly, and match few characters: a MiB takes 15 to 45 ms, and
-0.13 s if it is made to take long. HTML longer than `MOST_SEARCHED` is not searched.
+60 ms if it is made to take long. HTML longer than `MOST_SEARCHED` is not searched.
 """
 
 import re
+from functools import cached_property
 
 #: Characters of HTML that are searched.
 MOST_SEARCHED = 4 << 20
@@ -24,17 +25,19 @@ _CLICKABLE = (re.compile(r"<a(?:rea)?\b"), re.compile(r"<form\b"))
 
 
 class Hints:
-    """What one HTML text, or the text of a script, tells."""
+    """What one HTML text, or the text of a script, tells.
+
+    A text that is too long may do anything, but is not taken to reload its page.
+    """
 
     def __init__(self, text: str) -> None:
-        #: None: it is too long to be searched.
-        self._text = text.lower() if len(text) <= MOST_SEARCHED else None
         self._original = text
+        self._is_too_long = len(text) > MOST_SEARCHED
 
     @property
     def may_load_late(self) -> bool:
         """Whether the page may start loads only when it is drawn: by a script, or lazily."""
-        return self._text is None or self._has(_LATE_WORDS) or _has_handlers(self._text)
+        return self._is_too_long or self._has(_LATE_WORDS) or self._has_handlers
 
     @property
     def may_have_workers(self) -> bool:
@@ -43,15 +46,12 @@ class Hints:
 
     @property
     def may_have_scripts(self) -> bool:
-        return self._text is None or self._has(_SCRIPT_WORDS) or _has_handlers(self._text)
+        return self._is_too_long or self._has(_SCRIPT_WORDS) or self._has_handlers
 
     @property
     def is_likely_to_reload(self) -> bool:
         """Whether a script here is likely to load its page anew."""
-        text = self._text
-        if text is None:
-            return False
-        return self._has(_RELOAD_WORDS) or any(pattern.search(text) for pattern in _RELOADS)
+        return self._has(_RELOAD_WORDS) or self._has_any(_RELOADS)
 
     @property
     def may_refresh(self) -> bool:
@@ -61,15 +61,20 @@ class Hints:
     @property
     def is_likely_to_reload_by_click(self) -> bool:
         """Whether there is a link or a form that a click may follow or send."""
-        text = self._text
-        return text is not None and any(pattern.search(text) for pattern in _CLICKABLE)
+        return self._has_any(_CLICKABLE)
+
+    @cached_property
+    def _text(self) -> str:
+        return "" if self._is_too_long else self._original.lower()
+
+    @cached_property
+    def _has_handlers(self) -> bool:
+        # An attribute may also follow a quote or a slash, as in `<img src="a"onload=…>`.
+        starts = (found.start() for found in _HANDLER.finditer(self._text))
+        return any(start > 0 and not self._text[start - 1].isalnum() for start in starts)
 
     def _has(self, words: tuple[str, ...]) -> bool:
-        text = self._text
-        return text is not None and any(word in text for word in words)
+        return any(word in self._text for word in words)
 
-
-def _has_handlers(text: str) -> bool:
-    # An attribute may also follow a quote or a slash, as in `<img src="a"onload=…>`.
-    starts = (found.start() for found in _HANDLER.finditer(text))
-    return any(start > 0 and not text[start - 1].isalnum() for start in starts)
+    def _has_any(self, patterns: tuple[re.Pattern[str], ...]) -> bool:
+        return any(pattern.search(self._text) for pattern in patterns)

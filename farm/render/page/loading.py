@@ -58,10 +58,11 @@ def clean(html: str) -> str:
 
 
 def _needs_address(options: RenderOptions, hints: Hints) -> bool:
-    """Whether the page is likely to load itself anew while the request waits or acts.
+    """Whether the HTML gets an address from the start.
 
-    Such a page gets an address from the start. Otherwise its storage would throw until it has
-    reloaded. A virtual clock does not outlast the reload of a page without an address.
+    It does if the page is likely to load itself anew while the request waits or acts. Otherwise its
+    storage would throw until then. And a virtual clock does not outlast the reload of a page
+    without an address.
     """
     if options.deterministic and hints.may_have_scripts:
         return True

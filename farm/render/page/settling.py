@@ -260,15 +260,14 @@ class Settling:
         """Wait until the document has loaded and stays, or makes no progress any more."""
         activity = self._activity
         while True:
+            while activity.is_lost:  # no event says that its navigation does not start
+                activity.wait_for_change(_LOST_S)
             document = activity.document
             now = time.monotonic()
-            is_lost = activity.is_lost
-            is_stuck_at = self._patience.latest
-            if not is_lost:
-                waited_s = self._patience.settle_max_s
-                is_stuck_at = min(activity.requests.last_progress + waited_s, is_stuck_at)
+            is_stuck_at = min(
+                activity.requests.last_progress + self._patience.settle_max_s, self._patience.latest
+            )
             has_come = document.parsed if self.until == "domcontentloaded" else document.loaded
-            has_come = has_come and not is_lost
             may_be_stuck = not has_come and (document.parsed or activity.is_navigating)
             is_stuck = may_be_stuck and now >= is_stuck_at
             if (has_come or is_stuck) and self._limit == math.inf:
@@ -281,8 +280,6 @@ class Settling:
             until = self._limit if has_come else math.inf
             if may_be_stuck:
                 until = min(until, is_stuck_at)
-            if is_lost:  # no event says that its navigation does not start
-                until = min(until, now + _LOST_S)
             activity.wait_for_change(until - now)
 
     def _settle_document(self) -> bool:
